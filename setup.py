@@ -1,0 +1,48 @@
+"""Packaging. Exact versions of all that is installed are in constraints.txt."""
+
+import re
+from pathlib import Path
+
+from setuptools import setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(
+    r'__version__ = "(.+)"', (HERE / "xmc_keras/version.py").read_text("utf-8")
+)[1]
+
+# The lower bounds are what constraints.txt pins for Python 3.10, the oldest that the
+# tests run with. TensorFlow Text asks for TensorFlow of its own minor version itself,
+# so the two always meet; its wheel 2.21.0 does not load (tensorflow/text#1541).
+# TensorFlow for NVIDIA GPUs: pip install "tensorflow[and-cuda]" beside this package.
+REQUIREMENTS = [
+    "tensorflow>=2.20,<2.22",
+    "tensorflow-text>=2.20.1,!=2.21.0,<2.22",
+    "keras>=3.12,<4",
+    "keras-nlp>=0.25,<1",
+    "numpy>=2.2,<3",
+    "scipy>=1.15,<2",
+    "scikit-learn>=1.7,<2",
+    "matplotlib>=3.10,<4",
+    "pyyaml>=6.0,<7",
+    "safetensors>=0.8,<1",  # keras-nlp reads Hugging Face folders with it
+    "huggingface-hub>=2.4,<3",  # and fetches hf:// handles with this
+]
+
+setup(
+    name="xmc-keras",
+    version=VERSION,
+    description="Extreme multi-label text classification (LightXML) in Keras 3",
+    long_description=(HERE / "README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    packages=["xmc_keras"],
+    python_requires=">=3.10,<3.13",
+    install_requires=REQUIREMENTS,
+    extras_require={"test": ["pytest>=9,<10", "hypothesis>=6.168,<7", "ruff>=0.17"]},
+    classifiers=[
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)

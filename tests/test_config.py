@@ -1,0 +1,138 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+import yaml
+
+from xmc_keras.config import Config, conflicts, describe
+from xmc_keras.config_file import load_config, save_config
+
+CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
+DEFAULTS = {
+    field.name: field.default
+    for field in dataclasses.fields(Config)
+    if field.default is not dataclasses.MISSING
+}
+
+# Table 1 of the paper: epochs, batch, bottleneck, tokens, top-k clusters, SWA from
+# epoch, every steps. The three small sets have one label a cluster.
+TABLE = {
+    "eurlex4k": (20, 16, None, 512, None, 10, 200),
+    "wiki31k": (30, 16, None, 512, None, 10, 300),
+    "amazoncat13k": (5, 16, None, 512, None, 2, 10000),
+    "wiki500k": (10, 32, 500, 128, 32, 4, 3000),
+    "amazon670k": (15, 16, 400, 128, 75, 4, 3000),
+}
+
+
+def config(**values):
+    return Config(data="texts", encoder="minilm", **values)
+
+
+def test_the_seven_recipes_are_there():
+    names = {path.stem for path in CONFIGS}
+    assert names == {"quickstart", "debian24k", *TABLE}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+class TestRecipe:
+    def test_loads_and_comes_back_from_its_resolved_copy(self, path, tmp_path):
+        recipe = load_config(path)
+        save_config(recipe, tmp_path / "config.yaml")
+        assert load_config(tmp_path / "config.yaml") == recipe
+
+    def test_holds_only_what_differs_from_the_defaults(self, path):
+        values = yaml.safe_load(path.read_text("utf-8"))
+        loaded = dataclasses.asdict(load_config(path))
+        same = [key for key in values if loaded[key] == DEFAULTS.get(key, "required")]
+        assert same == []
+
+    def test_head_gives_command_and_what_was_measured(self, path):
+        head = path.read_text("utf-8").split("\n\n")[0]
+        assert all(line.startswith("#") for line in head.splitlines())
+        assert f"python trainers/fit.py configs/{path.name}\n" in head
+        assert "# Data: " in head
+        assert "# Measured here: " in head
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_recipe_has_the_values_of_the_paper(name):
+    recipe = load_config(CONFIGS[0].with_name(f"{name}.yaml"))
+    epochs, batch, bottleneck, tokens, top_k, swa_start, swa_every = TABLE[name]
+    assert (recipe.epochs, recipe.batch_size) == (epochs, batch)
+    assert (recipe.swa_start, recipe.swa_every) == (swa_start, swa_every)
+    assert recipe.max_tokens == tokens
+    assert (recipe.learning_rate, recipe.head_learning_rate) == (1e-4, None)
+    assert (recipe.schedule, recipe.warmup) == ("constant", 0)
+    assert (recipe.optimizer, recipe.weight_decay) == ("adamw", 0.01)
+    assert (recipe.num_feature_layers, recipe.feature_dropout) == (5, 0.5)
+    if bottleneck is None:
+        assert recipe.max_leaf == 1
+    else:
+        assert (recipe.bottleneck_dim, recipe.top_k) == (bottleneck, top_k)
+
+
+@pytest.mark.parametrize(
+    "name, num_labels, sizes",
+    [("wiki500k", 501_008, {61, 62}), ("amazon670k", 670_091, {81, 82})],
+)
+def test_max_leaf_gives_the_clusters_that_the_recipe_tells(name, num_labels, sizes):
+    max_leaf = load_config(CONFIGS[0].with_name(f"{name}.yaml")).max_leaf
+    clusters = [num_labels]
+    while max(clusters) > max_leaf:
+        clusters = [half for size in clusters for half in (size // 2, -(-size // 2))]
+    assert (len(clusters), set(clusters)) == (8192, sizes)
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ({"top_k": 0}, "Expected top_k to be an integer of at least 1. Received: 0."),
+        ({"epochs": 1.0}, "Expected epochs to be an integer"),
+        ({"epochs": None}, "Received: null"),
+        ({"feature_dropout": 1.0}, "at least 0 and below 1. Received: 1.0."),
+        ({"warmup": 1.01}, "at least 0 and at most 1. Received: 1.01."),
+        ({"seed": 2**32}, "at most 4294967295"),
+        ({"negatives": "statc"}, "Received: 'statc' (did you mean static?)."),
+        ({"bottleneck_activation": "relu"}, "to be sigmoid, or null"),
+        ({"swa_start": 3}, "Expected swa_start to be below epochs (3)"),
+        ({"negatives": "static", "epochs": 1}, "recall_epochs to be below epochs (1)"),
+        ({"negatives": "static", "max_leaf": 1}, "negatives to be dynamic"),
+    ],
+)
+def test_wrong_value_is_refused(values, message):
+    with pytest.raises(ValueError) as error:
+        config(**values)
+    assert message in str(error.value)
+
+
+def test_edges_of_the_limits_are_taken():
+    made = config(
+        feature_dropout=0, warmup=1, swa_start=2, epochs=3, jit_compile=True, seed=0
+    )
+    assert made.feature_dropout == 0.0
+    assert isinstance(made.feature_dropout, float)
+    assert conflicts(dataclasses.asdict(made)) == []
+
+
+def test_config_cannot_be_changed_but_replaced_with_checks():
+    made = config()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        made.epochs = 9
+    assert dataclasses.replace(made, epochs=9).epochs == 9
+    with pytest.raises(ValueError, match="epochs"):
+        dataclasses.replace(made, epochs=-9)
+
+
+def test_every_key_is_described_with_type_default_and_meaning():
+    text = describe()
+    for field in dataclasses.fields(Config):
+        line = next(
+            line for line in text.splitlines() if line.startswith(f"{field.name}: ")
+        )
+        assert line.endswith("required") or "default " in line
+        assert field.metadata["help"].endswith(".")
+        assert field.metadata["help"].split()[-1] in text
+    assert "optimizer: rowwise_adamw or adamw, default rowwise_adamw" in text
+    assert "swa_start: an integer of at least 0, or null; default null" in text
+    assert max(map(len, text.splitlines())) <= 80

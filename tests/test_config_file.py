@@ -1,0 +1,203 @@
+import dataclasses
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.config import Config
+from xmc_keras.config_file import load_config, save_config
+
+START = "data: texts\nencoder: minilm\n"  # two lines
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(content):
+        path = tmp_path / "recipe.yaml"
+        if isinstance(content, str):
+            content = content.encode()
+        path.write_bytes(content)
+        return path
+
+    return write
+
+
+def message(path, overrides=()):
+    with pytest.raises(BadInput) as error:
+        load_config(path, overrides)
+    text = str(error.value)
+    assert "\n" not in text
+    return text
+
+
+def test_missing_keys_have_the_defaults(write):
+    assert load_config(write(START)) == Config(data="texts", encoder="minilm")
+
+
+def test_numbers_in_every_form_of_yaml(write):
+    config = load_config(
+        write(START + "learning_rate: 1e-4\nweight_decay: 0\nclip_norm: 1.0e+0\n")
+    )
+    assert config.learning_rate == 1e-4
+    assert (config.weight_decay, config.clip_norm) == (0.0, 1.0)
+    assert isinstance(config.weight_decay, float)
+
+
+def test_byte_order_mark_and_crlf(write):
+    path = write(b"\xef\xbb\xbf" + START.replace("\n", "\r\n").encode())
+    assert load_config(path).data == "texts"
+
+
+@pytest.mark.parametrize(
+    "lines, line, words",
+    [
+        (
+            "swa_strat: 1\n",
+            3,
+            "Unknown config key: swa_strat (did you mean swa_start?)",
+        ),
+        ("\n\nzzz: 1\n", 5, "Unknown config key: zzz (see fit.py --help)."),
+        ("epochs: three\n", 3, "epochs to be an integer of at least 1. Received: 'thr"),
+        ("epochs: 2.5\n", 3, "Received: 2.5."),
+        ("epochs: yes\n", 3, "Received: true."),
+        ("epochs:\n", 3, "Received: null."),
+        ("# more\nepochs: [1, 2]\n", 4, "Received: a list."),
+        ("optimizer: {adam: 1}\n", 3, "Received: a mapping."),
+        ("optimizer: adamv\n", 3, "(did you mean adamw?)"),
+        ("feature_dropout: 1\n", 3, "at least 0 and below 1. Received: 1."),
+        ("learning_rate: .nan\n", 3, "Received: nan."),
+        ("seed: 1\ntop_k: 2\nseed: 1\n", 5, "seed on lines 3 and 5"),
+        ("epochs: 4\nswa_start: 4\n", 4, "swa_start to be below epochs (4)"),
+        ("negatives: static\nepochs: 1\n", 4, "recall_epochs to be below epochs"),
+        ("epochs: [1\n", 4, "Expected YAML."),
+        ("\tepochs: 1\n", 3, "Expected YAML."),
+        ("epochs: 1\n---\nepochs: 2\n", 4, "another document"),
+        ("epochs: !!python/object:os.system 1\n", 3, "could not determine a constr"),
+        ("epochs: 2020-13-45\n", 3, "epochs to have a value"),
+        ("? [a]\n: 1\n", 3, "Expected a key. Received: a sequence."),
+        ("epochs: *there\n", 3, "undefined alias"),
+        ("epochs: \0\n", 3, "character 0x0"),
+    ],
+)
+def test_error_names_path_and_line(write, lines, line, words):
+    path = write(START + lines)
+    text = message(path)
+    assert text.startswith(f"{path}:{line}: ")
+    assert words in text
+
+
+def test_invalid_utf8(write):
+    path = write(START.encode() + b"# caf\xe9\n")
+    assert message(path) == f"{path}:3: Expected UTF-8. Received: byte 0xe9."
+
+
+@pytest.mark.parametrize(
+    "content, received",
+    [
+        ("", "an empty file"),
+        ("# nothing\n", "an empty file"),
+        ("- a\n", "a sequence"),
+        ("text\n", "a scalar"),
+    ],
+)
+def test_not_a_mapping(write, content, received):
+    text = message(write(content))
+    assert f"such as `epochs: 3`. Received: {received}." in text
+
+
+def test_deep_nesting(write):
+    assert "deep nesting" in message(write(START + "epochs: " + "[" * 1500))
+
+
+def test_required_key(write):
+    path = write("encoder: minilm\n")
+    assert message(path).startswith(f"{path}: Expected the key data")
+    assert load_config(path, ["data=texts"]).data == "texts"
+
+
+def test_missing_file_tells_which_configs_there_are(tmp_path):
+    for name in ("b.yaml", "a.yaml", "c.txt"):
+        (tmp_path / name).write_text(START)
+    text = message(tmp_path / "d.yaml")
+    assert text.startswith(f"{tmp_path / 'd.yaml'}: Expected a config file.")
+    assert text.endswith(f"{tmp_path} holds a.yaml, b.yaml.")
+    assert "holds no config" in message(tmp_path / "no" / "d.yaml")
+
+
+def test_folder_in_place_of_a_file(tmp_path):
+    assert "Received: Is a directory." in message(tmp_path)
+
+
+def test_overrides_stand_above_the_file(write):
+    path = write(START + "epochs: 2\n")
+    overrides = ["epochs=4", "epochs=5", "swa_start=null", "learning_rate=3e-5"]
+    config = load_config(path, [*overrides, "encoder=hf://some/model", "data=a=b"])
+    assert (config.epochs, config.swa_start, config.learning_rate) == (5, None, 3e-5)
+    assert (config.encoder, config.data) == ("hf://some/model", "a=b")
+
+
+@pytest.mark.parametrize(
+    "override, words",
+    [
+        ("epochs", "Expected key=value, such as epochs=3."),
+        ("epochs=", "Received: null."),
+        ("epochs=x", "Received: 'x'."),
+        ("epcohs=1", "Unknown config key: epcohs (did you mean epochs?)."),
+        ("=1", "Expected key=value"),
+        ("data=a: b", "Expected YAML."),
+        ("epochs=[1", "Expected YAML."),
+        ("swa_start=3", "swa_start to be below epochs (3)"),
+    ],
+)
+def test_error_names_the_override(write, override, words):
+    text = message(write(START), [override])
+    assert text.startswith(f"--set {override}: ")
+    assert words in text
+
+
+def test_error_of_the_file_counts_in_spite_of_an_override(write):
+    assert "Received: 0." in message(write(START + "epochs: 0\n"), ["epochs=1"])
+
+
+def test_saved_file_holds_every_key(tmp_path):
+    save_config(Config(data="texts", encoder="minilm"), tmp_path / "config.yaml")
+    lines = (tmp_path / "config.yaml").read_text().splitlines()
+    names = [field.name for field in dataclasses.fields(Config)]
+    assert [line.split(":")[0] for line in lines] == names
+
+
+def test_failed_save_leaves_what_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "config.yaml"
+    save_config(Config(data="old", encoder="minilm"), path)
+
+    def fail(*args):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        save_config(Config(data="new", encoder="minilm"), path)
+    assert load_config(path).data == "old"
+    assert [found.name for found in tmp_path.iterdir()] == ["config.yaml"]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    data=st.text(min_size=1).filter(str.strip),
+    rate=st.floats(min_value=0, exclude_min=True, allow_infinity=False),
+    clip=st.none() | st.floats(1e-9, 1e9),
+    compile=st.sampled_from(["auto", True, False]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_saved_config_comes_back(tmp_path_factory, data, rate, clip, compile, seed):
+    config = Config(
+        data=data,
+        encoder="minilm",
+        learning_rate=rate,
+        clip_norm=clip,
+        jit_compile=compile,
+        seed=seed,
+    )
+    path = tmp_path_factory.mktemp("config") / "config.yaml"
+    save_config(config, path)
+    assert load_config(path) == config

@@ -1,0 +1,128 @@
+import dataclasses
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xmc_keras.config_key import config_key, convert, expected, shown
+
+
+@dataclasses.dataclass
+class Keys:
+    name: str = config_key("A name.")
+    count: int = config_key("A count.", 3, minimum=1, maximum=9)
+    share: float | None = config_key("A share.", None, above=0, below=1)
+    flag: bool = config_key("A flag.", False)
+    mode: str | bool = config_key("A mode.", "auto", choices=["auto", True, False])
+
+
+FIELDS = {field.name: field for field in dataclasses.fields(Keys)}
+TAKEN = {  # what each key takes, told another way
+    "name": lambda value: isinstance(value, str) and value.strip() != "",
+    "count": lambda value: type(value) is int and value in range(1, 10),
+    "share": lambda value: value is None or (type(value) is float and 0 < value < 1),
+    "flag": lambda value: value is True or value is False,
+    "mode": lambda value: value == "auto" or value is True or value is False,
+}
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("name", "text"),
+        ("count", "an integer of at least 1 and at most 9"),
+        ("share", "a number above 0 and below 1, or null"),
+        ("flag", "true or false"),
+        ("mode", "auto or true or false"),
+    ],
+)
+def test_expected(name, words):
+    assert expected(FIELDS[name]) == words
+
+
+@pytest.mark.parametrize(
+    "name, value, result",
+    [
+        ("share", "1e-4", 1e-4),
+        ("share", "5E-1", 0.5),
+        ("share", None, None),
+        ("share", 0.5, 0.5),
+        ("count", 9, 9),
+        ("mode", True, True),
+        ("mode", "auto", "auto"),
+        ("name", "C:\\texts", "C:\\texts"),
+    ],
+)
+def test_convert(name, value, result):
+    converted = convert(FIELDS[name], value)
+    assert converted == result
+    assert type(converted) is type(result)
+
+
+@pytest.mark.parametrize(
+    "name, value, received",
+    [
+        ("count", True, "true"),
+        ("count", "3", "'3'"),
+        ("count", 3.0, "3.0"),
+        ("count", 10, "10"),
+        ("count", None, "null"),
+        ("share", 0, "0"),
+        ("share", 1, "1"),
+        ("share", 10**400, "1000"),
+        ("share", "nan", "'nan'"),
+        ("share", -math.inf, "-inf"),
+        ("share", False, "false"),
+        ("flag", 1, "1"),
+        ("flag", "yes", "'yes'"),
+        ("mode", 1, "1"),
+        ("mode", "atuo", "'atuo' (did you mean auto?)"),
+        ("name", " ", "' '"),
+        ("name", 7, "7"),
+        ("name", ["a"], "a list"),
+        ("name", {"a": 1}, "a mapping"),
+    ],
+)
+def test_wrong_value(name, value, received):
+    with pytest.raises(ValueError) as error:
+        convert(FIELDS[name], value)
+    words = f"Expected {name} to be {expected(FIELDS[name])}. Received: {received}"
+    assert str(error.value).startswith(words)
+    assert str(error.value).endswith(".")
+
+
+def test_long_value_is_cut_in_the_message():
+    with pytest.raises(ValueError) as error:
+        convert(FIELDS["count"], "x" * 1000)
+    assert len(str(error.value)) < 200
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from(list(FIELDS)),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["auto", ".5", "1e-3"])
+    | st.lists(st.integers(), max_size=2)
+    | st.dates(),
+)
+def test_any_value_is_taken_or_refused(name, value):
+    try:
+        converted = convert(FIELDS[name], value)
+    except ValueError:
+        # Nothing that the key takes is refused.
+        assert not TAKEN[name](value)
+    else:
+        assert TAKEN[name](converted)
+        assert converted == (float(value) if isinstance(converted, float) else value)
+
+
+@pytest.mark.parametrize(
+    "value, text", [(None, "null"), (True, "true"), (1, "1"), (0.5, "0.5"), ("a", "a")]
+)
+def test_shown(value, text):
+    assert shown(value) == text

@@ -1,0 +1,162 @@
+import hashlib
+import lzma
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from xmc_keras.pretrained import minilm_folder
+from xmc_keras.version import __version__
+
+ROOT = Path(__file__).parent.parent
+PYTHONS = ["3.10", "3.11", "3.12"]
+
+
+@pytest.fixture
+def metadata(monkeypatch):
+    """What setup.py hands to setuptools."""
+    found = {}
+    monkeypatch.setattr("setuptools.setup", lambda **kwargs: found.update(kwargs))
+    runpy.run_path(str(ROOT / "setup.py"))
+    return found
+
+
+def pins(python):
+    """Name -> version of constraints.txt for one version of Python."""
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    found = {}
+    for line in lines:
+        if line.startswith("#"):
+            continue
+        requirement = Requirement(line)
+        (specifier,) = requirement.specifier
+        assert specifier.operator == "=="
+        marker = requirement.marker
+        if marker is None or marker.evaluate({"python_version": python}):
+            assert requirement.name not in found
+            found[requirement.name] = Version(specifier.version)
+    return found
+
+
+def test_metadata(metadata):
+    assert (metadata["name"], metadata["version"]) == ("xmc-keras", __version__)
+    assert metadata["license"] == "Apache-2.0"
+    license = (ROOT / "LICENSE").read_text("utf-8")
+    assert "Apache License" in license and "Version 2.0, January 2004" in license
+    folders = (ROOT / "xmc_keras").rglob("__init__.py")
+    names = {".".join(path.parent.relative_to(ROOT).parts) for path in folders}
+    assert set(metadata["packages"]) == names
+
+
+def test_python_bounds(metadata):
+    bounds = SpecifierSet(metadata["python_requires"])
+    minors = [f"3.{minor}" for minor in range(8, 16) if f"3.{minor}.1" in bounds]
+    assert minors == PYTHONS
+
+
+def test_every_requirement_has_both_bounds(metadata):
+    for text in metadata["install_requires"]:
+        operators = {specifier.operator for specifier in Requirement(text).specifier}
+        assert {">=", "<"} <= operators, text
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_constraints_pin_every_requirement_within_its_bounds(metadata, python):
+    pinned = pins(python)
+    for text in metadata["install_requires"] + metadata["extras_require"]["test"]:
+        requirement = Requirement(text)
+        assert pinned[requirement.name] in requirement.specifier, text
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_constraints_pin_one_minor_version_of_tensorflow(python):
+    pinned = pins(python)
+    assert pinned["tensorflow"].release[:2] == (2, 20)
+    assert pinned["tensorflow-text"].release[:2] == (2, 20)
+
+
+@pytest.mark.parametrize(
+    "version, fits",
+    [("2.20.0", False), ("2.20.1", True), ("2.21.0", False), ("2.21.1", True)],
+)
+def test_tensorflow_text_that_does_not_load_is_left_out(metadata, version, fits):
+    requirements = map(Requirement, metadata["install_requires"])
+    text = next(found for found in requirements if found.name == "tensorflow-text")
+    assert (version in text.specifier) == fits
+
+
+def test_import_is_light():
+    heavy = "{'tensorflow', 'keras', 'keras_nlp', 'sklearn', 'matplotlib'}"
+    code = f"import sys, xmc_keras; print(sorted({heavy} & set(sys.modules)))"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (run.stdout, run.returncode) == ("[]\n", 0), run.stderr
+
+
+def test_ci_runs_make_test():
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    lines = script.read_text("utf-8").splitlines()
+    assert lines[:2] == ["#!/usr/bin/env bash", "set -euo pipefail"]
+    assert lines[-1] == "make test"
+
+
+def make(*arguments):
+    environment = {key: value for key, value in os.environ.items() if key[:4] != "MAKE"}
+    return subprocess.run(
+        ["make", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize("target", ["test", "quickstart"])
+def test_make_refuses_other_pythons(tmp_path, target):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 3.9\n")
+    python.chmod(0o755)
+    run = make(f"PYTHON={python}", target)
+    assert run.returncode == 2
+    assert "Expected Python 3.10, 3.11 or 3.12. Received: " in run.stderr
+    assert 'which is "3.9". Name one of them, for example: make PYTHON=' in run.stderr
+    assert not (ROOT / ".venv" / "ready-3.9").exists()
+
+
+def test_make_lists_its_targets():
+    assert re.findall(r"^make (\S+)", make().stdout, re.M) == [
+        "test",
+        "test-large",
+        "quickstart",
+    ]
+
+
+def test_make_checks_the_weights_of_minilm():
+    expected = re.search(
+        r"^MINILM_SHA256 := ([0-9a-f]{64})$", (ROOT / "Makefile").read_text(), re.M
+    )[1]
+    weights = (minilm_folder() / "model.safetensors").read_bytes()
+    assert hashlib.sha256(weights).hexdigest() == expected
+
+
+def test_debian24k_is_what_its_readme_says():
+    folder = ROOT / "data" / "debian24k"
+    readme = (folder / "README.txt").read_text("utf-8")
+    labels = {}
+    for part in ("train", "test"):
+        with lzma.open(folder / f"{part}_texts.txt.xz", "rt", encoding="utf-8") as file:
+            num_texts = sum(1 for _ in file)
+        with lzma.open(
+            folder / f"{part}_labels.txt.xz", "rt", encoding="utf-8"
+        ) as file:
+            labels[part] = [line.split() for line in file]
+        assert len(labels[part]) == num_texts
+        assert f"{part} {num_texts:,} documents" in readme
+    known = {name for names in labels["train"] for name in names}
+    assert f"{len(known):,} labels" in readme
+    assert all(name in known for names in labels["test"] for name in names)

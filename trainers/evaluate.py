@@ -1,0 +1,106 @@
+"""Evaluate a run: P@k, nDCG@k, PSP@k, PSnDCG@k and recall@k.
+
+    python trainers/evaluate.py runs/debian24k
+    python trainers/evaluate.py runs/debian24k --json
+    python trainers/evaluate.py runs/debian24k --texts T.txt --labels L.txt
+
+Without --texts and --labels on the test part of the run's data. Propensities are
+those of the training part, whatever is evaluated.
+"""
+
+import argparse
+import json
+import logging
+import resource
+import time
+
+import program
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.inverse_propensity import inverse_propensity
+from xmc_keras.ranking_metrics import ranking_report, recall_at_k
+from xmc_keras.run_folder import MODELS, RunFolder
+from xmc_keras.text_folder import check_labels_known, read_documents, read_pair
+
+logger = logging.getLogger("evaluate")
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", help="a run folder, for example runs/quickstart")
+    parser.add_argument("--texts", help="file of one document a line")
+    parser.add_argument("--labels", help="file of their labels, separated by spaces")
+    parser.add_argument("--model", choices=MODELS, help="which of the run's models")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--skip-bad-lines",
+        action="store_true",
+        help="leave bad lines out and count them, instead of stopping; labels that "
+        "training never saw count as relevant and unreachable",
+    )
+    args = parser.parse_args()
+    if bool(args.texts) != bool(args.labels):
+        raise BadInput("Expected --texts and --labels together. Received: one of them.")
+    run = RunFolder(args.run)
+    config = run.config()
+    label_set = run.label_set()
+    if args.texts:
+        documents = read_pair(args.texts, args.labels, args.skip_bad_lines)
+    else:
+        documents = read_documents(config.data, "test", args.skip_bad_lines)
+    check_labels_known(documents, label_set, args.skip_bad_lines)
+
+    from build_batches import build_batches
+
+    model = run.load_model(args.model)
+    batches = build_batches(config, model.tokenizer, run, documents.texts)
+    relevant = label_set.encode(documents.labels)
+    metrics = evaluate(model, batches, relevant, propensities(config, run, relevant))
+    metrics["skipped_lines"] = documents.skipped
+    print(json.dumps(metrics) if args.json else table({"LightXML": metrics}))
+
+
+def propensities(config, run, relevant):
+    """Inverse propensities of all columns of `relevant`; unseen labels count 0."""
+    counts, num_documents = run.label_counts()
+    counts.resize(relevant.shape[1], refcheck=False)
+    a, b = config.propensity_a, config.propensity_b
+    return inverse_propensity(counts, num_documents, a, b)
+
+
+def evaluate(model, batches, relevant, weight):
+    """Metrics in percent of a model's ranking of the documents in `batches`."""
+    begun = time.monotonic()
+    logger.info("Evaluating on %d documents", relevant.shape[0])
+    top = batches.restore(model.predict(batches.dataset(), verbose=0)["label_ids"])
+    seconds = time.monotonic() - begun
+    return {
+        **ranking_report(top, relevant, weight),
+        **{f"recall@{k}": recall_at_k(top, relevant, k) for k in (10, 100)},
+        "documents": relevant.shape[0],
+        "labels": model.generator.num_labels,
+        "predict_seconds": round(seconds, 1),
+        "predict_ms_a_document": round(1000 * seconds / relevant.shape[0], 2),
+    }
+
+
+def peak_memory_gb():
+    """Most memory this process has held, in GB of main memory."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)
+
+
+def table(rows):
+    """Metrics of several systems as lines of text, a system a line."""
+    keys = [f"{m}@{k}" for m in ("P", "nDCG", "PSP") for k in (1, 3, 5)]
+    width = max(map(len, rows))
+    lines = [" " * width + "".join(f"{key:>8}" for key in keys)]
+    for name, metrics in rows.items():
+        cells = "".join(f"{metrics[key]:8.2f}" for key in keys)
+        lines.append(name.ljust(width) + cells)
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    program.run(main)

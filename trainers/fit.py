@@ -1,0 +1,171 @@
+"""Train LightXML by a recipe, evaluate it on the test part, keep both in a folder.
+
+    python trainers/fit.py configs/quickstart.yaml
+    python trainers/fit.py configs/debian24k.yaml --set epochs=2 --set max_tokens=64
+    python trainers/fit.py configs/debian24k.yaml --resume
+
+The run goes to runs/<config name>: the resolved config, the models, history.csv,
+curves.png, tensorboard/ and metrics.json. Interrupt it when you like: --resume
+continues from the last checkpoint.
+"""
+
+import argparse
+import logging
+import time
+from pathlib import Path
+
+import numpy as np
+import program
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.config import describe
+from xmc_keras.config_file import load_config
+from xmc_keras.label_set import LabelSet
+from xmc_keras.run_folder import RunFolder
+from xmc_keras.text_folder import check_labels_known, read_documents
+from xmc_keras.validation_split import validation_split
+
+logger = logging.getLogger("fit")
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="keys of a config:\n\n" + describe(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("config", help="a recipe, for example configs/debian24k.yaml")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another value for a key of the config; may be given several times",
+    )
+    parser.add_argument("--run", help="folder of the run (runs/<config name>)")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", help="continue a killed run")
+    again.add_argument("--overwrite", action="store_true", help="replace a run")
+    parser.add_argument(
+        "--skip-bad-lines",
+        action="store_true",
+        help="leave bad lines of the data out and count them, instead of stopping; "
+        "test labels that training never saw count as relevant and unreachable",
+    )
+    args = parser.parse_args()
+    config = load_config(args.config, args.set)
+    run = RunFolder(args.run or Path("runs", Path(args.config).stem))
+    run.check(config, args.resume, args.overwrite)
+    begun = time.monotonic()
+
+    # === Data ===
+    logger.info("Reading %s", config.data)
+    everything = read_documents(config.data, "train", args.skip_bad_lines)
+    test = read_documents(config.data, "test", args.skip_bad_lines)
+    label_set = LabelSet.from_labels(everything.labels)
+    check_labels_known(test, label_set, args.skip_bad_lines)
+    rest, held_out = validation_split(
+        len(everything), config.validation_documents, config.seed
+    )
+    if config.train_documents is not None:
+        rest = choose(rest, config)
+    train, validation = everything.subset(rest), everything.subset(held_out)
+    logger.info(
+        "%d documents to train on, %d to validate, %d to test, %d labels",
+        *map(len, (train, validation, test, label_set)),
+    )
+
+    # TensorFlow takes seconds to come up: what is wrong so far is told before.
+    import keras
+    from baselines import popular_labels
+    from build_batches import build_batches
+    from evaluate import evaluate, peak_memory_gb, propensities, table
+    from stages import fix_shortlists, train_stage
+
+    from xmc_keras.build_model import build_model
+    from xmc_keras.label_clustering import cluster_labels
+    from xmc_keras.label_features import document_features, label_features
+    from xmc_keras.pretrained import load_encoder
+    from xmc_keras.ranking_metrics import ranking_report
+
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(config.precision)
+    logger.info("Loading the encoder %s", config.encoder)
+    backbone, tokenizer = load_encoder(config.encoder)
+    label_matrix = label_set.encode(train.labels)
+    batches = build_batches(
+        config, tokenizer, run, train.texts, label_matrix, shuffle=True
+    )
+    validation_batches = build_batches(
+        config, tokenizer, run, validation.texts, label_set.encode(validation.labels)
+    )
+
+    # === Label clusters ===
+    continued = args.resume and run.clusters_path.exists()
+    if continued:
+        clusters = run.clusters()
+    elif config.max_leaf == 1:
+        clusters = np.arange(len(label_set), dtype="int32")[:, None]
+    else:
+        logger.info("Clustering labels")
+        features = label_features(document_features(train.texts), label_matrix)
+        clusters = cluster_labels(features, config.max_leaf, config.seed)
+        logger.info("%d clusters of at most %d labels", *clusters.shape)
+    if config.max_leaf > 1 and config.top_k > len(clusters):
+        raise BadInput(
+            f"Expected top_k to be at most the number of clusters, {len(clusters)}. "
+            f"Received: top_k={config.top_k}. Lower top_k or max_leaf.",
+            args.config,
+        )
+
+    # === Training ===
+    try:
+        model = build_model(config, backbone, tokenizer, clusters, label_set.names)
+    except ValueError as error:
+        raise BadInput(f"This config does not fit its encoder. {error}", args.config)
+    if not continued:
+        counts = np.asarray(label_set.encode(everything.labels).sum(axis=0)).ravel()
+        run.begin(config, label_set, clusters, counts, len(everything))
+    if config.negatives == "static":
+        batches = fix_shortlists(config, run, model, batches, validation_batches)
+    train_stage(config, run, model, batches, validation_batches)
+    trained = time.monotonic()
+
+    # === Evaluation ===
+    relevant = label_set.encode(test.labels)
+    weight = propensities(config, run, relevant)
+    test_batches = build_batches(config, tokenizer, run, test.texts)
+    metrics = evaluate(run.load_model(), test_batches, relevant, weight)
+    popular = popular_labels(label_matrix, len(test))
+    metrics["baselines"] = {
+        "most popular labels": ranking_report(popular, relevant, weight),
+    }
+    metrics.update(
+        train_documents=len(train),
+        validation_documents=len(validation),
+        skipped_lines=everything.skipped + test.skipped,
+        propensity_a=config.propensity_a,
+        propensity_b=config.propensity_b,
+        train_seconds=round(trained - begun, 1),
+        seconds=round(time.monotonic() - begun, 1),
+        peak_memory_gb=peak_memory_gb(),
+    )
+    run.save_metrics(metrics)
+    print(table({"LightXML": metrics, **metrics["baselines"]}))
+    logger.info("Saved %s", run.metrics_path)
+
+
+def choose(indices, config):
+    """`config.train_documents` of the indices, drawn by the seed, sorted."""
+    if config.train_documents > len(indices):
+        raise BadInput(
+            "Expected train_documents to be at most the training documents that the "
+            f"validation split leaves, {len(indices)}. Received: "
+            f"{config.train_documents}."
+        )
+    drawn = np.random.default_rng([config.seed, 1]).permutation(indices)
+    return np.sort(drawn[: config.train_documents])
+
+
+if __name__ == "__main__":
+    program.run(main)

@@ -1,0 +1,31 @@
+"""What the command-line programs share: messages and exit status."""
+
+import logging
+import os
+import sys
+
+# Said before TensorFlow is imported: its start-up notes are no news to a person.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+from xmc_keras.bad_input import BadInput
+
+
+def run(main):
+    """Calls `main()`; bad input ends it with one sentence and status 2."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
+    )
+    for noisy in ("absl", "tensorflow", "httpx", "matplotlib"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    try:
+        main()
+    except BadInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read the output has gone; nothing more can be written.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

@@ -1,0 +1,64 @@
+"""A progress bar for training, with the time left for the whole run."""
+
+import time
+
+import keras
+
+
+class Progress(keras.callbacks.Callback):
+    """Shows an epoch's loss and time left, and above it those of the run.
+
+    Keras's own bar knows neither the rest of a continued epoch nor the epochs to
+    come.
+
+    Args:
+        num_batches: int. Steps an epoch.
+        epochs: int. Epochs of the whole run.
+        first_step: int. Step at which a continued epoch goes on. Defaults to `0`.
+    """
+
+    def __init__(self, num_batches, epochs, first_step=0):
+        super().__init__()
+        self.num_batches = num_batches
+        self.epochs = epochs
+        self.first_step = first_step
+        self.seconds = 0.0
+        self.steps = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        left = ""
+        if self.steps:
+            steps = (self.epochs - epoch) * self.num_batches
+            left = f", about {clock(self.seconds / self.steps * steps)} left"
+        print(f"Epoch {epoch + 1} of {self.epochs}{left}", flush=True)
+        self.bar = keras.utils.Progbar(self.num_batches - self.first_step)
+        self.first_step = 0
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.begun = time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seconds += time.monotonic() - self.begun
+        self.steps += 1
+        # The loss is a running mean already: `finalize` would average it again.
+        self.bar.stateful_metrics = set(logs)
+        self.bar.update(batch + 1, list(logs.items()), finalize=False)
+
+    def on_epoch_end(self, epoch, logs=None):
+        print(flush=True)
+        parts = [f"{name} {value:.4g}" for name, value in logs.items()]
+        print("  " + ", ".join(parts), flush=True)
+
+
+def clock(seconds):
+    """Seconds as a person says them.
+
+    >>> clock(42), clock(600), clock(7300)
+    ('42 s', '10 min', '2 h 2 min')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"

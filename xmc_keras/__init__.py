@@ -1,0 +1,43 @@
+"""Extreme multi-label text classification in Keras 3.
+
+Names are imported on first use, so that reading data or a config does not wait
+for TensorFlow. Functions whose file has the same name are imported from there, as
+in `from xmc_keras.label_features import label_features`.
+"""
+
+import importlib
+
+from xmc_keras.version import __version__
+
+_HOMES = {
+    "BadInput": "bad_input",
+    "ClusterGenerator": "cluster_generator",
+    "Config": "config",
+    "DocumentBatches": "document_batches",
+    "DynamicCandidateRanker": "dynamic_candidate_ranker",
+    "LabelSet": "label_set",
+    "LightXML": "lightxml",
+    "MultiLayerCLSEncoder": "multi_layer_cls_encoder",
+    "PrecisionAtK": "precision_at_k",
+    "RowwiseAdamW": "rowwise_adamw",
+    "SWA": "swa",
+    "TextTokenizer": "text_tokenizer",
+    "TokenCache": "token_cache",
+    "WarmupDecay": "warmup_decay",
+    "cluster_labels": "label_clustering",
+    "load_config": "config_file",
+    "load_encoder": "pretrained",
+    "ranking_report": "ranking_metrics",
+    "read_documents": "text_folder",
+}
+__all__ = ["__version__", *sorted(_HOMES)]
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__():
+    return __all__

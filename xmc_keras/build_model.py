@@ -1,0 +1,66 @@
+"""A LightXML model by a config."""
+
+from xmc_keras.cluster_generator import ClusterGenerator
+from xmc_keras.dynamic_candidate_ranker import DynamicCandidateRanker
+from xmc_keras.lightxml import LightXML
+from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
+
+HEAD = "cluster_generator|dynamic_candidate_ranker"
+
+
+def build_model(config, backbone, tokenizer, clusters, label_names):
+    """The model that a config describes, not yet compiled.
+
+    With one label a cluster there is no ranker, and as many "clusters" are kept
+    as predictions are wanted.
+
+    Args:
+        config: a `Config`.
+        backbone, tokenizer: as from `load_encoder`.
+        clusters: int array (num_clusters, cluster_size), `-1` pads.
+        label_names: list of strings.
+
+    Returns:
+        A `LightXML`.
+
+    Raises:
+        ValueError: the config does not fit the backbone or the clusters.
+
+    Example:
+
+    >>> import keras_nlp
+    >>> from xmc_keras.config import Config
+    >>> config = Config(
+    ...     data="texts", encoder="none", num_feature_layers=1, top_k=1)
+    >>> backbone = keras_nlp.models.BertBackbone(
+    ...     vocabulary_size=50, num_layers=2, num_heads=2, hidden_dim=4,
+    ...     intermediate_dim=8, max_sequence_length=128)
+    >>> build_model(config, backbone, None, [[0, 1]], ["a", "b"]).ranker.num_labels
+    2
+    """
+    one_label = config.max_leaf == 1
+    top_k = min(config.num_predictions, len(clusters)) if one_label else config.top_k
+    generator = ClusterGenerator(clusters, top_k, name="cluster_generator")
+    ranker = None
+    if not one_label:
+        ranker = DynamicCandidateRanker(
+            generator.num_labels,
+            config.bottleneck_dim,
+            bottleneck_activation=config.bottleneck_activation,
+            mask_repeats=False,  # a generator's candidates never repeat
+            name="dynamic_candidate_ranker",
+        )
+    encoder = MultiLayerCLSEncoder(
+        backbone, config.num_feature_layers, config.feature_dropout, name="encoder"
+    )
+    return LightXML(
+        encoder,
+        generator,
+        ranker,
+        tokenizer=tokenizer,
+        max_tokens=config.max_tokens,
+        label_names=label_names,
+        loss_reduction=config.loss_reduction,
+        num_predictions=config.num_predictions,
+        name="lightxml",
+    )

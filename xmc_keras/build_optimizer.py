@@ -1,0 +1,46 @@
+"""The optimizer of a config."""
+
+from xmc_keras.build_model import HEAD
+from xmc_keras.rowwise_adamw import RowwiseAdamW
+from xmc_keras.warmup_decay import WarmupDecay
+
+
+def build_optimizer(config, total_steps):
+    """AdamW with the rates, schedule and decay that a config describes.
+
+    One optimizer with one schedule: the head's rate is a multiple of the
+    encoder's at every step. Biases and LayerNorm are not decayed.
+
+    Args:
+        config: a `Config`.
+        total_steps: int. Steps of the whole run, for warm-up and decay.
+
+    Returns:
+        A `RowwiseAdamW`. For `optimizer: adamw` every row of every table is
+        updated in every step, as by the authors.
+
+    Example:
+
+    >>> from xmc_keras.config import Config
+    >>> config = Config(data="texts", encoder="minilm", learning_rate=1e-4)
+    >>> build_optimizer(config, 100).multipliers
+    {'cluster_generator|dynamic_candidate_ranker': 20.0}
+    """
+    warmup_steps = round(config.warmup * total_steps)
+    if config.schedule == "linear":
+        rate = WarmupDecay(config.learning_rate, total_steps, warmup_steps)
+    elif warmup_steps:
+        rate = WarmupDecay(config.learning_rate, total_steps, warmup_steps, decay=False)
+    else:
+        rate = config.learning_rate
+    head_rate = config.head_learning_rate or config.learning_rate
+    rowwise = ["label_embeddings"] if config.optimizer == "rowwise_adamw" else []
+    optimizer = RowwiseAdamW(
+        rate,
+        weight_decay=config.weight_decay,
+        multipliers={HEAD: head_rate / config.learning_rate},
+        rowwise=rowwise,
+        global_clipnorm=config.clip_norm,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer

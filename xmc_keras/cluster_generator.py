@@ -1,0 +1,192 @@
+"""The recall part of LightXML."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="xmc_keras")
+class ClusterGenerator(keras.layers.Layer):
+    """Scores label clusters and offers the labels of the best as candidates.
+
+    Takes features (batch, dim) and returns three tensors:
+
+    - `cluster_logits` (batch, num_clusters) float32;
+    - `candidates` (batch, num_candidates) int32 label ids, `-1` pads, no label
+      twice. `num_candidates` is `top_k * cluster_size`, plus the width of
+      `label_ids` where these are given;
+    - `candidate_cluster_logits` (batch, num_candidates) float32, the logit of
+      each candidate's own cluster.
+
+    Given the `label_ids` of training documents, the clusters of these labels
+    come first and the generator's best fill the rest, so the negatives are the
+    positives' siblings and what the generator takes for right just now. Labels
+    whose clusters found no room in `top_k` are appended by themselves: no
+    positive is ever lost, whatever their number.
+
+    Args:
+        clusters: int array (num_clusters, cluster_size). Label ids, each of
+            `0 .. num_labels - 1` exactly once, `-1` pads. Kept as a weight:
+            a saved model needs no other file.
+        top_k: int. Number of clusters to keep, at most `num_clusters`.
+        **kwargs: other arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        features: float tensor (batch, dim).
+        label_ids: optional int32 tensor (batch, positives), `-1` pads. The known
+            labels of training documents; leave out to predict.
+        shortlist: optional int32 tensor (batch, clusters), `-1` pads. Fixed
+            cluster ids that are taken before the generator's own choice: the
+            static negatives of the paper's table 5.
+
+    Example:
+
+    >>> import numpy as np
+    >>> generator = ClusterGenerator([[0, 3], [1, 4], [2, -1]], top_k=2)
+    >>> logits, candidates, _ = generator(np.ones((1, 8), "float32"))
+    >>> logits.shape, candidates.shape
+    (TensorShape([1, 3]), TensorShape([1, 4]))
+
+    Reference:
+        [LightXML](https://arxiv.org/abs/2101.03305), section "Label recalling",
+        equations 1 and 2.
+    """
+
+    def __init__(self, clusters, top_k, **kwargs):
+        super().__init__(**kwargs)
+        clusters = np.asarray(clusters, "int32")
+        labels = np.sort(clusters[clusters >= 0])
+        if clusters.ndim != 2 or not np.array_equal(labels, np.arange(labels.size)):
+            raise ValueError(
+                "Expected `clusters` to be a rectangle (num_clusters, "
+                "cluster_size) that holds each label id from 0 exactly once. "
+                f"Received: an array of shape {clusters.shape} with "
+                f"{labels.size} label ids, {np.unique(labels).size} distinct"
+            )
+        self.num_clusters, self.cluster_size = map(int, clusters.shape)
+        self.num_labels = int(labels.size)
+        if not 1 <= top_k <= self.num_clusters:
+            raise ValueError(
+                "Expected `top_k` between 1 and the number of clusters. "
+                f"Received: top_k={top_k}, num_clusters={self.num_clusters}"
+            )
+        self.top_k = top_k
+        self.num_candidates = top_k * self.cluster_size  # without label_ids
+        self._table = clusters
+
+    def build(self, features_shape, label_ids_shape=None, shortlist_shape=None):
+        rows, columns = np.nonzero(self._table >= 0)
+        label_clusters = np.empty(self.num_labels, "int32")
+        label_clusters[self._table[rows, columns]] = rows
+        self.clusters = self._constant("clusters", self._table)
+        self.label_clusters = self._constant("label_clusters", label_clusters)
+        self.kernel = self.add_weight(
+            shape=(features_shape[-1], self.num_clusters), name="kernel"
+        )
+        self.bias = self.add_weight(
+            shape=(self.num_clusters,), initializer="zeros", name="bias"
+        )
+        self.built = True
+
+    def _constant(self, name, values):
+        return self.add_weight(
+            shape=values.shape,
+            dtype="int32",
+            initializer=lambda shape, dtype: ops.convert_to_tensor(values, dtype),
+            trainable=False,
+            name=name,
+        )
+
+    def clusters_of(self, label_ids):
+        """Cluster ids of label ids, of the same shape; `-1` stays `-1`."""
+        clusters = tf.gather(self.label_clusters.value, ops.maximum(label_ids, 0))
+        return ops.where(label_ids < 0, -1, clusters)
+
+    def multi_hot(self, cluster_ids):
+        """(batch, n) int32 with `-1` pads to (batch, num_clusters) float32."""
+        batch = ops.shape(cluster_ids)[0]
+        rows = ops.broadcast_to(ops.arange(batch)[:, None], ops.shape(cluster_ids))
+        # Pads go to a column of their own, which is then cut off.
+        columns = ops.where(cluster_ids < 0, self.num_clusters, cluster_ids)
+        hot = tf.tensor_scatter_nd_update(
+            tf.zeros((batch, self.num_clusters + 1)),
+            ops.stack([rows, columns], axis=-1),
+            tf.ones(ops.shape(cluster_ids)),
+        )
+        return hot[:, : self.num_clusters]
+
+    def call(self, features, label_ids=None, shortlist=None):
+        logits = ops.matmul(ops.cast(features, self.compute_dtype), self.kernel)
+        logits = ops.cast(ops.add(logits, self.bias), "float32")
+
+        # Probabilities stay within [0, 1], so adding 2 to some puts these first
+        # and keeps the generator's order among the others (1 would do if a
+        # float32 sigmoid never reached 1). Positives stand above the shortlist.
+        order = ops.stop_gradient(ops.sigmoid(logits))  # (batch, num_clusters)
+        if shortlist is not None:
+            order += 2 * self.multi_hot(shortlist)
+        if label_ids is not None:
+            positive_clusters = self.clusters_of(label_ids)  # (batch, positives)
+            order += 4 * self.multi_hot(positive_clusters)
+        kept = tf.math.top_k(order, self.top_k).indices  # (batch, top_k)
+        candidates = ops.reshape(
+            tf.gather(self.clusters.value, kept), (-1, self.num_candidates)
+        )
+        if label_ids is not None:
+            offered = any_equal(positive_clusters, kept)
+            repeated = any_equal(label_ids, label_ids, earlier=True)
+            rest = ops.where(offered | repeated, -1, label_ids)
+            candidates = ops.concatenate([candidates, rest], axis=1)
+        candidate_clusters = ops.maximum(self.clusters_of(candidates), 0)
+        candidate_logits = tf.gather(logits, candidate_clusters, batch_dims=1)
+        return logits, candidates, candidate_logits
+
+    def compute_output_shape(
+        self, features_shape, label_ids_shape=None, shortlist_shape=None
+    ):
+        batch = features_shape[0]
+        num_candidates = self.num_candidates
+        if label_ids_shape is not None:
+            width = label_ids_shape[1]
+            num_candidates = None if width is None else num_candidates + width
+        candidates = (batch, num_candidates)
+        return (batch, self.num_clusters), candidates, candidates
+
+    def compute_output_spec(self, features, label_ids=None, shortlist=None):
+        shapes = self.compute_output_shape(
+            features.shape, None if label_ids is None else label_ids.shape
+        )
+        dtypes = ("float32", "int32", "float32")
+        return tuple(keras.KerasTensor(s, d) for s, d in zip(shapes, dtypes))
+
+    def get_config(self):
+        config = super().get_config()
+        config.update(
+            {
+                "num_labels": self.num_labels,
+                "num_clusters": self.num_clusters,
+                "cluster_size": self.cluster_size,
+                "top_k": self.top_k,
+            }
+        )
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        # The table itself is a weight: any rectangle of its shape will do until
+        # the saved one is read into it.
+        config = dict(config)
+        shape = config.pop("num_clusters"), config.pop("cluster_size")
+        table = np.arange(shape[0] * shape[1], dtype="int32").reshape(shape)
+        table[table >= config.pop("num_labels")] = -1
+        return cls(table, **config)
+
+
+def any_equal(a, b, earlier=False):
+    """(batch, n) and (batch, m) to (batch, n) bool: is a[i] in b (or in b[:i])?"""
+    equal = a[:, :, None] == b[:, None, :]  # (batch, n, m)
+    if earlier:
+        place = ops.arange(ops.shape(b)[1])
+        equal = equal & (place[None, :] < place[:, None])[None]
+    return ops.any(equal, axis=-1)

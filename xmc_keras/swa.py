@@ -1,0 +1,112 @@
+"""Stochastic weight averaging."""
+
+import keras
+import numpy as np
+
+
+class SWA(keras.callbacks.Callback):
+    """Averages the weights over the later part of training, all equally.
+
+    From epoch `start_epoch` on, the trainable weights enter the average after
+    every `every` steps. Evaluation within `fit` sees the average, and the model
+    holds it at an epoch's end and when `fit` ends: put this callback before those
+    that save the model. The average lies in host memory, so it costs no GPU memory
+    and one copy from the device every `every` steps.
+
+    The authors' code also averages in the weights before the first step of that
+    epoch (it counts step 0); here an average is only of trained weights.
+
+    Args:
+        start_epoch: int. First epoch, counted from 0, that is averaged.
+        every: int. Steps between two entries. Defaults to `100`.
+
+    Attributes:
+        count: int. Weights averaged so far.
+
+    Example:
+
+    >>> swa = SWA(start_epoch=1, every=50)
+    >>> swa.count
+    0
+
+    Reference:
+        [Averaging weights leads to wider optima and better
+        generalization](https://arxiv.org/abs/1803.05407), algorithm 1.
+    """
+
+    def __init__(self, start_epoch, every=100):
+        super().__init__()
+        if start_epoch < 0 or every < 1:
+            raise ValueError(
+                "Expected `start_epoch` >= 0 and `every` >= 1. Received: "
+                f"start_epoch={start_epoch}, every={every}"
+            )
+        self.start_epoch = start_epoch
+        self.every = every
+        self.count = 0
+        self._average = None
+        self._trained = None  # the weights that wait while the average is in use
+        self._epoch = 0
+        self._steps = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+        self.use_trained()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self._epoch < self.start_epoch:
+            return
+        # An own count: in an epoch that a restart cut in two, `batch` begins anew.
+        self._steps += 1
+        if self._steps % self.every:
+            return
+        weights = [np.array(v) for v in self.model.trainable_variables]
+        if self._average is None:
+            self._average = [np.zeros(w.shape, w.dtype) for w in weights]
+        self.count += 1
+        for average, weight in zip(self._average, weights):
+            average += (weight - average) / self.count
+
+    # Keras evaluates, then ends the epoch: callbacks that come after this one find
+    # the average in the model at an epoch's end.
+
+    def on_test_begin(self, logs=None):
+        self.use_average()
+
+    def on_test_end(self, logs=None):
+        self.use_trained()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.use_average()
+
+    def on_train_end(self, logs=None):
+        self.use_average()
+
+    def use_average(self):
+        """Puts the average into the model, if there is one yet."""
+        if self.count and self._trained is None:
+            self._trained = [np.array(v) for v in self.model.trainable_variables]
+            self._assign(self._average)
+
+    def use_trained(self):
+        """Puts the trained weights back into the model."""
+        if self._trained is not None:
+            self._assign(self._trained)
+            self._trained = None
+
+    def _assign(self, values):
+        for variable, value in zip(self.model.trainable_variables, values):
+            variable.assign(value)
+
+    def state(self):
+        """What a restart needs: a dictionary of arrays, for `set_state`."""
+        average = {f"weight_{i}": a for i, a in enumerate(self._average or [])}
+        counts = {"count": np.array(self.count), "steps": np.array(self._steps)}
+        return counts | average
+
+    def set_state(self, state):
+        """Goes on from the `state()` of an earlier run of the same model."""
+        self.count = int(state["count"])
+        self._steps = int(state["steps"])
+        weights = range(len(state) - 2)
+        self._average = [np.array(state[f"weight_{i}"]) for i in weights] or None

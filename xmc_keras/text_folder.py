@@ -1,0 +1,248 @@
+"""Documents and their labels, read from a folder of text files."""
+
+import dataclasses
+import gzip
+import itertools
+import logging
+import lzma
+import operator
+import os
+import zlib
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.label_set import LabelSet
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass
+class Documents:
+    """Texts with the names of their labels, and where each one came from.
+
+    Args:
+        texts: list of strings. One text a document.
+        labels: list of lists of strings. The label names of each document.
+        lines: list of integers. The line of each document in both files, from 1.
+        texts_path: string. The file that the texts were read from.
+        labels_path: string. The file that the labels were read from.
+        skipped: integer. Number of bad lines left out of the files. Defaults to `0`.
+
+    Example:
+
+    >>> documents = Documents(["a", "b"], [["x"], ["y"]], [1, 2], "t.txt", "l.txt")
+    >>> len(documents)
+    2
+    >>> documents.subset([1]).texts
+    ['b']
+    """
+
+    texts: list[str]
+    labels: list[list[str]]
+    lines: list[int]
+    texts_path: str
+    labels_path: str
+    skipped: int = 0
+
+    def __len__(self):
+        return len(self.texts)
+
+    def subset(self, indices) -> "Documents":
+        """Returns those at `indices` (integers, no mask), in that order."""
+        indices = [operator.index(index) for index in indices]
+        return dataclasses.replace(
+            self,
+            texts=[self.texts[index] for index in indices],
+            labels=[self.labels[index] for index in indices],
+            lines=[self.lines[index] for index in indices],
+        )
+
+
+def read_documents(folder, part: str, skip_bad_lines: bool = False) -> Documents:
+    """Reads one part of a data set in the form of AttentionXML and LightXML.
+
+    The texts are in `{part}_raw_texts.txt` or `{part}_texts.txt`, one document a
+    line, the labels in `{part}_labels.txt`, those of a document on its line and
+    separated by white space. Each file may be compressed (`.gz`, `.xz`). Where
+    both hold texts the raw ones are read: AttentionXML's preprocessing writes its
+    tokens to `{part}_texts.txt` beside them.
+
+    Args:
+        folder: string or path.
+        part: string, `"train"` or `"test"`.
+        skip_bad_lines: boolean. Whether to leave out, count and log documents with
+            no text, no label or invalid UTF-8; otherwise the first one raises
+            `BadInput`. Defaults to `False`.
+
+    Returns:
+        The `Documents`, at least one. A file that is missing, empty or damaged and
+        files of unequal length raise `BadInput` in any case.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = pathlib.Path(folder, "train_texts.txt").write_text("red rose")
+    ...     _ = pathlib.Path(folder, "train_labels.txt").write_text("warm plant")
+    ...     read_documents(folder, "train").labels
+    [['warm', 'plant']]
+    """
+    if part not in ("train", "test"):
+        raise ValueError(f"Expected part 'train' or 'test'. Received: {part!r}.")
+    texts_path = _find(folder, f"{part}_raw_texts.txt", f"{part}_texts.txt")
+    labels_path = _find(folder, f"{part}_labels.txt")
+    return read_pair(texts_path, labels_path, skip_bad_lines)
+
+
+def read_pair(texts_path, labels_path, skip_bad_lines: bool = False) -> Documents:
+    """Reads two files of the form that `read_documents()` describes."""
+    documents = Documents([], [], [], str(texts_path), str(labels_path))
+    seen = {}  # A label stands on many lines; one string in memory is enough.
+    first_problem = None
+    with _open(texts_path) as texts_file, _open(labels_path) as labels_file:
+        texts, labels = _lines(texts_file, texts_path), _lines(labels_file, labels_path)
+        for line, pair in enumerate(itertools.zip_longest(texts, labels), 1):
+            if None in pair:
+                counts = [
+                    line - (content is None) + sum(1 for _ in rest)
+                    for content, rest in zip(pair, (texts, labels))
+                ]
+                raise BadInput(
+                    f"Expected as many lines in {texts_path} as in {labels_path}. "
+                    f"Received: {counts[0]} and {counts[1]}, so this line has no "
+                    "partner.",
+                    texts_path if pair[1] is None else labels_path,
+                    line,
+                )
+            try:
+                text, names = _parse(texts_path, pair[0], labels_path, pair[1], line)
+            except BadInput as error:
+                if not skip_bad_lines:
+                    raise
+                documents.skipped += 1
+                first_problem = first_problem or str(error)
+                continue
+            documents.texts.append(text)
+            documents.labels.append([seen.setdefault(name, name) for name in names])
+            documents.lines.append(line)
+    kept = f"{len(documents)} documents, {documents.skipped} bad lines left out"
+    if not len(documents):
+        raise BadInput(
+            f"Expected documents. Received: {kept}. The first: {first_problem}",
+            texts_path,
+        )
+    if documents.skipped:
+        logger.warning("%s: %s. The first: %s", texts_path, kept, first_problem)
+    return documents
+
+
+def check_labels_known(
+    documents: Documents, label_set: LabelSet, skip_bad_lines: bool = False
+):
+    """Raises `BadInput` when documents have labels that a label set does not hold.
+
+    With `skip_bad_lines` they are only logged, unless no label of the documents is
+    known at all: then the label file is a wrong one.
+
+    Example:
+
+    >>> documents = Documents(["a"], [["x"]], [1], "t.txt", "l.txt")
+    >>> check_labels_known(documents, LabelSet(["x", "y"]))
+    """
+    unknown = label_set.unknown(documents.labels)
+    if not unknown:
+        return
+    index, name = unknown[0]
+    none_known = len(unknown) == sum(len(set(names)) for names in documents.labels)
+    if none_known:
+        remedy = "None is known: give the label file of the same data set."
+    elif skip_bad_lines:
+        remedy = "They count as relevant and unreachable."
+    else:
+        remedy = (
+            "Mend the lines, or use --skip-bad-lines to count such labels as relevant "
+            "and unreachable."
+        )
+    error = BadInput(
+        f"Expected labels of the training part, such as {label_set.names[0]!r}. "
+        f"Received: {name[:80]!r} and {len(unknown) - 1} others, in "
+        f"{len(dict(unknown))} of {len(documents)} documents. {remedy}",
+        documents.labels_path,
+        documents.lines[index],
+    )
+    if none_known or not skip_bad_lines:
+        raise error
+    logger.warning("%s", error)
+
+
+def _find(folder, *names):
+    """Returns the path of the first of the files that exists, compressed or not."""
+    for name, suffix in itertools.product(names, ("", ".gz", ".xz")):
+        path = os.path.join(folder, name + suffix)
+        if os.path.exists(path):
+            return path
+    problem = "none of these" if os.path.isdir(folder) else "no such folder"
+    raise BadInput(
+        f"Expected {' or '.join(names)} in this folder, plain or with .gz or .xz. "
+        f"Received: {problem}. Debian-24K: data/debian24k in this project; the five "
+        "benchmark sets: AttentionXML's published folders (see configs/).",
+        folder,
+    )
+
+
+def _open(path):
+    try:
+        if str(path).endswith(".gz"):
+            return gzip.open(path)
+        if str(path).endswith(".xz"):
+            # Not .lzma, the older form without checksums, for which much can pass.
+            return lzma.open(path, format=lzma.FORMAT_XZ)
+        return open(path, "rb")
+    except OSError as error:
+        raise BadInput(
+            f"Expected a readable file. Received: {error.strerror}.", path
+        ) from None
+
+
+def _lines(file, path):
+    """Yields lines as bytes; damage and an empty file become `BadInput`."""
+    # Bytes are cut at "\n" alone; a text file would cut at a "\r" inside a text too,
+    # and str.splitlines at U+2028 and others.
+    line = 0
+    try:
+        for line, content in enumerate(file, 1):
+            yield content.removesuffix(b"\n").removesuffix(b"\r")
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise BadInput(
+            f"Expected a whole file. Received: {error}. Fetch it again.",
+            path,
+            line + 1,
+        ) from None
+    if line == 0:
+        raise BadInput("Expected a document a line. Received: an empty file.", path)
+
+
+def _parse(texts_path, text, labels_path, labels, line):
+    """Returns the text and the label names of one line of each file."""
+    decoded = []
+    for path, content, expected in (
+        (texts_path, text, "a text"),
+        (labels_path, labels, "labels with white space between"),
+    ):
+        try:
+            decoded.append(content.decode())
+        except UnicodeDecodeError as error:
+            received = f"invalid UTF-8 at byte offset {error.start} of the line"
+        else:
+            # A byte order mark opens the file; any other U+FEFF is of the text.
+            if line == 1:
+                decoded[-1] = decoded[-1].removeprefix("\ufeff")
+            if decoded[-1].strip():
+                continue
+            received = "an empty line"
+        raise BadInput(
+            f"Expected {expected}. Received: {received}. Mend the line, or use "
+            "--skip-bad-lines to leave such documents out.",
+            path,
+            line,
+        )
+    return decoded[0], decoded[1].split()

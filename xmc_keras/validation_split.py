@@ -1,0 +1,43 @@
+"""A validation part, drawn from the training part."""
+
+import numpy as np
+
+from xmc_keras.bad_input import BadInput
+
+
+def validation_split(
+    num_documents: int, size: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draws validation documents from the training part, uniformly at random.
+
+    Only the number of training documents and the seed decide, never the test part,
+    so nothing chosen by validation (epoch, threshold, learning rate) has seen it.
+
+    Args:
+        num_documents: integer. Number of documents of the training part.
+        size: integer. Number of documents to hold out; 0 holds out none. Less than
+            0, or leaving nothing to train on, raises `BadInput`.
+        seed: integer, at least 0. The same seed gives the same split.
+
+    Returns:
+        `(train_indices, validation_indices)`, int64, sorted, disjoint, of shapes
+        `(num_documents - size,)` and `(size,)`.
+
+    Example:
+
+    >>> train_indices, validation_indices = validation_split(10, 3, seed=0)
+    >>> len(train_indices), len(validation_indices)
+    (7, 3)
+    >>> sorted([*train_indices.tolist(), *validation_indices.tolist()])
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+    """
+    if seed is None:
+        raise ValueError("Expected an integer seed. Received: seed=None.")
+    if not 0 <= size < num_documents:
+        raise BadInput(
+            "Expected a validation size of at least 0 and less than the number of "
+            f"training documents. Received: size={size}, "
+            f"num_documents={num_documents}. Choose a smaller size, or 0 for none."
+        )
+    order = np.random.default_rng(seed).permutation(num_documents).astype(np.int64)
+    return np.sort(order[size:]), np.sort(order[:size])

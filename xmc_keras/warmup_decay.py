@@ -1,0 +1,54 @@
+"""The learning rate over a run."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="xmc_keras")
+class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Rises linearly from zero to `peak`, then falls linearly towards zero.
+
+    Step `s` of `warmup_steps` gets `peak * (s + 1) / warmup_steps`, so the first
+    step already learns; the last of `total_steps` is the last above zero.
+
+    Args:
+        peak: float. The highest learning rate.
+        total_steps: int. Steps of the whole run.
+        warmup_steps: int. Steps of the rise. Defaults to `0`.
+        decay: bool. `False` stays at `peak` after the rise. Defaults to `True`.
+
+    Example:
+
+    >>> schedule = WarmupDecay(1.0, total_steps=8, warmup_steps=4)
+    >>> [round(float(schedule(step)), 2) for step in range(8)]
+    [0.25, 0.5, 0.75, 1.0, 1.0, 0.75, 0.5, 0.25]
+    """
+
+    def __init__(self, peak, total_steps, warmup_steps=0, decay=True):
+        if not 0 <= warmup_steps <= total_steps or total_steps < 1:
+            raise ValueError(
+                "Expected 0 <= warmup_steps <= total_steps and total_steps >= 1. "
+                f"Received: warmup_steps={warmup_steps}, total_steps={total_steps}"
+            )
+        self.peak = peak
+        self.total_steps = total_steps
+        self.warmup_steps = warmup_steps
+        self.decay = decay
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        rise = (step + 1) / max(self.warmup_steps, 1)
+        share = ops.minimum(rise, 1.0)
+        if self.decay:
+            fall_steps = max(self.total_steps - self.warmup_steps, 1)
+            fall = (self.total_steps - step) / fall_steps
+            share = ops.clip(ops.minimum(share, fall), 0.0, 1.0)
+        return self.peak * share
+
+    def get_config(self):
+        return {
+            "peak": self.peak,
+            "total_steps": self.total_steps,
+            "warmup_steps": self.warmup_steps,
+            "decay": self.decay,
+        }
