@@ -25,6 +25,7 @@ REQUIREMENTS = [
     "matplotlib>=3.10,<4",
     "pyyaml>=6.0,<7",
     "safetensors>=0.8,<1",  # keras-nlp reads Hugging Face folders with it
+    "sentencepiece>=0.2,<1",  # keras-hub 0.25 (Python 3.10) needs it for them too
     "huggingface-hub>=2.4,<3",  # and fetches hf:// handles with this
 ]
 

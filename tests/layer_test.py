@@ -5,58 +5,110 @@ import numpy as np
 import tensorflow as tf
 
 
-def run_layer_test(layer_class, init_kwargs, inputs, expected_shape, compare_config):
-    """Config and `.keras` round trip, symbolic, eager, graph, XLA, fit, precision.
+def run_layer_test(make, inputs, expected_shapes, folder):
+    """Round trips, symbolic, eager, graph, XLA, a training step, mixed precision.
 
     Args:
-        layer_class: the class.
-        init_kwargs: dictionary of its arguments.
-        inputs: list or dictionary of arrays, the arguments of `call`. The layer's
-            first output is (batch, n) and float.
-        expected_shape: shape of the first output.
-        compare_config: bool. `from_config(get_config())` has the same config.
+        make: function without arguments. Makes the layer, of the global policy.
+        inputs: list of arrays (or dictionaries of arrays), the arguments of `call`.
+            Nothing of the first output may be masked.
+        expected_shapes: list of the outputs' shapes. The first is (batch, n), float.
+        folder: path to save to.
     """
-    layer = layer_class(**init_kwargs)
-    if compare_config:
-        again = layer_class.from_config(layer.get_config())
-        assert again.get_config() == layer.get_config()
+    layer = make()
+    eager = outputs_of(layer, inputs)
+    assert [o.shape for o in eager] == expected_shapes
+    check_config(layer)
+    check_graph_and_xla(layer, inputs, eager)
+    check_functional_model(layer, inputs, eager, folder)
+    check_gradients(layer, inputs)
+    check_fit(layer, inputs)
+    for policy in ("mixed_bfloat16", "mixed_float16"):
+        keras.config.set_dtype_policy(policy)
+        half = make()
+        outputs_of(half, inputs)  # builds it
+        half.set_weights(layer.get_weights())
+        assert all(w.dtype != half.compute_dtype for w in half.weights)
+        first, expected = outputs_of(half, inputs)[0], outputs_of(layer, inputs)[0]
+        np.testing.assert_allclose(first.astype("float32"), expected, 0.05, 0.05)
+        check_fit(half, inputs, run_eagerly=True)
 
-    # Eager, graph and XLA agree.
-    call = _call(layer, inputs)
-    eager = _first(call(inputs))
-    assert tuple(eager.shape) == expected_shape
-    assert np.isfinite(np.asarray(eager)).all()
-    tensors = tf.nest.map_structure(tf.constant, inputs)
+
+def outputs_of(layer, inputs):
+    """What `layer(*inputs)` returns, as a list of arrays."""
+    return [np.asarray(o) for o in as_list(layer(*inputs))]
+
+
+def check_config(layer):
+    config = keras.saving.serialize_keras_object(layer)
+    again = keras.saving.deserialize_keras_object(config)
+    assert type(again) is type(layer)
+    assert again.get_config() == layer.get_config()
+
+
+def check_graph_and_xla(layer, inputs, expected):
+    """The same outputs from one trace for all sizes, also compiled by XLA."""
+    signature = tf.nest.map_structure(
+        lambda x: tf.TensorSpec((None, *free_shape(x)), x.dtype), inputs
+    )
     for jit_compile in (False, True):
-        compiled = tf.function(call, jit_compile=jit_compile)
-        np.testing.assert_allclose(_first(compiled(tensors)), eager, 1e-5, 1e-5)
+        call = tf.function(
+            lambda *args: as_list(layer(*args)), signature, jit_compile=jit_compile
+        )
+        for batch in (2,) if jit_compile else (1, len(expected[0])):
+            some = tf.nest.map_structure(lambda x: x[:batch], inputs)
+            for output, value in zip(call(*some), expected):
+                np.testing.assert_allclose(output, value[:batch], 1e-5, 1e-6)
 
-    # Functional use: in a model that knows nothing of us, trained, saved, reloaded.
+
+def check_functional_model(layer, inputs, expected, folder):
+    """In a model that knows nothing of us, as it is and after save and load."""
     model = functional_model(layer, inputs)
-    assert model.output_shape[1:] == expected_shape[1:]
-    model.compile(optimizer="sgd", loss="mse")
-    model.fit(inputs, np.zeros(expected_shape, "float32"), verbose=0)
-    return model
+    for symbolic, value in zip(model.outputs, expected):
+        assert symbolic.shape[0] is None
+        assert keras.backend.standardize_dtype(value.dtype) == symbolic.dtype
+        assert all(a in (None, b) for a, b in zip(symbolic.shape[1:], value.shape[1:]))
+    path = folder / "model.keras"
+    model.save(path)
+    for m in (model, keras.models.load_model(path)):
+        for output, value in zip(as_list(m.predict(inputs, verbose=0)), expected):
+            np.testing.assert_allclose(output, value, 1e-5, 1e-6)
+
+
+def check_gradients(layer, inputs):
+    with tf.GradientTape() as tape:
+        first = as_list(layer(*inputs))[0]
+        loss = tf.reduce_sum(tf.square(first - 1.0))
+    gradients = tape.gradient(loss, layer.trainable_weights)
+    without = [w.path for w, g in zip(layer.weights, gradients) if g is None]
+    assert layer.trainable_weights and not without
+
+
+def check_fit(layer, inputs, run_eagerly=False):
+    model = functional_model(layer, inputs)
+    model = keras.Model(model.inputs, model.outputs[0])
+    model.compile(optimizer="sgd", loss="mse", run_eagerly=run_eagerly)
+    before = layer.get_weights()
+    # Targets so near that no gradient overflows float16 at the first loss scale.
+    target = outputs_of(layer, inputs)[0].astype("float32") + 0.1
+    history = model.fit(tf.nest.flatten(inputs), target, verbose=0).history
+    assert np.isfinite(history["loss"][0])
+    changed = [np.any(a != b) for a, b in zip(before, layer.get_weights())]
+    assert any(changed)
+    assert all(np.isfinite(w).all() for w in layer.get_weights())
 
 
 def functional_model(layer, inputs):
     symbolic = tf.nest.map_structure(
-        lambda x: keras.Input(x.shape[1:], dtype=str(x.dtype)), inputs
+        lambda x: keras.Input(free_shape(x), dtype=str(x.dtype)), inputs
     )
-    return keras.Model(symbolic, _first(_call(layer, inputs)(symbolic)))
+    return keras.Model(symbolic, layer(*symbolic))
 
 
-def save_and_load(model, folder):
-    path = str(folder / "model.keras")
-    model.save(path)
-    return keras.models.load_model(path)
+def free_shape(x):
+    """Shape without batch: a feature's width is known, a row of ids has any."""
+    return x.shape[1:] if x.dtype.kind == "f" else (None,) * (x.ndim - 1)
 
 
-def _call(layer, inputs):
-    if isinstance(inputs, dict):
-        return lambda x: layer(x)
-    return lambda x: layer(*x)
-
-
-def _first(outputs):
-    return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
+def as_list(outputs):
+    return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]

@@ -167,8 +167,9 @@ def test_lower_case_vocabulary_is_uncased_without_being_told():
 
 def test_special_tokens_in_a_text_are_text():
     bert = keras_nlp.models.BertTokenizer(
-        [*WORDS, "[", "]", "sep"], special_tokens_in_strings=True
+        [*WORDS, "[", "]", "SEP"], special_tokens_in_strings=True
     )
+    assert bert("[SEP]").tolist() == [3]
     assert rows(*TextTokenizer(bert, 64)(["[SEP] [PAD]"])) == [[2, 5, 7, 6, 5, 1, 6, 3]]
 
 

@@ -174,7 +174,9 @@ def test_processes_that_build_the_same_cache_at_once(tmp_path):
     context = multiprocessing.get_context("spawn")
     barrier, failures = context.Barrier(3), context.Queue()
     processes = [
-        context.Process(target=build_often, args=(tmp_path, barrier, failures))
+        context.Process(
+            target=build_often, args=(tmp_path, barrier, failures), daemon=True
+        )
         for _ in range(3)
     ]
     for process in processes:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+SCORES = 2**25  # held in memory at a time
+
 
 def popular_labels(label_matrix, num_documents, k=5):
     """The most frequent labels for every document: (num_documents, k) int32."""
@@ -10,19 +12,20 @@ def popular_labels(label_matrix, num_documents, k=5):
     return np.tile(top, (num_documents, 1))
 
 
-def nearest_labels(features, label_features, k=5, block=256):
+def nearest_labels(features, label_features, k=5):
     """Labels whose feature is most like the document's, by cosine.
 
     Args:
         features: csr matrix (num_documents, num_features), rows of norm 1.
         label_features: csr matrix (num_labels, num_features), rows of norm 1.
-        k: int. Labels a document.
-        block: int. Documents at a time: (block, num_labels) floats are held.
+        k: int. Labels a document, or all if there are fewer.
 
     Returns:
         int32 array (num_documents, k), best first.
     """
     columns = label_features.T.tocsr()
+    k = min(k, columns.shape[1])
+    block = 1 + SCORES // columns.shape[1]  # documents at a time
     found = []
     for start in range(0, features.shape[0], block):
         scores = (features[start : start + block] @ columns).toarray()

@@ -11,7 +11,8 @@ def build_batches(config, tokenizer, run, texts, label_matrix=None, shuffle=Fals
     The cache is shared by the runs of a folder: it is keyed by what it depends on.
     """
     text_tokenizer = TextTokenizer(tokenizer, config.max_tokens)
-    tokens = TokenCache.open(run.path.parent / "cache", texts, text_tokenizer)
+    cache = run.path.resolve().parent / "cache"
+    tokens = TokenCache.open(cache, texts, text_tokenizer)
     return DocumentBatches(
         tokens,
         label_matrix,

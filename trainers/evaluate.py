@@ -14,6 +14,7 @@ import logging
 import resource
 import time
 
+import numpy as np
 import program
 
 from xmc_keras.bad_input import BadInput
@@ -52,9 +53,9 @@ def main():
         documents = read_documents(config.data, "test", args.skip_bad_lines)
     check_labels_known(documents, label_set, args.skip_bad_lines)
 
+    model = run.load_model(args.model)
     from build_batches import build_batches
 
-    model = run.load_model(args.model)
     batches = build_batches(config, model.tokenizer, run, documents.texts)
     relevant = label_set.encode(documents.labels)
     metrics = evaluate(model, batches, relevant, propensities(config, run, relevant))
@@ -65,7 +66,7 @@ def main():
 def propensities(config, run, relevant):
     """Inverse propensities of all columns of `relevant`; unseen labels count 0."""
     counts, num_documents = run.label_counts()
-    counts.resize(relevant.shape[1], refcheck=False)
+    counts = np.pad(counts, (0, relevant.shape[1] - len(counts)))
     a, b = config.propensity_a, config.propensity_b
     return inverse_propensity(counts, num_documents, a, b)
 
@@ -78,7 +79,7 @@ def evaluate(model, batches, relevant, weight):
     seconds = time.monotonic() - begun
     return {
         **ranking_report(top, relevant, weight),
-        **{f"recall@{k}": recall_at_k(top, relevant, k) for k in (10, 100)},
+        **{f"recall@{k}": 100 * recall_at_k(top, relevant, k) for k in (10, 100)},
         "documents": relevant.shape[0],
         "labels": model.generator.num_labels,
         "predict_seconds": round(seconds, 1),

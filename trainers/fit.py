@@ -20,6 +20,8 @@ import program
 from xmc_keras.bad_input import BadInput
 from xmc_keras.config import describe
 from xmc_keras.config_file import load_config
+from xmc_keras.label_clustering import cluster_labels
+from xmc_keras.label_features import fit_tfidf, label_features
 from xmc_keras.label_set import LabelSet
 from xmc_keras.run_folder import RunFolder
 from xmc_keras.text_folder import check_labels_known, read_documents
@@ -56,6 +58,9 @@ def main():
     config = load_config(args.config, args.set)
     run = RunFolder(args.run or Path("runs", Path(args.config).stem))
     run.check(config, args.resume, args.overwrite)
+    if args.resume and run.finished:
+        logger.info("This run is finished: see %s", run.metrics_path)
+        return
     begun = time.monotonic()
 
     # === Data ===
@@ -75,42 +80,17 @@ def main():
         *map(len, (train, validation, test, label_set)),
     )
 
-    # TensorFlow takes seconds to come up: what is wrong so far is told before.
-    import keras
-    from baselines import popular_labels
-    from build_batches import build_batches
-    from evaluate import evaluate, peak_memory_gb, propensities, table
-    from stages import fix_shortlists, train_stage
-
-    from xmc_keras.build_model import build_model
-    from xmc_keras.label_clustering import cluster_labels
-    from xmc_keras.label_features import document_features, label_features
-    from xmc_keras.pretrained import load_encoder
-    from xmc_keras.ranking_metrics import ranking_report
-
-    keras.utils.set_random_seed(config.seed)
-    keras.config.set_dtype_policy(config.precision)
-    logger.info("Loading the encoder %s", config.encoder)
-    backbone, tokenizer = load_encoder(config.encoder)
-    label_matrix = label_set.encode(train.labels)
-    batches = build_batches(
-        config, tokenizer, run, train.texts, label_matrix, shuffle=True
-    )
-    validation_batches = build_batches(
-        config, tokenizer, run, validation.texts, label_set.encode(validation.labels)
-    )
-
     # === Label clusters ===
-    continued = args.resume and run.clusters_path.exists()
+    vectorizer, features = fit_tfidf(train.texts)
+    label_matrix = label_set.encode(train.labels)
+    label_rows = label_features(features, label_matrix)
+    continued = args.resume and run.config_path.exists()
     if continued:
+        run.check_data(everything)
         clusters = run.clusters()
-    elif config.max_leaf == 1:
-        clusters = np.arange(len(label_set), dtype="int32")[:, None]
     else:
-        logger.info("Clustering labels")
-        features = label_features(document_features(train.texts), label_matrix)
-        clusters = cluster_labels(features, config.max_leaf, config.seed)
-        logger.info("%d clusters of at most %d labels", *clusters.shape)
+        clusters = cluster_labels(label_rows, config.max_leaf, config.seed)
+    logger.info("%d clusters of at most %d labels", *clusters.shape)
     if config.max_leaf > 1 and config.top_k > len(clusters):
         raise BadInput(
             f"Expected top_k to be at most the number of clusters, {len(clusters)}. "
@@ -118,18 +98,37 @@ def main():
             args.config,
         )
 
-    # === Training ===
+    # === Model ===
+    # TensorFlow takes seconds to come up: what is wrong so far is told before.
+    import keras
+    from baselines import nearest_labels, popular_labels
+    from build_batches import build_batches
+    from evaluate import evaluate, peak_memory_gb, propensities, table
+    from stages import train as train_model
+
+    from xmc_keras.build_model import build_model
+    from xmc_keras.pretrained import load_encoder
+    from xmc_keras.ranking_metrics import ranking_report
+
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(config.precision)
+    logger.info("Loading the encoder %s", config.encoder)
+    backbone, tokenizer = load_encoder(config.encoder)
     try:
         model = build_model(config, backbone, tokenizer, clusters, label_set.names)
     except ValueError as error:
         raise BadInput(f"This config does not fit its encoder. {error}", args.config)
+
+    # === Training ===
+    batches = build_batches(
+        config, tokenizer, run, train.texts, label_matrix, shuffle=True
+    )
+    validation_batches = build_batches(
+        config, tokenizer, run, validation.texts, label_set.encode(validation.labels)
+    )
     if not continued:
-        counts = np.asarray(label_set.encode(everything.labels).sum(axis=0)).ravel()
-        run.begin(config, label_set, clusters, counts, len(everything))
-    if config.negatives == "static":
-        batches = fix_shortlists(config, run, model, batches, validation_batches)
-    train_stage(config, run, model, batches, validation_batches)
-    trained = time.monotonic()
+        run.begin(config, label_set, clusters, everything)
+    checkpoint = train_model(config, run, model, batches, validation_batches)
 
     # === Evaluation ===
     relevant = label_set.encode(test.labels)
@@ -137,8 +136,10 @@ def main():
     test_batches = build_batches(config, tokenizer, run, test.texts)
     metrics = evaluate(run.load_model(), test_batches, relevant, weight)
     popular = popular_labels(label_matrix, len(test))
+    nearest = nearest_labels(vectorizer.transform(test.texts), label_rows)
     metrics["baselines"] = {
         "most popular labels": ranking_report(popular, relevant, weight),
+        "nearest label by TF-IDF": ranking_report(nearest, relevant, weight),
     }
     metrics.update(
         train_documents=len(train),
@@ -146,11 +147,12 @@ def main():
         skipped_lines=everything.skipped + test.skipped,
         propensity_a=config.propensity_a,
         propensity_b=config.propensity_b,
-        train_seconds=round(trained - begun, 1),
-        seconds=round(time.monotonic() - begun, 1),
+        train_seconds=round(checkpoint.seconds, 1),
+        seconds=round(time.monotonic() - begun + checkpoint.earlier_seconds, 1),
         peak_memory_gb=peak_memory_gb(),
     )
     run.save_metrics(metrics)
+    checkpoint.remove()
     print(table({"LightXML": metrics, **metrics["baselines"]}))
     logger.info("Saved %s", run.metrics_path)
 

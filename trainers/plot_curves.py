@@ -1,24 +1,23 @@
 """Loss and validation metrics of a run as a picture."""
 
-import csv
-
 import matplotlib
 
+from xmc_keras.run_history import RunHistory
+
 matplotlib.use("Agg")
-from matplotlib import pyplot
+from matplotlib import pyplot  # noqa: E402
 
 
 def plot_curves(run):
     """Draws `curves.png` from the run's `history.csv`."""
-    with open(run.history_path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    epochs = [int(row["epoch"]) + 1 for row in rows]
+    rows = RunHistory(run.history_path).rows()
+    epochs = [row["epoch"] + 1 for row in rows]
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4))
     for key, name in (("loss", "training"), ("val_loss", "validation")):
-        left.plot(epochs, [float(row[key]) for row in rows], "o-", label=name)
+        left.plot(epochs, [row[key] for row in rows], "o-", label=name)
     left.set(xlabel="epoch", ylabel="loss")
     for k in (1, 3, 5):
-        values = [100 * float(row[f"val_precision_at_{k}"]) for row in rows]
+        values = [100 * row[f"val_precision_at_{k}"] for row in rows]
         right.plot(epochs, values, "o-", label=f"P@{k}")
     right.set(xlabel="epoch", ylabel="validation P@k (%)")
     for axes in (left, right):

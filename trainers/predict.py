@@ -10,6 +10,7 @@ Texts are arguments, or lines of standard input. One JSON object a text:
 import argparse
 import itertools
 import json
+import os
 import sys
 
 import program
@@ -28,7 +29,8 @@ def main():
     parser.add_argument("texts", nargs="*", help="texts (standard input, line by line)")
     parser.add_argument("-k", type=int, default=5, help="labels a text (5)")
     parser.add_argument("--model", choices=MODELS, help="which of the run's models")
-    args = parser.parse_args()
+    # Intermixed, so that texts may stand behind options.
+    args = parser.parse_intermixed_args()
     run = RunFolder(args.run)
     config = run.config()
     if not 1 <= args.k <= config.num_predictions:
@@ -36,9 +38,13 @@ def main():
             f"Expected -k between 1 and num_predictions of the run, "
             f"{config.num_predictions}. Received: {args.k}."
         )
-    model = run.load_model(args.model)
-    texts = iter(args.texts or lines())
+    texts = decoded("argument", map(os.fsencode, args.texts))
+    if not args.texts:
+        texts = decoded("standard input", sys.stdin.buffer)
+    model = None
     while chunk := list(itertools.islice(texts, CHUNK)):
+        # Once there is something to predict: TensorFlow takes seconds to come up.
+        model = model or run.load_model(args.model)
         found = model.recommend(chunk, args.k, config.predict_batch_size)
         for text, row in zip(chunk, found):
             labels, scores = [x for x, _ in row], [round(s, 6) for _, s in row]
@@ -46,15 +52,15 @@ def main():
             print(json.dumps(answer, ensure_ascii=False), flush=True)
 
 
-def lines():
-    for number, line in enumerate(sys.stdin.buffer, 1):
+def decoded(source, lines):
+    for number, line in enumerate(lines, 1):
         try:
             yield line.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
             raise BadInput(
                 f"Expected UTF-8. Received: byte {error.object[error.start]:#x} at "
                 f"offset {error.start}.",
-                "standard input",
+                source,
                 number,
             ) from None
 

@@ -4,8 +4,8 @@ import logging
 import os
 import sys
 
-# Said before TensorFlow is imported: its start-up notes are no news to a person.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Said before TensorFlow is imported: it reports a missing GPU as an error.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 from xmc_keras.bad_input import BadInput
@@ -18,12 +18,16 @@ def run(main):
     )
     for noisy in ("absl", "tensorflow", "httpx", "matplotlib"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+    # Label names and texts are UTF-8, whatever the terminal's language.
+    sys.stdout.reconfigure(encoding="utf-8")
+    sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         main()
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
         # Whoever read the output has gone; nothing more can be written.

@@ -6,26 +6,45 @@ import os
 
 import keras
 import numpy as np
+from finite_loss import FiniteLoss
 from plot_curves import plot_curves
 from progress import Progress
 
 from xmc_keras.best_model import BestModel
 from xmc_keras.build_optimizer import build_optimizer
+from xmc_keras.kept_clusters import kept_clusters
 from xmc_keras.lightxml import LightXML
 from xmc_keras.precision_at_k import PrecisionAtK
 from xmc_keras.run_checkpoint import RunCheckpoint
+from xmc_keras.run_folder import RunFolder
+from xmc_keras.run_history import RunHistory
 from xmc_keras.swa import SWA
 
 logger = logging.getLogger("fit")
 
 
-def train_stage(config, run, model, batches, validation_batches):
-    """Trains `model` for `config.epochs`, from the run's checkpoint if it has one.
+def train(config, run, model, batches, validation_batches):
+    """Trains `model` as the config says.
 
-    Leaves `best.keras` and, where SWA is on, `averaged.keras`.
+    Returns:
+        The `RunCheckpoint`, to be removed once the run has its metrics.
+    """
+    if config.negatives == "dynamic":
+        return train_stage(config, run, model, batches, validation_batches)
+    batches, seconds = fix_shortlists(config, run, model, batches, validation_batches)
+    return train_stage(
+        config, run, model, batches, validation_batches, config.recall_epochs, seconds
+    )
+
+
+def train_stage(config, run, model, batches, validation_batches, first=0, seconds=0):
+    """Trains from epoch `first` to `config.epochs`, or on from a checkpoint.
+
+    Leaves `best.keras` and, where SWA is on, `averaged.keras`. Returns the
+    `RunCheckpoint`, whose time counts from `seconds`.
     """
     model.compile(
-        optimizer=build_optimizer(config, config.epochs * len(batches)),
+        optimizer=build_optimizer(config, (config.epochs - first) * len(batches)),
         metrics=[PrecisionAtK(k) for k in (1, 3, 5)],
         jit_compile=config.jit_compile,
     )
@@ -35,22 +54,26 @@ def train_stage(config, run, model, batches, validation_batches):
     swa = None
     if config.swa_start is not None:
         swa = SWA(config.swa_start, config.swa_every)
+        swa.set_model(model)
     checkpoint = RunCheckpoint(run.checkpoint_path, config.checkpoint_minutes, swa)
+    checkpoint.epoch, checkpoint.seconds = first, seconds
     best = BestModel(run)
+    for half_written in run.path.glob("*.part.*"):
+        half_written.unlink()
     if checkpoint.restore(model):
-        best.restore()
+        best.restore(checkpoint.epoch)
         logger.info(
             "Continuing at epoch %d, step %d of %d",
             *(checkpoint.epoch + 1, checkpoint.step + 1, len(batches)),
         )
     callbacks = [
-        checkpoint,  # before SWA: it wants the trained weights, not the average
+        FiniteLoss(),
         *([swa] if swa else []),
-        best,
-        keras.callbacks.CSVLogger(str(run.history_path), append=True),
+        best,  # after SWA: it wants the average
+        RunHistory(run.history_path),
         keras.callbacks.TensorBoard(str(run.path / "tensorboard"), write_graph=False),
-        keras.callbacks.TerminateOnNaN(),
         Progress(len(batches), config.epochs, checkpoint.step),
+        checkpoint,
     ]
     spans = [(checkpoint.epoch, checkpoint.step, config.epochs)]
     if checkpoint.step:  # the rest of an epoch is a `fit` of its own
@@ -65,38 +88,46 @@ def train_stage(config, run, model, batches, validation_batches):
             initial_epoch=epoch,
             epochs=epochs,
             callbacks=callbacks,
+            shuffle=False,  # the batches are shuffled already
             verbose=0,
         )
     if swa and swa.count:
+        swa.use_average()
         run.save_model(model, "averaged")
     plot_curves(run)
-    checkpoint.remove()
+    return checkpoint
 
 
 def fix_shortlists(config, run, model, batches, validation_batches):
     """Batches whose negatives stay what the generator takes for right early on.
 
     The paper's static negatives (table 5, S): encoder and generator learn alone
-    for `config.recall_epochs`; then each training document keeps the clusters
-    that they find for it, and `model` goes on from their weights.
+    for the first `config.recall_epochs` epochs; then each training document keeps
+    the clusters that they find for it, and `model` goes on from their weights.
+    What they leave is in a run folder within the run's, `recall/`. Returns the
+    batches and the seconds that this took.
     """
     recall = LightXML(model.encoder, model.generator, name="recall")
     weights = run.path / "recall.weights.h5"
-    x, _ = next(validation_batches.batches(0))
-    recall(x)
+    recall(next(validation_batches.batches(0))[0])
+    seconds = 0.0
     if run.shortlist_path.exists():
         recall.load_weights(weights)
     else:
         stage = dataclasses.replace(
             config, epochs=config.recall_epochs, negatives="dynamic", swa_start=None
         )
+        recall_run = RunFolder(run.path / "recall")
+        recall_run.path.mkdir(exist_ok=True)
         logger.info("Training the generator alone")
-        train_stage(stage, run, recall, batches, validation_batches)
+        checkpoint = train_stage(stage, recall_run, recall, batches, validation_batches)
         recall.optimizer = None
         recall.save_weights(weights)
-        run.history_path.rename(run.path / "history_recall.csv")
-        shortlist = recall.shortlist(batches.in_order().dataset())
+        in_order = batches.in_order()
+        shortlist = in_order.restore(kept_clusters(recall, in_order.dataset()))
         part = run.shortlist_path.with_suffix(".part.npy")
-        np.save(part, batches.in_order().restore(shortlist))
+        np.save(part, shortlist)
         os.replace(part, run.shortlist_path)
-    return batches.with_shortlist(np.load(run.shortlist_path))
+        checkpoint.remove()
+        seconds = checkpoint.seconds
+    return batches.with_shortlist(np.load(run.shortlist_path)), seconds

@@ -1,8 +1,8 @@
 """Keeps the model that was best on the validation split."""
 
-import csv
-
 import keras
+
+from xmc_keras.run_history import RunHistory
 
 
 class BestModel(keras.callbacks.Callback):
@@ -14,6 +14,9 @@ class BestModel(keras.callbacks.Callback):
         run: a `RunFolder`.
         monitor: string. Key of the logs, higher is better. Defaults to
             `"val_precision_at_5"`.
+
+    Attributes:
+        best: float, or None before the first epoch's end.
 
     Example:
 
@@ -28,12 +31,10 @@ class BestModel(keras.callbacks.Callback):
         self.monitor = monitor
         self.best = None
 
-    def restore(self):
-        """Takes the best value so far from the run's history."""
-        if self.run.history_path.exists() and (self.run.path / "best.keras").exists():
-            with open(self.run.history_path, newline="", encoding="utf-8") as file:
-                values = [float(row[self.monitor]) for row in csv.DictReader(file)]
-            self.best = max(values, default=None)
+    def restore(self, epoch):
+        """Takes the best value of the epochs before `epoch` from the run's history."""
+        rows = RunHistory(self.run.history_path).rows(before=epoch)
+        self.best = max((row[self.monitor] for row in rows), default=None)
 
     def on_epoch_end(self, epoch, logs=None):
         value = (logs or {})[self.monitor]

@@ -38,15 +38,24 @@ def build_model(config, backbone, tokenizer, clusters, label_names):
     >>> build_model(config, backbone, None, [[0, 1]], ["a", "b"]).ranker.num_labels
     2
     """
+    positions = getattr(backbone, "max_sequence_length", None)
+    if positions is not None and config.max_tokens > positions:
+        raise ValueError(
+            f"Expected `max_tokens` to be at most the encoder's {positions} positions. "
+            f"Received: max_tokens={config.max_tokens}"
+        )
     one_label = config.max_leaf == 1
     top_k = min(config.num_predictions, len(clusters)) if one_label else config.top_k
-    generator = ClusterGenerator(clusters, top_k, name="cluster_generator")
+    generator = ClusterGenerator(
+        clusters, top_k, config.initial_probability, name="cluster_generator"
+    )
     ranker = None
     if not one_label:
         ranker = DynamicCandidateRanker(
             generator.num_labels,
             config.bottleneck_dim,
             bottleneck_activation=config.bottleneck_activation,
+            initial_probability=config.initial_probability,
             mask_repeats=False,  # a generator's candidates never repeat
             name="dynamic_candidate_ranker",
         )

@@ -24,7 +24,7 @@ def build_optimizer(config, total_steps):
     >>> from xmc_keras.config import Config
     >>> config = Config(data="texts", encoder="minilm", learning_rate=1e-4)
     >>> build_optimizer(config, 100).multipliers
-    {'cluster_generator|dynamic_candidate_ranker': 20.0}
+    {'cluster_generator|dynamic_candidate_ranker': 50.0}
     """
     warmup_steps = round(config.warmup * total_steps)
     if config.schedule == "linear":

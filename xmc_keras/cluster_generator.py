@@ -1,5 +1,7 @@
 """The recall part of LightXML."""
 
+import math
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -30,6 +32,10 @@ class ClusterGenerator(keras.layers.Layer):
             `0 .. num_labels - 1` exactly once, `-1` pads. Kept as a weight:
             a saved model needs no other file.
         top_k: int. Number of clusters to keep, at most `num_clusters`.
+        initial_probability: float. Score that every cluster starts from. At 0.5 the
+            first steps are spent on pushing thousands of scores down, with
+            gradients so large that Adam's second moment stays inflated, and its
+            steps small, for a thousand steps more. Defaults to `0.01`.
         **kwargs: other arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -50,10 +56,11 @@ class ClusterGenerator(keras.layers.Layer):
 
     Reference:
         [LightXML](https://arxiv.org/abs/2101.03305), section "Label recalling",
-        equations 1 and 2.
+        equations 1 and 2. The start from a small probability:
+        [Focal loss](https://arxiv.org/abs/1708.02002), section 3.3.
     """
 
-    def __init__(self, clusters, top_k, **kwargs):
+    def __init__(self, clusters, top_k, initial_probability=0.01, **kwargs):
         super().__init__(**kwargs)
         clusters = np.asarray(clusters, "int32")
         labels = np.sort(clusters[clusters >= 0])
@@ -71,7 +78,13 @@ class ClusterGenerator(keras.layers.Layer):
                 "Expected `top_k` between 1 and the number of clusters. "
                 f"Received: top_k={top_k}, num_clusters={self.num_clusters}"
             )
+        if not 0 < initial_probability < 1:
+            raise ValueError(
+                "Expected `initial_probability` between 0 and 1. Received: "
+                f"initial_probability={initial_probability}"
+            )
         self.top_k = top_k
+        self.initial_probability = initial_probability
         self.num_candidates = top_k * self.cluster_size  # without label_ids
         self._table = clusters
 
@@ -85,7 +98,9 @@ class ClusterGenerator(keras.layers.Layer):
             shape=(features_shape[-1], self.num_clusters), name="kernel"
         )
         self.bias = self.add_weight(
-            shape=(self.num_clusters,), initializer="zeros", name="bias"
+            shape=(self.num_clusters,),
+            initializer=keras.initializers.Constant(logit(self.initial_probability)),
+            name="bias",
         )
         self.built = True
 
@@ -99,9 +114,14 @@ class ClusterGenerator(keras.layers.Layer):
         )
 
     def clusters_of(self, label_ids):
-        """Cluster ids of label ids, of the same shape; `-1` stays `-1`."""
-        clusters = tf.gather(self.label_clusters.value, ops.maximum(label_ids, 0))
-        return ops.where(label_ids < 0, -1, clusters)
+        """Cluster ids of label ids, of the same shape; `-1` where there is none.
+
+        That is for pads, and for labels after the last one of the clusters, which
+        evaluation may have: relevant but unreachable.
+        """
+        held = (label_ids >= 0) & (label_ids < self.num_labels)
+        clusters = tf.gather(self.label_clusters.value, ops.where(held, label_ids, 0))
+        return ops.where(held, clusters, -1)
 
     def multi_hot(self, cluster_ids):
         """(batch, n) int32 with `-1` pads to (batch, num_clusters) float32."""
@@ -125,8 +145,9 @@ class ClusterGenerator(keras.layers.Layer):
         # float32 sigmoid never reached 1). Positives stand above the shortlist.
         order = ops.stop_gradient(ops.sigmoid(logits))  # (batch, num_clusters)
         if shortlist is not None:
-            order += 2 * self.multi_hot(shortlist)
+            order += 2 * self.multi_hot(ops.cast(shortlist, "int32"))
         if label_ids is not None:
+            label_ids = ops.cast(label_ids, "int32")
             positive_clusters = self.clusters_of(label_ids)  # (batch, positives)
             order += 4 * self.multi_hot(positive_clusters)
         kept = tf.math.top_k(order, self.top_k).indices  # (batch, top_k)
@@ -168,6 +189,7 @@ class ClusterGenerator(keras.layers.Layer):
                 "num_clusters": self.num_clusters,
                 "cluster_size": self.cluster_size,
                 "top_k": self.top_k,
+                "initial_probability": self.initial_probability,
             }
         )
         return config
@@ -181,6 +203,11 @@ class ClusterGenerator(keras.layers.Layer):
         table = np.arange(shape[0] * shape[1], dtype="int32").reshape(shape)
         table[table >= config.pop("num_labels")] = -1
         return cls(table, **config)
+
+
+def logit(probability):
+    """The inverse of the sigmoid."""
+    return math.log(probability / (1 - probability))
 
 
 def any_equal(a, b, earlier=False):

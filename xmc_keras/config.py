@@ -20,7 +20,7 @@ class Config:
 
     >>> config = Config(data="data/debian24k", encoder="minilm", epochs=4)
     >>> config.epochs, config.top_k, config.head_learning_rate
-    (4, 20, 0.002)
+    (4, 20, 0.005)
     >>> Config(data="data/debian24k", encoder="minilm", top_k=0)
     Traceback (most recent call last):
     ValueError: Expected top_k to be an integer of at least 1. Received: 0.
@@ -82,8 +82,14 @@ class Config:
     loss_reduction: str = _key(
         "Cross-entropy over the clusters, and over the candidates, of a document: sum "
         "as in the paper, mean as in the published code.",
-        "sum",
+        "mean",
         choices=["sum", "mean"],
+    )
+    initial_probability: float = _key(
+        "Score that clusters and labels start from; 0.5 = as in the published code.",
+        0.01,
+        above=0,
+        below=1,
     )
     negatives: str = _key(
         "dynamic = candidates from the generator as it is; static = from the "
@@ -103,7 +109,7 @@ class Config:
     predict_batch_size: int = _key("Documents a prediction step.", 64, minimum=1)
     learning_rate: float = _key("Rate of the encoder.", 1e-4, above=0)
     head_learning_rate: float | None = _key(
-        "Rate of generator and ranker; null = that of the encoder.", 2e-3, above=0
+        "Rate of generator and ranker; null = that of the encoder.", 5e-3, above=0
     )
     schedule: str = _key(
         "Rate after the warm-up: linear to 0, or constant.",

@@ -4,6 +4,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from xmc_keras.cluster_generator import logit
+
 MASKED_LOGIT = -1e9
 
 
@@ -25,6 +27,9 @@ class DynamicCandidateRanker(keras.layers.Layer):
         bottleneck_activation: activation name or function on the bottleneck.
             `"sigmoid"` is equation 4 of the paper, `None` the authors' code.
             Defaults to `None`.
+        initial_probability: float. Score that every label starts from, by a constant
+            added to all logits; see `ClusterGenerator`. The paper has no such
+            constant, which is `0.5`. Defaults to `0.01`.
         mask_repeats: bool. `False` saves a sort where candidates never repeat,
             as those of a `ClusterGenerator`. Defaults to `True`.
         **kwargs: other arguments of `keras.layers.Layer`.
@@ -47,6 +52,7 @@ class DynamicCandidateRanker(keras.layers.Layer):
         num_labels,
         bottleneck_dim=300,
         bottleneck_activation=None,
+        initial_probability=0.01,
         mask_repeats=True,
         **kwargs,
     ):
@@ -60,6 +66,12 @@ class DynamicCandidateRanker(keras.layers.Layer):
         self.num_labels = num_labels
         self.bottleneck_dim = bottleneck_dim
         self.bottleneck_activation = keras.activations.get(bottleneck_activation)
+        if not 0 < initial_probability < 1:
+            raise ValueError(
+                "Expected `initial_probability` between 0 and 1. Received: "
+                f"initial_probability={initial_probability}"
+            )
+        self.initial_probability = initial_probability
         self.mask_repeats = mask_repeats
         self.bottleneck = keras.layers.Dense(
             bottleneck_dim,
@@ -81,15 +93,20 @@ class DynamicCandidateRanker(keras.layers.Layer):
     def call(self, features, candidates):
         candidates = ops.cast(candidates, "int32")
         hidden = self.bottleneck(features)  # (batch, dim)
+        # A pad reads a row that its document reads anyway: were it row 0, an
+        # optimizer would take the first label for touched in every step.
+        stand_in = ops.maximum(ops.max(candidates, axis=1, keepdims=True), 0)
+        ids = ops.where(candidates < 0, stand_in, candidates)
         # `.value` of a weight that is not autocast: any other way to gather reads,
         # or casts, the whole table in every step.
-        rows = tf.gather(self.label_embeddings.value, ops.maximum(candidates, 0))
+        rows = tf.gather(self.label_embeddings.value, ids)
         rows = ops.cast(rows, self.compute_dtype)  # (batch, candidates, dim)
         logits = ops.matmul(rows, hidden[:, :, None])[:, :, 0]
+        logits = ops.cast(logits, "float32") + logit(self.initial_probability)
         masked = candidates < 0
         if self.mask_repeats:
             masked = masked | _repeated(candidates)
-        return ops.where(masked, MASKED_LOGIT, ops.cast(logits, "float32"))
+        return ops.where(masked, MASKED_LOGIT, logits)
 
     def compute_output_shape(self, features_shape, candidates_shape):
         return candidates_shape
@@ -106,6 +123,7 @@ class DynamicCandidateRanker(keras.layers.Layer):
                 "bottleneck_activation": keras.activations.serialize(
                     self.bottleneck_activation
                 ),
+                "initial_probability": self.initial_probability,
                 "mask_repeats": self.mask_repeats,
             }
         )

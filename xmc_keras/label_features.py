@@ -11,8 +11,8 @@ from xmc_keras.bad_input import BadInput
 _FEW_TEXTS = 1000
 
 
-def document_features(texts, **tfidf) -> scipy.sparse.csr_matrix:
-    """Turns texts into TF-IDF rows of norm 1.
+def fit_tfidf(texts, **tfidf):
+    """Learns TF-IDF from texts and turns them into rows of norm 1.
 
     Args:
         texts: list of strings, one text a document; at least one of them with a word.
@@ -22,17 +22,18 @@ def document_features(texts, **tfidf) -> scipy.sparse.csr_matrix:
             1 for fewer than 1,000 texts or where no two texts share a word.
 
     Returns:
-        float32, shape `(num_documents, num_features)`. The row of a text without a
-        word that is kept is zero.
+        `(vectorizer, features)`: the fitted `TfidfVectorizer`, for the `transform` of
+        other texts, and float32, shape `(num_documents, num_features)`. The row of a
+        text without a word that is kept is zero.
 
     Raises:
         BadInput: there is no word in any text.
 
     Example:
 
-    >>> features = document_features(["A text editor", "Editor of images", ""])
-    >>> features.shape
-    (3, 5)
+    >>> vectorizer, features = fit_tfidf(["A text editor", "Editor of images", ""])
+    >>> features.shape, vectorizer.transform(["Images"]).nnz
+    ((3, 5), 1)
     >>> features.power(2).sum(axis=1).round(3).ravel().tolist()
     [1.0, 1.0, 0.0]
     """
@@ -50,15 +51,26 @@ def document_features(texts, **tfidf) -> scipy.sparse.csr_matrix:
         "token_pattern": r"(?u)\b\w+\b",
         "dtype": np.float32,
     }
+    vectorizer = TfidfVectorizer(**defaults | tfidf)
     try:
-        features = TfidfVectorizer(**defaults | tfidf).fit_transform(texts)
+        features = vectorizer.fit_transform(texts)
     except ValueError:
         if "min_df" in tfidf:
             raise
         # No two texts share a word, or an option is wrong: then this raises again.
-        defaults["min_df"] = 1
-        features = TfidfVectorizer(**defaults | tfidf).fit_transform(texts)
-    return scipy.sparse.csr_matrix(features)
+        features = vectorizer.set_params(min_df=1).fit_transform(texts)
+    return vectorizer, scipy.sparse.csr_matrix(features)
+
+
+def document_features(texts, **tfidf) -> scipy.sparse.csr_matrix:
+    """The TF-IDF rows of texts alone: see `fit_tfidf`.
+
+    Example:
+
+    >>> document_features(["A text editor", "Editor of images"]).shape
+    (2, 5)
+    """
+    return fit_tfidf(texts, **tfidf)[1]
 
 
 def label_features(features, label_matrix) -> scipy.sparse.csr_matrix:

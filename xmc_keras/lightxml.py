@@ -3,10 +3,17 @@
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import ops
 
+# What a saved model is made of has to be imported before Keras can load it.
+from xmc_keras import (  # noqa: F401
+    dynamic_candidate_ranker,
+    multi_layer_cls_encoder,
+    precision_at_k,
+    rowwise_adamw,
+    warmup_decay,
+)
 from xmc_keras.cluster_generator import any_equal
 from xmc_keras.label_set import LabelSet
 
@@ -40,9 +47,10 @@ class LightXML(keras.Model):
             `128`.
         label_names: optional list of strings, for `recommend`; saved within the
             model.
-        loss_reduction: `"sum"` over clusters and over candidates as in equations
-            1 and 5, or `"mean"` as in the authors' code; always a mean over
-            documents. Defaults to `"sum"`.
+        loss_reduction: `"mean"` over clusters and over candidates as in the authors'
+            code, or `"sum"` as in equations 1 and 5; always a mean over documents.
+            The mean gives the generator, of which all else depends, the larger
+            part, and learns faster. Defaults to `"mean"`.
         num_predictions: int. Labels that `predict` returns. Defaults to `100`.
         **kwargs: other arguments of `keras.Model`.
 
@@ -53,10 +61,10 @@ class LightXML(keras.Model):
     >>> from xmc_keras.dynamic_candidate_ranker import DynamicCandidateRanker
     >>> from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
     >>> backbone = keras_nlp.models.BertBackbone(
-    ...     vocabulary_size=50, num_layers=2, num_heads=2, hidden_dim=4,
+    ...     vocabulary_size=50, num_layers=1, num_heads=2, hidden_dim=4,
     ...     intermediate_dim=8, max_sequence_length=16)
     >>> model = LightXML(
-    ...     MultiLayerCLSEncoder(backbone, num_feature_layers=2),
+    ...     MultiLayerCLSEncoder(backbone, num_feature_layers=1),
     ...     ClusterGenerator([[0, 1], [2, 3]], top_k=1),
     ...     DynamicCandidateRanker(num_labels=4, bottleneck_dim=3))
     >>> model.compile(optimizer="adam")
@@ -79,7 +87,7 @@ class LightXML(keras.Model):
         tokenizer=None,
         max_tokens=128,
         label_names=None,
-        loss_reduction="sum",
+        loss_reduction="mean",
         num_predictions=100,
         **kwargs,
     ):
@@ -120,6 +128,12 @@ class LightXML(keras.Model):
 
     def call(self, inputs, training=None):
         features = self.encoder(inputs, training=training)
+        if training and self.ranker is not None and "label_ids" not in inputs:
+            raise ValueError(
+                "Expected `label_ids` in the input of training, beside being its "
+                "target: without them the ranker learns on what the generator "
+                f"happens to find. Received: {sorted(inputs)}"
+            )
         known = inputs if training else {}
         cluster_logits, candidates, candidate_logits = self.generator(
             features,
@@ -150,8 +164,10 @@ class LightXML(keras.Model):
             real = ops.cast(candidates >= 0, "float32")
             positive = ops.cast(any_equal(candidates, y), "float32") * real
             losses.append(self._cross_entropy(positive, y_pred["logits"], real))
-        weight = ops.ones_like(losses[0]) if sample_weight is None else sample_weight
-        losses = [ops.mean(loss * weight) for loss in losses]
+        if sample_weight is not None:  # (batch,) or (batch, 1), of any dtype
+            weight = ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
+            losses = [loss * weight for loss in losses]
+        losses = [ops.mean(loss) for loss in losses]
         for tracker, loss in zip(self.loss_trackers, losses):
             tracker.update_state(loss, sample_weight=ops.shape(y)[0])
         return sum(losses) + sum(self.losses)
@@ -163,7 +179,7 @@ class LightXML(keras.Model):
             real = ops.ones_like(loss)
         loss = ops.sum(loss * real, axis=-1)
         if self.loss_reduction == "mean":
-            loss /= ops.sum(real, axis=-1)
+            loss /= ops.maximum(ops.sum(real, axis=-1), 1.0)
         return loss
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
@@ -188,25 +204,6 @@ class LightXML(keras.Model):
         )
         return {**results, "candidate_recall": self.candidate_recall.result()}
 
-    def shortlist(self, batches):
-        """The clusters kept for each document, to be given as static negatives.
-
-        Args:
-            batches: iterable of `(x, y)` or `x`, in the order wanted.
-
-        Returns:
-            int32 array (documents, top_k), best first.
-        """
-
-        @tf.function(reduce_retracing=True)
-        def kept(x):
-            logits = self.generator(self.encoder(x, training=False))[0]
-            return tf.math.top_k(logits, self.generator.top_k).indices
-
-        return np.concatenate(
-            [kept(b[0] if isinstance(b, tuple) else b).numpy() for b in batches]
-        )
-
     def predict_step(self, data):
         outputs = super().predict_step(data)
         return {name: outputs[name] for name in ("label_ids", "scores")}
@@ -227,40 +224,11 @@ class LightXML(keras.Model):
             ValueError: the model has no tokenizer or no label names, `texts` is
                 not a list of strings, or `k` is out of range.
         """
-        from xmc_keras.document_batches import DocumentBatches
-        from xmc_keras.text_tokenizer import TextTokenizer
-        from xmc_keras.token_cache import TokenCache
+        # Imported when needed, because a model fed with token ids does without
+        # tensorflow-text.
+        from xmc_keras.recommend import recommend
 
-        if self.tokenizer is None or self.label_set is None:
-            raise ValueError(
-                "Expected a model with `tokenizer` and `label_names` to recommend "
-                "from raw text. Received: a model without. Give them to `LightXML` "
-                "or use `predict` on token ids."
-            )
-        if isinstance(texts, str) or not all(isinstance(t, str) for t in texts):
-            raise ValueError(
-                f"Expected `texts` to be a list of strings. Received: {texts!r:.100}"
-            )
-        if not 1 <= k <= self.num_predictions:
-            raise ValueError(
-                "Expected `k` between 1 and the model's `num_predictions`. "
-                f"Received: k={k}, num_predictions={self.num_predictions}"
-            )
-        if not len(texts):
-            return []
-        tokenizer = TextTokenizer(self.tokenizer, self.max_tokens)
-        tokens = TokenCache(*tokenizer(texts))
-        batches = DocumentBatches(
-            tokens, None, batch_size, pad_id=tokenizer.pad_id, shuffle=False
-        )
-        found = self.predict(batches.dataset(), verbose=0)
-        label_ids = batches.restore(found["label_ids"])[:, :k]
-        scores = batches.restore(found["scores"])[:, :k]
-        names = self.label_set.names
-        return [
-            [(names[i], float(s)) for i, s in zip(row, row_scores) if i >= 0]
-            for row, row_scores in zip(label_ids, scores)
-        ]
+        return recommend(self, texts, k, batch_size)
 
     def get_config(self):
         config = super().get_config()

@@ -38,7 +38,7 @@ def load_encoder(preset, dtype=None):
         backbone = keras_nlp.models.Backbone.from_preset(source, dtype=dtype)
         tokenizer = keras_nlp.models.Tokenizer.from_preset(source)
     except Exception as error:  # hubs, files and converters raise all sorts
-        reason = " ".join(str(error).split())[:300]
+        reason = " ".join(str(error).split()).split(". ")[0][:300]
         raise BadInput(
             "Expected `encoder` to be a keras-nlp preset, a handle such as hf://..., "
             f"a folder with a model, or minilm. Received: {preset}, which cannot be "

@@ -31,7 +31,8 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         rowwise: list of regular expressions, searched in `variable.path`: tables
             to be updated by touched rows. `[]` is dense AdamW for all, with
             repeated rows summed. Defaults to `["label_embeddings"]`.
-        **kwargs: other arguments of `keras.optimizers.AdamW`.
+        **kwargs: other arguments of `keras.optimizers.AdamW`, except `amsgrad` and
+            `clipvalue`. `clipnorm` and `global_clipnorm` see dense gradients.
 
     Example:
 
@@ -55,10 +56,35 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         super().__init__(
             learning_rate=learning_rate, weight_decay=weight_decay, name=name, **kwargs
         )
-        if self.amsgrad:
-            raise ValueError("Expected `amsgrad=False`. Received: amsgrad=True")
+        if self.amsgrad or self.clipvalue:
+            raise ValueError(
+                "Expected no `amsgrad` and no `clipvalue`. Received: "
+                f"amsgrad={self.amsgrad}, clipvalue={self.clipvalue}"
+            )
         self.multipliers = dict(multipliers or {})
         self.rowwise = list(rowwise)
+        self._not_decayed = []
+
+    def exclude_from_weight_decay(self, var_list=None, var_names=None):
+        super().exclude_from_weight_decay(var_list, var_names)
+        self._not_decayed = list(var_names or [])
+
+    def _clip_gradients(self, grads):
+        # By norms of the dense gradients, while rows stay rows: Keras takes the norm
+        # of rows not yet summed and makes them dense.
+        limit = self.clipnorm or self.global_clipnorm
+        if not limit:
+            return grads
+        norms = [tf.norm(_values(sum_rows(g))) for g in grads]
+        if not self.clipnorm:
+            norms = [tf.norm(norms)] * len(grads)
+        scales = [limit / tf.maximum(norm, limit) for norm in norms]
+        return [
+            tf.IndexedSlices(g.values * scale, g.indices, g.dense_shape)
+            if isinstance(g, tf.IndexedSlices)
+            else g * scale
+            for g, scale in zip(grads, scales)
+        ]
 
     def _apply_weight_decay(self, variables):
         """Nothing here: `update_step` decays what it updates, at its own rate."""
@@ -73,17 +99,18 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         keep = 1.0 - rate * decay
 
         step = tf.cast(self.iterations + 1, variable.dtype)
-        beta_1, beta_2 = self.beta_1, self.beta_2
+        # As float32, so that `1 - beta_2` is the same in moments and powers: it has
+        # three digits less than `beta_2`.
+        beta_1 = tf.cast(self.beta_1, variable.dtype)
+        beta_2 = tf.cast(self.beta_2, variable.dtype)
         powers = tf.pow(beta_1, step), tf.pow(beta_2, step)
         m, v = self._momentums[index].value, self._velocities[index].value
 
         sparse = isinstance(gradient, tf.IndexedSlices)
         if sparse and any(re.search(p, path) for p in self.rowwise):
-            ids, places = tf.unique(gradient.indices)
-            total = tf.math.unsorted_segment_sum(
-                gradient.values, places, tf.shape(ids)[0]
-            )  # (touched rows, dim)
-            total = tf.cast(total, variable.dtype)
+            gradient = sum_rows(gradient)
+            ids = gradient.indices  # (touched rows,)
+            total = tf.cast(gradient.values, variable.dtype)  # (touched rows, dim)
             m_rows = tf.gather(m, ids) * beta_1 + total * (1 - beta_1)
             v_rows = tf.gather(v, ids) * beta_2 + tf.square(total) * (1 - beta_2)
             alpha = rate * tf.sqrt(1 - powers[1]) / (1 - powers[0])
@@ -112,5 +139,36 @@ class RowwiseAdamW(keras.optimizers.AdamW):
 
     def get_config(self):
         config = super().get_config()
-        config.update({"multipliers": self.multipliers, "rowwise": self.rowwise})
+        config.update(
+            {
+                "multipliers": self.multipliers,
+                "rowwise": self.rowwise,
+                "exclude_from_weight_decay": self._not_decayed,
+            }
+        )
         return config
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        names = config.pop("exclude_from_weight_decay", [])
+        optimizer = super().from_config(config, custom_objects)
+        optimizer.exclude_from_weight_decay(var_names=names)
+        return optimizer
+
+
+def sum_rows(gradient):
+    """The same gradient with each row once, where it is `tf.IndexedSlices`.
+
+    Not to be applied twice: XLA takes the result of `tf.unique` for longer than it
+    is if it is made unique again.
+    """
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    ids, places = tf.unique(gradient.indices)
+    total = tf.math.unsorted_segment_sum(gradient.values, places, tf.shape(ids)[0])
+    return tf.IndexedSlices(total, ids, gradient.dense_shape)
+
+
+def _values(gradient):
+    return gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient

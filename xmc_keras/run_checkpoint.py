@@ -1,25 +1,28 @@
 """Checkpoints from which a killed run goes on."""
 
 import json
-import os
 import shutil
 import time
+import zipfile
 from pathlib import Path
 
 import keras
 import numpy as np
+from keras.ops import convert_to_numpy as to_numpy
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.replace_folder import replace_folder
 
 
 class RunCheckpoint(keras.callbacks.Callback):
     """Saves all that a run needs to go on: at every epoch's end and by the clock.
 
     A checkpoint holds the weights, the optimizer, the random state of the dropout
-    layers, the SWA average, and the epoch and step that come next; with batches
-    whose order depends on seed and epoch only, a continued run sees just what it
-    would have seen. Put this callback before `SWA`, so that at an epoch's end the
-    model still holds the trained weights.
+    layers, the running means of the epoch's losses, the SWA average, and the epoch
+    and step that come next; with batches whose order depends on seed and epoch
+    only, a continued run sees and computes just what it would have. Put this
+    callback last, so that a checkpoint at an epoch's end says that the others have
+    done their part.
 
     Args:
         path: string or path. Folder of the checkpoint; a new one is written beside
@@ -29,6 +32,8 @@ class RunCheckpoint(keras.callbacks.Callback):
 
     Attributes:
         epoch, step: int. What comes next; set by `restore` and while training.
+        seconds: float. Time in `fit` up to the last save, over all restarts.
+        earlier_seconds: float. The part of it before this start.
 
     Example:
 
@@ -44,8 +49,10 @@ class RunCheckpoint(keras.callbacks.Callback):
         self.swa = swa
         self.epoch = 0
         self.step = 0
-        self._saved_at = time.monotonic()
+        self.seconds = self.earlier_seconds = 0.0
         self._first_step = 0
+        self._loss_state = {}
+        self._saved_at = self._seen_at = time.monotonic()
 
     def restore(self, model):
         """Puts the checkpoint into a model; False if there is none.
@@ -56,13 +63,17 @@ class RunCheckpoint(keras.callbacks.Callback):
         if not path.exists():
             return False
         try:
-            model.load_weights(path / "state.weights.h5")
             progress = json.loads((path / "progress.json").read_text())
             self.epoch, self.step = progress["epoch"], progress["step"]
+            self.seconds = self.earlier_seconds = progress["seconds"]
+            model.load_weights(path / "state.weights.h5")
+            state = load_arrays(path / "random.npz")
+            for i, variable in enumerate(random_state(model)):
+                variable.assign(state[f"arr_{i}"])
+            self._loss_state = load_arrays(path / "losses.npz")
             if self.swa is not None:
-                with np.load(path / "swa.npz") as state:
-                    self.swa.set_state(state)
-        except (OSError, ValueError, KeyError) as error:
+                self.swa.set_state(load_arrays(path / "swa.npz"))
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             reason = " ".join(str(error).split())[:300]
             raise BadInput(
                 f"Expected a checkpoint of this run. Received: {reason}. Start the "
@@ -77,8 +88,16 @@ class RunCheckpoint(keras.callbacks.Callback):
         for path in (self.path, self._other("old"), self._other("part")):
             shutil.rmtree(path, ignore_errors=True)
 
+    def on_train_begin(self, logs=None):
+        self._seen_at = time.monotonic()
+
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
+        # Keras has just reset the metrics: those of a continued epoch go on.
+        for name, variable in loss_state(self.model):
+            if name in self._loss_state:
+                variable.assign(self._loss_state[name])
+        self._loss_state = {}
 
     def on_train_batch_begin(self, batch, logs=None):
         # At a batch's begin, not at its end: by then every other callback has done
@@ -89,25 +108,48 @@ class RunCheckpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.epoch, self.step, self._first_step = epoch + 1, 0, 0
+        if self.swa is not None:
+            self.swa.use_trained()
         self.save()
 
     def save(self):
-        part, old = self._other("part"), self._other("old")
+        now = time.monotonic()
+        self.seconds += now - self._seen_at
+        self._seen_at = now
+        part = self._other("part")
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         self.model.save_weights(part / "state.weights.h5")
+        np.savez(part / "random.npz", *map(to_numpy, random_state(self.model)))
+        losses = {name: to_numpy(v) for name, v in loss_state(self.model)}
+        np.savez(part / "losses.npz", **(losses if self.step else {}))
         if self.swa is not None:
             np.savez(part / "swa.npz", **self.swa.state())
-        progress = {"epoch": self.epoch, "step": self.step}
+        progress = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds}
         (part / "progress.json").write_text(json.dumps(progress))
-        # A folder cannot be renamed over another: the old one steps aside, and
-        # stands in if the program is killed between the two lines.
-        shutil.rmtree(old, ignore_errors=True)
-        if self.path.exists():
-            os.replace(self.path, old)
-        os.replace(part, self.path)
-        shutil.rmtree(old, ignore_errors=True)
+        replace_folder(part, self.path)
         self._saved_at = time.monotonic()
 
     def _other(self, suffix):
         return self.path.with_name(f"{self.path.name}.{suffix}")
+
+
+def load_arrays(path):
+    # Opened here, because `np.load` leaves a damaged file open.
+    with open(path, "rb") as file, np.load(file) as arrays:
+        return dict(arrays)
+
+
+def random_state(model):
+    """Seeds and counters of the dropout layers: Keras saves none of them."""
+    weights = {id(v) for v in model.weights}
+    return [v for v in model.variables if id(v) not in weights]
+
+
+def loss_state(model):
+    """`(name, variable)` of the running means in the logs."""
+    return [
+        (f"{metric.name}_{i}", variable)
+        for metric in model.metrics
+        for i, variable in enumerate(metric.variables)
+    ]

@@ -1,16 +1,21 @@
 """The folder of a run."""
 
 import dataclasses
+import hashlib
 import json
 import os
 import shutil
+import tempfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.config_file import load_config, save_config
+from xmc_keras.config_key import shown
 from xmc_keras.label_set import LabelSet
+from xmc_keras.replace_folder import replace_folder
 
 # What evaluation and prediction use unless told, the first that is there.
 MODELS = ("best", "averaged")
@@ -20,10 +25,11 @@ class RunFolder:
     """Where a run keeps what it is made of and what came out.
 
     `config.yaml` (resolved), `label_names.txt`, `clusters.npy`, `label_counts.npz`
-    (documents of each label in the training part), `best.keras` (best
-    on the validation split), `averaged.keras` (where SWA is on), `history.csv`,
-    `curves.png`, `tensorboard/`, `metrics.json`, and `checkpoint/` while the run
-    is not finished. Every file is written beside its place and then renamed.
+    (documents of each label in the training part, and a digest of that part),
+    `best.keras` (best on the validation split), `averaged.keras` (where SWA is on),
+    `history.csv`, `curves.png`, `tensorboard/`, `checkpoint/` while the run is not
+    finished, and `metrics.json` once it is. Every file is written beside its place
+    and then renamed.
 
     Args:
         path: string or path.
@@ -45,10 +51,14 @@ class RunFolder:
         self.metrics_path = self.path / "metrics.json"
         self.checkpoint_path = self.path / "checkpoint"
 
+    @property
+    def finished(self):
+        """Boolean, whether the run that is here has come to its end."""
+        return self.metrics_path.exists()
+
     def check(self, config, resume=False, overwrite=False):
         """Raises BadInput if a run with `config` may not be put here."""
-        if self.path.exists() and not self.path.is_dir():
-            raise BadInput("Expected a folder. Received: a file.", self.path)
+        self._check_writable()
         if not self.path.exists() or not any(self.path.iterdir()):
             return
         if not self.config_path.exists():
@@ -68,7 +78,7 @@ class RunFolder:
         earlier = dataclasses.asdict(load_config(self.config_path))
         now = dataclasses.asdict(config)
         changed = [
-            f"{key} was {earlier[key]}, is {now[key]}"
+            f"{key} was {shown(earlier[key])}, is {shown(now[key])}"
             for key in now
             if earlier[key] != now[key]
         ]
@@ -80,31 +90,65 @@ class RunFolder:
                 self.config_path,
             )
 
-    def begin(self, config, label_set, clusters, counts, num_documents):
+    def _check_writable(self):
+        try:
+            if self.path.exists() and not self.path.is_dir():
+                raise BadInput("Expected a folder. Received: a file.", self.path)
+            above = self.path.resolve().parents
+            # Made and removed again: root passes any question about permissions.
+            with tempfile.TemporaryDirectory(dir=next(p for p in above if p.exists())):
+                pass
+        except OSError as error:
+            raise BadInput(
+                f"Expected a place for a run. Received: {error.strerror}. Choose "
+                "another with --run.",
+                self.path,
+            ) from None
+
+    def begin(self, config, label_set, clusters, training_part):
         """Makes the folder anew, in place of an earlier run.
 
         Args:
             config: a `Config`.
             label_set: a `LabelSet`.
             clusters: int32 array (num_clusters, cluster_size).
-            counts: array (num_labels,). Documents of each label in the whole
-                training part, for propensities.
-            num_documents: int. Documents in the whole training part.
+            training_part: `Documents`, the whole training part: its counts of
+                labels are for propensities.
         """
-        part = self.path.with_name(f"{self.path.name}.part")
+        path = self.path.resolve()
+        part = path.with_name(f"{path.name}.part")
         shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        label_set.save(part / self.label_names_path.name)
-        np.save(part / self.clusters_path.name, clusters)
-        np.savez(
-            part / self.label_counts_path.name,
-            counts=counts,
-            num_documents=num_documents,
-        )
-        save_config(config, part / self.config_path.name)
-        if self.path.exists():
-            shutil.rmtree(self.path)
-        os.replace(part, self.path)
+        try:
+            part.mkdir(parents=True)
+            label_set.save(part / self.label_names_path.name)
+            np.save(part / self.clusters_path.name, clusters)
+            np.savez(
+                part / self.label_counts_path.name,
+                counts=np.asarray(label_set.encode(training_part.labels).sum(axis=0))[
+                    0
+                ],
+                num_documents=len(training_part),
+                digest=_digest(training_part),
+            )
+            save_config(config, part / self.config_path.name)
+            replace_folder(part, path)
+        except OSError as error:
+            shutil.rmtree(part, ignore_errors=True)
+            raise BadInput(
+                f"Expected to write a run folder. Received: {error.strerror}. Free "
+                "disk space or choose another folder with --run.",
+                self.path,
+            ) from error
+
+    def check_data(self, training_part):
+        """Raises BadInput if the run was begun with another training part."""
+        if self._label_counts("digest") != _digest(training_part):
+            raise BadInput(
+                "Expected the training part that the run was begun with. Received: "
+                "other texts, labels or --skip-bad-lines. Restore the data, or "
+                "start anew with --overwrite.",
+                training_part.texts_path,
+            )
 
     def config(self):
         """The config of the run that is here."""
@@ -125,13 +169,18 @@ class RunFolder:
 
     def label_counts(self):
         """`(counts, num_documents)` of the whole training part, as in `begin`."""
-        with self._load(self.label_counts_path) as saved:
-            return saved["counts"], int(saved["num_documents"])
+        counts = self._label_counts("counts")
+        return counts, int(self._label_counts("num_documents"))
 
-    def _load(self, path):
+    def _label_counts(self, name):
+        return self._load(self.label_counts_path, name)
+
+    def _load(self, path, name=None):
         try:
-            return np.load(path)
-        except (OSError, ValueError, EOFError) as error:
+            # Opened here, because `np.load` leaves a damaged file open.
+            with open(path, "rb") as file:
+                return np.load(file) if name is None else np.load(file)[name]
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
             raise BadInput(
                 f"Expected an array of the run. Received: {error}. Start the run "
                 "anew with --overwrite.",
@@ -150,10 +199,6 @@ class RunFolder:
 
     def load_model(self, name=None):
         """The run's model; `name` as in `save_model`, by default the best."""
-        import keras
-
-        import xmc_keras.lightxml  # noqa: F401 (registers the class)
-
         names = [name] if name else MODELS
         paths = [self.path / f"{n}.keras" for n in names]
         path = next((p for p in paths if p.exists()), None)
@@ -164,6 +209,11 @@ class RunFolder:
                 "--resume.",
                 self.path,
             )
+        import keras
+        import keras_nlp  # noqa: F401 (registers backbones and tokenizers)
+
+        import xmc_keras.build_model  # noqa: F401 (registers model and layers)
+
         try:
             return keras.models.load_model(path, compile=False)
         except Exception as error:  # zip, HDF5 and Keras raise all sorts
@@ -179,3 +229,13 @@ class RunFolder:
         part = self.metrics_path.with_suffix(".part.json")
         part.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
         os.replace(part, self.metrics_path)
+
+
+def _digest(documents):
+    """Hex digest of texts and labels."""
+    digest = hashlib.sha256()
+    for text, labels in zip(documents.texts, documents.labels):
+        # With its length, so that a border between two cannot move.
+        for part in (text.encode(), " ".join(labels).encode()):
+            digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()

@@ -46,6 +46,7 @@ class SWA(keras.callbacks.Callback):
         self.count = 0
         self._average = None
         self._trained = None  # the weights that wait while the average is in use
+        self._evaluating = False
         self._epoch = 0
         self._steps = 0
 
@@ -71,10 +72,13 @@ class SWA(keras.callbacks.Callback):
     # the average in the model at an epoch's end.
 
     def on_test_begin(self, logs=None):
+        # After `fit` the average is there already, and stays.
+        self._evaluating = self._trained is None
         self.use_average()
 
     def on_test_end(self, logs=None):
-        self.use_trained()
+        if self._evaluating:
+            self.use_trained()
 
     def on_epoch_end(self, epoch, logs=None):
         self.use_average()

@@ -42,8 +42,8 @@ class TextTokenizer:
 
     Byte-pair vocabularies (RoBERTa): only NUL and invalid UTF-8 are replaced. A
     list is split by the `tokenizers` package with GPT-2's pattern: keras-nlp's own
-    eager path cuts numbers in threes, and its graph path, which does not, is some
-    hundred times slower.
+    eager path cuts numbers in threes, and its graph path, which does not, is up to
+    fifty times slower.
 
     Args:
         tokenizer: a keras-nlp tokenizer with start ("[CLS]", "<s>"), end and pad
@@ -216,7 +216,7 @@ def _byte_pair_encoder(tokenizer):
         return None
     try:
         from tokenizers import Tokenizer, models, pre_tokenizers
-    except ImportError:  # keras-nlp before 0.26 comes without
+    except ImportError:  # keras-nlp 0.25 comes without: graph path
         return None
     merges = [tuple(m.split(" ")) for m in tokenizer.merges if "#version:" not in m]
     encoder = Tokenizer(models.BPE(dict(tokenizer.vocabulary), merges))

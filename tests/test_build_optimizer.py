@@ -1,0 +1,95 @@
+import keras
+import numpy as np
+import pytest
+
+from xmc_keras.build_optimizer import build_optimizer
+from xmc_keras.config import Config
+
+RATES = {"learning_rate": 0.01, "head_learning_rate": 0.05}
+
+
+def make_optimizer(total_steps=20, **keys):
+    return build_optimizer(
+        Config(data="d", encoder="e", **{**RATES, **keys}), total_steps
+    )
+
+
+def make_weights():
+    weights = {}
+    for scope, name in [
+        ("encoder", "kernel"),
+        ("encoder", "bias"),
+        ("encoder", "gamma"),
+        ("encoder", "beta"),
+        ("cluster_generator", "kernel"),
+        ("dynamic_candidate_ranker", "label_embeddings"),
+        ("dynamic_candidate_ranker", "bias"),
+    ]:
+        with keras.name_scope(scope):
+            weight = keras.Variable(np.full((2, 2), 2.0, "float32"), name=name)
+        weights[weight.path] = weight
+    return weights
+
+
+def rates_of(optimizer, steps):
+    """How far Adam moves weights of encoder and head: its rate, as signs are alike."""
+    weights = make_weights()
+    encoder = weights["encoder/kernel"]
+    head = weights["cluster_generator/kernel"]
+    optimizer.build(list(weights.values()))
+    rates = []
+    for _ in range(steps):
+        before = float(encoder[0, 0]), float(head[0, 0])
+        optimizer.apply([np.ones((2, 2), "float32")] * len(weights))
+        after = float(encoder[0, 0]), float(head[0, 0])
+        rates.append(np.subtract(before, after))
+    return np.transpose(rates)
+
+
+@pytest.mark.parametrize(
+    "keys, expected",
+    [
+        ({"schedule": "linear", "warmup": 0.0}, [1, 0.75, 0.5, 0.25]),
+        ({"schedule": "linear", "warmup": 0.5}, [0.5, 1, 1, 0.5]),
+        ({"schedule": "constant", "warmup": 0.0}, [1, 1, 1, 1]),
+        ({"schedule": "constant", "warmup": 0.5}, [0.5, 1, 1, 1]),
+    ],
+)
+def test_rates(keys, expected):
+    optimizer = make_optimizer(total_steps=4, weight_decay=0.0, **keys)
+    encoder, head = rates_of(optimizer, 4)
+    np.testing.assert_allclose(encoder, 0.01 * np.array(expected), 1e-3)
+    np.testing.assert_allclose(head, 0.05 * np.array(expected), 1e-3)
+
+
+def test_one_rate():
+    encoder, head = rates_of(make_optimizer(head_learning_rate=None), 1)
+    assert encoder == pytest.approx(head)
+
+
+def test_decay_leaves_biases_and_layer_norm_out():
+    optimizer = make_optimizer(weight_decay=0.5, schedule="constant", warmup=0.0)
+    weights = make_weights()
+    optimizer.build(list(weights.values()))
+    optimizer.apply([np.zeros((2, 2), "float32")] * len(weights))
+    for path, weight in weights.items():
+        rate = 0.01 if path.startswith("encoder") else 0.05
+        decayed = path.split("/")[-1] in ("kernel", "label_embeddings")
+        expected = 2 * (1 - rate * 0.5) if decayed else 2
+        np.testing.assert_allclose(weight, np.full((2, 2), expected), 1e-6)
+
+
+def test_rows_and_clipping():
+    optimizer = make_optimizer()
+    assert optimizer.rowwise == ["label_embeddings"]
+    assert optimizer.global_clipnorm is None
+    optimizer = make_optimizer(optimizer="adamw", clip_norm=2.5)
+    assert optimizer.rowwise == []
+    assert optimizer.global_clipnorm == 2.5
+
+
+def test_it_can_be_saved():
+    optimizer = make_optimizer(warmup=0.2, clip_norm=1.0)
+    config = keras.saving.serialize_keras_object(optimizer)
+    again = keras.saving.deserialize_keras_object(config)
+    assert again.get_config() == optimizer.get_config()

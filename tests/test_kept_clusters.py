@@ -1,0 +1,20 @@
+import numpy as np
+
+from xmc_keras.cluster_generator import ClusterGenerator
+from xmc_keras.kept_clusters import kept_clusters
+from xmc_keras.lightxml import LightXML
+from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
+
+
+def test_are_the_best_of_each_document_in_order(backbone):
+    clusters = np.arange(6).reshape(6, 1)
+    model = LightXML(
+        MultiLayerCLSEncoder(backbone, 2, dropout=0.5), ClusterGenerator(clusters, 3)
+    )
+    ids = np.random.default_rng(0).integers(1, 40, (5, 7)).astype("int32")
+    x = {"token_ids": ids, "padding_mask": ids > 0}
+    logits = np.asarray(model(x)["cluster_logits"])
+    parts = [{k: v[a:b] for k, v in x.items()} for a, b in [(0, 2), (2, 5)]]
+    expected = np.argsort(-logits, axis=1)[:, :3]
+    assert kept_clusters(model, parts).tolist() == expected.tolist()
+    assert kept_clusters(model, [(x, ids)]).tolist() == expected.tolist()

@@ -1,0 +1,146 @@
+import keras
+import keras_nlp
+import numpy as np
+import pytest
+from layer_test import run_layer_test
+
+from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
+from xmc_keras.pretrained import load_encoder
+
+IDS = np.array([[2, 7, 9, 11, 3], [2, 5, 3, 0, 0], [2, 8, 6, 3, 0]], "int32")
+INPUTS = {
+    "token_ids": IDS,
+    "padding_mask": IDS > 0,
+    "segment_ids": np.array([[0, 0, 1, 1, 1], [0] * 5, [0] * 5], "int32"),
+}
+SIZES = {
+    "vocabulary_size": 40,
+    "num_layers": 2,
+    "num_heads": 2,
+    "hidden_dim": 4,
+    "intermediate_dim": 8,
+    "dropout": 0.0,
+}
+
+
+def by_hand(backbone, inputs, num_feature_layers):
+    """The feature by calling a BERT's layers one after another."""
+    token = backbone.token_embedding(inputs["token_ids"])
+    segment = backbone.segment_embedding(inputs["segment_ids"])
+    hidden = token + backbone.position_embedding(token) + segment
+    hidden, states = backbone.embeddings_layer_norm(hidden), []
+    for layer in backbone.transformer_layers:
+        hidden = layer(hidden, padding_mask=inputs["padding_mask"])
+        states.append(np.asarray(hidden)[:, 0])
+    return np.concatenate(states[::-1][:num_feature_layers], axis=-1)
+
+
+def test_is_a_keras_layer(tmp_path):
+    def make():
+        keras.utils.set_random_seed(0)
+        backbone = keras_nlp.models.BertBackbone(**SIZES, max_sequence_length=16)
+        return MultiLayerCLSEncoder(backbone, num_feature_layers=2, dropout=0.0)
+
+    run_layer_test(make, [INPUTS], [(3, 8)], tmp_path)
+
+
+@pytest.mark.parametrize("num_feature_layers", [1, 2])
+def test_equals_a_loop_over_the_layers(backbone, num_feature_layers):
+    encoder = MultiLayerCLSEncoder(backbone, num_feature_layers)
+    expected = by_hand(backbone, INPUTS, num_feature_layers)
+    assert expected.shape == (3, 4 * num_feature_layers)
+    np.testing.assert_allclose(encoder(INPUTS), expected, 1e-5, 1e-6)
+    last = backbone.predict(INPUTS, verbose=0)["sequence_output"][:, 0]
+    np.testing.assert_allclose(encoder(INPUTS)[:, :4], last, 1e-5, 1e-6)
+
+
+def test_segment_ids_are_zeros_unless_given(backbone):
+    encoder = MultiLayerCLSEncoder(backbone, 2)
+    inputs = {"token_ids": IDS, "padding_mask": IDS > 0}
+    zeros = encoder({**inputs, "segment_ids": np.zeros_like(IDS)})
+    np.testing.assert_array_equal(encoder(inputs), zeros)
+    assert not np.allclose(encoder(INPUTS)[0], zeros[0])
+    assert "segment_ids" not in inputs  # the caller's dictionary is left alone
+
+
+def test_other_keys_padding_and_mask_dtype_change_nothing(backbone):
+    encoder = MultiLayerCLSEncoder(backbone, 2)
+    expected = encoder(INPUTS)
+    more = {**INPUTS, "label_ids": np.zeros((3, 1), "int32")}
+    np.testing.assert_array_equal(encoder(more), expected)
+    wider = {name: np.pad(x, [(0, 0), (0, 3)]) for name, x in INPUTS.items()}
+    np.testing.assert_allclose(encoder(wider), expected, 1e-5, 1e-6)
+    numbers = {**INPUTS, "padding_mask": (IDS > 0).astype("int32")}
+    np.testing.assert_array_equal(encoder(numbers), expected)
+
+
+def test_shares_the_backbone_and_leaves_its_pooler_out(backbone):
+    encoder = MultiLayerCLSEncoder(backbone, 2)
+    shared = {id(w) for w in backbone.weights}
+    assert {id(w) for w in encoder.weights} <= shared
+    left_out = shared - {id(w) for w in encoder.weights}
+    assert left_out == {id(w) for w in backbone.get_layer("pooled_dense").weights}
+
+
+def test_dropout_only_while_training(backbone):
+    encoder = MultiLayerCLSEncoder(backbone, 2, dropout=0.5)
+    feature, dropped = encoder(INPUTS), np.asarray(encoder(INPUTS, training=True))
+    kept = dropped != 0
+    assert 0 < kept.mean() < 1
+    np.testing.assert_allclose(dropped[kept], 2 * np.asarray(feature)[kept], 1e-5)
+
+
+@pytest.mark.parametrize(
+    "name, cls_index",
+    [("RobertaBackbone", 0), ("DistilBertBackbone", 0), ("XLNetBackbone", -1)],
+)
+def test_other_backbones(name, cls_index):
+    keras.utils.set_random_seed(0)
+    sizes = dict(SIZES)
+    if name != "XLNetBackbone":
+        sizes["max_sequence_length"] = 16
+    backbone = getattr(keras_nlp.models, name)(**sizes)
+    encoder = MultiLayerCLSEncoder(backbone, 2, cls_index=cls_index)
+    feature = np.asarray(encoder(INPUTS))
+    needed = {k: x for k, x in INPUTS.items() if k in backbone.input}
+    last = backbone.predict(needed, verbose=0)
+    last = last["sequence_output"] if isinstance(last, dict) else last
+    np.testing.assert_allclose(feature[:, :4], last[:, cls_index], 1e-5, 1e-6)
+
+    again = MultiLayerCLSEncoder.from_config(encoder.get_config())
+    assert again.cls_index == cls_index
+    again.set_weights(encoder.get_weights())
+    np.testing.assert_allclose(again(INPUTS), feature, 1e-5, 1e-6)
+
+
+def test_minilm():
+    backbone, tokenizer = load_encoder("minilm")
+    encoder = MultiLayerCLSEncoder(backbone, num_feature_layers=5)
+    words = ["text editor", "word processor", "football match", "soccer game"]
+    ids = np.array([[101, *tokenizer(text), 102] for text in words], "int32")
+    inputs = {"token_ids": ids, "padding_mask": ids > 0, "segment_ids": 0 * ids}
+    feature = np.asarray(encoder(inputs))
+    assert feature.shape == (4, 5 * 384)
+    np.testing.assert_allclose(feature, by_hand(backbone, inputs, 5), 1e-4, 1e-4)
+    # It is the pretrained one: texts that mean the same are closest.
+    feature = feature / np.linalg.norm(feature, axis=1, keepdims=True)
+    likeness = feature @ feature.T - 2 * np.eye(4)
+    assert likeness.argmax(axis=1).tolist() == [1, 0, 3, 2]
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"num_feature_layers": 3}, "num_feature_layers=3, backbone with 2 layers"),
+        ({"num_feature_layers": 0}, "num_feature_layers=0"),
+        ({"num_feature_layers": 2, "dropout": 1.0}, "dropout=1.0"),
+    ],
+)
+def test_errors(backbone, arguments, message):
+    with pytest.raises(ValueError, match=f"Expected.*Received: .*{message}"):
+        MultiLayerCLSEncoder(backbone, **arguments)
+
+
+def test_error_of_a_model_that_is_no_backbone():
+    with pytest.raises(ValueError, match="transformer_layers.*Received"):
+        MultiLayerCLSEncoder(keras.Sequential([keras.Input((3,))]))

@@ -1,0 +1,26 @@
+import types
+
+from matplotlib import pyplot
+from plot_curves import plot_curves
+
+from xmc_keras.run_history import RunHistory
+
+
+def test_a_picture_of_the_history(tmp_path, monkeypatch):
+    run = types.SimpleNamespace(path=tmp_path, history_path=tmp_path / "history.csv")
+    history, drawn = RunHistory(run.history_path), []
+    for epoch in range(3):
+        precision = {f"val_precision_at_{k}": 0.1 * epoch / k for k in (1, 3, 5)}
+        history.on_epoch_end(epoch, {"loss": 3 - epoch, "val_loss": 4.0, **precision})
+    monkeypatch.setattr(pyplot, "close", drawn.append)
+    plot_curves(run)
+    (figure,) = drawn
+    left, right = figure.axes
+    lines = {line.get_label(): line for axes in (left, right) for line in axes.lines}
+    assert list(lines) == ["training", "validation", "P@1", "P@3", "P@5"]
+    assert lines["training"].get_xydata().tolist() == [[1, 3], [2, 2], [3, 1]]
+    assert lines["P@1"].get_xydata().round(6).tolist() == [[1, 0], [2, 10], [3, 20]]
+    monkeypatch.undo()
+    pyplot.close(figure)
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert {path.name for path in tmp_path.iterdir()} == {"history.csv", "curves.png"}

@@ -1,0 +1,49 @@
+import keras_nlp
+import numpy as np
+import pytest
+
+from xmc_keras.cluster_generator import ClusterGenerator
+from xmc_keras.dynamic_candidate_ranker import DynamicCandidateRanker
+from xmc_keras.lightxml import LightXML
+from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
+from xmc_keras.recommend import recommend
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "cafe", "au", "lait"]
+
+
+@pytest.fixture
+def model(backbone):
+    return LightXML(
+        MultiLayerCLSEncoder(backbone, 2),
+        ClusterGenerator([[0, 1], [2, -1]], top_k=2),
+        DynamicCandidateRanker(num_labels=3, bottleneck_dim=4),
+        tokenizer=keras_nlp.models.BertTokenizer(WORDS),
+        max_tokens=4,
+        label_names=["a", "b", "c"],
+    )
+
+
+def test_each_text_has_its_own_labels_whatever_the_batch(model):
+    texts = ["au", "Café au lait", "", "lait lait"]
+    # By hand: cut to four tokens, the last is [SEP]; accents and case are gone.
+    ids = [[2, 6, 3, 0], [2, 5, 6, 3], [2, 3, 0, 0], [2, 7, 7, 3]]
+    ids = np.array(ids, "int32")
+    found = model.predict({"token_ids": ids, "padding_mask": ids > 0}, verbose=0)
+    for batch_size in (1, 3, 64):
+        rows = recommend(model, texts, k=3, batch_size=batch_size)
+        for row, label_ids, scores in zip(rows, found["label_ids"], found["scores"]):
+            assert [name for name, _ in row] == ["abc"[i] for i in label_ids if i >= 0]
+            np.testing.assert_allclose([s for _, s in row], scores[:3], 1e-4)
+
+
+@pytest.mark.parametrize(
+    "texts, k, message",
+    [("one text", 1, "list of strings"), (["a"], 0, "`k` between 1"), ([1], 1, "list")],
+)
+def test_errors(model, texts, k, message):
+    with pytest.raises(ValueError, match=message):
+        recommend(model, texts, k)
+
+
+def test_no_texts(model):
+    assert recommend(model, []) == []

@@ -1,0 +1,218 @@
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.config import Config
+from xmc_keras.label_set import LabelSet
+from xmc_keras.run_folder import RunFolder
+from xmc_keras.text_folder import Documents
+
+CONFIG = Config(data="texts", encoder="minilm", swa_start=1)
+DOCUMENTS = Documents(
+    ["red rose", "blue sky", "sea"],
+    [["plant", "warm"], ["cold"], ["cold"]],
+    [1, 2, 3],
+    "texts/train_texts.txt",
+    "texts/train_labels.txt",
+)
+CLUSTERS = np.array([[0, 2], [1, -1]], np.int32)
+
+
+def begin(path, config=CONFIG, documents=DOCUMENTS):
+    run = RunFolder(path)
+    label_set = LabelSet.from_labels(documents.labels)
+    run.begin(config, label_set, CLUSTERS, documents)
+    return run
+
+
+def files(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def test_what_a_run_begins_with(tmp_path):
+    run = begin(tmp_path / "runs" / "new")
+    names = {"config.yaml", "label_names.txt", "clusters.npy", "label_counts.npz"}
+    assert files(run.path) == names
+    assert files(tmp_path / "runs") == {"new"}
+    assert run.config() == CONFIG
+    assert run.label_set().names == ["cold", "plant", "warm"]
+    assert np.array_equal(run.clusters(), CLUSTERS)
+    assert run.clusters().dtype == np.int32
+    counts, num_documents = run.label_counts()
+    assert (counts.tolist(), num_documents) == ([2, 1, 1], 3)
+    assert not run.finished
+    run.save_metrics({"P@1": 50.0})
+    assert run.finished
+    assert files(run.path) == names | {"metrics.json"}
+
+
+def test_begin_replaces_an_earlier_run(tmp_path):
+    run = begin(tmp_path / "run")
+    run.save_metrics({})
+    (run.path / "tensorboard").mkdir()
+    # Left by a program that was killed while it replaced the run.
+    for suffix in ("part", "old"):
+        (tmp_path / f"run.{suffix}").mkdir()
+        (tmp_path / f"run.{suffix}" / "file").touch()
+    run = begin(tmp_path / "run", Config(data="texts", encoder="minilm", epochs=7))
+    assert run.config().epochs == 7 and not run.finished
+    assert files(tmp_path) == {"run"} and "tensorboard" not in files(run.path)
+
+
+def test_a_link_to_a_folder(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "run").symlink_to("disk", target_is_directory=True)
+    begin(tmp_path / "run")
+    RunFolder(tmp_path / "run").check(CONFIG, overwrite=True)
+    run = begin(tmp_path / "run")
+    assert (tmp_path / "run").is_symlink() and run.config() == CONFIG
+
+
+def test_the_folder_that_one_stands_in(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    RunFolder(".").check(CONFIG)
+    begin(".")
+    assert files(tmp_path / "here") > {"config.yaml"}
+
+
+def test_begin_where_nothing_can_be_written(tmp_path, monkeypatch):
+    def full(path, **arrays):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(BadInput, match="new: Expected to write .* No space left"):
+        begin(tmp_path / "new")
+    assert files(tmp_path) == set()
+
+
+def test_check_of_places_where_there_is_no_run(tmp_path):
+    RunFolder(tmp_path / "new").check(CONFIG)
+    RunFolder(tmp_path / "new/and/deeper").check(CONFIG, resume=True)
+    (tmp_path / "empty").mkdir()
+    RunFolder(tmp_path / "empty").check(CONFIG)
+    assert files(tmp_path) == {"empty"}
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match="file: Expected a folder. Received: a file."):
+        RunFolder(tmp_path / "file").check(CONFIG, overwrite=True)
+    with pytest.raises(BadInput, match="Expected a place for a run. Received: Not a"):
+        RunFolder(tmp_path / "file" / "run").check(CONFIG)
+    with pytest.raises(BadInput, match="Received: File name too long"):
+        RunFolder(tmp_path / ("n" * 300)).check(CONFIG)
+    shutil.copytree(tmp_path / "empty", tmp_path / "other")
+    (tmp_path / "other" / "thesis.tex").touch()
+    for flags in ({}, {"resume": True}, {"overwrite": True}):
+        with pytest.raises(BadInput, match="other: .* a folder of something else"):
+            RunFolder(tmp_path / "other").check(CONFIG, **flags)
+
+
+def test_check_where_nothing_may_be_written(tmp_path, monkeypatch):
+    def forbidden(path, *arguments, **kwargs):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "mkdir", forbidden)
+    with pytest.raises(BadInput, match="Received: Permission denied. Choose another"):
+        RunFolder(tmp_path / "new").check(CONFIG)
+
+
+def test_check_of_an_earlier_run(tmp_path):
+    run = begin(tmp_path / "run")
+    with pytest.raises(BadInput, match="run: .*--resume.*--overwrite.*--run"):
+        run.check(CONFIG)
+    run.check(CONFIG, overwrite=True)
+    run.check(CONFIG, resume=True)
+    other = Config(data="texts", encoder="minilm", swa_start=None, epochs=4)
+    run.check(other, overwrite=True)
+    with pytest.raises(BadInput) as error:
+        run.check(other, resume=True)
+    assert str(error.value).startswith(f"{run.config_path}: ")
+    assert "epochs was 3, is 4; swa_start was 1, is null" in str(error.value)
+    run.config_path.write_text("epochs: [")
+    run.check(other, overwrite=True)
+    with pytest.raises(BadInput, match="config.yaml:1: Expected YAML"):
+        run.check(other, resume=True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"texts": ["red rose", "blue sky", "seas"]},
+        {"texts": ["red roseblue", " sky", "sea"]},
+        {"texts": ["blue sky", "red rose", "sea"]},
+        {"labels": [["plant", "warm"], ["warm"], ["cold"]]},
+        {"labels": [["plant"], ["warm", "cold"], ["cold"]]},
+        {"labels": [["plant", "warm"], ["cold"], ["cold", "cold"]]},
+        {"texts": ["red rose", "blue sky"], "labels": [["plant", "warm"], ["cold"]]},
+    ],
+)
+def test_check_of_the_data(tmp_path, change):
+    run = begin(tmp_path / "run")
+    run.check_data(DOCUMENTS)
+    lines = [*range(len(change.get("texts", [1] * 3)))]
+    other = Documents(**{**vars(DOCUMENTS), "lines": lines, **change})
+    with pytest.raises(BadInput, match="^texts/train_texts.txt: Expected the training"):
+        run.check_data(other)
+
+
+def test_reading_where_there_is_no_run(tmp_path):
+    run = RunFolder(tmp_path / "none")
+    with pytest.raises(BadInput, match="none: .*with config.yaml in it. .*fit.py"):
+        run.config()
+    with pytest.raises(BadInput, match="none: Expected best.keras or averaged.keras"):
+        run.load_model()
+    with pytest.raises(BadInput, match="none: Expected averaged.keras. .*--resume"):
+        run.load_model("averaged")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"nonsense", "half"])
+def test_reading_damaged_arrays(tmp_path, content):
+    run = begin(tmp_path / "run")
+    for path, read in (
+        (run.clusters_path, run.clusters),
+        (run.label_counts_path, run.label_counts),
+        (run.label_counts_path, lambda: run.check_data(DOCUMENTS)),
+    ):
+        whole = path.read_bytes()
+        damaged = whole[: len(whole) // 2] if content == "half" else content
+        path.unlink() if content is None else path.write_bytes(damaged)
+        with pytest.raises(BadInput, match=f"{path.name}: Expected an array of the"):
+            read()
+        path.write_bytes(whole)
+        read()
+
+
+def test_models_that_cannot_be_read(tmp_path):
+    run = begin(tmp_path / "run")
+    (run.path / "best.keras").write_bytes(b"nonsense")
+    with pytest.raises(BadInput, match="best.keras: Expected a saved model. "):
+        run.load_model()
+
+
+def test_models_are_saved_whole_without_the_optimizer(tmp_path):
+    import keras
+
+    run = begin(tmp_path / "run")
+    model = keras.Sequential([keras.Input([3]), keras.layers.Dense(2)])
+    model.compile("adam", "mse")
+    optimizer = model.optimizer
+    x = np.ones([4, 3])
+    model.fit(x, x[:, :2], verbose=0)
+    run.save_model(model, "averaged")
+    assert model.optimizer is optimizer
+    loaded = run.load_model()
+    assert getattr(loaded, "optimizer", None) is None
+    np.testing.assert_array_equal(
+        loaded.predict(x, verbose=0), model.predict(x, verbose=0)
+    )
+    model.fit(x, x[:, :2], verbose=0)
+    run.save_model(model, "best")
+    assert files(run.path) > {"averaged.keras", "best.keras"}
+    assert not list(run.path.glob("*.part*"))
+    np.testing.assert_array_equal(
+        run.load_model().predict(x, verbose=0), model.predict(x, verbose=0)
+    )
+    averaged = run.load_model("averaged").predict(x, verbose=0)
+    np.testing.assert_array_equal(averaged, loaded.predict(x, verbose=0))

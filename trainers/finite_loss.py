@@ -1,0 +1,31 @@
+"""Ends a training that has diverged."""
+
+import math
+
+import keras
+
+from xmc_keras.bad_input import BadInput
+
+
+class FiniteLoss(keras.callbacks.Callback):
+    """Raises `BadInput` at a loss that is no number, in training or in validation.
+
+    Put it before the callbacks that save a model: what comes after NaN is NaN.
+    """
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.check("loss", logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.check("val_loss", logs)
+
+    def check(self, key, logs):
+        if not math.isfinite(logs[key]):
+            raise BadInput(
+                f"Expected training to converge. Received: {key} {logs[key]} in epoch "
+                f"{self.epoch + 1}. Lower learning_rate and head_learning_rate, or "
+                "set clip_norm."
+            )

@@ -1,0 +1,32 @@
+"""The shortlist of each document, for static negatives."""
+
+import numpy as np
+import tensorflow as tf
+
+
+def kept_clusters(model, batches):
+    """The clusters that a model's generator keeps for each document.
+
+    Given as `shortlist` in the input of training, they are the static negatives of
+    the paper's table 5.
+
+    Args:
+        model: a `LightXML`.
+        batches: iterable of `(x, y)` or `x`, in the order wanted.
+
+    Returns:
+        int32 array (documents, top_k), best first.
+
+    Reference:
+        [LightXML](https://arxiv.org/abs/2101.03305), section "Effect of the dynamic
+        negative sampling".
+    """
+
+    @tf.function(reduce_retracing=True)
+    def kept(x):
+        logits = model.generator(model.encoder(x, training=False))[0]
+        return tf.math.top_k(logits, model.generator.top_k).indices
+
+    return np.concatenate(
+        [kept(b[0] if isinstance(b, tuple) else b).numpy() for b in batches]
+    )

@@ -1,0 +1,57 @@
+"""The `history.csv` of a run."""
+
+import csv
+import os
+from pathlib import Path
+
+import keras
+
+
+class RunHistory(keras.callbacks.Callback):
+    """Writes losses and validation metrics to a CSV file, an epoch a row.
+
+    Unlike `keras.callbacks.CSVLogger` it writes the row of an epoch that is trained
+    again after a restart in place of the old one, and the file is whole at any time.
+
+    Args:
+        path: string or path.
+
+    Example:
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     history = RunHistory(Path(folder, "history.csv"))
+    ...     for epoch, loss in [(0, 3.5), (1, 2.0), (1, 1.5)]:
+    ...         history.on_epoch_end(epoch, {"loss": loss})
+    ...     history.rows()
+    [{'epoch': 0, 'loss': 3.5}, {'epoch': 1, 'loss': 1.5}]
+    """
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = Path(path)
+
+    def rows(self, before=None):
+        """Reads the rows: of all epochs, or of those before one.
+
+        Returns:
+            A list of dictionaries from column to float, `epoch` (from 0) an int.
+        """
+        if not self.path.exists():
+            return []
+        with open(self.path, newline="", encoding="utf-8") as file:
+            rows = [
+                {k: float(v) for k, v in row.items()} for row in csv.DictReader(file)
+            ]
+        for row in rows:
+            row["epoch"] = int(row["epoch"])
+        return [row for row in rows if before is None or row["epoch"] < before]
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {"epoch": epoch, **dict(sorted(logs.items()))}
+        part = self.path.with_suffix(".part.csv")
+        with open(part, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, row)
+            writer.writeheader()
+            writer.writerows([*self.rows(before=epoch), row])
+        os.replace(part, self.path)
