@@ -145,7 +145,7 @@ class ClusterGenerator(keras.layers.Layer):
         # float32 sigmoid never reached 1). Positives stand above the shortlist.
         order = ops.stop_gradient(ops.sigmoid(logits))  # (batch, num_clusters)
         if shortlist is not None:
-            order += 2 * self.multi_hot(ops.cast(shortlist, "int32"))
+            order += 2 * self.multi_hot(shortlist)
         if label_ids is not None:
             label_ids = ops.cast(label_ids, "int32")
             positive_clusters = self.clusters_of(label_ids)  # (batch, positives)

@@ -115,8 +115,6 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        import keras_nlp  # noqa: F401 (registers the backbones)
-
         config = dict(config)
         config["backbone"] = keras.saving.deserialize_keras_object(config["backbone"])
         return cls(**config)

@@ -210,9 +210,8 @@ class RunFolder:
                 self.path,
             )
         import keras
-        import keras_nlp  # noqa: F401 (registers backbones and tokenizers)
 
-        import xmc_keras.build_model  # noqa: F401 (registers model and layers)
+        import xmc_keras.lightxml  # noqa: F401 (registers the model and its layers)
 
         try:
             return keras.models.load_model(path, compile=False)
