@@ -94,6 +94,12 @@ def train_stage(config, run, model, batches, validation_batches, first=0, second
     if swa and swa.count:
         swa.use_average()
         run.save_model(model, "averaged")
+    elif swa:
+        logger.warning(
+            "No averaged model: from epoch %d on there were fewer than swa_every=%d "
+            "steps",
+            *(config.swa_start + 1, config.swa_every),
+        )
     plot_curves(run)
     return checkpoint
 

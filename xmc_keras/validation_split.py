@@ -37,7 +37,8 @@ def validation_split(
         raise BadInput(
             "Expected a validation size of at least 0 and less than the number of "
             f"training documents. Received: size={size}, "
-            f"num_documents={num_documents}. Choose a smaller size, or 0 for none."
+            f"num_documents={num_documents}. Choose a smaller size "
+            "(validation_documents in a config)."
         )
     order = np.random.default_rng(seed).permutation(num_documents).astype(np.int64)
     return np.sort(order[size:]), np.sort(order[:size])
