@@ -106,7 +106,10 @@ def main(arguments):
     if arguments.json:
         # At once, so that a wrong path is told before the work.
         Path(arguments.json).parent.mkdir(parents=True, exist_ok=True)
-    found = {"data": str(arguments.data_folder), "max_leaf": arguments.max_leaf}
+    found = {
+        "data": Path(arguments.data_folder).resolve().name,
+        "max_leaf": arguments.max_leaf,
+    }
     found |= circumstances()
 
     # === Label features ===
