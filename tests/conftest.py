@@ -12,7 +12,7 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
 PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT / "trainers"))
+sys.path[:0] = [str(PROJECT / "trainers"), str(PROJECT / "export")]
 
 
 @pytest.fixture(scope="session")
@@ -158,7 +158,7 @@ def call(monkeypatch, capfd):
     """
 
     def call(name, *arguments, stdin=b"", tensorflow=True):
-        program = importlib.import_module("program")
+        program = importlib.import_module("xmc_keras.program")
         main = importlib.import_module(name).main
         capfd.readouterr()
         with monkeypatch.context() as patch:

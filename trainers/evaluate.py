@@ -15,8 +15,8 @@ import resource
 import time
 
 import numpy as np
-import program
 
+from xmc_keras import program
 from xmc_keras.bad_input import BadInput
 from xmc_keras.inverse_propensity import inverse_propensity
 from xmc_keras.ranking_metrics import ranking_report, recall_at_k

@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-import program
 
+from xmc_keras import program
 from xmc_keras.bad_input import BadInput
 from xmc_keras.config import describe
 from xmc_keras.config_file import load_config

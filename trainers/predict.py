@@ -13,8 +13,7 @@ import json
 import os
 import sys
 
-import program
-
+from xmc_keras import program
 from xmc_keras.bad_input import BadInput
 from xmc_keras.run_folder import MODELS, RunFolder
 

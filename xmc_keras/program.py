@@ -1,4 +1,7 @@
-"""What the command-line programs share: messages and exit status."""
+"""What the command-line programs share: messages and exit status.
+
+The one file of the library that speaks to a terminal.
+"""
 
 import logging
 import os
