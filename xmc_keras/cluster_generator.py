@@ -136,9 +136,21 @@ class ClusterGenerator(keras.layers.Layer):
         )
         return hot[:, : self.num_clusters]
 
-    def call(self, features, label_ids=None, shortlist=None):
+    def cluster_logits(self, features):
+        """(batch, dim) to (batch, num_clusters) float32."""
         logits = ops.matmul(ops.cast(features, self.compute_dtype), self.kernel)
-        logits = ops.cast(ops.add(logits, self.bias), "float32")
+        return ops.cast(ops.add(logits, self.bias), "float32")
+
+    def own_logits(self, logits, label_ids):
+        """The logit of each label's own cluster, of the shape of `label_ids`.
+
+        Of a pad it is that of some cluster.
+        """
+        clusters = ops.maximum(self.clusters_of(label_ids), 0)
+        return tf.gather(logits, clusters, batch_dims=1)
+
+    def call(self, features, label_ids=None, shortlist=None):
+        logits = self.cluster_logits(features)
 
         # Probabilities stay within [0, 1], so adding 2 to some puts these first
         # and keeps the generator's order among the others (1 would do if a
@@ -159,9 +171,7 @@ class ClusterGenerator(keras.layers.Layer):
             repeated = any_equal(label_ids, label_ids, earlier=True)
             rest = ops.where(offered | repeated, -1, label_ids)
             candidates = ops.concatenate([candidates, rest], axis=1)
-        candidate_clusters = ops.maximum(self.clusters_of(candidates), 0)
-        candidate_logits = tf.gather(logits, candidate_clusters, batch_dims=1)
-        return logits, candidates, candidate_logits
+        return logits, candidates, self.own_logits(logits, candidates)
 
     def compute_output_shape(
         self, features_shape, label_ids_shape=None, shortlist_shape=None

@@ -90,22 +90,30 @@ class DynamicCandidateRanker(keras.layers.Layer):
         )
         self.built = True
 
+    def logits(self, features, label_ids):
+        """Logits (batch, n) float32 of labels (batch, n), none of them a pad."""
+        hidden = self.bottleneck(features)  # (batch, dim)
+        products = self.products(hidden, label_ids)
+        return ops.cast(products, "float32") + logit(self.initial_probability)
+
+    def products(self, hidden, label_ids):
+        """Inner products (batch, n) of (batch, dim) with the rows of labels."""
+        # `.value` of a weight that is not autocast: any other way to gather reads,
+        # or casts, the whole table in every step.
+        rows = tf.gather(self.label_embeddings.value, label_ids)
+        rows = ops.cast(rows, self.compute_dtype)  # (batch, n, dim)
+        return ops.matmul(rows, hidden[:, :, None])[:, :, 0]
+
     def call(self, features, candidates):
         candidates = ops.cast(candidates, "int32")
-        hidden = self.bottleneck(features)  # (batch, dim)
         # A pad reads a row that its document reads anyway: were it row 0, an
         # optimizer would take the first label for touched in every step.
         stand_in = ops.maximum(ops.max(candidates, axis=1, keepdims=True), 0)
         ids = ops.where(candidates < 0, stand_in, candidates)
-        # `.value` of a weight that is not autocast: any other way to gather reads,
-        # or casts, the whole table in every step.
-        rows = tf.gather(self.label_embeddings.value, ids)
-        rows = ops.cast(rows, self.compute_dtype)  # (batch, candidates, dim)
-        logits = ops.matmul(rows, hidden[:, :, None])[:, :, 0]
-        logits = ops.cast(logits, "float32") + logit(self.initial_probability)
+        logits = self.logits(features, ids)
         masked = candidates < 0
         if self.mask_repeats:
-            masked = masked | _repeated(candidates)
+            masked = masked | repeated(candidates)
         return ops.where(masked, MASKED_LOGIT, logits)
 
     def compute_output_shape(self, features_shape, candidates_shape):
@@ -130,7 +138,7 @@ class DynamicCandidateRanker(keras.layers.Layer):
         return config
 
 
-def _repeated(candidates):
+def repeated(candidates):
     """(batch, n) int32 to bool: has the same id stood before in its row?"""
     # A stable sort brings equal ids together, the first of them first; whoever
     # equals its left neighbour is a repetition. A second sort leads back.

@@ -14,7 +14,9 @@ from xmc_keras import (  # noqa: F401
     rowwise_adamw,
     warmup_decay,
 )
+from xmc_keras.candidate_recall import CandidateRecall
 from xmc_keras.cluster_generator import any_equal
+from xmc_keras.cross_entropy import cross_entropy
 from xmc_keras.label_set import LabelSet
 
 
@@ -114,7 +116,7 @@ class LightXML(keras.Model):
         self.loss_trackers = [keras.metrics.Mean(name="cluster_loss")]
         if ranker is not None:
             self.loss_trackers.append(keras.metrics.Mean(name="ranking_loss"))
-        self.candidate_recall = keras.metrics.Mean(name="candidate_recall")
+        self.candidate_recall = CandidateRecall()
 
     def build(self, inputs_shape):
         features_shape = self.encoder.compute_output_shape(inputs_shape)
@@ -135,10 +137,14 @@ class LightXML(keras.Model):
                 f"happens to find. Received: {sorted(inputs)}"
             )
         known = inputs if training else {}
+        return self.rank(
+            features, known.get("label_ids"), known.get("shortlist"), training
+        )
+
+    def rank(self, features, label_ids=None, shortlist=None, training=False):
+        """What `call` returns, from features (batch, dim) that the encoder gave."""
         cluster_logits, candidates, candidate_logits = self.generator(
-            features,
-            label_ids=known.get("label_ids"),
-            shortlist=known.get("shortlist"),
+            features, label_ids=label_ids, shortlist=shortlist
         )
         outputs = {"cluster_logits": cluster_logits, "candidates": candidates}
         scores = ops.sigmoid(candidate_logits)
@@ -153,17 +159,35 @@ class LightXML(keras.Model):
             outputs["scores"] = ops.maximum(scores, 0.0)
         return outputs
 
+    def label_scores(self, features, label_ids):
+        """Probabilities of given labels, whether or not they would be candidates.
+
+        Args:
+            features: float tensor (batch, dim), as the encoder gives them.
+            label_ids: int32 tensor (batch, n), `-1` pads.
+
+        Returns:
+            float32 tensor (batch, n), `0` for pads.
+        """
+        logits = self.generator.cluster_logits(features)
+        scores = ops.sigmoid(self.generator.own_logits(logits, label_ids))
+        if self.ranker is not None:
+            ids = ops.maximum(label_ids, 0)
+            scores *= ops.sigmoid(self.ranker.logits(features, ids))
+        return ops.where(label_ids < 0, 0.0, scores)
+
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
         y = ops.cast(y, "int32")  # (batch, positives)
         clusters = self.generator.multi_hot(self.generator.clusters_of(y))
-        losses = [self._cross_entropy(clusters, y_pred["cluster_logits"])]
+        reduction = self.loss_reduction
+        losses = [cross_entropy(clusters, y_pred["cluster_logits"], reduction)]
         if self.ranker is not None:
             candidates = y_pred["candidates"]  # (batch, candidates)
             real = ops.cast(candidates >= 0, "float32")
             positive = ops.cast(any_equal(candidates, y), "float32") * real
-            losses.append(self._cross_entropy(positive, y_pred["logits"], real))
+            losses.append(cross_entropy(positive, y_pred["logits"], reduction, real))
         if sample_weight is not None:  # (batch,) or (batch, 1), of any dtype
             weight = ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
             losses = [loss * weight for loss in losses]
@@ -171,16 +195,6 @@ class LightXML(keras.Model):
         for tracker, loss in zip(self.loss_trackers, losses):
             tracker.update_state(loss, sample_weight=ops.shape(y)[0])
         return sum(losses) + sum(self.losses)
-
-    def _cross_entropy(self, target, logits, real=None):
-        """Equations 1 and 5 of each document: (batch, n) to (batch,)."""
-        loss = ops.binary_crossentropy(target, logits, from_logits=True)
-        if real is None:
-            real = ops.ones_like(loss)
-        loss = ops.sum(loss * real, axis=-1)
-        if self.loss_reduction == "mean":
-            loss /= ops.maximum(ops.sum(real, axis=-1), 1.0)
-        return loss
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         # In training the positives are given to the generator, so a ranking of its
@@ -196,12 +210,7 @@ class LightXML(keras.Model):
         if compiled is not None:
             compiled.update_state(y, y_pred["label_ids"], sample_weight)
             results.update(compiled.result())
-        y = ops.cast(y, "int32")
-        known = ops.cast(y >= 0, "float32")
-        found = ops.cast(any_equal(y, y_pred["candidates"]), "float32") * known
-        self.candidate_recall.update_state(
-            ops.sum(found, axis=1) / ops.maximum(ops.sum(known, axis=1), 1.0)
-        )
+        self.candidate_recall.update_state(y, y_pred["candidates"])
         return {**results, "candidate_recall": self.candidate_recall.result()}
 
     def predict_step(self, data):
