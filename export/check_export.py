@@ -1,0 +1,88 @@
+"""Does an exported version answer as the model does?"""
+
+from pathlib import Path
+
+import numpy as np
+from server.load_version import WARMUP_FILE, load_version
+from server.serving_error import ServingError
+from serving_ops import graph_problems
+
+from xmc_keras.bad_input import BadInput
+
+# The graph, without weights and names, of the largest vocabularies there are.
+MOST_GRAPH_BYTES = 64 * 2**20
+TOLERANCE = 1e-5  # of a float32 score
+# Share of the texts that keep their best labels with weights in fewer bits.
+LABELS = 5
+AGREEMENT = {"float16": 0.995, "int8": 0.98}
+
+
+def check_export(version_folder, texts, expected, precision):
+    """Loads a version as a server does, with its warm-up, and asks it.
+
+    Args:
+        version_folder: path.
+        texts: list of strings.
+        expected: for each of `texts` the list of `(label, score)`, best first, that
+            the models give in this process, with as many as `serving_default` has.
+        precision: `"float32"`, `"float16"` or `"int8"`: the coarsest that weights
+            are stored in.
+
+    Returns:
+        Share of the texts whose best five labels are the same five.
+
+    Raises:
+        BadInput: a check failed.
+    """
+    problems = graph_problems(version_folder)
+    graph_bytes = Path(version_folder, "saved_model.pb").stat().st_size
+    if graph_bytes > MOST_GRAPH_BYTES:
+        problems.append(f"The graph has {graph_bytes} bytes: weights are in it.")
+    if not Path(version_folder, WARMUP_FILE).exists():
+        problems.append("There are no warm-up requests.")
+    if problems:
+        raise _failed(" ".join(problems))
+    try:
+        model = load_version(version_folder)
+    except ServingError as error:
+        raise _failed(f"It does not load: {error.message}") from None
+    try:
+        encoded = np.array([text.encode("utf-8") for text in texts], object)
+        answer = model.predict({"text": encoded})
+    except ServingError as error:
+        raise _failed(f"It does not answer: {error.message}") from None
+    finally:
+        model.close()
+    return _compare(answer, expected, precision)
+
+
+def _compare(answer, expected, precision):
+    labels = [[label.decode("utf-8") for label in row] for row in answer["labels"]]
+    same = [
+        {label for label in row[:LABELS] if label} == {n for n, _ in best[:LABELS]}
+        for row, best in zip(labels, expected)
+    ]
+    agreement = float(np.mean(same))
+    if precision != "float32":
+        if agreement < AGREEMENT[precision]:
+            raise _failed(
+                f"The best {LABELS} labels agree on {agreement:.1%} of the texts, less "
+                f"than {AGREEMENT[precision]:.1%}. Export with more precision."
+            )
+        return agreement
+    width = answer["scores"].shape[1]
+    scores = np.zeros((len(expected), width))  # a pad's score is 0
+    for row, best in zip(scores, expected):
+        row[: len(best)] = [score for _, score in best]
+    difference = np.abs(answer["scores"] - scores).max()
+    # NaN fails as well.
+    if not difference <= TOLERANCE:
+        raise _failed(f"Scores differ by {difference:.2g}, more than {TOLERANCE:g}.")
+    return agreement
+
+
+def _failed(reason):
+    return BadInput(
+        "Expected the exported model to answer as the run does. Received: one that "
+        f"does not, so nothing was exported. {reason}"
+    )

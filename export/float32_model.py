@@ -1,0 +1,38 @@
+"""A model that computes in float32, whatever precision it was trained in."""
+
+import keras
+
+from xmc_keras.lightxml import LightXML
+
+
+def float32_model(model):
+    """A `LightXML` of the same weights that computes in float32.
+
+    Half precision in a graph would be slower on most CPUs, and its scores coarser.
+
+    Args:
+        model: a built `LightXML`, under any dtype policy.
+
+    Returns:
+        `model` itself if it computes in float32, otherwise a new one.
+    """
+    config = {**model.get_config(), "tokenizer": None}
+    plain = _in_float32(config)
+    if plain == config:
+        return model
+    copy = LightXML.from_config(plain)
+    copy.tokenizer, copy.label_set = model.tokenizer, model.label_set
+    tokens = keras.ops.zeros((1, 2), "int32")
+    copy({"token_ids": tokens, "padding_mask": tokens}, training=False)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _in_float32(config):
+    if isinstance(config, (list, tuple)):
+        return type(config)(_in_float32(value) for value in config)
+    if not isinstance(config, dict):
+        return config
+    if config.get("class_name") == "DTypePolicy" and "float16" in str(config):
+        return {**config, "config": {"name": "float32"}}
+    return {key: _in_float32(value) for key, value in config.items()}

@@ -1,0 +1,170 @@
+"""Export a run as a version of a SavedModel: raw text in, label names and scores out.
+
+    python export/saved_model.py runs/debian24k exports/debian24k
+    python export/saved_model.py runs/debian24k exports/debian24k -k 10 --precision int8
+    python export/saved_model.py runs/a runs/b runs/c exports/ensemble
+
+The last argument is the model's base folder, as TensorFlow Serving and export/serve.py
+take it; the version goes to a folder of it whose name is the version's number. Several
+runs become one ensemble, which averages their scores. Signatures: serving_default,
+top_k, score and embed; export/README.md tells what they take and give.
+
+Before the version takes its place it is loaded as a server loads it and compared with
+the run on texts of its test part. A version that fails is not kept.
+"""
+
+import argparse
+import dataclasses
+import json
+import logging
+
+from version_folder import new_version, next_version
+
+from xmc_keras import program
+from xmc_keras.bad_input import BadInput
+from xmc_keras.run_folder import MODELS, RunFolder
+from xmc_keras.text_folder import read_documents
+
+logger = logging.getLogger("export")
+
+# Texts of the test part to compare on. With fewer bits labels are counted, which takes
+# more of them than comparing scores.
+CHECKED, CHECKED_BITS = 64, 1000
+LONG_TEXT = " ".join(["A long document, cut to the most tokens of the model."] * 100)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", nargs="+", metavar="run", help="run folders")
+    parser.add_argument("output", help="base folder of the model's versions")
+    parser.add_argument(
+        "-k", "--k", type=int, default=5, help="labels that serving_default gives (5)"
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "float16", "int8"),
+        default="float32",
+        help="how the label table is stored (float32); int8 is a quarter of its size",
+    )
+    parser.add_argument(
+        "--encoder-precision",
+        choices=("float32", "float16"),
+        default="float32",
+        help="how encoder and cluster scorer are stored (float32); float16 is half of "
+        "their size, and turning it back takes time in every request",
+    )
+    parser.add_argument("--version", type=int, help="number of the version (the next)")
+    parser.add_argument("--model", choices=MODELS, help="which of the runs' models")
+    args = parser.parse_args()
+
+    runs = [RunFolder(path) for path in args.runs]
+    described = [describe(run) for run in runs]
+    version = next_version(args.output, args.version)
+    most = min(min(d["num_labels"], d["config"]["num_predictions"]) for d in described)
+    if not 1 <= args.k <= most:
+        raise BadInput(
+            f"Expected --k between 1 and {most}, the labels that the run ranks for a "
+            f"text. Received: {args.k}."
+        )
+    with new_version(args.output, version) as path:
+        export(args, runs, described, path)
+    logger.info("Exported version %d to %s", version, args.output)
+
+
+def export(args, runs, described, path):
+    """Writes a version into the folder `path` and checks it there."""
+    import tensorflow as tf
+
+    try:
+        from warm_up import warm_up_requests, write_warm_up
+    except ImportError as error:
+        raise BadInput(
+            "Expected the packages of serving. Received: none "
+            f"({error}). Run: pip install '.[serve]'"
+        ) from None
+    from check_export import check_export
+    from float32_model import float32_model
+    from model_card import model_card
+    from serving_module import ServingModule
+
+    models = []
+    for run in runs:
+        logger.info("Loading %s", run.path)
+        models.append(float32_model(run.load_model(args.model)))
+    try:
+        module = ServingModule(models, args.k, args.precision, args.encoder_precision)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+    texts = texts_to_check(runs[0])
+    coarse = {args.precision, args.encoder_precision} - {"float32"}
+    texts = texts[: CHECKED_BITS if coarse else CHECKED]
+
+    logger.info("Writing %d labels, %s", len(module.labels), args.precision)
+    signatures = module.signatures()
+    try:
+        tf.saved_model.save(module, str(path), signatures)
+        names = module.labels.names.numpy()[:2]
+        write_warm_up(warm_up_requests([*texts[:7], LONG_TEXT], names), path)
+        extra = path / "assets.extra"
+        every_name = b"".join(name + b"\n" for name in module.labels.names.numpy())
+        (extra / "labels.txt").write_bytes(every_name)
+        described_signatures = {
+            name: " ".join(f.python_function.__doc__.split())
+            for name, f in signatures.items()
+        }
+        card = model_card(
+            described, described_signatures, args.precision, args.encoder_precision
+        )
+        (extra / "model_card.md").write_text(card, encoding="utf-8")
+    except (OSError, tf.errors.OpError) as error:
+        reason = getattr(error, "message", None) or error.strerror
+        raise BadInput(
+            f"Expected to write a SavedModel. Received: {reason:.300}. Free disk space "
+            "or choose another folder.",
+            args.output,
+        ) from None
+
+    logger.info("Checking it on %d texts", len(texts))
+    if len(models) == 1:
+        expected = models[0].recommend(texts, args.k)
+    else:
+        answer = signatures["serving_default"](tf.constant(texts))
+        expected = [
+            [(name.decode("utf-8"), score) for name, score in zip(*row) if name]
+            for row in zip(answer["labels"].numpy(), answer["scores"].numpy())
+        ]
+    coarsest = "int8" if "int8" in coarse else "float16" if coarse else "float32"
+    agreement = check_export(path, texts, expected, coarsest)
+    logger.info("It answers as the run does (best 5 labels: %.1f%%)", 100 * agreement)
+
+
+def describe(run):
+    """What the model card says of a run; BadInput for one that is not finished."""
+    config = run.config()
+    if not run.finished:
+        raise BadInput(
+            "Expected a finished run. Received: one without metrics.json. Continue it "
+            "with trainers/fit.py --resume.",
+            run.path,
+        )
+    return {
+        "name": run.path.resolve().name,
+        "config": dataclasses.asdict(config),
+        "metrics": json.loads(run.metrics_path.read_text(encoding="utf-8")),
+        "num_labels": len(run.label_set()),
+    }
+
+
+def texts_to_check(run):
+    """Texts to compare on: the run's test part, or its label names."""
+    try:
+        return read_documents(run.config().data, "test", skip_bad_lines=True).texts
+    except BadInput as error:
+        logger.warning("Checking with label names as texts. %s", error)
+        return run.label_set().names
+
+
+if __name__ == "__main__":
+    program.run(main)

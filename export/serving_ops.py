@@ -1,0 +1,53 @@
+"""The ops that a stock TensorFlow Serving runs."""
+
+from pathlib import Path
+
+from tensorflow.core.protobuf import saved_model_pb2
+
+# What exported graphs are made of. All are in TensorFlow 2.12 and TensorFlow Text
+# 2.12.1, which servers 2.12 to 2.19 link (2.20 links 2.20.0), and a server finds a
+# missing one no sooner than at the first request. Before an op is added here, look it
+# up there; `TFText>RoundRobinTrim`, of keras-nlp's packers, is the one to beware of.
+SERVING_OPS = frozenset(
+    """
+    AddN AddV2 All Any ArgMax Assert AssignVariableOp BatchMatMulV2 BiasAdd BroadcastTo
+    Cast ClipByValue ConcatV2 Const Cumsum DisableCopyOnRead Einsum EnsureShape Equal
+    Erf Exp ExpandDims FastWordpieceTokenizeWithOffsets Fill FloorMod GatherNd GatherV2
+    Greater GreaterEqual Identity IdentityN If InvertPermutation Less LessEqual
+    LogicalAnd LogicalNot LogicalOr LowerBound MatMul Max Maximum Mean
+    MergeV2Checkpoints Min Minimum Mul Neg NoOp NormalizeUTF8 NotEqual OneHot Pack Pad
+    PadV2 PartitionedCall Placeholder Pow Prod RaggedGather RaggedRange
+    RaggedTensorToTensor Range Rank ReadVariableOp RealDiv RegexSplitWithOffsets Relu
+    Reshape ResourceGather RestoreV2 ReverseV2 Rsqrt SaveV2 Select SelectV2 Shape
+    ShardedFilename Sigmoid Size Slice Softmax Split SplitV Sqrt Square
+    SquaredDifference Squeeze StatefulPartitionedCall StatelessIf StatelessWhile
+    StaticRegexFullMatch StaticRegexReplace StopGradient StridedSlice StringJoin
+    StringLower StringToHashBucketFast Sub Sum Tanh Tile TopKV2 Transpose
+    UnicodeTranscode Unpack VarHandleOp While ZerosLike
+    """.split()
+)
+
+
+def graph_problems(version_folder):
+    """Why a stock server would refuse the graph of a version.
+
+    Args:
+        version_folder: path. It holds `saved_model.pb`.
+
+    Returns:
+        List of sentences, empty for a graph that it runs.
+    """
+    saved_model = saved_model_pb2.SavedModel()
+    saved_model.ParseFromString(Path(version_folder, "saved_model.pb").read_bytes())
+    (meta_graph,) = saved_model.meta_graphs
+    library = meta_graph.graph_def.library.function
+    nodes = [*meta_graph.graph_def.node, *(n for f in library for n in f.node_def)]
+    ops = {node.op for node in nodes} - {f.signature.name for f in library}
+    problems = [
+        f"Op {op} is not known to be in TensorFlow Serving 2.12 to 2.20."
+        for op in sorted(ops - SERVING_OPS)
+    ]
+    # A call is marked as well as the function that it calls.
+    if any("_XlaMustCompile" in part.attr for part in [*library, *nodes]):
+        problems.append("A function is compiled with XLA, which servers have off.")
+    return problems

@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from check_export import check_export
+from golden_model import write_golden_model
+from server.load_version import WARMUP_FILE
+from server.served_model import ServedModel
+from serving_ops import graph_problems
+from warm_up import _request, write_warm_up
+
+from xmc_keras.bad_input import BadInput
+
+TEXTS = ["a", "bc", "Ü"]
+
+
+@pytest.fixture(scope="module")
+def version(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("golden") / "1"
+    write_golden_model(folder)
+    write_warm_up([_request("serving_default", text=np.array(["a"], object))], folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(version):
+    served = ServedModel(version)
+    answer = served.predict({"text": np.array([t.encode() for t in TEXTS], object)})
+    served.close()
+    return [
+        [(label.decode(), float(score)) for label, score in zip(*row)]
+        for row in zip(answer["labels"], answer["scores"])
+    ]
+
+
+@pytest.fixture(autouse=True)
+def ops_of_the_golden_model(monkeypatch):
+    monkeypatch.setattr("check_export.graph_problems", lambda folder: [])
+
+
+def test_the_same_answers(version, expected):
+    assert check_export(version, TEXTS, expected, "float32") == 1.0
+
+
+def test_other_scores(version, expected):
+    off = [[(label, score + 2e-5) for label, score in row] for row in expected]
+    with pytest.raises(BadInput, match="Scores differ by 2e-05, more than 1e-05"):
+        check_export(version, TEXTS, off, "float32")
+    not_a_number = [[(label, float("nan")) for label, _ in row] for row in expected]
+    with pytest.raises(BadInput, match="Scores differ by nan"):
+        check_export(version, TEXTS, not_a_number, "float32")
+
+
+def test_other_labels(version, expected):
+    other = [[("another", row[0][1]), *row[1:]] for row in expected]
+    with pytest.raises(BadInput, match=r"agree on 0.0% of the texts, less than 98.0%"):
+        check_export(version, TEXTS, other, "int8")
+    one_of_three = [expected[0], expected[1], other[2]]
+    with pytest.raises(BadInput, match=r"agree on 66.7% of the texts, less than 99.5%"):
+        check_export(version, TEXTS, one_of_three, "float16")
+
+
+def test_no_warm_up(version, expected, tmp_path):
+    write_golden_model(tmp_path / "1")
+    with pytest.raises(BadInput, match="There are no warm-up requests"):
+        check_export(tmp_path / "1", TEXTS, expected, "float32")
+
+
+def test_warm_up_that_fails(expected, tmp_path):
+    write_golden_model(tmp_path / "1")
+    write_warm_up([_request("no_such", text=np.array(["a"], object))], tmp_path / "1")
+    with pytest.raises(BadInput, match='It does not load: .*"no_such" not found'):
+        check_export(tmp_path / "1", TEXTS, expected, "float32")
+
+
+def test_weights_in_the_graph(version, expected, monkeypatch):
+    monkeypatch.setattr("check_export.MOST_GRAPH_BYTES", 100)
+    with pytest.raises(BadInput, match="weights are in it"):
+        check_export(version, TEXTS, expected, "float32")
+
+
+def write(folder, function):
+    module = tf.Module()
+    module.function = tf.function(
+        function, input_signature=[tf.TensorSpec([None], tf.float32, "x")]
+    )
+    tf.saved_model.save(module, str(folder), {"serving_default": module.function})
+
+
+def test_ops_that_servers_know(tmp_path):
+    write(tmp_path / "1", lambda x: {"y": tf.sigmoid(x) * 2.0})
+    assert graph_problems(tmp_path / "1") == []
+
+
+def test_op_that_servers_may_lack(tmp_path):
+    def inner(x):  # found in functions of functions as well
+        return tf.math.lgamma(x)
+
+    write(tmp_path / "1", lambda x: {"y": tf.function(inner)(x)})
+    (problem,) = graph_problems(tmp_path / "1")
+    assert problem.startswith("Op Lgamma is not known to be in TensorFlow Serving")
+
+
+def test_compiled_function(tmp_path):
+    compiled = tf.function(lambda x: x * 2.0, jit_compile=True)
+    write(tmp_path / "1", lambda x: {"y": compiled(x)})
+    (problem,) = graph_problems(tmp_path / "1")
+    assert problem.startswith("A function is compiled with XLA")
+
+
+def test_warm_up_is_where_servers_look(version):
+    assert (version / "assets.extra" / "tf_serving_warmup_requests").exists()
+    assert WARMUP_FILE == "assets.extra/tf_serving_warmup_requests"

@@ -1,0 +1,206 @@
+import keras
+import keras_nlp
+import numpy as np
+import pytest
+import tensorflow as tf
+from float32_model import float32_model
+from serving_module import BLOCK, ServingModule
+
+from xmc_keras.cluster_generator import ClusterGenerator
+from xmc_keras.dynamic_candidate_ranker import DynamicCandidateRanker
+from xmc_keras.lightxml import LightXML
+from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz"]
+TEXTS = ["b", "Á c d e f g h i j k l", "", "z\0y", "😀 a", "x " * 3000]
+
+
+def make_model(seed, names, clusters, ranker=True, top_k=2, **arguments):
+    keras.utils.set_random_seed(seed)
+    backbone = keras_nlp.models.BertBackbone(
+        vocabulary_size=len(WORDS),
+        num_layers=2,
+        num_heads=2,
+        hidden_dim=4,
+        intermediate_dim=8,
+        max_sequence_length=16,
+    )
+    # Word vectors far apart, so that texts have scores of their own.
+    table = backbone.token_embedding.embeddings
+    table.assign(keras.random.normal(table.shape, seed=seed))
+    model = LightXML(
+        MultiLayerCLSEncoder(backbone, 2),
+        ClusterGenerator(clusters, top_k),
+        DynamicCandidateRanker(len(names), 3) if ranker else None,
+        tokenizer=keras_nlp.models.BertTokenizer(WORDS),
+        max_tokens=8,
+        label_names=names,
+        **{"num_predictions": 4, **arguments},
+    )
+    model(tokens_of(model, ["a"]))
+    for weight in model.generator.weights + (model.ranker.weights if ranker else []):
+        if weight.dtype == "float32":
+            weight.assign(keras.random.normal(weight.shape, seed=seed + 1))
+    return model
+
+
+def tokens_of(model, texts):
+    """The encoder's input by hand: letters are words, seven at most of them kept."""
+    ids = np.zeros((len(texts), model.max_tokens), "int32")
+    for row, text in zip(ids, texts):
+        words = [WORDS.index(w) if w in WORDS else 1 for w in text.split()]
+        words = [2, *words[: model.max_tokens - 2], 3]
+        row[: len(words)] = words
+    return {"token_ids": ids, "padding_mask": ids > 0}
+
+
+@pytest.fixture(scope="module")
+def first():
+    return make_model(0, list("pqrst"), [[0, 3, -1], [1, 4, 2]])
+
+
+@pytest.fixture(scope="module")
+def second():
+    return make_model(5, list("usqp"), [[2, 0], [1, 3], [-1, -1]])
+
+
+def all_scores(model, texts):
+    """(texts, labels) by the whole label table, in NumPy."""
+    features = model.encoder(tokens_of(model, texts)).numpy()
+    sigmoid = lambda x: 1 / (1 + np.exp(-x))  # noqa: E731
+    generator, ranker = model.generator, model.ranker
+    clusters = sigmoid(features @ generator.kernel.numpy() + generator.bias.numpy())
+    scores = clusters[:, generator.label_clusters.numpy()]
+    if ranker is not None:
+        kernel, bias = ranker.bottleneck.get_weights()
+        logits = (features @ kernel + bias) @ ranker.label_embeddings.numpy().T
+        scores = scores * sigmoid(logits + np.log(0.01 / 0.99))
+    return scores
+
+
+def ask(module, name, **inputs):
+    answer = module.signatures()[name](**{k: tf.constant(v) for k, v in inputs.items()})
+    return {key: value.numpy() for key, value in answer.items()}
+
+
+def rows_of(answer):
+    return [
+        [(label.decode(), score) for label, score in zip(*row) if label]
+        for row in zip(answer["labels"], answer["scores"])
+    ]
+
+
+def check_rows(rows, expected):
+    assert len(rows) == len(expected)
+    for row, want in zip(rows, expected):
+        assert [label for label, _ in row] == [label for label, _ in want]
+        np.testing.assert_allclose([s for _, s in row], [s for _, s in want], atol=1e-5)
+
+
+@pytest.mark.parametrize("ranker", [True, False])
+def test_one_model_answers_as_recommend(ranker):
+    model = make_model(3, list("pqrst"), [[0, 3, -1], [1, 4, 2]], ranker)
+    module = ServingModule([model], k=3)
+    check_rows(
+        rows_of(ask(module, "serving_default", text=TEXTS)), model.recommend(TEXTS, 3)
+    )
+    for k in (1, 4):
+        answer = ask(module, "top_k", text=TEXTS, k=k)
+        assert answer["scores"].shape == (len(TEXTS), k)
+        check_rows(rows_of(answer), model.recommend(TEXTS, k))
+
+
+def test_top_k_takes_the_largest_k_within_its_bounds(first):
+    module = ServingModule([first], k=1)
+    assert ask(module, "top_k", text=["a", "b"], k=[1, 3])["labels"].shape == (2, 3)
+    assert ask(module, "top_k", text=["a"], k=99)["labels"].shape == (1, 4)
+    assert ask(module, "top_k", text=["a"], k=-1)["labels"].shape == (1, 1)
+
+
+def test_many_texts_keep_their_order(first):
+    rng = np.random.default_rng(0)
+    texts = [
+        " ".join(rng.choice(WORDS[5:], n)) for n in rng.integers(0, 9, 2 * BLOCK + 5)
+    ]
+    answer = ask(ServingModule([first], k=2), "serving_default", text=texts)
+    check_rows(rows_of(answer), first.recommend(texts, 2))
+
+
+def test_no_texts(first):
+    module = ServingModule([first], k=2)
+    none = tf.zeros([0], tf.string)
+    assert ask(module, "serving_default", text=none)["labels"].shape == (0, 2)
+    assert ask(module, "embed", text=none)["embedding"].shape == (0, 8)
+
+
+def test_score(first):
+    labels = [["t", "no such", "t"], ["", "p", "q"]]
+    answer = ask(ServingModule([first], k=1), "score", text=["a b", "c"], labels=labels)
+    a, c = all_scores(first, ["a b", "c"])
+    expected = [[a[4], -1, a[4]], [-1, c[0], c[1]]]
+    np.testing.assert_allclose(answer["scores"], expected, atol=1e-5)
+
+
+def test_score_wants_labels_for_each_text(first):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="a row for each text"):
+        ask(ServingModule([first], k=1), "score", text=["a", "b"], labels=[["p"]])
+
+
+def test_embed(first, second):
+    texts = ["a b", "c d e f g h i j"]
+    answer = ask(ServingModule([first, second], k=1), "embed", text=texts)
+    expected = [m.encoder(tokens_of(m, texts)).numpy() for m in (first, second)]
+    np.testing.assert_allclose(answer["embedding"], np.hstack(expected), atol=1e-5)
+
+
+def test_ensemble_averages_over_the_union_of_labels(first, second):
+    texts = ["a b", "c", "", "z y x w v u t", "e"]
+    module = ServingModule([first, second], k=3)
+    union = list("pqrstu")
+    scores = np.zeros((len(texts), 6))
+    for model in (first, second):
+        columns = [union.index(name) for name in model.label_set.names]
+        scores[:, columns] += all_scores(model, texts) / 2
+    expected = []
+    for row, *offers in zip(
+        scores, first.recommend(texts, 4), second.recommend(texts, 4)
+    ):
+        offered = {name for offer in offers for name, _ in offer}
+        best = sorted(offered, key=lambda name: -row[union.index(name)])
+        expected.append([(name, row[union.index(name)]) for name in best[:3]])
+    check_rows(rows_of(ask(module, "serving_default", text=texts)), expected)
+    answer = ask(module, "score", text=texts, labels=[union] * len(texts))
+    np.testing.assert_allclose(answer["scores"], scores, atol=1e-5)
+
+
+def test_half_precision_is_traced_in_float32(first):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    half = make_model(0, list("pqrst"), [[0, 3, -1], [1, 4, 2]])
+    assert half.encoder(tokens_of(half, ["a"])).dtype == "bfloat16"
+    keras.config.set_dtype_policy("float32")
+    assert float32_model(first) is first
+    answer = ask(ServingModule([half], k=3), "serving_default", text=TEXTS)
+    check_rows(rows_of(answer), first.recommend(TEXTS, 3))
+
+
+@pytest.mark.parametrize("table, dense", [("float16",) * 2, ("int8", "float16")])
+def test_stored_in_fewer_bits(first, second, table, dense):
+    module = ServingModule([first, second], 3, table, dense)
+    exact = ask(
+        ServingModule([first, second], 3),
+        "score",
+        text=["a b"],
+        labels=[list("pqrstu")],
+    )
+    near = ask(module, "score", text=["a b"], labels=[list("pqrstu")])
+    np.testing.assert_allclose(near["scores"], exact["scores"], atol=0.02)
+    assert (near["scores"] != exact["scores"]).any()
+    floats = {v.dtype.name for v in module.weights if v.dtype.is_floating}
+    # An int8 table has its scales in float32.
+    assert floats == ({"float16"} if table == "float16" else {"float16", "float32"})
+
+
+@pytest.mark.parametrize("k", [0, 5])
+def test_k_out_of_range(first, k):
+    with pytest.raises(ValueError, match="Expected k between 1 and 4"):
+        ServingModule([first], k)

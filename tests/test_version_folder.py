@@ -1,0 +1,106 @@
+import os
+import subprocess
+import sys
+
+import pytest
+from version_folder import new_version, next_version
+
+from xmc_keras.bad_input import BadInput
+
+
+def test_next_version(tmp_path):
+    base = tmp_path / "model"
+    assert next_version(base) == 1
+    assert next_version(base, 7) == 7
+    for name in ("2", "10", ".tmp-99-1", "x11", "٣"):
+        (base / name).mkdir(parents=True)
+    assert next_version(base) == 11
+    assert next_version(base, 3) == 3
+
+
+@pytest.mark.parametrize("version", [0, -1, 2**63])
+def test_version_that_is_no_version(tmp_path, version):
+    with pytest.raises(BadInput, match=f"to be positive. Received: {version}"):
+        next_version(tmp_path, version)
+
+
+def test_version_already_there(tmp_path):
+    (tmp_path / "2").mkdir()
+    with pytest.raises(BadInput, match="a version that is not there. Received: 2"):
+        next_version(tmp_path, 2)
+
+
+def test_a_file_in_place_of_the_folder(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match="Received: a file"):
+        next_version(tmp_path / "file")
+
+
+def test_nothing_is_seen_before_it_is_whole(tmp_path):
+    with new_version(tmp_path / "a" / "b", 3) as path:
+        (path / "variables").mkdir()
+        (path / "variables" / "data").write_text("x")
+        (seen,) = os.listdir(tmp_path / "a" / "b")
+        assert not seen.isdigit()
+    assert os.listdir(tmp_path / "a" / "b") == ["3"]
+    assert (tmp_path / "a" / "b" / "3" / "variables" / "data").read_text() == "x"
+
+
+@pytest.mark.parametrize(
+    "error", [BadInput("no"), KeyboardInterrupt(), OSError(28, "x")]
+)
+def test_after_an_error_nothing_is_left(tmp_path, error):
+    (tmp_path / "a").mkdir()
+    with pytest.raises(type(error)):
+        with new_version(tmp_path / "a" / "b" / "c", 1) as path:
+            (path / "file").touch()
+            raise error
+    # The folder that was there is still there.
+    assert [p.name for p in tmp_path.rglob("*")] == ["a"]
+
+
+def test_other_versions_outlive_an_error(tmp_path):
+    (tmp_path / "1").mkdir()
+    with pytest.raises(RuntimeError):
+        with new_version(tmp_path, 2):
+            raise RuntimeError
+    assert os.listdir(tmp_path) == ["1"]
+
+
+def test_a_version_that_appears_meanwhile_is_not_replaced(tmp_path):
+    with pytest.raises(BadInput, match="Expected version 1 not to be there"):
+        with new_version(tmp_path, 1) as path:
+            (path / "mine").touch()
+            (tmp_path / "1").mkdir()
+            (tmp_path / "1" / "theirs").touch()
+    assert [p.name for p in sorted(tmp_path.rglob("*"))] == ["1", "theirs"]
+
+
+def test_unwritable(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match="Expected a folder to write a version into"):
+        with new_version(tmp_path / "file" / "model", 1):
+            raise AssertionError("not reached")
+
+
+def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
+    def full(path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("version_folder._sync", full)
+    with pytest.raises(BadInput, match="No space left on device. Free disk space"):
+        with new_version(tmp_path / "model", 1) as path:
+            (path / "file").touch()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_killed_export_leaves_no_version(tmp_path):
+    code = (
+        "import os, sys; sys.path[:0] = sys.argv[2:]\n"
+        "from version_folder import new_version\n"
+        "with new_version(sys.argv[1], 1) as path: os.kill(os.getpid(), 9)"
+    )
+    paths = [path for path in sys.path if path]
+    subprocess.run([sys.executable, "-c", code, tmp_path, *paths])
+    assert [name for name in os.listdir(tmp_path) if name.isdigit()] == []
+    assert next_version(tmp_path) == 1
