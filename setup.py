@@ -29,6 +29,14 @@ REQUIREMENTS = [
     "huggingface-hub>=2.4,<3",  # and fetches hf:// handles with this
 ]
 
+SERVE = [
+    "tensorflow-serving-api>=2.20,<2.22",
+    "grpcio>=1.74,<2",
+    "starlette>=1.7,<2",
+    "uvicorn>=0.54,<1",
+    "prometheus-client>=0.26,<1",
+]
+
 setup(
     name="xmc-keras",
     version=VERSION,
@@ -40,7 +48,11 @@ setup(
     packages=["xmc_keras"],
     python_requires=">=3.10,<3.13",
     install_requires=REQUIREMENTS,
-    extras_require={"test": ["pytest>=9,<10", "hypothesis>=6.168,<7", "ruff>=0.17"]},
+    extras_require={
+        "serve": SERVE,  # export/
+        "browser": ["selenium>=4.51,<5"],  # the test of the server's page
+        "test": ["pytest>=9,<10", "hypothesis>=6.168,<7", "ruff>=0.17"],
+    },
     classifiers=[
         "Intended Audience :: Science/Research",
         "Programming Language :: Python :: 3",

@@ -12,14 +12,9 @@ machine only.
 """
 
 import argparse
-import contextlib
 import json
-import os
-import platform
-import subprocess
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +22,8 @@ from sklearn.preprocessing import normalize
 
 # So that it runs in a clone that is not installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from circumstances import circumstances
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.label_clustering import cluster_labels
@@ -87,21 +84,6 @@ def measured(features, seeds, cluster):
     }
 
 
-def circumstances():
-    """Returns where the figures come from: machine, versions and commit."""
-    versions = {"python": platform.python_version()}
-    versions |= {name: version(name) for name in ("numpy", "scipy", "scikit-learn")}
-    ram = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    commit = ""
-    with contextlib.suppress(OSError):
-        git = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
-        commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()
-    machine = {"cores": os.cpu_count(), "ram_gb": round(ram / 1e9, 1)}
-    # Above the number of cores the machine was not quiet.
-    machine["load"] = round(os.getloadavg()[0], 1)
-    return {"machine": machine, "versions": versions, "commit": commit or "unknown"}
-
-
 def main(arguments):
     if arguments.json:
         # At once, so that a wrong path is told before the work.
@@ -110,7 +92,7 @@ def main(arguments):
         "data": Path(arguments.data_folder).resolve().name,
         "max_leaf": arguments.max_leaf,
     }
-    found |= circumstances()
+    found |= circumstances(("numpy", "scipy", "scikit-learn"))
 
     # === Label features ===
     train = read_documents(arguments.data_folder, "train")

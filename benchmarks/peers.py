@@ -24,16 +24,12 @@ vocabulary. omikuji and napkinxc differ by some tenths of a point from run to ru
 """
 
 import argparse
-import contextlib
 import itertools
 import json
 import os
-import platform
-import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -41,6 +37,8 @@ import numpy as np
 
 # The peers' environment then needs no installation of the library.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from circumstances import circumstances
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.inverse_propensity import inverse_propensity
@@ -148,25 +146,14 @@ def tfidf(train_texts, test_texts):
     return x, x_test, trained - start, time.perf_counter() - trained
 
 
+def required_packages():
+    needs = {need for needs in NEEDS.values() for need in needs.values()}
+    return sorted(need.partition("==")[0] for need in needs)
+
+
 def missing_packages(peers):
     needs = {module: need for peer in peers for module, need in NEEDS[peer].items()}
     return [need for module, need in needs.items() if not find_spec(module)]
-
-
-def circumstances():
-    """Returns where the figures come from: machine, versions and commit."""
-    needs = sorted({need for needs in NEEDS.values() for need in needs.values()})
-    versions = {"python": platform.python_version()}
-    for name in ["numpy", "scipy", *(need.partition("==")[0] for need in needs)]:
-        with contextlib.suppress(PackageNotFoundError):
-            versions[name] = version(name)
-    ram = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    commit = ""
-    with contextlib.suppress(OSError):
-        git = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
-        commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()
-    machine = {"cores": CORES, "ram_gb": round(ram / 1e9, 1)}
-    return {"machine": machine, "versions": versions, "commit": commit or "unknown"}
 
 
 def main(arguments):
@@ -213,7 +200,7 @@ def main(arguments):
             "test_documents": len(test),
             "labels": len(label_set),
             "propensity": PROPENSITY,
-            **circumstances(),
+            **circumstances(["numpy", "scipy", *required_packages()]),
         }
         lines.append(f"{json.dumps(line)}\n")
         print(lines[-1], end="", file=output, flush=True)

@@ -1,0 +1,157 @@
+"""Size and latency of an exported model, by how its weights are stored.
+
+    python benchmarks/export_size.py --json benchmarks/export_size.json
+    python benchmarks/export_size.py --labels 24043 --clusters 256 --top-k 20
+
+A LightXML of random weights in the shape of a data set (by default Amazon-670K with
+BERT-base, as in the paper) is exported in each form, and all forms are loaded and
+asked in turns, so that they see the same machine. Latency depends neither on what the
+weights are nor on which words a text holds.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from circumstances import circumstances
+
+# So that it runs in a clone that is not installed.
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "export")]
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+PACKAGES = ("tensorflow", "tensorflow-text", "keras", "keras-nlp", "numpy")
+# Of the label table, and of all other weights.
+FORMS = [
+    ("float32", "float32"),
+    ("float16", "float32"),
+    ("int8", "float32"),
+    ("float16", "float16"),
+    ("int8", "float16"),
+]
+COLUMNS = ("table", "other weights", "size GB", "load s", "1 text ms", "16 texts ms")
+
+
+def build_model(arguments):
+    import keras_nlp
+
+    from xmc_keras.cluster_generator import ClusterGenerator
+    from xmc_keras.dynamic_candidate_ranker import DynamicCandidateRanker
+    from xmc_keras.lightxml import LightXML
+    from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
+    from xmc_keras.pretrained import minilm_folder
+
+    # The vocabulary of MiniLM is that of BERT-base, uncased.
+    tokenizer = keras_nlp.models.Tokenizer.from_preset(str(minilm_folder()))
+    backbone = keras_nlp.models.BertBackbone(
+        vocabulary_size=tokenizer.vocabulary_size(),
+        num_layers=arguments.layers,
+        num_heads=arguments.hidden // 64,
+        hidden_dim=arguments.hidden,
+        intermediate_dim=4 * arguments.hidden,
+    )
+    sizes = np.array_split(np.arange(arguments.labels), arguments.clusters)
+    clusters = np.full((arguments.clusters, len(sizes[0])), -1)
+    for row, labels in zip(clusters, sizes):
+        row[: len(labels)] = labels
+    return LightXML(
+        MultiLayerCLSEncoder(backbone, num_feature_layers=5),
+        ClusterGenerator(clusters, arguments.top_k),
+        DynamicCandidateRanker(
+            arguments.labels, arguments.bottleneck, mask_repeats=False
+        ),
+        tokenizer=tokenizer,
+        max_tokens=arguments.tokens,
+        label_names=[f"label number {i}" for i in range(arguments.labels)],
+    )
+
+
+def measured(arguments, folder):
+    """A row for each form."""
+    import keras
+    import tensorflow as tf
+    from server.served_model import ServedModel
+    from serving_module import ServingModule
+
+    keras.utils.set_random_seed(0)
+    model = build_model(arguments)
+    tokens = np.zeros((1, 8), "int32")
+    model({"token_ids": tokens, "padding_mask": tokens == 0})
+    rows, served = [], []
+    for table, dense in FORMS:
+        print(f"Exporting {table}, {dense}", file=sys.stderr, flush=True)
+        module = ServingModule([model], 5, table, dense)
+        path = folder / f"{table}-{dense}"
+        functions = module.signatures()
+        default = {"serving_default": functions["serving_default"]}
+        tf.saved_model.save(module, str(path), default)
+        del module, functions, default
+        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+        rows.append({"table": table, "other weights": dense, "size GB": size / 1e9})
+    del model
+    for row in rows:
+        start = time.perf_counter()
+        served.append(ServedModel(folder / f"{row['table']}-{row['other weights']}"))
+        row["load s"] = time.perf_counter() - start
+    words = np.random.default_rng(0).choice(["puzzle", "game", "red", "sky"], 200)
+    text = " ".join(words).encode()
+    for count in (1, 16):
+        texts = np.array([text] * count, object)
+        seconds = [[] for _ in served]
+        for turn in range(arguments.turns + 1):
+            for model, found in zip(served, seconds):
+                start = time.perf_counter()
+                model.predict({"text": texts})
+                if turn:  # the first call sets things up
+                    found.append(time.perf_counter() - start)
+        name = "1 text ms" if count == 1 else f"{count} texts ms"
+        for row, found in zip(rows, seconds):
+            row[name] = 1000 * float(np.median(found))
+    return [{k: _rounded(v) for k, v in row.items()} for row in rows]
+
+
+def _rounded(value):
+    return round(value, 3 if value < 10 else 1) if isinstance(value, float) else value
+
+
+def main(arguments):
+    if arguments.json:
+        # At once, so that a wrong path is told before the work.
+        Path(arguments.json).parent.mkdir(parents=True, exist_ok=True)
+    shape = {k: v for k, v in vars(arguments).items() if k not in ("json", "turns")}
+    found = {"shape": shape, "turns": arguments.turns, **circumstances(PACKAGES)}
+    with tempfile.TemporaryDirectory() as folder:
+        rows = found["measured"] = measured(arguments, Path(folder))
+    lines = [COLUMNS, *([str(row[column]) for column in COLUMNS] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    for line in lines:
+        print("  ".join(map(str.rjust, line, widths)))
+    if arguments.json:
+        Path(arguments.json).write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for option, default in (
+        ("labels", 670_091),
+        ("clusters", 8192),
+        ("top-k", 75),
+        ("bottleneck", 400),
+        ("tokens", 128),
+        ("layers", 12),
+        ("hidden", 768),
+        ("turns", 15),
+    ):
+        parser.add_argument(
+            f"--{option}", type=int, default=default, help=f"({default})", metavar="N"
+        )
+    parser.add_argument("--json", metavar="FILE", help="keep the figures in FILE too")
+    main(parser.parse_args())
