@@ -42,9 +42,12 @@ quickstart: $(READY)
 	$(BIN)/python export/saved_model.py runs/quickstart exports/quickstart
 	@echo
 	@echo "Served and asked over REST:"
-	@# Only a server that is ours and still there has been asked.
+	@# A server that is not ours would leave ours dead: its port is taken.
 	@$(BIN)/python export/serve.py exports/quickstart --rest-port $(PORT) --no-grpc & \
 	  server=$$!; trap "kill $$server 2>/dev/null; wait $$server" EXIT; \
+	  until $(BIN)/python -c "import socket; \
+	    socket.create_connection(('127.0.0.1', $(PORT)))" 2>/dev/null; do \
+	    kill -0 $$server 2>/dev/null || exit 1; sleep 0.2; done; \
 	  $(BIN)/python export/client.py --url http://127.0.0.1:$(PORT) --name quickstart \
 	    --timeout 120 --json "A calculator for the terminal, written in Python." \
 	    && kill -0 $$server

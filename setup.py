@@ -32,6 +32,7 @@ REQUIREMENTS = [
 SERVE = [
     "tensorflow-serving-api>=2.20,<2.22",
     "grpcio>=1.74,<2",
+    "anyio>=4.16,<5",
     "starlette>=1.7,<2",
     "uvicorn>=0.54,<1",
     "prometheus-client>=0.26,<1",
@@ -51,7 +52,7 @@ setup(
     extras_require={
         "serve": SERVE,  # export/
         "browser": ["selenium>=4.51,<5"],  # the test of the server's page
-        "test": ["pytest>=9,<10", "hypothesis>=6.168,<7", "ruff>=0.17"],
+        "test": ["pytest>=9,<10", "hypothesis>=6.168,<7", "ruff>=0.17,<1"],
     },
     classifiers=[
         "Intended Audience :: Science/Research",

@@ -3,6 +3,8 @@
 import tensorflow as tf
 from stored_ranker import StoredRanker
 
+from xmc_keras.bad_input import BadInput
+from xmc_keras.label_scores import label_scores
 from xmc_keras.lightxml import LightXML
 from xmc_keras.text_tokenizer import TextTokenizer
 
@@ -15,10 +17,24 @@ class EnsembleMember:
     Args:
         model: a built `LightXML` that computes in float32.
         table, dense: as of `ServingModule`.
+
+    Raises:
+        BadInput: the model cannot be stored so, or its tokenizer not at all.
     """
 
     def __init__(self, model, table, dense):
         self.text_tokenizer = TextTokenizer(model.tokenizer, model.max_tokens)
+        if not self.text_tokenizer.is_word_piece:
+            raise BadInput(
+                "Expected a model with a WordPiece vocabulary (BERT): the tables of "
+                "others cannot be part of the graph yet. Received: "
+                f"{type(model.tokenizer).__name__}."
+            )
+        if model.ranker is None and table == "int8":
+            raise BadInput(
+                "Expected float32 or float16: a model without ranker has no label "
+                "table of which only rows are read. Received: int8."
+            )
         self.feature_dim = model.encoder.feature_dim
         if model.ranker is not None and table != "float32":
             model = LightXML(
@@ -28,18 +44,24 @@ class EnsembleMember:
                 num_predictions=model.num_predictions,
             )
         self._model = model
-        dense_weights = model.encoder.weights + model.generator.weights
-        table_weights = []
-        if model.ranker is not None:
-            dense_weights += model.ranker.bottleneck.weights
-            dense_ids = set(map(id, dense_weights))
-            table_weights = [w for w in model.ranker.weights if id(w) not in dense_ids]
-        self.weights = [w.value for w in table_weights]  # tf.Variables to save
+        self.weights = []  # tf.Variables to save
         self.halves = []  # (Keras variable, its float16 form)
-        for weight in dense_weights:
+        self._store(model.encoder.weights, dense)
+        if model.ranker is None:  # then labels are what the generator scores
+            self._store(model.generator.weights, table)
+        else:
+            self._store(model.generator.weights, dense)
+            of_bottleneck = model.ranker.bottleneck.weights
+            self._store(of_bottleneck, dense)
+            ids = set(map(id, of_bottleneck))
+            # Stored as asked already.
+            self._store([w for w in model.ranker.weights if id(w) not in ids])
+
+    def _store(self, weights, form="float32"):
+        for weight in weights:
             variable = weight.value
-            if dense == "float16" and weight.dtype == "float32":
-                variable = tf.Variable(tf.cast(variable, dense), trainable=False)
+            if form == "float16" and weight.dtype == "float32":
+                variable = tf.Variable(tf.cast(variable, form), trainable=False)
                 self.halves.append((weight, variable))
             self.weights.append(variable)
 
@@ -58,4 +80,4 @@ class EnsembleMember:
         return outputs["label_ids"], outputs["scores"]
 
     def label_scores(self, features, label_ids):
-        return self._model.label_scores(features, label_ids)
+        return label_scores(self._model, features, label_ids)

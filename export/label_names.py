@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from xmc_keras.bad_input import BadInput
+
 BUCKETS = 2**63 - 1  # of a hash, the most that there can be
 
 
@@ -34,7 +36,7 @@ class LabelNames(tf.Module):
         hashes = tf.strings.to_hash_bucket_fast(union, BUCKETS).numpy()
         order = np.argsort(hashes)
         if (np.diff(hashes[order]) == 0).any():
-            raise ValueError(
+            raise BadInput(
                 "Expected label names with hashes of their own. Received: two names "
                 "of one 63-bit hash. Rename one of them."
             )

@@ -7,14 +7,17 @@ import yaml
 
 LIBRARIES = ("tensorflow", "tensorflow-text", "keras", "keras-nlp", "numpy")
 METRICS = [f"{name}@{k}" for name in ("P", "nDCG", "PSP") for k in (1, 3, 5)]
+# What it takes of metrics.json.
+TOLD = [*METRICS, "train_documents", "propensity_a", "propensity_b"]
 
 
 def model_card(runs, signatures, table, dense):
     """The model card of a version, as Markdown.
 
     Args:
-        runs: list of dictionaries `name`, `config` (dictionary), `metrics`
-            (dictionary of metrics.json), `num_labels`.
+        runs: list of dictionaries `name`, `config` (dictionary), `num_labels`, and
+            `metrics`, the `TOLD` of metrics.json, or None where the exported model
+            was not evaluated.
         signatures: dictionary of a signature's name to its description.
         table, dense: how label tables and other weights are stored.
 
@@ -37,24 +40,32 @@ def model_card(runs, signatures, table, dense):
         *(f"- `{name}`: {text}" for name, text in signatures.items()),
     ]
     for run in runs:
-        metrics = run["metrics"]
         lines += [
             "",
             f"## Run {run['name']}",
             "",
-            f"Trained on {metrics['train_documents']:,} documents of "
-            f"`{run['config']['data']}`, with {run['num_labels']:,} labels. On "
-            "its test part, in percent, before weights were stored as said above:",
+            f"Trained on `{run['config']['data']}`, with {run['num_labels']:,} labels.",
             "",
-            "| " + " | ".join(METRICS) + " |",
-            "|" + " --- |" * len(METRICS),
-            "| " + " | ".join(f"{metrics[name]:.2f}" for name in METRICS) + " |",
-            "",
-            f"Propensities: A = {metrics['propensity_a']}, B = "
-            f"{metrics['propensity_b']}, from the training part.",
+            *_measured(run["metrics"]),
             "",
             "```yaml",
             yaml.safe_dump(run["config"], sort_keys=False).rstrip(),
             "```",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _measured(metrics):
+    if metrics is None:
+        return ["This model of the run: not measured."]
+    return [
+        f"After {metrics['train_documents']:,} training documents, in percent on the "
+        "test part, before weights were stored as said above:",
+        "",
+        "| " + " | ".join(METRICS) + " |",
+        "|" + " --- |" * len(METRICS),
+        "| " + " | ".join(f"{metrics[name]:.2f}" for name in METRICS) + " |",
+        "",
+        f"Propensities: A = {metrics['propensity_a']}, B = {metrics['propensity_b']}, "
+        "from the training part.",
+    ]

@@ -17,7 +17,10 @@ import argparse
 import dataclasses
 import json
 import logging
+import signal
+import sys
 
+from model_card import TOLD
 from version_folder import new_version, next_version
 
 from xmc_keras import program
@@ -58,9 +61,11 @@ def main():
     parser.add_argument("--version", type=int, help="number of the version (the next)")
     parser.add_argument("--model", choices=MODELS, help="which of the runs' models")
     args = parser.parse_args()
+    # An export that is told to stop leaves nothing behind either.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     runs = [RunFolder(path) for path in args.runs]
-    described = [describe(run) for run in runs]
+    described = [describe(run, args.model) for run in runs]
     version = next_version(args.output, args.version)
     most = min(min(d["num_labels"], d["config"]["num_predictions"]) for d in described)
     if not 1 <= args.k <= most:
@@ -89,37 +94,37 @@ def export(args, runs, described, path):
     from model_card import model_card
     from serving_module import ServingModule
 
+    # It would make scores depend on how texts are batched, in the third digit.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     models = []
     for run in runs:
         logger.info("Loading %s", run.path)
         models.append(float32_model(run.load_model(args.model)))
-    try:
-        module = ServingModule(models, args.k, args.precision, args.encoder_precision)
-    except ValueError as error:
-        raise BadInput(str(error)) from None
+    stored = args.precision, args.encoder_precision
+    module = ServingModule(models, args.k, *stored)
+    coarsest = min(stored, key=("int8", "float16", "float32").index)
     texts = texts_to_check(runs[0])
-    coarse = {args.precision, args.encoder_precision} - {"float32"}
-    texts = texts[: CHECKED_BITS if coarse else CHECKED]
+    texts = texts[: CHECKED if coarsest == "float32" else CHECKED_BITS]
 
-    logger.info("Writing %d labels, %s", len(module.labels), args.precision)
+    logger.info(
+        "Writing %d labels, their table in %s, other weights in %s",
+        *(len(module.labels), *stored),
+    )
     signatures = module.signatures()
+    told = {
+        name: " ".join(function.python_function.__doc__.split())
+        for name, function in signatures.items()
+    }
     try:
         tf.saved_model.save(module, str(path), signatures)
-        names = module.labels.names.numpy()[:2]
-        write_warm_up(warm_up_requests([*texts[:7], LONG_TEXT], names), path)
+        names = module.labels.names.numpy()
+        write_warm_up(warm_up_requests([*texts[:7], LONG_TEXT], names[:2]), path)
         extra = path / "assets.extra"
-        every_name = b"".join(name + b"\n" for name in module.labels.names.numpy())
-        (extra / "labels.txt").write_bytes(every_name)
-        described_signatures = {
-            name: " ".join(f.python_function.__doc__.split())
-            for name, f in signatures.items()
-        }
-        card = model_card(
-            described, described_signatures, args.precision, args.encoder_precision
-        )
+        (extra / "labels.txt").write_bytes(b"".join(name + b"\n" for name in names))
+        card = model_card(described, told, *stored)
         (extra / "model_card.md").write_text(card, encoding="utf-8")
     except (OSError, tf.errors.OpError) as error:
-        reason = getattr(error, "message", None) or error.strerror
+        reason = " ".join(str(error).split())
         raise BadInput(
             f"Expected to write a SavedModel. Received: {reason:.300}. Free disk space "
             "or choose another folder.",
@@ -130,17 +135,20 @@ def export(args, runs, described, path):
     if len(models) == 1:
         expected = models[0].recommend(texts, args.k)
     else:
-        answer = signatures["serving_default"](tf.constant(texts))
+        whole = ServingModule(models, args.k)  # in float32
+        answer = whole.signatures()["serving_default"](tf.constant(texts))
         expected = [
             [(name.decode("utf-8"), score) for name, score in zip(*row) if name]
             for row in zip(answer["labels"].numpy(), answer["scores"].numpy())
         ]
-    coarsest = "int8" if "int8" in coarse else "float16" if coarse else "float32"
     agreement = check_export(path, texts, expected, coarsest)
-    logger.info("It answers as the run does (best 5 labels: %.1f%%)", 100 * agreement)
+    logger.info(
+        "It answers as %s: the same best labels for %.1f%% of the texts",
+        *("the run does" if len(runs) == 1 else "the ensemble does", 100 * agreement),
+    )
 
 
-def describe(run):
+def describe(run, model):
     """What the model card says of a run; BadInput for one that is not finished."""
     config = run.config()
     if not run.finished:
@@ -149,10 +157,20 @@ def describe(run):
             "with trainers/fit.py --resume.",
             run.path,
         )
+    try:
+        metrics = json.loads(run.metrics_path.read_text(encoding="utf-8"))
+        metrics = {key: metrics[key] for key in TOLD}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            f"Expected the metrics of a finished run. Received: {error!r}. Restore the "
+            "file, or train the run anew.",
+            run.metrics_path,
+        ) from None
     return {
         "name": run.path.resolve().name,
         "config": dataclasses.asdict(config),
-        "metrics": json.loads(run.metrics_path.read_text(encoding="utf-8")),
+        # Those of the model that a run gives when none is named.
+        "metrics": metrics if model in (None, MODELS[0]) else None,
         "num_labels": len(run.label_set()),
     }
 

@@ -90,6 +90,7 @@ def serve(args, name, rest_socket):
         access_log=False,
         ws="none",
         timeout_graceful_shutdown=int(GRACE),
+        timeout_keep_alive=75,  # longer than clients keep idle connections
     )
     rest_server = uvicorn.Server(config)
     models.start()

@@ -6,10 +6,13 @@ from ensemble_member import EnsembleMember
 from float32_model import float32_model
 from label_names import LabelNames
 
+from xmc_keras.bad_input import BadInput
 from xmc_keras.dynamic_candidate_ranker import repeated
 
 # Texts computed at a time: memory stays bounded, whatever a request holds.
 BLOCK = 32
+# Labels a text in a request to `score`, for the same reason.
+MOST_SCORED = 10_000
 
 TEXT = tf.TensorSpec([None], tf.string, "text")
 
@@ -44,7 +47,7 @@ class ServingModule(tf.Module):
             memory is short. Defaults to `"float32"`.
 
     Raises:
-        ValueError: `k` is out of range.
+        BadInput: `k` is out of range, or a model cannot be stored as asked.
     """
 
     def __init__(self, models, k, table="float32", dense="float32"):
@@ -52,7 +55,7 @@ class ServingModule(tf.Module):
         models = [float32_model(model) for model in models]
         self.most_labels = min(_most_labels(model) for model in models)
         if not 1 <= k <= self.most_labels:
-            raise ValueError(
+            raise BadInput(
                 f"Expected k between 1 and {self.most_labels}, the labels that the "
                 f"model ranks for a text. Received: {k}."
             )
@@ -86,7 +89,12 @@ class ServingModule(tf.Module):
             as_many = tf.debugging.assert_equal(
                 tf.shape(labels)[0], tf.size(text), "Expected a row for each text."
             )
-            with tf.control_dependencies([as_many]):
+            few = tf.debugging.assert_less_equal(
+                tf.shape(labels)[1],
+                MOST_SCORED,
+                f"Expected at most {MOST_SCORED} labels a text.",
+            )
+            with tf.control_dependencies([as_many, few]):
                 label_ids = self.labels.ids(labels)
 
             def scores_of(inputs, rows):

@@ -48,6 +48,6 @@ def graph_problems(version_folder):
         for op in sorted(ops - SERVING_OPS)
     ]
     # A call is marked as well as the function that it calls.
-    if any("_XlaMustCompile" in part.attr for part in [*library, *nodes]):
+    if any(part.attr["_XlaMustCompile"].b for part in [*library, *nodes]):
         problems.append("A function is compiled with XLA, which servers have off.")
     return problems

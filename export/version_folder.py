@@ -1,9 +1,13 @@
 """A new version beside the ones that a server already watches."""
 
 import contextlib
+import errno
 import os
 import shutil
+import uuid
 from pathlib import Path
+
+from server.find_versions import find_versions
 
 from xmc_keras.bad_input import BadInput
 
@@ -20,10 +24,12 @@ def next_version(folder, version=None):
         BadInput: the version is there, or the number is not positive.
     """
     folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise BadInput("Expected a folder for versions. Received: a file.", folder)
-    names = [path.name for path in folder.iterdir()] if folder.exists() else []
-    numbers = {int(name) for name in names if name.isascii() and name.isdigit()}
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise BadInput("Expected a folder for versions. Received: a file.", folder)
+        numbers = find_versions(folder) if folder.exists() else {}
+    except OSError as error:
+        raise _unwritable(folder, error) from None
     if version is None:
         return max(numbers, default=0) + 1
     if not 0 < version < 2**63:
@@ -63,37 +69,47 @@ def new_version(folder, version):
     ['1', 'saved_model.pb']
     """
     folder = Path(folder)
-    made = [above for above in (folder, *folder.parents) if not above.exists()]
-    path = folder / f".tmp-{version}-{os.getpid()}"
+    # A name that no other export has, on whatever machine.
+    path = folder / f".tmp-{version}-{uuid.uuid4().hex}"
+    made = []
     try:
-        try:
-            path.mkdir(parents=True)
-        except OSError as error:
-            raise _unwritable(folder, error) from None
+        made = [above for above in (folder, *folder.parents) if not above.exists()]
+        path.mkdir(parents=True)
+    except OSError as error:
+        _remove(made)
+        raise _unwritable(folder, error) from None
+    try:
         yield path
         try:
             for part in [*path.rglob("*"), path]:
                 _sync(part)
             os.rename(path, folder / str(version))
-            _sync(folder)
-        except FileExistsError:
-            raise _there_meanwhile(folder, version) from None
         except OSError as error:
-            if (folder / str(version)).exists():
+            if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
                 raise _there_meanwhile(folder, version) from None
             raise _unwritable(folder, error) from None
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
-        with contextlib.suppress(OSError):  # another export has put something there
-            for above in made:
-                above.rmdir()
+        _remove(made)
         raise
+    # The version is there; the disk may only learn of its name a little later.
+    with contextlib.suppress(OSError):
+        _sync(folder)
+
+
+def _remove(folders):
+    with contextlib.suppress(OSError):  # another export has put something there
+        for folder in folders:
+            folder.rmdir()
 
 
 def _sync(path):
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a network's folder that cannot be synced
+            raise
     finally:
         os.close(descriptor)
 

@@ -107,11 +107,9 @@ def main(folder, text_folder, version_folder, endpoints, texts):
         names.append(ctypes.string_at(pointer, size).decode())
     values = ctypes.cast(tf.TF_TensorData(scores), POINTER(ctypes.c_float))[: n * k]
     tf.TF_CloseSession(session, status)
-    imported = sorted({"tensorflow", "keras"} & set(sys.modules))
     answer = {
         "labels": [names[i * k : i * k + k] for i in range(n)],
         "scores": [values[i * k : i * k + k] for i in range(n)],
-        "imported": imported,
     }
     print(json.dumps(answer))
 

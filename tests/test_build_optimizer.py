@@ -4,6 +4,8 @@ import pytest
 
 from xmc_keras.build_optimizer import build_optimizer
 from xmc_keras.config import Config
+from xmc_keras.row_loss_scale import RowLossScale
+from xmc_keras.rowwise_adamw import RowwiseAdamW
 
 RATES = {"learning_rate": 0.01, "head_learning_rate": 0.05}
 
@@ -88,8 +90,17 @@ def test_rows_and_clipping():
     assert optimizer.global_clipnorm == 2.5
 
 
-def test_it_can_be_saved():
-    optimizer = make_optimizer(warmup=0.2, clip_norm=1.0)
+def test_float16_is_scaled():
+    optimizer = make_optimizer(precision="mixed_float16")
+    assert isinstance(optimizer, RowLossScale)
+    assert isinstance(optimizer.inner_optimizer, RowwiseAdamW)
+    for precision in ("float32", "mixed_bfloat16"):
+        assert isinstance(make_optimizer(precision=precision), RowwiseAdamW)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+def test_it_can_be_saved(precision):
+    optimizer = make_optimizer(warmup=0.2, clip_norm=1.0, precision=precision)
     config = keras.saving.serialize_keras_object(optimizer)
     again = keras.saving.deserialize_keras_object(config)
     assert again.get_config() == optimizer.get_config()

@@ -50,6 +50,20 @@ def test_other_scores(version, expected):
         check_export(version, TEXTS, not_a_number, "float32")
 
 
+def test_other_labels_with_the_same_scores(version, expected):
+    swapped = [
+        [(b, score), (a, other), *rest] for (a, score), (b, other), *rest in expected
+    ]
+    with pytest.raises(BadInput, match="It gives label 'L[0-9]' the score"):
+        check_export(version, TEXTS, swapped, "float32")
+
+
+def test_a_graph_that_servers_refuse(version, expected, monkeypatch):
+    monkeypatch.setattr("check_export.graph_problems", lambda folder: ["Op X is not."])
+    with pytest.raises(BadInput, match="nothing was exported. Op X is not."):
+        check_export(version, TEXTS, expected, "float32")
+
+
 def test_other_labels(version, expected):
     other = [[("another", row[0][1]), *row[1:]] for row in expected]
     with pytest.raises(BadInput, match=r"agree on 0.0% of the texts, less than 98.0%"):

@@ -227,7 +227,7 @@ def test_half_precision(policy):
     model.run_eagerly = True
     history = model.fit(X, LABELS, batch_size=12, epochs=5, verbose=0).history
     assert history["loss"][-1] < history["loss"][0]
-    assert {w.dtype for w in model.weights} == {"float32", "int32"}
+    assert {w.dtype for w in model.weights} == {"float32", "int64"}
     found = model.predict(INPUTS, verbose=0)
     assert found["scores"].dtype == "float32" and (found["scores"] >= 0).all()
     assert np.isfinite(model.evaluate(X, LABELS, verbose=0)).all()

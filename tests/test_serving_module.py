@@ -6,6 +6,7 @@ import tensorflow as tf
 from float32_model import float32_model
 from serving_module import BLOCK, ServingModule
 
+from xmc_keras.bad_input import BadInput
 from xmc_keras.cluster_generator import ClusterGenerator
 from xmc_keras.dynamic_candidate_ranker import DynamicCandidateRanker
 from xmc_keras.lightxml import LightXML
@@ -200,7 +201,40 @@ def test_stored_in_fewer_bits(first, second, table, dense):
     assert floats == ({"float16"} if table == "float16" else {"float16", "float32"})
 
 
+def test_stored_in_fewer_bits_without_ranker():
+    model = make_model(3, list("pqrst"), [[0, 3, -1], [1, 4, 2]], ranker=False)
+    exact = ask(ServingModule([model], 3), "serving_default", text=["a b"])
+    small = ServingModule([model], 3, "float16")
+    near = ask(small, "serving_default", text=["a b"])
+    np.testing.assert_allclose(near["scores"], exact["scores"], atol=0.01)
+    assert [v.dtype for v in small.weights].count(tf.float16) == 2  # kernel, bias
+    with pytest.raises(BadInput, match="without ranker has no label table"):
+        ServingModule([model], 3, "int8")
+
+
+def test_score_of_too_many_labels(first, monkeypatch):
+    monkeypatch.setattr("serving_module.MOST_SCORED", 2)
+    module = ServingModule([first], k=1)
+    asked = {"text": ["a"], "labels": [["p", "q"]]}
+    assert ask(module, "score", **asked)["scores"].shape == (1, 2)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="at most 2 labels a text"):
+        ask(module, "score", text=["a"], labels=[["p", "q", "r"]])
+
+
+def test_tokenizer_that_is_no_word_piece(backbone):
+    words = ["<s>", "<pad>", "</s>", "<mask>", "<unk>", "a", "aa"]
+    vocabulary = {word: i for i, word in enumerate(words)}
+    model = LightXML(
+        MultiLayerCLSEncoder(backbone, 2),
+        ClusterGenerator([[0, 1]], top_k=1),
+        tokenizer=keras_nlp.models.RobertaTokenizer(vocabulary, ["a a"]),
+        label_names=["p", "q"],
+    )
+    with pytest.raises(BadInput, match="WordPiece vocabulary .* RobertaTokenizer"):
+        ServingModule([model], 1)
+
+
 @pytest.mark.parametrize("k", [0, 5])
 def test_k_out_of_range(first, k):
-    with pytest.raises(ValueError, match="Expected k between 1 and 4"):
+    with pytest.raises(BadInput, match="Expected k between 1 and 4"):
         ServingModule([first], k)

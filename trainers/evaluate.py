@@ -89,7 +89,7 @@ def evaluate(model, batches, relevant, weight):
 
 def peak_memory_gb():
     """Most memory this process has held, in GB of main memory."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9, 2)
 
 
 def table(rows):

@@ -107,13 +107,19 @@ def train_stage(config, run, model, batches, validation_batches, first=0, second
 def fix_shortlists(config, run, model, batches, validation_batches):
     """Batches whose negatives stay what the generator takes for right early on.
 
-    The paper's static negatives (table 5, S): encoder and generator learn alone
+    After the paper's static negatives (table 5): encoder and generator learn alone
     for the first `config.recall_epochs` epochs; then each training document keeps
     the clusters that they find for it, and `model` goes on from their weights.
     What they leave is in a run folder within the run's, `recall/`. Returns the
     batches and the seconds that this took.
     """
-    recall = LightXML(model.encoder, model.generator, name="recall")
+    recall = LightXML(
+        model.encoder,
+        model.generator,
+        loss_reduction=config.loss_reduction,
+        num_predictions=config.num_predictions,
+        name="recall",
+    )
     weights = run.path / "recall.weights.h5"
     recall(next(validation_batches.batches(0))[0])
     seconds = 0.0

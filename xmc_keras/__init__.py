@@ -11,6 +11,7 @@ from xmc_keras.version import __version__
 
 _HOMES = {
     "BadInput": "bad_input",
+    "CandidateRecall": "candidate_recall",
     "ClusterGenerator": "cluster_generator",
     "Config": "config",
     "DocumentBatches": "document_batches",
@@ -19,6 +20,7 @@ _HOMES = {
     "LightXML": "lightxml",
     "MultiLayerCLSEncoder": "multi_layer_cls_encoder",
     "PrecisionAtK": "precision_at_k",
+    "RowLossScale": "row_loss_scale",
     "RowwiseAdamW": "rowwise_adamw",
     "SWA": "swa",
     "TextTokenizer": "text_tokenizer",

@@ -1,6 +1,7 @@
 """The optimizer of a config."""
 
 from xmc_keras.build_model import HEAD
+from xmc_keras.row_loss_scale import RowLossScale
 from xmc_keras.rowwise_adamw import RowwiseAdamW
 from xmc_keras.warmup_decay import WarmupDecay
 
@@ -16,8 +17,9 @@ def build_optimizer(config, total_steps):
         total_steps: int. Steps of the whole run, for warm-up and decay.
 
     Returns:
-        A `RowwiseAdamW`. For `optimizer: adamw` every row of every table is
-        updated in every step, as by the authors.
+        A `RowwiseAdamW`, within a `RowLossScale` for `precision: mixed_float16`. For
+        `optimizer: adamw` every row of every table is updated in every step, as by
+        the authors.
 
     Example:
 
@@ -43,4 +45,7 @@ def build_optimizer(config, total_steps):
         global_clipnorm=config.clip_norm,
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    if config.precision == "mixed_float16":
+        # Keras would put its own around it, which see.
+        return RowLossScale(optimizer, name="loss_scale_optimizer")
     return optimizer

@@ -105,9 +105,11 @@ class ClusterGenerator(keras.layers.Layer):
         self.built = True
 
     def _constant(self, name, values):
+        # int64, because TensorFlow keeps int32 variables in host memory, where a
+        # function that XLA compiled for a GPU cannot read them.
         return self.add_weight(
             shape=values.shape,
-            dtype="int32",
+            dtype="int64",
             initializer=lambda shape, dtype: ops.convert_to_tensor(values, dtype),
             trainable=False,
             name=name,
@@ -121,7 +123,7 @@ class ClusterGenerator(keras.layers.Layer):
         """
         held = (label_ids >= 0) & (label_ids < self.num_labels)
         clusters = tf.gather(self.label_clusters.value, ops.where(held, label_ids, 0))
-        return ops.where(held, clusters, -1)
+        return ops.where(held, ops.cast(clusters, "int32"), -1)
 
     def multi_hot(self, cluster_ids):
         """(batch, n) int32 with `-1` pads to (batch, num_clusters) float32."""
@@ -163,9 +165,8 @@ class ClusterGenerator(keras.layers.Layer):
             positive_clusters = self.clusters_of(label_ids)  # (batch, positives)
             order += 4 * self.multi_hot(positive_clusters)
         kept = tf.math.top_k(order, self.top_k).indices  # (batch, top_k)
-        candidates = ops.reshape(
-            tf.gather(self.clusters.value, kept), (-1, self.num_candidates)
-        )
+        candidates = ops.cast(tf.gather(self.clusters.value, kept), "int32")
+        candidates = ops.reshape(candidates, (-1, self.num_candidates))
         if label_ids is not None:
             offered = any_equal(positive_clusters, kept)
             repeated = any_equal(label_ids, label_ids, earlier=True)

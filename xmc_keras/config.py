@@ -153,7 +153,7 @@ class Config:
     propensity_a: float = _key(
         "A of the inverse propensity 1 + C (n + B)^-A of a label of n documents.",
         0.55,
-        minimum=0,
+        above=0,
     )
     propensity_b: float = _key("B of the inverse propensity.", 1.5, above=0)
     num_predictions: int = _key("Labels scored and kept per document.", 100, minimum=5)

@@ -11,6 +11,7 @@ from xmc_keras import (  # noqa: F401
     dynamic_candidate_ranker,
     multi_layer_cls_encoder,
     precision_at_k,
+    row_loss_scale,
     rowwise_adamw,
     warmup_decay,
 )
@@ -51,7 +52,7 @@ class LightXML(keras.Model):
             model.
         loss_reduction: `"mean"` over clusters and over candidates as in the authors'
             code, or `"sum"` as in equations 1 and 5; always a mean over documents.
-            The mean gives the generator, of which all else depends, the larger
+            The mean gives the generator, on which all else depends, the larger
             part, and learns faster. Defaults to `"mean"`.
         num_predictions: int. Labels that `predict` returns. Defaults to `100`.
         **kwargs: other arguments of `keras.Model`.
@@ -159,23 +160,6 @@ class LightXML(keras.Model):
             outputs["scores"] = ops.maximum(scores, 0.0)
         return outputs
 
-    def label_scores(self, features, label_ids):
-        """Probabilities of given labels, whether or not they would be candidates.
-
-        Args:
-            features: float tensor (batch, dim), as the encoder gives them.
-            label_ids: int32 tensor (batch, n), `-1` pads.
-
-        Returns:
-            float32 tensor (batch, n), `0` for pads.
-        """
-        logits = self.generator.cluster_logits(features)
-        scores = ops.sigmoid(self.generator.own_logits(logits, label_ids))
-        if self.ranker is not None:
-            ids = ops.maximum(label_ids, 0)
-            scores *= ops.sigmoid(self.ranker.logits(features, ids))
-        return ops.where(label_ids < 0, 0.0, scores)
-
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
@@ -218,21 +202,7 @@ class LightXML(keras.Model):
         return {name: outputs[name] for name in ("label_ids", "scores")}
 
     def recommend(self, texts, k=5, batch_size=64):
-        """Label names and scores of raw texts.
-
-        Args:
-            texts: list of strings.
-            k: int. Labels a text, at most `num_predictions`. Defaults to `5`.
-            batch_size: int. Texts computed at a time. Defaults to `64`.
-
-        Returns:
-            A list for each text of `(name, score)`, best first. Scores are
-            probabilities in [0, 1].
-
-        Raises:
-            ValueError: the model has no tokenizer or no label names, `texts` is
-                not a list of strings, or `k` is out of range.
-        """
+        """Label names and scores of raw texts, see `xmc_keras.recommend.recommend`."""
         # Imported when needed, because a model fed with token ids does without
         # tensorflow-text.
         from xmc_keras.recommend import recommend

@@ -11,16 +11,21 @@ _text_tokenizers = weakref.WeakKeyDictionary()
 
 
 def recommend(model, texts, k=5, batch_size=64):
-    """What `LightXML.recommend` does, which see.
+    """Label names and scores of raw texts; a `LightXML` has it as a method.
 
     Args:
         model: a `LightXML` with a tokenizer and label names.
         texts: list of strings.
-        k: int. Labels a text.
-        batch_size: int. Texts computed at a time.
+        k: int. Labels a text, at most the model's `num_predictions`. Defaults to `5`.
+        batch_size: int. Texts computed at a time. Defaults to `64`.
 
     Returns:
-        A list for each text of `(name, score)`, best first.
+        A list for each text of `(name, score)`, best first. Scores are probabilities
+        in [0, 1].
+
+    Raises:
+        ValueError: the model has no tokenizer or no label names, `texts` is not a
+            list of strings, or `k` is out of range.
     """
     if model.tokenizer is None or model.label_set is None:
         raise ValueError(

@@ -61,10 +61,11 @@ class RunFolder:
         self._check_writable()
         if not self.path.exists() or not any(self.path.iterdir()):
             return
-        if not self.config_path.exists():
+        # Both, because --overwrite deletes what is here.
+        if not (self.config_path.exists() and self.label_counts_path.exists()):
             raise BadInput(
-                "Expected a run folder, with config.yaml in it. Received: a folder "
-                "of something else. Choose another with --run.",
+                "Expected a run folder, with config.yaml and label_counts.npz in it. "
+                "Received: a folder of something else. Choose another with --run.",
                 self.path,
             )
         if overwrite:

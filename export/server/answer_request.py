@@ -8,8 +8,9 @@ from tensorflow_serving.apis import predict_pb2
 
 from server.serving_error import ServingError
 
-# A tensor may say that its last value repeats: a few bytes can ask for terabytes.
-MAX_REPEATED = 2**24
+# A tensor may say that its last value repeats: a few bytes can ask for terabytes, or
+# for more texts than a day is long.
+MAX_REPEATED = 2**16
 
 
 def answer_request(model, request):

@@ -151,7 +151,8 @@ class ModelVersions:
             return
         self._forget_all_but(found)
         for version, path in sorted(found.items(), reverse=True):
-            if self._served is not None and version == self._served.version:
+            served = self._served  # `stop` may take it away meanwhile
+            if self._stopping.is_set() or (served and version == served.version):
                 return
             if self._is_worth_trying(version, path) and self._try(version, path):
                 return

@@ -52,7 +52,9 @@ class ServedModel:
             for name, signature in signatures[0].items()
             if not name.startswith("__")
         }
-        self._session = tf.compat.v1.Session(graph=tf.Graph())
+        config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
+        config.gpu_options.allow_growth = True  # or it would take a whole GPU
+        self._session = tf.compat.v1.Session(graph=tf.Graph(), config=config)
         try:
             tf.compat.v1.saved_model.load(
                 self._session, [tf.saved_model.SERVING], str(path)

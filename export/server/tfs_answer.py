@@ -93,6 +93,8 @@ def listed(name, array):
     if array.dtype == object:
         return listed_strings(name, array)
     if array.dtype == np.float32:
+        if array.ndim > 1:  # row by row: as a string a number takes 128 bytes
+            return [listed(name, row) for row in array]
         # By its shortest digits: 0.1 as a float64 would be 0.10000000149011612.
         return array.astype("U").astype(np.float64).tolist()
     if array.dtype == np.float64 or array.dtype.kind in "iub":

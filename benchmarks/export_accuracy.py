@@ -1,0 +1,103 @@
+"""What storing weights in fewer bits costs in accuracy.
+
+    python benchmarks/export_accuracy.py runs/quickstart
+    python benchmarks/export_accuracy.py RUN --documents 6775 --json FILE
+
+The run's model is exported in each form and asked for five labels of documents of its
+test part. `same labels` is the share of documents that keep the five labels of float32,
+in whatever order; P@5 and PSP@5 are those of these documents.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from circumstances import circumstances
+
+# So that it runs in a clone that is not installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "export"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "trainers"))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from xmc_keras.bad_input import BadInput
+
+PACKAGES = ("tensorflow", "tensorflow-text", "keras", "keras-nlp", "numpy")
+# Of the label table, and of all other weights.
+FORMS = [("float32", "float32"), ("float16", "float32"), ("int8", "float32")]
+FORMS += [("float16", "float16"), ("int8", "float16")]
+TOP = 5
+
+
+def ranked(model, form, texts, label_set, folder):
+    """The best label ids (documents, 5) of a model exported in a form."""
+    import tensorflow as tf
+    from server.served_model import ServedModel
+    from serving_module import ServingModule
+
+    module = ServingModule([model], TOP, *form)
+    path = folder / "-".join(form)
+    default = {"serving_default": module.signatures()["serving_default"]}
+    tf.saved_model.save(module, str(path), default)
+    served = ServedModel(path)
+    encoded = np.array([text.encode("utf-8") for text in texts], object)
+    labels = served.predict({"text": encoded})["labels"]
+    served.close()
+    return np.array([[label_set.id(x.decode("utf-8")) for x in row] for row in labels])
+
+
+def main(arguments):
+    from evaluate import propensities
+
+    from xmc_keras.ranking_metrics import ranking_report
+    from xmc_keras.run_folder import RunFolder
+    from xmc_keras.text_folder import read_documents
+
+    run = RunFolder(arguments.run)
+    config, label_set = run.config(), run.label_set()
+    documents = read_documents(config.data, "test", skip_bad_lines=True)
+    documents = documents.subset(range(min(arguments.documents, len(documents))))
+    relevant = label_set.encode(documents.labels)
+    weight = propensities(config, run, relevant)
+    found = {"run": run.path.resolve().name, "documents": len(documents)}
+    found |= circumstances(PACKAGES)
+    model, rows, exact = run.load_model(), [], None
+    with tempfile.TemporaryDirectory() as folder:
+        for form in FORMS:
+            print(f"Exporting {', '.join(form)}", file=sys.stderr, flush=True)
+            top = ranked(model, form, documents.texts, label_set, Path(folder))
+            exact = top if exact is None else exact
+            same = [set(a) == set(b) for a, b in zip(top.tolist(), exact.tolist())]
+            report = ranking_report(top, relevant, weight)
+            rows.append(
+                {
+                    "table": form[0],
+                    "other weights": form[1],
+                    "same labels": round(100 * float(np.mean(same)), 2),
+                    **{key: round(report[key], 2) for key in ("P@1", "P@5", "PSP@5")},
+                }
+            )
+    found["measured"] = rows
+    lines = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    for line in lines:
+        print("  ".join(map(str.rjust, line, widths)))
+    if arguments.json:
+        Path(arguments.json).write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", help="a finished run folder")
+    parser.add_argument("--documents", type=int, default=1000, help="(the first 1000)")
+    parser.add_argument("--json", metavar="FILE", help="keep the figures in FILE too")
+    try:
+        main(parser.parse_args())
+    except BadInput as error:
+        parser.exit(2, f"error: {error}\n")
