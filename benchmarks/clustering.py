@@ -24,6 +24,7 @@ from sklearn.preprocessing import normalize
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from circumstances import circumstances
+from report import at_least
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.label_clustering import cluster_labels
@@ -126,17 +127,6 @@ def main(arguments):
     print(text)
     if arguments.json:
         Path(arguments.json).write_text(text + "\n")
-
-
-def at_least(least):
-    """Returns what makes an integer of an argument, or an error below `least`."""
-
-    def integer(text):
-        if int(text) < least:
-            raise argparse.ArgumentTypeError(f"expected at least {least}: {text}")
-        return int(text)
-
-    return integer
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from circumstances import circumstances
+from report import table
 
 # So that it runs in a clone that is not installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -82,10 +83,7 @@ def main(arguments):
                 }
             )
     found["measured"] = rows
-    lines = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    for line in lines:
-        print("  ".join(map(str.rjust, line, widths)))
+    print(table(rows))
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(found, indent=2) + "\n")
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from circumstances import circumstances
+from report import at_least, table
 
 # So that it runs in a clone that is not installed.
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,7 +36,6 @@ FORMS = [
     ("float16", "float16"),
     ("int8", "float16"),
 ]
-COLUMNS = ("table", "other weights", "size GB", "load s", "1 text ms", "16 texts ms")
 
 
 def build_model(arguments):
@@ -84,20 +84,20 @@ def measured(arguments, folder):
     tokens = np.zeros((1, 8), "int32")
     model({"token_ids": tokens, "padding_mask": tokens == 0})
     rows, served = [], []
-    for table, dense in FORMS:
-        print(f"Exporting {table}, {dense}", file=sys.stderr, flush=True)
-        module = ServingModule([model], 5, table, dense)
-        path = folder / f"{table}-{dense}"
+    for form in FORMS:
+        print(f"Exporting {', '.join(form)}", file=sys.stderr, flush=True)
+        module = ServingModule([model], 5, *form)
+        path = folder / "-".join(form)
         functions = module.signatures()
         default = {"serving_default": functions["serving_default"]}
         tf.saved_model.save(module, str(path), default)
         del module, functions, default
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-        rows.append({"table": table, "other weights": dense, "size GB": size / 1e9})
+        rows.append({"table": form[0], "other weights": form[1], "size GB": size / 1e9})
     del model
-    for row in rows:
+    for row, form in zip(rows, FORMS):
         start = time.perf_counter()
-        served.append(ServedModel(folder / f"{row['table']}-{row['other weights']}"))
+        served.append(ServedModel(folder / "-".join(form)))
         row["load s"] = time.perf_counter() - start
     words = np.random.default_rng(0).choice(["puzzle", "game", "red", "sky"], 200)
     text = " ".join(words).encode()
@@ -128,10 +128,7 @@ def main(arguments):
     found = {"shape": shape, "turns": arguments.turns, **circumstances(PACKAGES)}
     with tempfile.TemporaryDirectory() as folder:
         rows = found["measured"] = measured(arguments, Path(folder))
-    lines = [COLUMNS, *([str(row[column]) for column in COLUMNS] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    for line in lines:
-        print("  ".join(map(str.rjust, line, widths)))
+    print(table(rows))
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(found, indent=2) + "\n")
 
@@ -151,7 +148,11 @@ if __name__ == "__main__":
         ("turns", 15),
     ):
         parser.add_argument(
-            f"--{option}", type=int, default=default, help=f"({default})", metavar="N"
+            f"--{option}",
+            type=at_least(1),
+            default=default,
+            help=f"({default})",
+            metavar="N",
         )
     parser.add_argument("--json", metavar="FILE", help="keep the figures in FILE too")
     main(parser.parse_args())

@@ -39,6 +39,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from circumstances import circumstances
+from report import at_least
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.inverse_propensity import inverse_propensity
@@ -208,17 +209,13 @@ def main(arguments):
             Path(arguments.json).write_text("".join(lines))
 
 
-def count(text):
-    if int(text) < 3:
-        raise argparse.ArgumentTypeError(f"expected at least 3, received {text}")
-    return int(text)
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     folder = ROOT / "data" / "debian24k"
     parser.add_argument("data_folder", nargs="?", default=folder, metavar="DATA_FOLDER")
-    parser.add_argument("--train-documents", type=count, metavar="N", help="first N")
+    parser.add_argument(
+        "--train-documents", type=at_least(3), metavar="N", help="first N"
+    )
     parser.add_argument("--skip-bad-lines", action="store_true")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
     parser.add_argument("--json", metavar="FILE", help="write the lines here as well")

@@ -35,6 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "export"))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from circumstances import circumstances
+from report import at_least, table
 from server.find_versions import find_versions
 from serving_sides import Grpc, InProcess, Rest, server
 
@@ -45,7 +46,6 @@ ROOT = Path(__file__).resolve().parents[1]
 TURN = 2.0  # seconds
 TARGET = 1.25  # p50 of REST over p50 in process, at one client
 PACKAGES = ("tensorflow", "tensorflow-text", "starlette", "uvicorn", "grpcio", "numpy")
-COLUMNS = ("side", "clients", "requests", "p50_ms", "p95_ms", "p99_ms", "per_second")
 
 
 def take_turn(connect, texts, clients, seconds):
@@ -109,15 +109,6 @@ def cost_of_rest(rows):
         return {}
     ratio, more = p50["REST"] / p50["in process"], p50["REST"] - p50["in process"]
     return {"p50_ratio": round(ratio, 3), "p50_more_ms": round(more, 3)}
-
-
-def table(rows):
-    lines = [COLUMNS, *([str(row[column]) for column in COLUMNS] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return "\n".join(
-        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])])
-        for line in lines
-    )
 
 
 def main(arguments):
@@ -187,17 +178,6 @@ def check_agreement(sides, text):
                 f"Expected the answer in process, {labels} {scores}. Received by "
                 f"{side}: {answer}."
             )
-
-
-def at_least(least):
-    """Returns what makes an integer of an argument, or an error below `least`."""
-
-    def integer(text):
-        if int(text) < least:
-            raise argparse.ArgumentTypeError(f"expected at least {least}: {text}")
-        return int(text)
-
-    return integer
 
 
 if __name__ == "__main__":

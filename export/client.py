@@ -22,6 +22,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from xmc_keras import program
 from xmc_keras.bad_input import BadInput
+from xmc_keras.text_lines import text_lines
 
 CHUNK = 256  # texts in a request
 KINDS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
@@ -171,19 +172,6 @@ def name_told_by(url, timeout):
     )
 
 
-def decoded(source, lines):
-    for number, line in enumerate(lines, 1):
-        try:
-            yield line.decode("utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise BadInput(
-                f"Expected UTF-8. Received: byte {error.object[error.start]:#x} at "
-                f"offset {error.start}.",
-                source,
-                number,
-            ) from None
-
-
 def for_people(text, found):
     line = " ".join(text.split())
     line = line if len(line) <= 80 else f"{line[:77]}..."
@@ -218,11 +206,13 @@ def main():
     url = args.url or (GRPC_ADDRESS if args.grpc else REST_URL)
     if args.grpc:
         url = url.removeprefix("http://").rstrip("/")
+        if "://" in url:
+            raise BadInput(f"Expected --url host:port with --grpc. Received: {url}.")
     elif "://" not in url:
         url = f"http://{url}"
-    texts = decoded("argument", map(os.fsencode, args.texts))
+    texts = text_lines("argument", map(os.fsencode, args.texts))
     if not args.texts:
-        texts = decoded("standard input", sys.stdin.buffer)
+        texts = text_lines("standard input", sys.stdin.buffer)
     shown = as_json if args.json else for_people
     client = None
     while chunk := list(itertools.islice(texts, CHUNK)):

@@ -16,6 +16,7 @@ import sys
 from xmc_keras import program
 from xmc_keras.bad_input import BadInput
 from xmc_keras.run_folder import MODELS, RunFolder
+from xmc_keras.text_lines import text_lines
 
 CHUNK = 4096  # texts in memory at a time
 
@@ -37,9 +38,9 @@ def main():
             f"Expected -k between 1 and num_predictions of the run, "
             f"{config.num_predictions}. Received: {args.k}."
         )
-    texts = decoded("argument", map(os.fsencode, args.texts))
+    texts = text_lines("argument", map(os.fsencode, args.texts))
     if not args.texts:
-        texts = decoded("standard input", sys.stdin.buffer)
+        texts = text_lines("standard input", sys.stdin.buffer)
     model = None
     while chunk := list(itertools.islice(texts, CHUNK)):
         # Once there is something to predict: TensorFlow takes seconds to come up.
@@ -49,19 +50,6 @@ def main():
             labels, scores = [x for x, _ in row], [round(s, 6) for _, s in row]
             answer = {"text": text, "labels": labels, "scores": scores}
             print(json.dumps(answer, ensure_ascii=False), flush=True)
-
-
-def decoded(source, lines):
-    for number, line in enumerate(lines, 1):
-        try:
-            yield line.decode("utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise BadInput(
-                f"Expected UTF-8. Received: byte {error.object[error.start]:#x} at "
-                f"offset {error.start}.",
-                source,
-                number,
-            ) from None
 
 
 if __name__ == "__main__":

@@ -27,10 +27,10 @@ def run(main):
     try:
         main()
     except BadInput as error:
-        print(f"error: {error}", file=sys.stderr)
+        sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        sys.stderr.write("interrupted\n")
         sys.exit(130)
     except BrokenPipeError:
         # Whoever read the output has gone; nothing more can be written.
