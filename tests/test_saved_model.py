@@ -185,6 +185,7 @@ def test_options(exported, tiny_run, call):
     shutil.rmtree(exported / "7")
 
 
+@pytest.mark.large
 def test_ensemble_of_a_run_with_itself(exported, tiny_run, call, tmp_path):
     base = tmp_path / "ensemble"
     ended = call("saved_model", tiny_run.folder, tiny_run.folder, base)
@@ -196,6 +197,7 @@ def test_ensemble_of_a_run_with_itself(exported, tiny_run, call, tmp_path):
     served.close()
 
 
+@pytest.mark.large
 def test_runs_without_the_test_part(tiny_run, call, tmp_path, caplog):
     """The data may be gone; then label names are the texts to compare on."""
     run = tmp_path / "run"
@@ -240,6 +242,7 @@ def test_bad_input(call, tiny_run, exported, tmp_path, arguments, message):
     assert not out.exists() and os.listdir(exported) == ["1"]
 
 
+@pytest.mark.large
 def test_another_model_of_the_run(call, tiny_run, tmp_path):
     arguments = ("--model", "averaged")
     ended = call("saved_model", tiny_run.folder, tmp_path / "out", *arguments)
