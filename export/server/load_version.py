@@ -7,7 +7,7 @@ from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import prediction_log_pb2
 
 from server.answer_request import answer_request
-from server.served_model import CODES, ServedModel
+from server.served_model import ServedModel, serving_error
 from server.serving_error import ServingError
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
@@ -45,8 +45,7 @@ def load_version(path):
         message = f"Can't parse {path}/saved_model.pb as binary proto"
         raise ServingError("DATA_LOSS", message) from None
     except tf.errors.OpError as error:
-        message = error.message.split("\n\nOriginal stack trace")[0]
-        raise ServingError(CODES.get(error.error_code, "UNKNOWN"), message) from None
+        raise serving_error(error) from None
     except (OSError, ValueError) as error:  # of the session's loader
         raise ServingError("UNKNOWN", str(error)) from None
     return model

@@ -98,9 +98,7 @@ class ServedModel:
         try:
             found = run(*[inputs[key] for key in signature.inputs])
         except tf.errors.OpError as error:
-            message = error.message.split("\n\nOriginal stack trace")[0]
-            code = CODES.get(error.error_code, "UNKNOWN")
-            raise ServingError(code, message) from None
+            raise serving_error(error) from None
         except (TypeError, ValueError) as error:  # the session's own checks
             raise ServingError("INVALID_ARGUMENT", str(error)) from None
         return dict(zip(signature.outputs, found))
@@ -108,3 +106,9 @@ class ServedModel:
     def close(self):
         """Gives the memory back. No call may be under way."""
         self._session.close()
+
+
+def serving_error(error):
+    """The `ServingError` of a `tf.errors.OpError`, without the graph's stack trace."""
+    message = error.message.split("\n\nOriginal stack trace")[0]
+    return ServingError(CODES.get(error.error_code, "UNKNOWN"), message)
