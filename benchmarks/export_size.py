@@ -60,11 +60,12 @@ def build_model(arguments):
     clusters = np.full((arguments.clusters, len(sizes[0])), -1)
     for row, labels in zip(clusters, sizes):
         row[: len(labels)] = labels
+    generator = ClusterGenerator(clusters, arguments.top_k)
     return LightXML(
         MultiLayerCLSEncoder(backbone, num_feature_layers=5),
-        ClusterGenerator(clusters, arguments.top_k),
+        generator,
         DynamicCandidateRanker(
-            arguments.labels, arguments.bottleneck, mask_repeats=False
+            generator.num_rows, arguments.bottleneck, mask_repeats=False
         ),
         tokenizer=tokenizer,
         max_tokens=arguments.tokens,

@@ -12,8 +12,8 @@ SERVING_OPS = frozenset(
     """
     AddN AddV2 All Any ArgMax Assert AssignVariableOp BatchMatMulV2 BiasAdd BroadcastTo
     Cast ClipByValue ConcatV2 Const Cumsum DisableCopyOnRead Einsum EnsureShape Equal
-    Erf Exp ExpandDims FastWordpieceTokenizeWithOffsets Fill FloorMod GatherNd GatherV2
-    Greater GreaterEqual Identity IdentityN If InvertPermutation Less LessEqual
+    Erf Exp ExpandDims FastWordpieceTokenizeWithOffsets Fill FloorDiv FloorMod GatherNd
+    GatherV2 Greater GreaterEqual Identity IdentityN If InvertPermutation Less LessEqual
     LogicalAnd LogicalNot LogicalOr LowerBound MatMul Max Maximum Mean
     MergeV2Checkpoints Min Minimum Mul Neg NoOp NormalizeUTF8 NotEqual OneHot Pack Pad
     PadV2 PartitionedCall Placeholder Pow Prod RaggedGather RaggedRange
@@ -22,8 +22,8 @@ SERVING_OPS = frozenset(
     ShardedFilename Sigmoid Size Slice Softmax Split SplitV Sqrt Square
     SquaredDifference Squeeze StatefulPartitionedCall StatelessIf StatelessWhile
     StaticRegexFullMatch StaticRegexReplace StopGradient StridedSlice StringJoin
-    StringLower StringToHashBucketFast Sub Sum Tanh Tile TopKV2 Transpose
-    UnicodeTranscode Unpack VarHandleOp While ZerosLike
+    StringLower StringToHashBucketFast Sub Sum Tanh TensorScatterUpdate Tile TopKV2
+    Transpose UnicodeTranscode Unpack VarHandleOp While ZerosLike
     """.split()
 )
 

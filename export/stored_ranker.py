@@ -46,7 +46,7 @@ class StoredRanker(DynamicCandidateRanker):
         features_shape = (None, ranker.bottleneck.kernel.shape[0])
         small.build(features_shape, (None, None))
         small.bottleneck.set_weights(ranker.bottleneck.get_weights())
-        table = ops.convert_to_numpy(ranker.label_embeddings)
+        table = ops.convert_to_numpy(ops.cast(ranker.label_embeddings, "float32"))
         if stored == "int8":
             largest = np.abs(table).max(axis=1)
             scales = np.where(largest > 0, largest, 1) / LEVELS  # (num_labels,)
@@ -55,7 +55,7 @@ class StoredRanker(DynamicCandidateRanker):
         small.label_embeddings.assign(table.astype(stored))
         return small
 
-    def build(self, features_shape, candidates_shape):
+    def build(self, features_shape, candidates_shape, places_shape=None):
         self.bottleneck.build(features_shape)
         self.label_embeddings = self.add_weight(
             shape=(self.num_labels, self.bottleneck_dim),

@@ -30,7 +30,7 @@ def test_model_is_what_the_config_says(backbone):
     assert (model.generator.top_k, model.generator.num_clusters) == (2, 3)
     assert model.generator.initial_probability == 0.2
     assert model.ranker.initial_probability == 0.2
-    assert model.ranker.num_labels == 7
+    assert model.ranker.num_labels == 9  # with the pads
     assert model.ranker.bottleneck_dim == 3
     assert model.ranker.bottleneck_activation is keras.activations.sigmoid
     assert model.loss_reduction == "sum"

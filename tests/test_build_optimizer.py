@@ -88,6 +88,26 @@ def test_rows_and_clipping():
     optimizer = make_optimizer(optimizer="adamw", clip_norm=2.5)
     assert optimizer.rowwise == []
     assert optimizer.global_clipnorm == 2.5
+    optimizer = make_optimizer(optimizer="rowwise_sgd", label_learning_rate=3.0)
+    assert optimizer.rowwise == optimizer.sgd == ["label_embeddings"]
+
+
+@pytest.mark.parametrize("head_rate", [0.05, None])
+def test_the_label_table_has_a_rate_of_its_own(head_rate):
+    optimizer = make_optimizer(
+        total_steps=1,
+        label_learning_rate=0.2,
+        head_learning_rate=head_rate,
+        weight_decay=0.0,
+        warmup=0.0,
+    )
+    weights = make_weights()
+    optimizer.build(list(weights.values()))
+    optimizer.apply([np.ones((2, 2), "float32")] * len(weights))
+    for path, weight in weights.items():
+        rate = 0.01 if path.startswith("encoder") else head_rate or 0.01
+        rate = 0.2 if path.endswith("label_embeddings") else rate
+        np.testing.assert_allclose(weight, np.full((2, 2), 2 - rate), 1e-5)
 
 
 def test_float16_is_scaled():

@@ -92,6 +92,42 @@ def test_equals_a_plain_loop(call, labels, data):
                 assert label < 0 or logit == row[cluster_of(label)]
 
 
+@pytest.mark.parametrize("jit_compile", [False, True])
+@settings(max_examples=15, deadline=None)
+@given(st.data())
+def test_a_pool_holds_each_row_of_the_candidates_once(jit_compile, data):
+    generator = identity_generator()
+    table = np.array(CLUSTERS)
+    labels = data.draw(st.sampled_from([0, 2]))  # columns, so that XLA compiles twice
+    row = st.lists(st.integers(-1, 12), min_size=labels, max_size=labels)
+    label_ids = np.array([data.draw(row) for _ in range(2)], "int32").reshape(2, labels)
+    logits = [data.draw(st.permutations(range(-3, 4))) for _ in range(2)]
+    candidates = generator(np.array(logits, "float32"), label_ids)[1].numpy()
+    pool = tf.function(generator.pool, jit_compile=jit_compile)
+    rows, places = (x.numpy() for x in pool(candidates))
+
+    found = np.where(places < 0, -1, table.flat[rows[places]])
+    np.testing.assert_array_equal(found, candidates)
+    touched = {cluster_of(label) for label in candidates.flat if label >= 0}
+    most = min(2 * (TOP_K + labels), len(CLUSTERS))
+    assert len(rows) == (most if jit_compile else len(touched)) * table.shape[1]
+    assert len(set(rows)) == len(rows)
+    blocks = rows.reshape(-1, table.shape[1])
+    np.testing.assert_array_equal(blocks - blocks[:, :1], [[0, 1, 2]] * len(blocks))
+    assert not (blocks[:, 0] % table.shape[1]).any()
+
+
+def test_rows_of_labels():
+    generator = identity_generator()
+    labels = np.arange(-1, 15)
+    rows = generator.rows_of(labels).numpy()
+    table = np.array(CLUSTERS).ravel()
+    for label, row in zip(labels, rows):
+        assert row == (list(table).index(label) if 0 <= label < 13 else -1)
+    clusters = generator.clusters_of(labels).numpy()
+    np.testing.assert_array_equal(clusters, np.where(rows < 0, -1, rows // 3))
+
+
 @settings(max_examples=25, deadline=None)
 @given(labels_of_documents, st.data())
 def test_no_positive_is_lost_and_no_label_comes_twice(call, labels, data):
@@ -148,7 +184,7 @@ def test_outputs_and_weights_keep_their_dtypes_in_half_precision():
             "bias": "float32",
             # Not int32, which stays in host memory, where XLA on a GPU cannot read.
             "clusters": "int64",
-            "label_clusters": "int64",
+            "label_rows": "int64",
         }
         assert [w.name for w in generator.trainable_weights] == ["kernel", "bias"]
 
@@ -159,7 +195,7 @@ def test_the_table_comes_from_the_file_and_not_from_the_config(tmp_path):
     keras.Model(inputs, generator(inputs)).save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras").get_layer("generator")
     np.testing.assert_array_equal(again.clusters, CLUSTERS)
-    np.testing.assert_array_equal(again.label_clusters, generator.label_clusters)
+    np.testing.assert_array_equal(again.label_rows, generator.label_rows)
     assert again.num_labels == 13
     # Nothing of the size of the label space is in the config.
     assert set(again.get_config()) == {

@@ -96,6 +96,11 @@ def test_max_leaf_gives_the_clusters_that_the_recipe_tells(name, num_labels, siz
         ({"negatives": "statc"}, "Received: 'statc' (did you mean static?)."),
         ({"bottleneck_activation": "relu"}, "to be sigmoid, or null"),
         ({"swa_start": 3}, "Expected swa_start to be below epochs (3)"),
+        ({"optimizer": "rowwise_sgd"}, "Expected label_learning_rate to be given"),
+        (
+            {"optimizer": "adamw", "table_dtype": "bfloat16"},
+            "Expected table_dtype to be float32 for adamw",
+        ),
         ({"negatives": "static", "epochs": 1}, "recall_epochs to be below epochs (1)"),
         ({"negatives": "static", "max_leaf": 1}, "negatives to be dynamic"),
     ],
@@ -133,6 +138,6 @@ def test_every_key_is_described_with_type_default_and_meaning():
         assert line.endswith("required") or "default " in line
         assert field.metadata["help"].endswith(".")
         assert field.metadata["help"].split()[-1] in text
-    assert "optimizer: rowwise_adamw or adamw, default rowwise_adamw" in text
+    assert "schedule: linear or constant, default linear" in text
     assert "swa_start: an integer of at least 0, or null; default null" in text
     assert max(map(len, text.splitlines())) <= 80

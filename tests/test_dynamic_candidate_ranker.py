@@ -2,9 +2,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from graph_operations import graph_operations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_test import run_layer_test
+from tensorflow.python.ops.handle_data_util import get_resource_handle_data
 
 from xmc_keras.dynamic_candidate_ranker import MASKED_LOGIT, DynamicCandidateRanker
 from xmc_keras.rowwise_adamw import RowwiseAdamW
@@ -46,6 +48,44 @@ def test_is_a_keras_layer(tmp_path):
         return DynamicCandidateRanker(NUM_LABELS, DIM, "sigmoid")
 
     run_layer_test(make, [FEATURES, CANDIDATES], [(2, 4)], tmp_path)
+
+
+def test_places_decide_the_shape():
+    inputs = [(None, 5), (None,), (None, 4)]
+    logits = make_ranker()(
+        *map(keras.KerasTensor, inputs, ["float32", "int32", "int32"])
+    )
+    assert logits.shape == (None, 4) and logits.dtype == "float32"
+    assert make_ranker().compute_output_shape(*inputs) == (None, 4)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_documents_that_share_rows_get_the_same_logits_and_gradients(jit_compile):
+    ranker = make_ranker()
+    pool = np.array([5, 1, 8, 0, 3, 7], "int32")
+    places = np.array([[2, -1, 4, 0], [0, 3, -1, -1]], "int32")
+    candidates = np.where(places < 0, -1, pool[places])
+    weights = np.random.default_rng(1).normal(size=places.shape).astype("float32")
+
+    @tf.function(jit_compile=jit_compile)
+    def logits_and_gradients(*inputs):
+        with tf.GradientTape() as tape:
+            logits = ranker(FEATURES, *inputs)
+            loss = tf.reduce_sum(weights * tf.sigmoid(logits))
+        gradients = tape.gradient(loss, ranker.trainable_variables)
+        return logits, gradients
+
+    logits, shared = logits_and_gradients(pool, places)
+    expected = expected_logits(ranker, FEATURES, candidates)
+    np.testing.assert_allclose(logits, expected, 1e-5, 1e-6)
+    _, alone = logits_and_gradients(candidates)
+    for a, b in zip(shared, alone):
+        np.testing.assert_allclose(
+            tf.convert_to_tensor(a), tf.convert_to_tensor(b), 1e-5, 1e-6
+        )
+    rows = next(g for g in shared if isinstance(g, tf.IndexedSlices))
+    np.testing.assert_array_equal(rows.indices, pool)
+    assert not rows.values.numpy()[[1, 5]].any()  # in no place
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +188,37 @@ def test_pads_touch_no_other_label():
     assert np.flatnonzero(touched).tolist() == [2, 3, 5, 8]
 
 
+def test_a_bfloat16_table_is_saved_and_trained(tmp_path):
+    ranker = make_ranker(table_dtype="bfloat16")
+    assert ranker.label_embeddings.dtype == "bfloat16"
+    expected = make_ranker()
+    table = keras.ops.cast(ranker.label_embeddings, "float32").numpy()
+    expected.label_embeddings.assign(table)
+    logits = ranker(FEATURES, CANDIDATES)
+    assert logits.dtype == "float32"
+    np.testing.assert_allclose(logits, expected(FEATURES, CANDIDATES), 1e-5, 1e-6)
+
+    inputs = keras.Input((5,)), keras.Input((4,), dtype="int32")
+    model = keras.Model(inputs, ranker(*inputs))
+    model.compile(RowwiseAdamW(0.1), keras.losses.BinaryCrossentropy(from_logits=True))
+    model.fit([FEATURES, CANDIDATES], np.ones((2, 4)), epochs=2, verbose=0)
+    moved = keras.ops.cast(ranker.label_embeddings, "float32").numpy() != table
+    touched = np.isin(np.arange(NUM_LABELS), CANDIDATES)
+    np.testing.assert_array_equal(moved.any(axis=1), touched)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.layers[-1].label_embeddings.dtype == "bfloat16"
+    for m in (model, again):
+        m.fit([FEATURES, CANDIDATES], np.ones((2, 4)), verbose=0)
+    for a, b in zip(model.get_weights(), again.get_weights()):
+        np.testing.assert_array_equal(a, b)
+
+
+def handle_shape(resource):
+    (variable,) = get_resource_handle_data(resource).shape_and_type
+    return tuple(d.size for d in variable.shape.dim)
+
+
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_a_step_never_holds_the_whole_table(policy):
     """Forward, backward and the optimizer: rows are gathered and scattered only."""
@@ -165,19 +236,19 @@ def test_a_step_never_holds_the_whole_table(policy):
         optimizer.apply(gradients)
         return logits
 
-    graph = step.get_concrete_function(FEATURES, CANDIDATES).graph
+    operations = graph_operations(step.get_concrete_function(FEATURES, CANDIDATES))
     table = (NUM_LABELS, DIM)
-    handle = ranker.label_embeddings.value.handle
-    readers = {
+    users = {
         op.type
-        for op in graph.get_operations()
+        for op in operations
         for x in op.inputs
-        if x is graph.capture(handle)
+        # The table itself and its two moments.
+        if x.dtype == tf.resource and handle_shape(x) == table
     }
-    assert readers == {"ResourceGather", "ResourceScatterUpdate"}
+    assert users == {"ResourceGather", "ResourceScatterUpdate", "While"}
     whole = [
         (op.type, op.name)
-        for op in graph.get_operations()
+        for op in operations
         for output in op.outputs
         if output.shape.rank == 2 and tuple(output.shape) == table
     ]
@@ -212,6 +283,7 @@ def test_config():
     "arguments, message",
     [
         ({"num_labels": 0}, "num_labels=0"),
+        ({"num_labels": 3, "table_dtype": "int8"}, "table_dtype=int8"),
         ({"num_labels": 3, "bottleneck_dim": 0}, "bottleneck_dim=0"),
         ({"num_labels": 3, "initial_probability": 0}, "initial_probability=0"),
         ({"num_labels": 3, "initial_probability": 1}, "initial_probability=1"),

@@ -17,7 +17,12 @@ from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
 from xmc_keras.rowwise_adamw import RowwiseAdamW
 
 CLUSTERS = [[3, 0, 8], [1, 5], [7, 2, 9], [4, 6], [10, 11, 12]]
-NUM_LABELS, TOP_K, DIM = 13, 2, 3
+TOP_K, DIM = 2, 3
+# The labels of a cluster are one block of the label table.
+WIDTH = max(map(len, CLUSTERS))
+ROWS = {
+    label: WIDTH * i + j for i, c in enumerate(CLUSTERS) for j, label in enumerate(c)
+}
 IDS = np.array([[2, 7, 9, 7, 3, 0], [2, 8, 3, 0, 0, 0], [2, 30, 31, 8, 39, 3]], "int32")
 # Fewer positive clusters than `top_k`, as many, and more.
 POSITIVES = [[5], [0, 8, 2], [12, 4, 10, 3]]
@@ -101,7 +106,7 @@ def loss_of(w, reduction, activation):
         hidden = tf.linalg.matvec(kernel, feature, transpose_a=True) + bias
         hidden = sigmoid(hidden) if activation == "sigmoid" else hidden
         labels = candidates_of(scores.numpy(), positives)
-        table = tf.gather(w["ranker/label_embeddings"], labels)
+        table = tf.gather(w["ranker/label_embeddings"], [ROWS[i] for i in labels])
         scores = sigmoid(tf.linalg.matvec(table, hidden))
         target = np.array([float(label in positives) for label in labels])
         ranker_loss = cross_entropy(target, scores)
@@ -121,14 +126,17 @@ class Recorder(RowwiseAdamW):
 
 
 def make_model(backbone, reduction, activation):
-    width = max(map(len, CLUSTERS))
-    clusters = [[*labels, *[-1] * (width - len(labels))] for labels in CLUSTERS]
+    clusters = [[*labels, *[-1] * (WIDTH - len(labels))] for labels in CLUSTERS]
     encoder = MultiLayerCLSEncoder(backbone, num_feature_layers=2, dropout=0.0)
     model = LightXML(
         encoder,
         ClusterGenerator(clusters, TOP_K, initial_probability=0.5, name="generator"),
         DynamicCandidateRanker(
-            NUM_LABELS, DIM, activation, initial_probability=0.5, name="ranker"
+            len(CLUSTERS) * WIDTH,
+            DIM,
+            activation,
+            initial_probability=0.5,
+            name="ranker",
         ),
         loss_reduction=reduction,
         name="lightxml",

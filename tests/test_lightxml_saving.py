@@ -12,7 +12,6 @@ from tiny_lightxml import (
     INPUTS,
     LABELS,
     NAMES,
-    NUM_LABELS,
     NUM_PREDICTIONS,
     TOP_K,
     MeanEncoder,
@@ -36,7 +35,7 @@ def make_text_model(encoder):
     return LightXML(
         encoder,
         ClusterGenerator(CLUSTERS, TOP_K),
-        DynamicCandidateRanker(NUM_LABELS, 3),
+        DynamicCandidateRanker(CLUSTERS.size, 3),
         tokenizer=keras_nlp.models.BertTokenizer(VOCABULARY),
         label_names=NAMES,
         max_tokens=6,

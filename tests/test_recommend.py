@@ -16,7 +16,7 @@ def model(backbone):
     return LightXML(
         MultiLayerCLSEncoder(backbone, 2),
         ClusterGenerator([[0, 1], [2, -1]], top_k=2),
-        DynamicCandidateRanker(num_labels=3, bottleneck_dim=4),
+        DynamicCandidateRanker(num_labels=4, bottleneck_dim=4),
         tokenizer=keras_nlp.models.BertTokenizer(WORDS),
         max_tokens=4,
         label_names=["a", "b", "c"],

@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 from numpy_adamw import NumpyAdamW
 
+from xmc_keras import move_rows
 from xmc_keras.dynamic_candidate_ranker import DynamicCandidateRanker
 from xmc_keras.rowwise_adamw import RowwiseAdamW
 from xmc_keras.warmup_decay import WarmupDecay
@@ -122,6 +123,49 @@ def test_equals_adamw_on_the_dense_gradient(rowwise, jit_compile):
             assert same.all() and not np.asarray(momentum)[rest].any()
         else:
             assert (variables[path].numpy() != before[path]).all()
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_many_rows_go_in_chunks(jit_compile, monkeypatch):
+    monkeypatch.setattr(move_rows, "CHUNK", 4)  # one row of three numbers
+    test_equals_adamw_on_the_dense_gradient(["embeddings"], jit_compile)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_sgd_has_no_moments(jit_compile):
+    variables, steps = make_variables(), make_steps(3)
+    path = "ranker/label_embeddings"
+    expected = variables[path].numpy().astype("float64")
+    optimizer = RowwiseAdamW(0.1, 0.3, multipliers={path: 5.0}, sgd=["label_emb"])
+    apply(optimizer, variables, steps, jit_compile)
+    for values, rows in (step[path] for step in steps):
+        touched = sorted(set(rows.tolist()))
+        expected[touched] *= 1 - 0.5 * 0.3
+        expected -= 0.5 * dense(path, values, rows)
+    np.testing.assert_allclose(variables[path], expected, 0, 1e-6)
+    kept = [v.shape for v in optimizer.variables]
+    assert kept.count(SHAPES[path]) == 0
+    assert kept.count(SHAPES["encoder/kernel"]) == 2
+
+
+@pytest.mark.parametrize("sgd", [[], ["table"]])
+def test_a_bfloat16_table_moves_as_one_of_float32_on_average(sgd):
+    """Each step is far below the distance to the next bfloat16, 2 ** -8."""
+    size = 4000
+    rows = [1, 3]
+    table = keras.Variable(np.ones((5, size)), dtype="bfloat16", name="table")
+    optimizer = RowwiseAdamW(1e-4, 0.0, rowwise=["table"], sgd=sgd)
+    optimizer.build([table])
+    gradient = tf.IndexedSlices(tf.ones((2, size)), rows, tf.constant([5, size]))
+    for _ in range(20):
+        optimizer.apply([gradient])
+    found = np.asarray(keras.ops.cast(table, "float32"))
+    moments = [v for v in optimizer.variables if v.shape == (5, size)]
+    assert [v.dtype for v in moments] == ([] if sgd else ["float32"] * 2)
+    assert (found[[0, 2, 4]] == 1).all()
+    assert set(np.unique(found[rows])) <= {1 - 2**-8 * i for i in range(12)}
+    # Each number has moved by 0.002 +- 0.003; their mean is as sure as their number.
+    assert found[rows].mean() == pytest.approx(1 - 20 * 1e-4, abs=2e-4)
 
 
 def test_without_rowwise_and_repeats_it_is_keras_adamw():
@@ -259,6 +303,7 @@ def test_config():
         weight_decay=0.02,
         multipliers={"head": 20.0},
         rowwise=["label_embeddings", "token"],
+        sgd=["token"],
         global_clipnorm=1.5,
     )
     optimizer.exclude_from_weight_decay(var_names=NO_DECAY)
@@ -270,6 +315,7 @@ def test_config():
     after = after.inner_optimizer
     assert after.multipliers == {"head": 20.0}
     assert after.rowwise == ["label_embeddings", "token"]
+    assert after.sgd == ["token"]
     assert after.global_clipnorm == 1.5
     assert not after._use_weight_decay(keras.Variable([1.0], name="bias"))
     assert after._use_weight_decay(keras.Variable([1.0], name="kernel"))
@@ -292,3 +338,7 @@ def test_errors():
         RowwiseAdamW(clipvalue=0.5)
     with pytest.raises(ValueError, match="weight_decay"):
         RowwiseAdamW(weight_decay=None)
+    table = keras.Variable(np.ones((2, 3)), name="table")
+    optimizer = RowwiseAdamW(rowwise=["table"], sgd=["table"])
+    with pytest.raises(ValueError, match="Expected a gradient of rows.*of table"):
+        optimizer.apply([tf.ones((2, 3))], [table])

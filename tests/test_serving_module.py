@@ -32,7 +32,7 @@ def make_model(seed, names, clusters, ranker=True, top_k=2, **arguments):
     model = LightXML(
         MultiLayerCLSEncoder(backbone, 2),
         ClusterGenerator(clusters, top_k),
-        DynamicCandidateRanker(len(names), 3) if ranker else None,
+        DynamicCandidateRanker(np.size(clusters), 3) if ranker else None,
         tokenizer=keras_nlp.models.BertTokenizer(WORDS),
         max_tokens=8,
         label_names=names,
@@ -71,10 +71,12 @@ def all_scores(model, texts):
     sigmoid = lambda x: 1 / (1 + np.exp(-x))  # noqa: E731
     generator, ranker = model.generator, model.ranker
     clusters = sigmoid(features @ generator.kernel.numpy() + generator.bias.numpy())
-    scores = clusters[:, generator.label_clusters.numpy()]
+    table = generator.clusters.numpy()
+    rows = [table.ravel().tolist().index(i) for i in range(generator.num_labels)]
+    scores = clusters[:, np.array(rows) // table.shape[1]]
     if ranker is not None:
         kernel, bias = ranker.bottleneck.get_weights()
-        logits = (features @ kernel + bias) @ ranker.label_embeddings.numpy().T
+        logits = (features @ kernel + bias) @ ranker.label_embeddings.numpy()[rows].T
         scores = scores * sigmoid(logits + np.log(0.01 / 0.99))
     return scores
 

@@ -44,7 +44,7 @@ def make_model(clusters=CLUSTERS, top_k=TOP_K, ranker=True, **arguments):
     model = LightXML(
         MeanEncoder(),
         ClusterGenerator(clusters, top_k),
-        DynamicCandidateRanker(NUM_LABELS, 3, "sigmoid") if ranker else None,
+        DynamicCandidateRanker(np.size(clusters), 3, "sigmoid") if ranker else None,
         **arguments,
     )
     optimizer = RowwiseAdamW(0.05)

@@ -52,11 +52,12 @@ def build_model(config, backbone, tokenizer, clusters, label_names):
     ranker = None
     if not one_label:
         ranker = DynamicCandidateRanker(
-            generator.num_labels,
+            generator.num_rows,
             config.bottleneck_dim,
             bottleneck_activation=config.bottleneck_activation,
             initial_probability=config.initial_probability,
             mask_repeats=False,  # a generator's candidates never repeat
+            table_dtype=config.table_dtype,
             name="dynamic_candidate_ranker",
         )
     encoder = MultiLayerCLSEncoder(

@@ -5,6 +5,8 @@ from xmc_keras.row_loss_scale import RowLossScale
 from xmc_keras.rowwise_adamw import RowwiseAdamW
 from xmc_keras.warmup_decay import WarmupDecay
 
+LABEL_TABLE = "label_embeddings"
+
 
 def build_optimizer(config, total_steps):
     """AdamW with the rates, schedule and decay that a config describes.
@@ -19,7 +21,7 @@ def build_optimizer(config, total_steps):
     Returns:
         A `RowwiseAdamW`, within a `RowLossScale` for `precision: mixed_float16`. For
         `optimizer: adamw` every row of every table is updated in every step, as by
-        the authors.
+        the authors; for `rowwise_sgd` the label table has no moments.
 
     Example:
 
@@ -36,12 +38,17 @@ def build_optimizer(config, total_steps):
     else:
         rate = config.learning_rate
     head_rate = config.head_learning_rate or config.learning_rate
-    rowwise = ["label_embeddings"] if config.optimizer == "rowwise_adamw" else []
+    multipliers = {HEAD: head_rate / config.learning_rate}
+    if config.label_learning_rate is not None:
+        # Before the head's: the first that matches counts.
+        table = {LABEL_TABLE: config.label_learning_rate / config.learning_rate}
+        multipliers = table | multipliers
     optimizer = RowwiseAdamW(
         rate,
         weight_decay=config.weight_decay,
-        multipliers={HEAD: head_rate / config.learning_rate},
-        rowwise=rowwise,
+        multipliers=multipliers,
+        rowwise=[] if config.optimizer == "adamw" else [LABEL_TABLE],
+        sgd=[LABEL_TABLE] if config.optimizer == "rowwise_sgd" else [],
         global_clipnorm=config.clip_norm,
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])

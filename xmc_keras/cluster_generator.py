@@ -7,6 +7,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from xmc_keras.in_xla import in_xla
+
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class ClusterGenerator(keras.layers.Layer):
@@ -86,14 +88,15 @@ class ClusterGenerator(keras.layers.Layer):
         self.top_k = top_k
         self.initial_probability = initial_probability
         self.num_candidates = top_k * self.cluster_size  # without label_ids
+        self.num_rows = self.num_clusters * self.cluster_size
         self._table = clusters
 
     def build(self, features_shape, label_ids_shape=None, shortlist_shape=None):
-        rows, columns = np.nonzero(self._table >= 0)
-        label_clusters = np.empty(self.num_labels, "int32")
-        label_clusters[self._table[rows, columns]] = rows
+        rows = np.flatnonzero(self._table >= 0)
+        label_rows = np.empty(self.num_labels, "int32")
+        label_rows[self._table.flat[rows]] = rows
         self.clusters = self._constant("clusters", self._table)
-        self.label_clusters = self._constant("label_clusters", label_clusters)
+        self.label_rows = self._constant("label_rows", label_rows)
         self.kernel = self.add_weight(
             shape=(features_shape[-1], self.num_clusters), name="kernel"
         )
@@ -115,15 +118,55 @@ class ClusterGenerator(keras.layers.Layer):
             name=name,
         )
 
-    def clusters_of(self, label_ids):
-        """Cluster ids of label ids, of the same shape; `-1` where there is none.
+    def rows_of(self, label_ids):
+        """Places of label ids in `clusters`, read row by row; `-1` where there is none.
 
         That is for pads, and for labels after the last one of the clusters, which
-        evaluation may have: relevant but unreachable.
+        evaluation may have: relevant but unreachable. A table of `num_rows` rows in
+        this order holds the labels of a cluster in one block.
         """
         held = (label_ids >= 0) & (label_ids < self.num_labels)
-        clusters = tf.gather(self.label_clusters.value, ops.where(held, label_ids, 0))
-        return ops.where(held, ops.cast(clusters, "int32"), -1)
+        rows = tf.gather(self.label_rows.value, ops.where(held, label_ids, 0))
+        return ops.where(held, ops.cast(rows, "int32"), -1)
+
+    def clusters_of(self, label_ids):
+        """Cluster ids of label ids, of the same shape; `-1` as in `rows_of`."""
+        return self.rows_of(label_ids) // self.cluster_size
+
+    def pool(self, candidates):
+        """The rows that the candidates of a batch stand in, each of them once.
+
+        Args:
+            candidates: int32 tensor (batch, num_candidates), as `call` gives them.
+
+        Returns:
+            `rows` (pool,) int32, as of `rows_of`, whole clusters, and `places`
+            (batch, num_candidates) int32 in it, `-1` pads. Compiled by XLA, the pool
+            has one size for all batches of a shape, and clusters that no candidate
+            is of fill it up.
+        """
+        batch, width = ops.shape(candidates)
+        rows = self.rows_of(candidates)
+        clusters = ops.where(rows < 0, self.num_clusters, rows // self.cluster_size)
+        touched = tf.tensor_scatter_nd_update(
+            tf.zeros(self.num_clusters + 1),
+            ops.reshape(clusters, (-1, 1)),
+            tf.ones(batch * width),
+        )[:-1]
+        if in_xla():
+            # As many clusters as there can be at most, those of the candidates first.
+            kept = self.top_k + width - self.num_candidates
+            size = ops.minimum(batch * kept, self.num_clusters)
+        else:
+            size = ops.maximum(ops.cast(ops.sum(touched), "int32"), 1)
+        blocks = tf.math.top_k(touched, size).indices  # (blocks,)
+        order = tf.tensor_scatter_nd_update(
+            tf.zeros(self.num_clusters + 1, "int32"), blocks[:, None], tf.range(size)
+        )
+        places = tf.gather(order, clusters) * self.cluster_size
+        places = ops.where(rows < 0, -1, places + rows % self.cluster_size)
+        pool = blocks[:, None] * self.cluster_size + ops.arange(self.cluster_size)
+        return ops.reshape(pool, (-1,)), places
 
     def multi_hot(self, cluster_ids):
         """(batch, n) int32 with `-1` pads to (batch, num_clusters) float32."""

@@ -85,6 +85,11 @@ class Config:
         "mean",
         choices=["sum", "mean"],
     )
+    table_dtype: str = _key(
+        "Of the label table; bfloat16 halves it, and new values are rounded at random.",
+        "float32",
+        choices=["float32", "bfloat16"],
+    )
     initial_probability: float = _key(
         "Score that clusters and labels start from; 0.5 = as in the published code.",
         0.01,
@@ -122,11 +127,18 @@ class Config:
     weight_decay: float = _key(
         "Decoupled weight decay, not on biases and LayerNorm.", 0.01, minimum=0
     )
+    label_learning_rate: float | None = _key(
+        "Rate of the label table; null = head_learning_rate. Must be given for "
+        "rowwise_sgd, and is then larger by far.",
+        None,
+        above=0,
+    )
     optimizer: str = _key(
         "rowwise_adamw updates only the rows of the label table that a step touched; "
-        "adamw updates them all, as the authors do.",
+        "rowwise_sgd likewise, without moments, for a third of the memory; adamw "
+        "updates all rows, as the authors do.",
         "rowwise_adamw",
-        choices=["rowwise_adamw", "adamw"],
+        choices=["rowwise_adamw", "rowwise_sgd", "adamw"],
     )
     clip_norm: float | None = _key("Gradient norm at most; null = any.", None, above=0)
     precision: str = _key(
@@ -199,6 +211,22 @@ def conflicts(values):
                 ("recall_epochs", "epochs", "negatives"),
                 f"Expected recall_epochs to be below epochs ({epochs}), or the ranker "
                 f"is not trained. Received: {recall}.",
+            )
+        )
+    if values["optimizer"] == "rowwise_sgd" and values["label_learning_rate"] is None:
+        found.append(
+            (
+                ("label_learning_rate", "optimizer"),
+                "Expected label_learning_rate to be given for rowwise_sgd, whose steps "
+                "are as small as the gradient. Received: null.",
+            )
+        )
+    if values["optimizer"] == "adamw" and values["table_dtype"] == "bfloat16":
+        found.append(
+            (
+                ("table_dtype", "optimizer"),
+                "Expected table_dtype to be float32 for adamw: only rowwise_adamw and "
+                "rowwise_sgd round at random. Received: bfloat16.",
             )
         )
     if values["negatives"] == "static" and values["max_leaf"] == 1:

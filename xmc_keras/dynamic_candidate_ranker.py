@@ -21,6 +21,13 @@ class DynamicCandidateRanker(keras.layers.Layer):
     space holds. Padding, and every repetition of a label in a row after its
     first, get `MASKED_LOGIT`, whose sigmoid and gradient are zero.
 
+    Documents of a batch that share candidates can share their rows too: given
+    `places`, `candidates` is one list (pool,) of label ids for the whole batch,
+    none of them twice, and a document's candidates are the places (batch,
+    num_candidates) int32 of this list, `-1` pads. A row is then read once for all
+    documents, one matrix product scores them, and in the gradient, too, it stands
+    once. A `ClusterGenerator` gives both by `pool`.
+
     Args:
         num_labels: int. Rows of the label table.
         bottleneck_dim: int. Width of a label embedding. Defaults to `300`.
@@ -32,6 +39,8 @@ class DynamicCandidateRanker(keras.layers.Layer):
             constant, which is `0.5`. Defaults to `0.01`.
         mask_repeats: bool. `False` saves a sort where candidates never repeat,
             as those of a `ClusterGenerator`. Defaults to `True`.
+        table_dtype: `"float32"`, or `"bfloat16"` for a label table of half the size,
+            to be trained by a `RowwiseAdamW`. Defaults to `"float32"`.
         **kwargs: other arguments of `keras.layers.Layer`.
 
     Example:
@@ -54,6 +63,7 @@ class DynamicCandidateRanker(keras.layers.Layer):
         bottleneck_activation=None,
         initial_probability=0.01,
         mask_repeats=True,
+        table_dtype="float32",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -73,6 +83,12 @@ class DynamicCandidateRanker(keras.layers.Layer):
             )
         self.initial_probability = initial_probability
         self.mask_repeats = mask_repeats
+        if table_dtype not in ("float32", "bfloat16"):
+            raise ValueError(
+                'Expected `table_dtype` to be "float32" or "bfloat16". '
+                f"Received: table_dtype={table_dtype}"
+            )
+        self.table_dtype = table_dtype
         self.bottleneck = keras.layers.Dense(
             bottleneck_dim,
             activation=self.bottleneck_activation,
@@ -80,32 +96,42 @@ class DynamicCandidateRanker(keras.layers.Layer):
             name="bottleneck",
         )
 
-    def build(self, features_shape, candidates_shape):
+    def build(self, features_shape, candidates_shape, places_shape=None):
         self.bottleneck.build(features_shape)
         self.label_embeddings = self.add_weight(
             shape=(self.num_labels, self.bottleneck_dim),
             initializer="glorot_uniform",
+            dtype=self.table_dtype,
             autocast=False,
             name="label_embeddings",
         )
         self.built = True
 
     def logits(self, features, label_ids):
-        """Logits (batch, n) float32 of labels (batch, n), none of them a pad."""
+        """Logits (batch, n) float32 of labels (batch, n), none of them a pad.
+
+        Or (batch, pool) of labels (pool,), the same for all texts.
+        """
         hidden = self.bottleneck(features)  # (batch, dim)
         products = self.products(hidden, label_ids)
         return ops.cast(products, "float32") + logit(self.initial_probability)
 
     def products(self, hidden, label_ids):
-        """Inner products (batch, n) of (batch, dim) with the rows of labels."""
+        """Inner products of (batch, dim) with the rows of labels, as in `logits`."""
         # `.value` of a weight that is not autocast: any other way to gather reads,
         # or casts, the whole table in every step.
         rows = tf.gather(self.label_embeddings.value, label_ids)
-        rows = ops.cast(rows, self.compute_dtype)  # (batch, n, dim)
+        rows = ops.cast(rows, self.compute_dtype)  # (batch, n, dim) or (pool, dim)
+        if len(rows.shape) == 2:
+            return tf.matmul(hidden, rows, transpose_b=True)
         return ops.matmul(rows, hidden[:, :, None])[:, :, 0]
 
-    def call(self, features, candidates):
+    def call(self, features, candidates, places=None):
         candidates = ops.cast(candidates, "int32")
+        if places is not None:
+            logits = self.logits(features, candidates)  # (batch, pool)
+            logits = tf.gather(logits, ops.maximum(places, 0), batch_dims=1)
+            return ops.where(places < 0, MASKED_LOGIT, logits)
         # A pad reads a row that its document reads anyway: were it row 0, an
         # optimizer would take the first label for touched in every step.
         stand_in = ops.maximum(ops.max(candidates, axis=1, keepdims=True), 0)
@@ -116,11 +142,12 @@ class DynamicCandidateRanker(keras.layers.Layer):
             masked = masked | repeated(candidates)
         return ops.where(masked, MASKED_LOGIT, logits)
 
-    def compute_output_shape(self, features_shape, candidates_shape):
-        return candidates_shape
+    def compute_output_shape(self, features_shape, candidates_shape, places_shape=None):
+        return candidates_shape if places_shape is None else places_shape
 
-    def compute_output_spec(self, features, candidates):
-        return keras.KerasTensor(candidates.shape, "float32")
+    def compute_output_spec(self, features, candidates, places=None):
+        shape = candidates.shape if places is None else places.shape
+        return keras.KerasTensor(shape, "float32")
 
     def get_config(self):
         config = super().get_config()
@@ -133,6 +160,7 @@ class DynamicCandidateRanker(keras.layers.Layer):
                 ),
                 "initial_probability": self.initial_probability,
                 "mask_repeats": self.mask_repeats,
+                "table_dtype": self.table_dtype,
             }
         )
         return config

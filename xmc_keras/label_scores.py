@@ -21,6 +21,6 @@ def label_scores(model, features, label_ids):
     logits = model.generator.cluster_logits(features)
     scores = ops.sigmoid(model.generator.own_logits(logits, label_ids))
     if model.ranker is not None:
-        ids = ops.maximum(label_ids, 0)
-        scores *= ops.sigmoid(model.ranker.logits(features, ids))
+        rows = ops.maximum(model.generator.rows_of(label_ids), 0)
+        scores *= ops.sigmoid(model.ranker.logits(features, rows))
     return ops.where(label_ids < 0, 0.0, scores)

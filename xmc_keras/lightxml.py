@@ -43,7 +43,9 @@ class LightXML(keras.Model):
         encoder: layer. From the input dictionary to features (batch, dim), for
             example a `MultiLayerCLSEncoder`.
         generator: a `ClusterGenerator`.
-        ranker: optional `DynamicCandidateRanker`.
+        ranker: optional `DynamicCandidateRanker` with the `num_rows` of the generator
+            as its `num_labels`: its table is in the order of the clusters, so that the
+            labels of a cluster are one block.
         tokenizer: optional keras-nlp tokenizer, for `recommend`; saved within
             the model.
         max_tokens: int. Tokens a text is cut to in `recommend`. Defaults to
@@ -105,6 +107,12 @@ class LightXML(keras.Model):
                 "Expected as many `label_names` as labels in the clusters. "
                 f"Received: {len(label_names)} names, {generator.num_labels} labels"
             )
+        if ranker is not None and ranker.num_labels != generator.num_rows:
+            raise ValueError(
+                "Expected a `ranker` with as many rows as the clusters have places, "
+                f"num_labels={generator.num_rows}. Received: "
+                f"num_labels={ranker.num_labels}"
+            )
         self.encoder = encoder
         self.generator = generator
         self.ranker = ranker
@@ -150,7 +158,8 @@ class LightXML(keras.Model):
         outputs = {"cluster_logits": cluster_logits, "candidates": candidates}
         scores = ops.sigmoid(candidate_logits)
         if self.ranker is not None:
-            outputs["logits"] = logits = self.ranker(features, candidates)
+            pool, places = self.generator.pool(candidates)
+            outputs["logits"] = logits = self.ranker(features, pool, places)
             scores *= ops.sigmoid(logits)
         if not training:
             k = min(self.num_predictions, self.generator.num_candidates)

@@ -5,6 +5,10 @@ import re
 import keras
 import tensorflow as tf
 
+from xmc_keras.move_rows import adam_rows, adam_rows_by_xla, move_rows, touched
+from xmc_keras.rounded_at_random import rounded_at_random
+from xmc_keras.sum_rows import sum_rows
+
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class RowwiseAdamW(keras.optimizers.AdamW):
@@ -20,6 +24,11 @@ class RowwiseAdamW(keras.optimizers.AdamW):
     rest, as in PyTorch's SparseAdam. Weight decay is decoupled and uses each
     variable's own learning rate.
 
+    A table of `rowwise` may be bfloat16. Its moments are float32, and so is the
+    arithmetic; the new rows are rounded up or down at random, in proportion to how
+    near they are, because a step of Adam is mostly smaller than the distance to the
+    next bfloat16.
+
     Args:
         learning_rate: float or `keras.optimizers.schedules.LearningRateSchedule`.
             Defaults to `1e-4`.
@@ -31,6 +40,10 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         rowwise: list of regular expressions, searched in `variable.path`: tables
             to be updated by touched rows. `[]` is dense AdamW for all, with
             repeated rows summed. Defaults to `["label_embeddings"]`.
+        sgd: list of regular expressions, searched in `variable.path`: tables of
+            `rowwise` that have no moments and are updated by plain stochastic gradient
+            descent, for a third of the memory. Their rate is another one than Adam's,
+            whose steps do not grow with the gradient. Defaults to `[]`.
         **kwargs: other arguments of `keras.optimizers.AdamW`, except `amsgrad` and
             `clipvalue`. `clipnorm` and `global_clipnorm` see dense gradients.
 
@@ -50,6 +63,7 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         weight_decay=0.01,
         multipliers=None,
         rowwise=("label_embeddings",),
+        sgd=(),
         name="rowwise_adamw",
         **kwargs,
     ):
@@ -63,6 +77,7 @@ class RowwiseAdamW(keras.optimizers.AdamW):
             )
         self.multipliers = dict(multipliers or {})
         self.rowwise = list(rowwise)
+        self.sgd = list(sgd)
         self._not_decayed = []
 
     def exclude_from_weight_decay(self, var_list=None, var_names=None):
@@ -89,51 +104,79 @@ class RowwiseAdamW(keras.optimizers.AdamW):
     def _apply_weight_decay(self, variables):
         """Nothing here: `update_step` decays what it updates, at its own rate."""
 
+    def build(self, variables):
+        if self.built:
+            return
+        # Not Adam's, which would make moments for all.
+        keras.optimizers.Optimizer.build(self, variables)
+        self._momentums = [self._moment(v, "momentum") for v in variables]
+        self._velocities = [self._moment(v, "velocity") for v in variables]
+
+    def _moment(self, variable, name):
+        if named(self.sgd, variable):
+            return None
+        if variable.dtype == "bfloat16" and named(self.rowwise, variable):
+            name = f"{variable.path.replace('/', '_')}_{name}"
+            return self.add_variable(variable.shape, dtype="float32", name=name)
+        return self.add_variable_from_reference(variable, name=name)
+
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
         keras_variable = self._trainable_variables[index]
         path = keras_variable.path
         factors = (f for p, f in self.multipliers.items() if re.search(p, path))
-        rate = tf.cast(learning_rate * next(factors, 1.0), variable.dtype)
+        rate = tf.cast(learning_rate * next(factors, 1.0), tf.float32)
         decay = self.weight_decay if self._use_weight_decay(keras_variable) else 0.0
-        keep = 1.0 - rate * decay
-
-        step = tf.cast(self.iterations + 1, variable.dtype)
         # As float32, so that `1 - beta_2` is the same in moments and powers: it has
         # three digits less than `beta_2`.
-        beta_1 = tf.cast(self.beta_1, variable.dtype)
-        beta_2 = tf.cast(self.beta_2, variable.dtype)
+        beta_1, beta_2 = (tf.cast(b, tf.float32) for b in (self.beta_1, self.beta_2))
+        step = tf.cast(self.iterations + 1, tf.float32)
         powers = tf.pow(beta_1, step), tf.pow(beta_2, step)
-        m, v = self._momentums[index].value, self._velocities[index].value
+        alpha = rate * tf.sqrt(1 - powers[1]) / (1 - powers[0])
+        moments = [self._momentums[index], self._velocities[index]]
+        moments = [moment.value for moment in moments if moment is not None]
+
+        def update_rows(ids, total, by_xla):
+            tables = [variable, *moments]
+            rows = [tf.cast(tf.gather(x, ids), tf.float32) for x in tables]
+            if moments:
+                numbers = beta_1, beta_2, alpha, rate * decay, self.epsilon
+                moved = adam_rows_by_xla if by_xla else adam_rows
+                rows = moved(total, *rows, *numbers)
+            else:
+                rows = [rows[0] * (1 - rate * decay * touched(total)) - rate * total]
+            if variable.dtype == tf.bfloat16:
+                rows = [rounded_at_random(rows[0], self.iterations), *rows[1:]]
+            for x, row in zip(tables, rows):
+                x.scatter_update(tf.IndexedSlices(row, ids))
 
         sparse = isinstance(gradient, tf.IndexedSlices)
-        if sparse and any(re.search(p, path) for p in self.rowwise):
+        if sparse and named(self.rowwise, keras_variable):
             gradient = sum_rows(gradient)
-            ids = gradient.indices  # (touched rows,)
-            total = tf.cast(gradient.values, variable.dtype)  # (touched rows, dim)
-            m_rows = tf.gather(m, ids) * beta_1 + total * (1 - beta_1)
-            v_rows = tf.gather(v, ids) * beta_2 + tf.square(total) * (1 - beta_2)
-            alpha = rate * tf.sqrt(1 - powers[1]) / (1 - powers[0])
-            rows = tf.gather(variable, ids) * keep
-            rows -= alpha * m_rows / (tf.sqrt(v_rows) + self.epsilon)
-            m.scatter_update(tf.IndexedSlices(m_rows, ids))
-            v.scatter_update(tf.IndexedSlices(v_rows, ids))
-            variable.scatter_update(tf.IndexedSlices(rows, ids))
+            total = tf.cast(gradient.values, tf.float32)
+            move_rows(update_rows, gradient.indices, total)
+        elif not moments:
+            raise ValueError(
+                "Expected a gradient of rows, as that of a gather, for a variable of "
+                f"`sgd` and `rowwise`. Received: a dense gradient of {path}"
+            )
         else:
+            numbers = 1 - rate * decay, *powers, rate, beta_1, beta_2, self.epsilon
+            numbers = [tf.cast(number, variable.dtype) for number in numbers]
             if decay:
-                variable.assign(variable * keep)
+                variable.assign(variable * numbers[0])
             # TensorFlow's own Adam kernel: one pass over four arrays instead of a
             # dozen. Converting the gradient sums the rows that repeat.
             tf.raw_ops.ResourceApplyAdam(
                 var=variable.handle,
-                m=m.handle,
-                v=v.handle,
-                beta1_power=powers[0],
-                beta2_power=powers[1],
-                lr=rate,
-                beta1=beta_1,
-                beta2=beta_2,
-                epsilon=self.epsilon,
+                m=moments[0].handle,
+                v=moments[1].handle,
+                beta1_power=numbers[1],
+                beta2_power=numbers[2],
+                lr=numbers[3],
+                beta1=numbers[4],
+                beta2=numbers[5],
+                epsilon=numbers[6],
                 grad=tf.cast(tf.convert_to_tensor(gradient), variable.dtype),
             )
 
@@ -143,6 +186,7 @@ class RowwiseAdamW(keras.optimizers.AdamW):
             {
                 "multipliers": self.multipliers,
                 "rowwise": self.rowwise,
+                "sgd": self.sgd,
                 "exclude_from_weight_decay": self._not_decayed,
             }
         )
@@ -157,17 +201,8 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         return optimizer
 
 
-def sum_rows(gradient):
-    """The same gradient with each row once, where it is `tf.IndexedSlices`.
-
-    Not to be applied twice: XLA takes the result of `tf.unique` for longer than it
-    is if it is made unique again.
-    """
-    if not isinstance(gradient, tf.IndexedSlices):
-        return gradient
-    ids, places = tf.unique(gradient.indices)
-    total = tf.math.unsorted_segment_sum(gradient.values, places, tf.shape(ids)[0])
-    return tf.IndexedSlices(total, ids, gradient.dense_shape)
+def named(patterns, variable):
+    return any(re.search(pattern, variable.path) for pattern in patterns)
 
 
 def _values(gradient):
