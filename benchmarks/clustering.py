@@ -1,18 +1,26 @@
-"""Label clustering on a data folder: seconds, sizes, likeness of a cluster's labels.
+"""Label clustering: seconds, memory, sizes, likeness of a cluster's labels.
 
     python benchmarks/clustering.py
     python benchmarks/clustering.py data/debian24k --max-leaf 100 --json clustering.json
+    python benchmarks/clustering.py --shape amazon670k --without-plain
+    python benchmarks/clustering.py --shape amazon670k --scale 0.1 --threads 2
+
+The labels are those of a data folder, or generated in the shape of Amazon-670K or
+Wiki-500K (`generated_sets.py`).
 
 `cluster_labels` stands beside `plain`, the algorithm of the published code
 (AttentionXML, `deepxml/cluster.py`) with its tolerance and its one start, but finished
 leaves kept. `mean_cosine` is the mean over labels of the cosine to the centroid of
 their cluster, the higher the better; it differs by some thousandths from seed to seed,
-so give `--seeds` for a mean over several. Timings are worth keeping from a quiet
-machine only.
+so give `--seeds` for a mean over several. `peak_gb` is the most memory that the whole
+program has had once labels are clustered, the documents' features among it, `plain`
+not. Timings are worth keeping from a quiet machine only.
 """
 
 import argparse
 import json
+import os
+import resource
 import sys
 import time
 from pathlib import Path
@@ -24,6 +32,7 @@ from sklearn.preprocessing import normalize
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from circumstances import circumstances
+from generated_sets import SHAPES, generated_set
 from report import at_least
 
 from xmc_keras.bad_input import BadInput
@@ -33,6 +42,13 @@ from xmc_keras.label_set import LabelSet
 from xmc_keras.text_folder import read_documents
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def positive(text):
+    """A number above 0 from an argument."""
+    if not 0 < (number := float(text)) < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0: {text}")
+    return number
 
 
 def plain(features, max_leaf, seed):
@@ -62,8 +78,9 @@ def plain(features, max_leaf, seed):
 def mean_cosine(features, clusters):
     """Mean over labels of the cosine to their cluster's centroid; 0 for zero rows."""
     # The cosines of unit rows to the direction of their sum add up to its norm.
-    sums = [np.asarray(features[labels].sum(axis=0)) for labels in clusters]
-    return float(sum(np.linalg.norm(total) for total in sums) / features.shape[0])
+    # One after the other: 8,192 of Amazon-670K's shape would take 4 GB.
+    norms = (np.linalg.norm(features[labels].sum(axis=0)) for labels in clusters)
+    return float(sum(norms) / features.shape[0])
 
 
 def measured(features, seeds, cluster):
@@ -85,43 +102,65 @@ def measured(features, seeds, cluster):
     }
 
 
+def peak_gb():
+    """The most memory that this process has had, 10^9 bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9, 2)
+
+
+def documents_of(arguments):
+    """Document features, label matrix, and a dictionary of how they came about."""
+    start = time.perf_counter()
+    if arguments.shape:
+        shape = SHAPES[arguments.shape].scaled(arguments.scale or 1)
+        documents, label_matrix = generated_set(shape, threads=arguments.threads)
+        found = {"shape": arguments.shape, "scale": arguments.scale or 1}
+        found["generate_seconds"] = round(time.perf_counter() - start, 2)
+        return documents, label_matrix, found
+    folder = arguments.data_folder or ROOT / "data" / "debian24k"
+    train = read_documents(folder, "train")
+    label_matrix = LabelSet.from_labels(train.labels).encode(train.labels)
+    start = time.perf_counter()
+    documents = document_features(train.texts)
+    found = {"data": Path(folder).resolve().name}
+    found["tfidf_seconds"] = round(time.perf_counter() - start, 2)
+    return documents, label_matrix, found
+
+
 def main(arguments):
     if arguments.json:
         # At once, so that a wrong path is told before the work.
         Path(arguments.json).parent.mkdir(parents=True, exist_ok=True)
-    found = {
-        "data": Path(arguments.data_folder).resolve().name,
-        "max_leaf": arguments.max_leaf,
-    }
+    found = {"max_leaf": arguments.max_leaf, "threads": arguments.threads}
     found |= circumstances(("numpy", "scipy", "scikit-learn"))
 
     # === Label features ===
-    train = read_documents(arguments.data_folder, "train")
-    label_set = LabelSet.from_labels(train.labels)
-    label_matrix = label_set.encode(train.labels)
+    documents, label_matrix, source = documents_of(arguments)
     start = time.perf_counter()
-    documents = document_features(train.texts)
-    tfidf_done = time.perf_counter()
-    features = label_features(documents, label_matrix)
-    found |= {
-        "documents": len(train),
-        "labels": len(label_set),
+    features = label_features(documents, label_matrix, arguments.threads)
+    found |= source | {
+        "documents": documents.shape[0],
+        "labels": features.shape[0],
         "features": features.shape[1],
-        "tfidf_seconds": round(tfidf_done - start, 2),
-        "pifa_seconds": round(time.perf_counter() - tfidf_done, 2),
+        "features_a_document": round(documents.nnz / documents.shape[0], 1),
+        "features_a_label": round(features.nnz / features.shape[0], 1),
+        "pifa_seconds": round(time.perf_counter() - start, 2),
+        "pifa_peak_gb": peak_gb(),
     }
 
     # === Clusters ===
     seeds = range(arguments.seed, arguments.seed + arguments.seeds)
 
     def ours(seed):
-        clusters = cluster_labels(features, arguments.max_leaf, seed)
+        clusters = cluster_labels(features, arguments.max_leaf, seed, arguments.threads)
         return [row[row >= 0] for row in clusters]
 
     found["cluster_labels"] = measured(features, seeds, ours)
-    found["plain"] = measured(
-        features, seeds, lambda seed: plain(features, arguments.max_leaf, seed)
-    )
+    found["peak_gb"] = peak_gb()
+    if not arguments.without_plain:
+        found["plain"] = measured(
+            features, seeds, lambda seed: plain(features, arguments.max_leaf, seed)
+        )
 
     text = json.dumps(found, indent=2)
     print(text)
@@ -133,15 +172,38 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    folder = ROOT / "data" / "debian24k"
-    parser.add_argument("data_folder", nargs="?", default=folder, metavar="DATA_FOLDER")
+    parser.add_argument(
+        "data_folder", nargs="?", metavar="DATA_FOLDER", help="(data/debian24k)"
+    )
+    parser.add_argument("--shape", choices=SHAPES, help="generated labels instead")
+    parser.add_argument(
+        "--scale",
+        type=positive,
+        help="of a shape: its sizes times this (1)",
+        metavar="S",
+    )
+    parser.add_argument(
+        "--threads",
+        type=at_least(1),
+        default=os.cpu_count(),
+        help="of ours; plain has one (all cores)",
+        metavar="N",
+    )
+    parser.add_argument(
+        "--without-plain", action="store_true", help="ours alone, which takes less long"
+    )
     parser.add_argument(
         "--max-leaf", type=at_least(1), default=100, help="most labels a cluster (100)"
     )
     parser.add_argument("--seed", type=at_least(0), default=0, help="the first (0)")
     parser.add_argument("--seeds", type=at_least(1), default=1, help="how many (1)")
     parser.add_argument("--json", metavar="FILE", help="keep the figures in FILE too")
+    arguments = parser.parse_args()
+    if arguments.shape and arguments.data_folder:
+        parser.error("expected DATA_FOLDER or --shape, received both")
+    if arguments.scale and not arguments.shape:
+        parser.error("expected --scale with --shape only")
     try:
-        main(parser.parse_args())
+        main(arguments)
     except BadInput as error:
-        parser.exit(2, f"{error}\n")
+        parser.exit(2, f"error: {error}\n")

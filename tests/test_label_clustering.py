@@ -6,6 +6,7 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xmc_keras import label_clustering, row_chunks
 from xmc_keras.label_clustering import cluster_labels
 from xmc_keras.label_features import document_features, label_features
 from xmc_keras.label_set import LabelSet
@@ -152,6 +153,28 @@ def test_seed_decides_and_threads_do_not(num_labels, seed):
     np.testing.assert_array_equal(
         first, cluster_labels(features, 9, seed, num_threads=7)
     )
+
+
+@pytest.mark.parametrize("threads", [1, 2, 7])
+def test_large_parts_are_done_like_small_ones(threads):
+    # Quarters of values: sums are exact, in chunks or not.
+    features, _ = topic_features(700, 12, seed=4)
+    features.data = np.round(features.data * 16) / 16
+    features.eliminate_zeros()
+    expected = cluster_labels(features, 20, seed=1, num_threads=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(label_clustering, "_LARGE", 100)
+        patch.setattr(row_chunks, "_CHUNK", 30)
+        patch.setattr(row_chunks, "_MANY", 0)
+        found = cluster_labels(features, 20, seed=1, num_threads=threads)
+    check_partition(found, 700, 20)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_threads_do_not_matter_with_many_labels():
+    features = random_features(6000, num_features=200)
+    first = cluster_labels(features, 50, num_threads=1)
+    np.testing.assert_array_equal(first, cluster_labels(features, 50, num_threads=2))
 
 
 def test_seeds_differ():

@@ -8,6 +8,7 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xmc_keras import label_features as label_features_file
 from xmc_keras.bad_input import BadInput
 from xmc_keras.label_features import document_features, label_features
 
@@ -103,6 +104,19 @@ def test_label_features_are_normalised_sums(
     assert found.shape == (num_labels, num_features)
     expected = plain_pifa(features, label_matrix)
     np.testing.assert_allclose(found.toarray(), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_threads_and_width_of_indices_do_not_matter(monkeypatch):
+    features = scipy.sparse.random(300, 60, 0.2, "csr", np.float32, rng=0)
+    labels = scipy.sparse.random(300, 500, 0.01, "csr", np.float32, rng=1)
+    first = label_features(features, labels, num_threads=1)
+    assert first.indices.dtype == first.indptr.dtype == np.int32
+    monkeypatch.setattr(label_features_file, "_MOST_IN_INT32", 100)
+    for threads in (None, 5):
+        other = label_features(features, labels, threads)
+        assert other.data.tobytes() == first.data.tobytes()
+        np.testing.assert_array_equal(other.indices, first.indices)
+        np.testing.assert_array_equal(other.indptr, first.indptr)
 
 
 def test_label_without_documents_has_a_zero_row():

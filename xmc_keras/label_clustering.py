@@ -4,22 +4,20 @@ import itertools
 import operator
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse
 
-# Each node is halved from this many random starts, and the best halves are kept.
+from xmc_keras.row_chunks import RowChunks
+
+# Each part is halved from this many random starts, and the best halves are kept.
 _STARTS = 2
 # A start is done when a round raises the mean cosine to the centroids by less.
 _TOLERANCE = 1e-5
 _MAX_ROUNDS = 100
-
-
-class _Node(NamedTuple):
-    labels: np.ndarray  # (n,) label ids, ascending
-    features: scipy.sparse.csr_matrix | None  # (n, num_features); None for a cluster
-    place: int  # 1 is the root, 2p and 2p + 1 are the children of p
+# All threads work on one part of more labels than this; smaller parts are done one by
+# each thread, with all that they are halved into.
+_LARGE = 2048
 
 
 def cluster_labels(
@@ -54,8 +52,8 @@ def cluster_labels(
         seed: integer, at least 0. Decides the starts, each node's by its place in
             the tree, so that the result does not depend on `num_threads`. Defaults
             to `0`.
-        num_threads: optional integer, at least 1. Nodes worked on at once. Defaults
-            to the number of processors.
+        num_threads: optional integer, at least 1. Defaults to the number of
+            processors.
 
     Returns:
         int32, shape `(num_clusters, cluster_size)`, where `cluster_size` is the size
@@ -78,53 +76,74 @@ def cluster_labels(
     num_labels = features.shape[0]
     if max_leaf == 1:
         return np.arange(num_labels, dtype=np.int32)[:, None]
-    nodes = [_Node(np.arange(num_labels, dtype=np.int32), features, 1)]
+    # A part is its labels and its place in the tree: 1 is the root, 2p and 2p + 1 are
+    # the halves of p. The features of a part are copied when it is halved, and not
+    # kept: that is half of them all at most, and then a small part a thread.
+    parts, large = [(np.arange(num_labels, dtype=np.int32), 1)], max(_LARGE, max_leaf)
     with ThreadPoolExecutor(num_threads) as pool:
-        while large := [node for node in nodes if len(node.labels) > max_leaf]:
-            # Starts are jobs of their own, so that the few nodes at the top, as
-            # much work as the many below, keep several processors busy too.
-            jobs = itertools.product(large, range(_STARTS))
-            tries = list(pool.map(lambda job: _try(*job, seed), jobs))
-            tries = [tries[i : i + _STARTS] for i in range(0, len(tries), _STARTS)]
-            halves = iter(pool.map(lambda *pair: _halve(*pair, max_leaf), large, tries))
-            nodes = [
-                part
-                for node in nodes
-                for part in (next(halves) if len(node.labels) > max_leaf else (node,))
-            ]
-    clusters = np.full(
-        (len(nodes), max(len(node.labels) for node in nodes)), -1, np.int32
-    )
-    for row, node in zip(clusters, nodes):
-        row[: len(node.labels)] = node.labels
+        while any(len(labels) > large for labels, _ in parts):
+            parts, whole = [], parts
+            for part in whole:
+                halve = len(part[0]) > large
+                parts += _halves(features, *part, seed, pool.map) if halve else [part]
+        trees = pool.map(lambda part: _tree(features, *part, max_leaf, seed), parts)
+        found = list(itertools.chain.from_iterable(trees))
+    clusters = np.full((len(found), max(map(len, found))), -1, np.int32)
+    for row, labels in zip(clusters, found):
+        row[: len(labels)] = labels
     return clusters
 
 
-def _try(node, start, seed):
-    """Balanced 2-means: returns the mean cosine and which labels go left, (n,)."""
-    features = node.features
-    n = features.shape[0]
-    rng = np.random.default_rng([seed, node.place, start])
-    left, right = features[rng.choice(n, 2, replace=False)].toarray()
-    # One sparse product a round finds the halves and another their sums, a third
-    # of the work of two similarities a label: only their difference orders labels,
-    # the right half's sum is what the left one's leaves of the whole, and with a
-    # sum's norm one has the sum of its members' cosines to its direction.
-    columns = features.T
-    whole = columns @ np.ones(n, np.float32)  # (num_features,)
+def _tree(features, labels, place, max_leaf, seed):
+    """Returns the label ids of the clusters of a part, in the order of the tree."""
+    if len(labels) <= max_leaf:
+        return [labels]
+    left, right = _halves(features, labels, place, seed, map)
+    found = _tree(features, *left, max_leaf, seed)
+    return found + _tree(features, *right, max_leaf, seed)
+
+
+def _halves(features, labels, place, seed, each):
+    """Returns labels and place of the halves of a part, the best of the starts."""
+    part = RowChunks(features, labels, each)
+    tries = [_half(part, [seed, place, start]) for start in range(_STARTS)]
+    _, is_left = max(tries, key=operator.itemgetter(0))
+    return (labels[is_left], 2 * place), (labels[~is_left], 2 * place + 1)
+
+
+def _half(part, seed):
+    """Balanced 2-means: returns the mean cosine and which labels go left, (labels,)."""
+    n = part.num_rows
+    rng = np.random.default_rng(seed)
+    left, right = map(part.row, rng.choice(n, 2, replace=False))
+    # One sparse product a round finds the halves: only the difference of the two
+    # similarities orders labels. Sums follow the labels that change sides, few after
+    # two rounds; the right half's sum is what the left one's leaves of the whole, and
+    # with a sum's norm one has the sum of its members' cosines to its direction.
+    whole = part.total(np.ones(n, np.float32))  # (num_features,)
+    left_sum = np.zeros_like(whole)
+    was_left = np.zeros(n, np.float32)
     mean_cosine = -np.inf
     for _ in range(_MAX_ROUNDS):
-        # Stable: labels that are as near to both, zero rows say, go by id.
-        order = np.argsort(features @ (right - left), kind="stable")
-        is_left = np.zeros(n, np.float32)
-        is_left[order[: n // 2]] = 1
-        left_sum = columns @ is_left
+        is_left = _smallest_half(part.products(right - left))
+        left_sum += part.total(is_left - was_left)
         left_norm, left = _direction(left_sum)
         right_norm, right = _direction(whole - left_sum)
         before, mean_cosine = mean_cosine, (left_norm + right_norm) / n
         if not mean_cosine - before >= _TOLERANCE:
             break
+        was_left = is_left
     return mean_cosine, is_left.astype(bool)
+
+
+def _smallest_half(values):
+    """Ones at the `n // 2` smallest values, equal ones by their place; else zeros."""
+    count = len(values) // 2
+    limit = np.partition(values, count - 1)[count - 1]
+    below = values < limit
+    equal = np.flatnonzero(values == limit)
+    below[equal[: count - np.count_nonzero(below)]] = True
+    return below.astype(np.float32)
 
 
 def _direction(total):
@@ -132,16 +151,6 @@ def _direction(total):
     # Not np.linalg.norm: BLAS rounds differently with the number of its threads.
     norm = np.sqrt(np.square(total).sum(dtype=np.float64))
     return norm, total / np.float32(norm) if norm > 0 else total
-
-
-def _halve(node, tries, max_leaf):
-    """Returns the two children by the best of the tries."""
-    _, is_left = max(tries, key=operator.itemgetter(0))
-    children = []
-    for side, rows in enumerate([np.flatnonzero(is_left), np.flatnonzero(~is_left)]):
-        features = node.features[rows] if len(rows) > max_leaf else None
-        children.append(_Node(node.labels[rows], features, 2 * node.place + side))
-    return children
 
 
 def _checked(features, max_leaf, seed, num_threads):

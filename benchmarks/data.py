@@ -1,0 +1,184 @@
+"""From texts to batches: seconds to tokenise, and how long a step waits for its batch.
+
+    python benchmarks/data.py
+    python benchmarks/data.py data/debian24k --step 0.25 --busy --json data.json
+
+`build_s` tokenises both parts on all cores and writes the token caches, `read_s` finds
+them again and reads every token; the seconds that TensorFlow takes to come up are not
+in it. The training part then goes through `DocumentBatches.dataset()` twice: a whole
+epoch as fast as it comes (`documents_s`), and some batches to a consumer that sleeps
+after each, as long as a training step takes (--step). `waited` is the share of its time
+that it stood waiting for a batch, the first not counted (`first_s`: the pipeline
+starts). A consumer that sleeps leaves the processor to the pipeline, as a GPU does;
+with --busy it multiplies matrices on all cores instead, as a step on a CPU does.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from circumstances import circumstances
+from report import at_least
+
+# So that it runs in a clone that is not installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.label_set import LabelSet
+from xmc_keras.text_folder import read_documents
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("tensorflow", "tensorflow-text", "keras", "keras-nlp", "numpy")
+
+
+def positive(text):
+    """A number of seconds from an argument."""
+    if not 0 < (seconds := float(text)) < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected seconds above 0: {text}")
+    return seconds
+
+
+def sleeping(seconds):
+    """A step that needs no processor."""
+    return lambda: time.sleep(seconds)
+
+
+def busy(seconds):
+    """A step that keeps all cores working."""
+    factor = np.ones((1000, 1000), np.float32)
+
+    def step():
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            np.dot(factor, factor)
+
+    return step
+
+
+def waits(batches, step, steps):
+    """Takes a batch, then works, `steps` times; returns the seconds of each wait."""
+    seconds, batches = [], iter(batches)
+    for _ in range(steps):
+        start = time.perf_counter()
+        if next(batches, None) is None:
+            break
+        seconds.append(time.perf_counter() - start)
+        step()
+    return seconds
+
+
+def share_waited(seconds, step_s):
+    """Of the time of all steps but the first, the share that was waited."""
+    waited = sum(seconds[1:])
+    return waited / (waited + step_s * len(seconds[1:]))
+
+
+def caches(folder, parts, tokenizer):
+    """Opens the token cache of each part and reads it; returns caches and seconds."""
+    from xmc_keras.token_cache import TokenCache
+
+    start = time.perf_counter()
+    found = [TokenCache.open(folder, part.texts, tokenizer) for part in parts]
+    for cache in found:
+        cache.token_ids.max()
+    return found, time.perf_counter() - start
+
+
+def measured(arguments, parts):
+    """The figures, as a dictionary."""
+    from keras_nlp.models import BertTokenizer
+
+    from xmc_keras.document_batches import DocumentBatches
+    from xmc_keras.pretrained import minilm_folder
+    from xmc_keras.text_tokenizer import TextTokenizer
+
+    bert = BertTokenizer.from_preset(str(minilm_folder()))
+    tokenizer = TextTokenizer(bert, arguments.tokens)
+    with tempfile.TemporaryDirectory() as folder:
+        _, build_s = caches(folder, parts, tokenizer)
+        # As another program finds it: with a tokenizer of its own.
+        (train, test), read_s = caches(
+            folder, parts, TextTokenizer(bert, arguments.tokens)
+        )
+        tokens = len(train.token_ids) + len(test.token_ids)
+        found = {
+            "documents": len(train) + len(test),
+            "tokens": tokens,
+            "build_s": round(build_s, 2),
+            "tokens_s": round(tokens / build_s),
+            "read_s": round(read_s, 2),
+        }
+        labels = parts[0].labels
+        batches = DocumentBatches(
+            train,
+            LabelSet.from_labels(labels).encode(labels),
+            arguments.batch,
+            tokenizer.pad_id,
+            shuffle=True,
+        )
+        start = time.perf_counter()
+        for _ in batches.dataset():
+            pass
+        found["documents_s"] = round(len(train) / (time.perf_counter() - start))
+        step = (busy if arguments.busy else sleeping)(arguments.step)
+        seconds = waits(batches.dataset(), step, arguments.steps)
+    found["steps"] = len(seconds)
+    found["first_s"] = round(seconds[0], 3)
+    found["wait_ms"] = round(1000 * float(np.median(seconds[1:])), 3)
+    found["waited"] = round(share_waited(seconds, arguments.step), 4)
+    return found
+
+
+def main(arguments):
+    if arguments.json:
+        # At once, so that a wrong path is told before the work.
+        Path(arguments.json).parent.mkdir(parents=True, exist_ok=True)
+    settings = {k: v for k, v in vars(arguments).items() if k != "json"}
+    settings["data_folder"] = Path(arguments.data_folder).resolve().name
+    found = {"settings": settings, **circumstances(PACKAGES)}
+    parts = [read_documents(arguments.data_folder, part) for part in ("train", "test")]
+    if len(parts[0]) <= arguments.batch:
+        raise BadInput(
+            f"Expected two batches or more of {arguments.batch}. Received: "
+            f"{len(parts[0])} documents. Lower --batch.",
+            arguments.data_folder,
+        )
+    text = json.dumps(found | measured(arguments, parts), indent=2)
+    print(text)
+    if arguments.json:
+        Path(arguments.json).write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    folder = ROOT / "data" / "debian24k"
+    parser.add_argument("data_folder", nargs="?", default=folder, metavar="DATA_FOLDER")
+    for option, default, least, meaning in (
+        ("tokens", 128, 3, "longest document, in tokens"),
+        ("batch", 16, 1, "documents a step"),
+        ("steps", 60, 2, "batches for the consumer that works"),
+    ):
+        parser.add_argument(
+            f"--{option}",
+            type=at_least(least),
+            default=default,
+            help=f"{meaning} ({default})",
+            metavar="N",
+        )
+    parser.add_argument(
+        "--step", type=positive, default=0.5, help="seconds a step (0.5)", metavar="S"
+    )
+    parser.add_argument("--busy", action="store_true", help="steps take all cores")
+    parser.add_argument("--json", metavar="FILE", help="keep the figures in FILE too")
+    try:
+        main(parser.parse_args())
+    except BadInput as error:
+        parser.exit(2, f"error: {error}\n")
