@@ -132,6 +132,27 @@ def test_many_rows_go_in_chunks(jit_compile, monkeypatch):
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
+def test_partial_has_one_second_moment_a_row(jit_compile):
+    variables, steps = make_variables(), make_steps(4)
+    path = "ranker/label_embeddings"
+    weight = variables[path].numpy().astype("float64")
+    m, v = np.zeros(weight.shape), np.zeros(len(weight))
+    optimizer = RowwiseAdamW(0.1, 0.3, partial=[path])
+    apply(optimizer, variables, steps, jit_compile)
+    for step, (values, rows) in enumerate((s[path] for s in steps), 1):
+        gradient = dense(path, values, rows)
+        for row in set(rows.tolist()):
+            m[row] = 0.9 * m[row] + 0.1 * gradient[row]
+            v[row] = 0.999 * v[row] + 0.001 * np.mean(gradient[row] ** 2)
+            weight[row] *= 1 - 0.1 * 0.3
+            rate = 0.1 * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+            weight[row] -= rate * m[row] / (np.sqrt(v[row]) + 1e-7)
+    np.testing.assert_allclose(variables[path], weight, 0, 2e-6)
+    shapes = [v.shape for v in optimizer.variables]
+    assert shapes.count(SHAPES[path]) == shapes.count((len(weight), 1)) == 1
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
 def test_sgd_has_no_moments(jit_compile):
     variables, steps = make_variables(), make_steps(3)
     path = "ranker/label_embeddings"
@@ -303,6 +324,7 @@ def test_config():
         weight_decay=0.02,
         multipliers={"head": 20.0},
         rowwise=["label_embeddings", "token"],
+        partial=["label_embeddings"],
         sgd=["token"],
         global_clipnorm=1.5,
     )
@@ -315,7 +337,7 @@ def test_config():
     after = after.inner_optimizer
     assert after.multipliers == {"head": 20.0}
     assert after.rowwise == ["label_embeddings", "token"]
-    assert after.sgd == ["token"]
+    assert after.sgd == ["token"] and after.partial == ["label_embeddings"]
     assert after.global_clipnorm == 1.5
     assert not after._use_weight_decay(keras.Variable([1.0], name="bias"))
     assert after._use_weight_decay(keras.Variable([1.0], name="kernel"))

@@ -48,6 +48,7 @@ def build_optimizer(config, total_steps):
         weight_decay=config.weight_decay,
         multipliers=multipliers,
         rowwise=[] if config.optimizer == "adamw" else [LABEL_TABLE],
+        partial=[LABEL_TABLE] if config.optimizer == "partial_rowwise_adamw" else [],
         sgd=[LABEL_TABLE] if config.optimizer == "rowwise_sgd" else [],
         global_clipnorm=config.clip_norm,
     )

@@ -135,10 +135,11 @@ class Config:
     )
     optimizer: str = _key(
         "rowwise_adamw updates only the rows of the label table that a step touched; "
-        "rowwise_sgd likewise, without moments, for a third of the memory; adamw "
-        "updates all rows, as the authors do.",
+        "partial_rowwise_adamw has one second moment a row, for two thirds of the "
+        "table's memory, rowwise_sgd no moments, for a third; adamw updates all rows, "
+        "as the authors do.",
         "rowwise_adamw",
-        choices=["rowwise_adamw", "rowwise_sgd", "adamw"],
+        choices=["rowwise_adamw", "partial_rowwise_adamw", "rowwise_sgd", "adamw"],
     )
     clip_norm: float | None = _key("Gradient norm at most; null = any.", None, above=0)
     precision: str = _key(
@@ -225,8 +226,8 @@ def conflicts(values):
         found.append(
             (
                 ("table_dtype", "optimizer"),
-                "Expected table_dtype to be float32 for adamw: only rowwise_adamw and "
-                "rowwise_sgd round at random. Received: bfloat16.",
+                "Expected table_dtype to be float32 for adamw: the others "
+                "round at random. Received: bfloat16.",
             )
         )
     if values["negatives"] == "static" and values["max_leaf"] == 1:
@@ -256,7 +257,8 @@ def describe():
         required = field.default is dataclasses.MISSING
         default = "required" if required else f"default {shown(field.default)}"
         separator = "; " if "," in expected(field) else ", "
-        lines.append(f"{field.name}: {expected(field)}{separator}{default}")
+        accepted = f"{field.name}: {expected(field)}{separator}{default}"
+        lines += textwrap.wrap(accepted, 80, subsequent_indent=" " * 8)
         indent = " " * 4
         lines += textwrap.wrap(
             field.metadata["help"],

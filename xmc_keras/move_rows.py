@@ -32,11 +32,17 @@ def touched(total):
     return tf.cast(tf.reduce_any(total != 0, axis=-1, keepdims=True), tf.float32)
 
 
-def adam_rows(total, rows, m, v, beta_1, beta_2, alpha, decay, epsilon):
-    """A step of AdamW on rows (n, dim) and their moments, except untouched ones."""
+def adam_rows(total, rows, m, v, beta_1, beta_2, alpha, decay, epsilon, partial):
+    """A step of AdamW on rows (n, dim) and their moments, except untouched ones.
+
+    `v` (n, dim), or, where `partial`, (n, 1), of the mean over a row.
+    """
     real = touched(total)
     m += (total - m) * (real * (1 - beta_1))
-    v += (tf.square(total) - v) * (real * (1 - beta_2))
+    square = tf.square(total)
+    if partial:
+        square = tf.reduce_mean(square, axis=1, keepdims=True)
+    v += (square - v) * (real * (1 - beta_2))
     rows = rows * (1 - real * decay) - real * alpha * m / (tf.sqrt(v) + epsilon)
     return rows, m, v
 

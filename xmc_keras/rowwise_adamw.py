@@ -40,6 +40,9 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         rowwise: list of regular expressions, searched in `variable.path`: tables
             to be updated by touched rows. `[]` is dense AdamW for all, with
             repeated rows summed. Defaults to `["label_embeddings"]`.
+        partial: list of regular expressions, searched in `variable.path`: tables of
+            `rowwise` with one second moment a row, of the mean of its squared
+            gradients, for two thirds of the memory. Defaults to `[]`.
         sgd: list of regular expressions, searched in `variable.path`: tables of
             `rowwise` that have no moments and are updated by plain stochastic gradient
             descent, for a third of the memory. Their rate is another one than Adam's,
@@ -54,7 +57,8 @@ class RowwiseAdamW(keras.optimizers.AdamW):
 
     Reference:
         [Adam](https://arxiv.org/abs/1412.6980), algorithm 1;
-        [AdamW](https://arxiv.org/abs/1711.05101), algorithm 2.
+        [AdamW](https://arxiv.org/abs/1711.05101), algorithm 2. `partial` after the
+        partial row-wise Adam of [FBGEMM](https://arxiv.org/abs/2101.05615).
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         weight_decay=0.01,
         multipliers=None,
         rowwise=("label_embeddings",),
+        partial=(),
         sgd=(),
         name="rowwise_adamw",
         **kwargs,
@@ -77,6 +82,7 @@ class RowwiseAdamW(keras.optimizers.AdamW):
             )
         self.multipliers = dict(multipliers or {})
         self.rowwise = list(rowwise)
+        self.partial = list(partial)
         self.sgd = list(sgd)
         self._not_decayed = []
 
@@ -115,10 +121,15 @@ class RowwiseAdamW(keras.optimizers.AdamW):
     def _moment(self, variable, name):
         if named(self.sgd, variable):
             return None
-        if variable.dtype == "bfloat16" and named(self.rowwise, variable):
-            name = f"{variable.path.replace('/', '_')}_{name}"
-            return self.add_variable(variable.shape, dtype="float32", name=name)
-        return self.add_variable_from_reference(variable, name=name)
+        shape, dtype = variable.shape, variable.dtype
+        if named(self.rowwise, variable):
+            dtype = "float32"
+            if name == "velocity" and named(self.partial, variable):
+                shape = (shape[0], 1)
+        if (shape, dtype) == (variable.shape, variable.dtype):
+            return self.add_variable_from_reference(variable, name=name)
+        name = f"{variable.path.replace('/', '_')}_{name}"
+        return self.add_variable(shape, dtype=dtype, name=name)
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
@@ -136,13 +147,15 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         moments = [self._momentums[index], self._velocities[index]]
         moments = [moment.value for moment in moments if moment is not None]
 
+        partial = named(self.partial, keras_variable)
+
         def update_rows(ids, total, by_xla):
             tables = [variable, *moments]
             rows = [tf.cast(tf.gather(x, ids), tf.float32) for x in tables]
             if moments:
                 numbers = beta_1, beta_2, alpha, rate * decay, self.epsilon
                 moved = adam_rows_by_xla if by_xla else adam_rows
-                rows = moved(total, *rows, *numbers)
+                rows = moved(total, *rows, *numbers, partial=partial)
             else:
                 rows = [rows[0] * (1 - rate * decay * touched(total)) - rate * total]
             if variable.dtype == tf.bfloat16:
@@ -186,6 +199,7 @@ class RowwiseAdamW(keras.optimizers.AdamW):
             {
                 "multipliers": self.multipliers,
                 "rowwise": self.rowwise,
+                "partial": self.partial,
                 "sgd": self.sgd,
                 "exclude_from_weight_decay": self._not_decayed,
             }
