@@ -1,0 +1,101 @@
+"""This project's model as one side of a benchmark; see `sides.py`."""
+
+import os
+import time
+
+import sides
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+from random_batches import random_batches, rectangle
+
+from xmc_keras.build_model import build_model
+from xmc_keras.build_optimizer import build_optimizer
+from xmc_keras.config import Config
+from xmc_keras.pretrained import load_encoder
+
+
+class EncoderAlone(keras.Model):
+    """The same encoder with a loss that costs nothing."""
+
+    def __init__(self, encoder):
+        super().__init__()
+        self.encoder = encoder
+
+    def call(self, inputs, training=None):
+        return self.encoder(inputs, training=training)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, **_):
+        return keras.ops.mean(keras.ops.square(keras.ops.cast(y_pred, "float32")))
+
+
+class KerasSide:
+    """Trains or asks a LightXML with random heads; without labels, its encoder."""
+
+    def __init__(self, shape):
+        keras.utils.set_random_seed(0)
+        keras.config.set_dtype_policy(shape["precision"])
+        config = Config(
+            data="random",
+            encoder=shape["encoder"],
+            max_tokens=shape["tokens"],
+            top_k=shape["top_k"],
+            bottleneck_dim=shape["bottleneck"],
+            optimizer=shape["optimizer"],
+            label_learning_rate=1.0 if shape["optimizer"] == "rowwise_sgd" else None,
+            table_dtype=shape["table_dtype"],
+            precision=shape["precision"],
+            schedule="constant",
+            warmup=0,
+        )
+        backbone, tokenizer = load_encoder(config.encoder)
+        self.shape = {**shape, "vocabulary_size": tokenizer.vocabulary_size()}
+        clusters = rectangle(max(1, shape["labels"]), max(1, shape["clusters"]))
+        model = build_model(config, backbone, tokenizer, clusters, None)
+        self.model = model if shape["labels"] else EncoderAlone(model.encoder)
+        self.model.compile(
+            build_optimizer(config, 10**6), jit_compile=shape["xla"] or False
+        )
+
+    def start_training(self):
+        batches = list(random_batches(self.shape, 8))
+        dataset = tf.data.Dataset.from_generator(
+            lambda: ((x, x["label_ids"]) for x in batches),
+            output_signature=(
+                {k: tf.TensorSpec(v.shape, v.dtype) for k, v in batches[0].items()},
+                tf.TensorSpec(batches[0]["label_ids"].shape, tf.int32),
+            ),
+        )
+        self.batches = iter(dataset.repeat().prefetch(2))
+        self.model(next(self.batches)[0])
+        self.model.optimizer.build(self.model.trainable_variables)
+        self.model.make_train_function()
+
+    def train(self):
+        start = time.perf_counter()
+        float(self.model.train_function(self.batches)["loss"])
+        return time.perf_counter() - start
+
+    def start_prediction(self):
+        (x,) = random_batches(self.shape, 1)
+        self.x = {k: tf.constant(v) for k, v in x.items() if k != "label_ids"}
+        self.model(self.x)
+
+        @tf.function(jit_compile=self.shape["xla"] or None)
+        def ask(x):
+            outputs = self.model(x, training=False)
+            return outputs["label_ids"] if self.shape["labels"] else outputs
+
+        self.ask = ask
+
+    def predict(self):
+        start = time.perf_counter()
+        np.asarray(self.ask(self.x))
+        return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    sides.answer(KerasSide)

@@ -1,0 +1,100 @@
+"""Milliseconds a document of a prediction, and the label side's share of them.
+
+    python benchmarks/predict.py --json
+    python benchmarks/predict.py --torch .torch/bin/python
+    python benchmarks/predict.py --run runs/quickstart
+
+The first two ask a LightXML of random heads in the shape of Amazon-670K (see
+`train_step.py`, whose options these are), for one document and for 16 at a time, in
+turns with its encoder alone. The third asks the SavedModel of a run, cut to --tokens,
+for documents of Debian-24K's test part, one at a time: as they are, and each with words
+added until it has --tokens, as if all were padded to one length.
+"""
+
+import json
+import sys
+import tempfile
+import time
+
+import numpy as np
+from circumstances import circumstances
+from report import table
+from sides import ROOT, spread, take_turns
+from train_step import PACKAGES, parser_of, sides_of
+
+from xmc_keras.text_folder import read_documents
+
+sys.path.insert(0, str(ROOT / "export"))
+
+BATCHES = 1, 16
+DOCUMENTS = 300
+
+
+def of_shape(arguments):
+    """A row for each batch size and side."""
+    rows = []
+    for batch in BATCHES:
+        sides = sides_of(arguments, work="predict", batch=batch)
+        found = take_turns(sides, arguments.steps, arguments.turns)
+        seconds = {name: spread(side["seconds"]) for name, side in found.items()}
+        for name, (median, quartiles) in seconds.items():
+            row = {"side": name, "batch": batch}
+            row["ms_per_document"] = round(1000 * median / batch, 2)
+            row["quartiles"] = [round(1000 * s / batch, 2) for s in quartiles]
+            alone = seconds.get("encoder alone")
+            share = 1 - alone[0] / median if alone and name == "ours" else None
+            row["label_share"] = None if share is None else round(share, 3)
+            row["peak_gb"] = found[name]["peak_gb"]
+            rows.append(row)
+    return rows
+
+
+def of_run(path, max_tokens):
+    """Latency of single documents as they are and at full length, in turns."""
+    import tensorflow as tf
+    from server.served_model import ServedModel
+    from serving_module import ServingModule
+
+    from xmc_keras.run_folder import RunFolder
+
+    model = RunFolder(path).load_model()
+    model.max_tokens = max_tokens
+    module = ServingModule([model], 5)
+    default = {"serving_default": module.signatures()["serving_default"]}
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, default)
+        model = ServedModel(folder)
+    texts = read_documents(ROOT / "data" / "debian24k", "test").texts
+    chosen = np.random.default_rng(0).choice(len(texts), DOCUMENTS, replace=False)
+    found = {"as it is": [], "full length": []}
+    for i in chosen:
+        longer = texts[i] + " package" * max_tokens
+        for name, text in zip(found, (texts[i], longer)):
+            asked = {"text": np.array([text.encode("utf-8")], object)}
+            start = time.perf_counter()
+            model.predict(asked)
+            found[name].append(time.perf_counter() - start)
+    model.close()
+    return [
+        {
+            "document": name,
+            "p50_ms": round(1000 * float(np.percentile(s, 50)), 2),
+            "p95_ms": round(1000 * float(np.percentile(s, 95)), 2),
+        }
+        for name, s in found.items()
+    ]
+
+
+def main(arguments):
+    if arguments.run:
+        rows = of_run(arguments.run, arguments.tokens)
+    else:
+        rows = of_shape(arguments)
+    record = {"shape": vars(arguments), "measured": rows, **circumstances(PACKAGES)}
+    print(json.dumps(record) if arguments.json else table(rows))
+
+
+if __name__ == "__main__":
+    parser = parser_of(__doc__)
+    parser.add_argument("--run", help="a finished run folder")
+    main(parser.parse_args())

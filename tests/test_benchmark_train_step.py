@@ -1,0 +1,77 @@
+"""benchmarks/train_step.py and predict.py: arithmetic, and a run on few labels."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path.append(str(PROJECT / "benchmarks"))
+
+from random_batches import random_batches, rectangle  # noqa: E402
+from sides import spread  # noqa: E402
+from train_step import summary  # noqa: E402
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 500), st.data())
+def test_clusters_of_nearly_equal_size(num_labels, data):
+    num_clusters = data.draw(st.integers(1, num_labels))
+    clusters = rectangle(num_labels, num_clusters)
+    sizes = (clusters >= 0).sum(axis=1)
+    assert len(clusters) == num_clusters and max(sizes) - min(sizes) <= 1
+    np.testing.assert_array_equal(clusters[clusters >= 0], np.arange(num_labels))
+
+
+def test_batches_are_the_same_for_every_side_and_have_the_labels_asked_for():
+    shape = {"labels": 1000, "labels_a_document": 4.0, "batch": 50, "tokens": 6}
+    shape["vocabulary_size"] = 2000
+    first, again = (list(random_batches(shape, 20)) for _ in range(2))
+    for a, b in zip(first, again):
+        for name in a:
+            np.testing.assert_array_equal(a[name], b[name])
+    assert (first[0]["token_ids"] != first[1]["token_ids"]).any()
+    assert first[0]["token_ids"].shape == first[0]["padding_mask"].shape == (50, 6)
+    found = np.concatenate([batch["label_ids"] for batch in first])
+    counts = (found >= 0).sum(axis=1)
+    assert counts.min() >= 1 and counts.mean() == pytest.approx(4, abs=0.3)
+    assert found.max() < 1000
+    for row, count in zip(found, counts):
+        assert len(set(row[:count].tolist())) == count and (row[count:] == -1).all()
+
+
+def test_summary():
+    assert spread([4.0, 1.0, 2.0, 3.0, 5.0]) == (3.0, [1.5, 4.5])
+    found = {
+        "ours": {"seconds": [2.0, 2.0, 2.0], "peak_gb": 1.5, "first_s": 9.0},
+        "PyTorch": {"seconds": [4.0, 5.0, 6.0], "peak_gb": 3.0, "first_s": 8.0},
+    }
+    ours, theirs = summary(found, batch=16)
+    assert ours["step_s"] == 2 and ours["documents_s"] == 8 and ours["ours / it"] == 1
+    assert theirs["ours / it"] == 0.4 and theirs["peak_gb"] == 3
+
+
+@pytest.mark.large
+@pytest.mark.parametrize(
+    "program, more",
+    [
+        ("train_step.py", ["--optimizer", "rowwise_sgd", "--table-dtype", "bfloat16"]),
+        ("predict.py", []),
+    ],
+)
+def test_a_run_on_few_labels(program, more):
+    shape = "--labels 200 --clusters 20 --top-k 3 --bottleneck 8 --batch 2 --tokens 8"
+    command = [sys.executable, PROJECT / "benchmarks" / program, *shape.split()]
+    command += ["--steps", "1", "--turns", "2", "--json", *more]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    rows = record["sides" if program == "train_step.py" else "measured"]
+    assert {row["side"] for row in rows} == {"ours", "4,096 labels", "encoder alone"}
+    assert all(row["peak_gb"] > 0.1 for row in rows)
+    assert record["machine"]["cores"] and record["commit"]
