@@ -18,6 +18,7 @@ import numpy as np
 
 from xmc_keras import program
 from xmc_keras.bad_input import BadInput
+from xmc_keras.check_memory import check_memory
 from xmc_keras.config import describe
 from xmc_keras.config_file import load_config
 from xmc_keras.label_clustering import cluster_labels
@@ -58,6 +59,11 @@ def main():
         help="leave bad lines of the data out and count them, instead of stopping; "
         "test labels that training never saw count as relevant and unreachable",
     )
+    parser.add_argument(
+        "--any-memory",
+        action="store_true",
+        help="begin even if trainers/plan.py reckons that memory will not do",
+    )
     args = parser.parse_args()
     config = load_config(args.config, args.set)
     run = RunFolder(args.run or Path("runs", Path(args.config).stem))
@@ -73,6 +79,9 @@ def main():
     test = read_documents(config.data, "test", args.skip_bad_lines)
     label_set = LabelSet.from_labels(everything.labels)
     check_labels_known(test, label_set, args.skip_bad_lines)
+    if not args.any_memory:
+        most_labels = max(map(len, everything.labels))
+        check_memory(config, len(label_set), most_labels, args.config)
     rest, held_out = validation_split(
         len(everything), config.validation_documents, config.seed
     )

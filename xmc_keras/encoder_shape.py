@@ -1,0 +1,106 @@
+"""The sizes of an encoder, mostly told without loading it."""
+
+import json
+import logging
+from pathlib import Path
+from typing import NamedTuple
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.pretrained import load_encoder, minilm_folder
+
+logger = logging.getLogger(__name__)
+
+
+class EncoderShape(NamedTuple):
+    """The sizes of a BERT, from which its parameters and memory follow.
+
+    RoBERTa is a BERT with `num_segments=0`; of other encoders with such layers it
+    gives the order of magnitude.
+
+    Args:
+        num_layers, num_heads, hidden_dim, intermediate_dim, vocabulary_size,
+            max_sequence_length, num_segments: int. As of
+            `keras_nlp.models.BertBackbone`.
+
+    Example:
+
+    >>> shape = EncoderShape.named("bert_base_en_uncased")
+    >>> shape.num_layers, shape.parameters
+    (12, 108891648)
+    """
+
+    num_layers: int
+    num_heads: int
+    hidden_dim: int
+    intermediate_dim: int
+    vocabulary_size: int
+    max_sequence_length: int = 512
+    num_segments: int = 2
+
+    @classmethod
+    def named(cls, encoder):
+        """The shape of an encoder by the name that it has in a config.
+
+        A preset of `PRESETS` is known. Of a folder and of minilm the `config.json` is
+        read. Anything else is loaded, which may take a download.
+
+        Raises:
+            BadInput: it cannot be loaded, or its config does not tell its sizes.
+        """
+        if encoder in PRESETS:
+            return PRESETS[encoder]
+        folder = minilm_folder() if encoder == "minilm" else Path(encoder)
+        try:
+            return cls.of(json.loads((folder / "config.json").read_text("utf-8")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            logger.info("Loading %s to see how large it is", encoder)
+        backbone, _ = load_encoder(encoder)
+        try:
+            return cls.of(backbone.get_config())
+        except KeyError as error:
+            raise BadInput(
+                "Expected an encoder like BERT, whose config tells its sizes. "
+                f"Received: {encoder}, without {error}. Its memory cannot be planned."
+            ) from None
+
+    @classmethod
+    def of(cls, config):
+        """From a dictionary: `get_config` or `config.json` of keras-nlp, or Hugging
+        Face's; `KeyError` where a size is missing."""
+        config = config.get("config", config)
+        names = FROM_HUGGING_FACE if "model_type" in config else {}
+        found = [config[names.get(field, field)] for field in cls._fields[:6]]
+        return cls(*found, config.get(names.get("num_segments", "num_segments"), 0))
+
+    @property
+    def parameters(self):
+        """Integer, those that are trained: the pooler takes no part."""
+        h, i = self.hidden_dim, self.intermediate_dim
+        rows = self.vocabulary_size + self.max_sequence_length + self.num_segments
+        # Four projections and two dense layers with biases, two LayerNorms.
+        layer = 4 * (h * h + h) + 2 * h * i + i + h + 4 * h
+        return rows * h + 2 * h + self.num_layers * layer
+
+
+FROM_HUGGING_FACE = {
+    "num_layers": "num_hidden_layers",
+    "num_heads": "num_attention_heads",
+    "hidden_dim": "hidden_size",
+    "intermediate_dim": "intermediate_size",
+    "vocabulary_size": "vocab_size",
+    "max_sequence_length": "max_position_embeddings",
+    "num_segments": "type_vocab_size",
+}
+
+# keras-nlp presets that can be planned with where they were never downloaded.
+PRESETS = {
+    "bert_tiny_en_uncased": EncoderShape(2, 2, 128, 512, 30522),
+    "bert_small_en_uncased": EncoderShape(4, 8, 512, 2048, 30522),
+    "bert_medium_en_uncased": EncoderShape(8, 8, 512, 2048, 30522),
+    "bert_base_en_uncased": EncoderShape(12, 12, 768, 3072, 30522),
+    "bert_base_en": EncoderShape(12, 12, 768, 3072, 28996),
+    "bert_large_en_uncased": EncoderShape(24, 16, 1024, 4096, 30522),
+    "bert_large_en": EncoderShape(24, 16, 1024, 4096, 28996),
+    "roberta_base_en": EncoderShape(12, 12, 768, 3072, 50265, 512, 0),
+    "roberta_large_en": EncoderShape(24, 16, 1024, 4096, 50265, 512, 0),
+}
