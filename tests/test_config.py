@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from xmc_keras.config import Config, conflicts, describe
+from xmc_keras.config import Config, describe
+from xmc_keras.config_conflicts import conflicts
 from xmc_keras.config_file import load_config, save_config
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from xmc_keras.cluster_generator import any_equal
+from xmc_keras.any_equal import any_equal
 
 
 @keras.saving.register_keras_serializable(package="xmc_keras")

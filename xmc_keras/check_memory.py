@@ -1,7 +1,7 @@
 """Whether a run fits the memory there is, and what helps if not."""
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.config import conflicts
+from xmc_keras.config_conflicts import conflicts
 from xmc_keras.config_file import FIELDS
 from xmc_keras.config_key import shown
 from xmc_keras.encoder_shape import EncoderShape

@@ -1,13 +1,13 @@
 """The recall part of LightXML."""
 
-import math
-
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from xmc_keras.in_xla import in_xla
+from xmc_keras.any_equal import any_equal
+from xmc_keras.candidate_pool import candidate_pool
+from xmc_keras.logit import logit
 
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
@@ -134,39 +134,15 @@ class ClusterGenerator(keras.layers.Layer):
         return self.rows_of(label_ids) // self.cluster_size
 
     def pool(self, candidates):
-        """The rows that the candidates of a batch stand in, each of them once.
+        """The rows of all candidates of a batch, once: see `candidate_pool`.
 
         Args:
             candidates: int32 tensor (batch, num_candidates), as `call` gives them.
-
-        Returns:
-            `rows` (pool,) int32, as of `rows_of`, whole clusters, and `places`
-            (batch, num_candidates) int32 in it, `-1` pads. Compiled by XLA, the pool
-            has one size for all batches of a shape, and clusters that no candidate
-            is of fill it up.
         """
-        batch, width = ops.shape(candidates)
+        # Those of the clusters kept, and single labels of others.
+        most = self.top_k + ops.shape(candidates)[1] - self.num_candidates
         rows = self.rows_of(candidates)
-        clusters = ops.where(rows < 0, self.num_clusters, rows // self.cluster_size)
-        touched = tf.tensor_scatter_nd_update(
-            tf.zeros(self.num_clusters + 1),
-            ops.reshape(clusters, (-1, 1)),
-            tf.ones(batch * width),
-        )[:-1]
-        if in_xla():
-            # As many clusters as there can be at most, those of the candidates first.
-            kept = self.top_k + width - self.num_candidates
-            size = ops.minimum(batch * kept, self.num_clusters)
-        else:
-            size = ops.maximum(ops.cast(ops.sum(touched), "int32"), 1)
-        blocks = tf.math.top_k(touched, size).indices  # (blocks,)
-        order = tf.tensor_scatter_nd_update(
-            tf.zeros(self.num_clusters + 1, "int32"), blocks[:, None], tf.range(size)
-        )
-        places = tf.gather(order, clusters) * self.cluster_size
-        places = ops.where(rows < 0, -1, places + rows % self.cluster_size)
-        pool = blocks[:, None] * self.cluster_size + ops.arange(self.cluster_size)
-        return ops.reshape(pool, (-1,)), places
+        return candidate_pool(rows, self.num_clusters, self.cluster_size, most)
 
     def multi_hot(self, cluster_ids):
         """(batch, n) int32 with `-1` pads to (batch, num_clusters) float32."""
@@ -257,17 +233,3 @@ class ClusterGenerator(keras.layers.Layer):
         table = np.arange(shape[0] * shape[1], dtype="int32").reshape(shape)
         table[table >= config.pop("num_labels")] = -1
         return cls(table, **config)
-
-
-def logit(probability):
-    """The inverse of the sigmoid."""
-    return math.log(probability / (1 - probability))
-
-
-def any_equal(a, b, earlier=False):
-    """(batch, n) and (batch, m) to (batch, n) bool: is a[i] in b (or in b[:i])?"""
-    equal = a[:, :, None] == b[:, None, :]  # (batch, n, m)
-    if earlier:
-        place = ops.arange(ops.shape(b)[1])
-        equal = equal & (place[None, :] < place[:, None])[None]
-    return ops.any(equal, axis=-1)

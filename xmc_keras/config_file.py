@@ -8,7 +8,8 @@ from pathlib import Path
 import yaml
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.config import Config, conflicts
+from xmc_keras.config import Config
+from xmc_keras.config_conflicts import conflicts
 from xmc_keras.config_key import convert
 
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from xmc_keras.cluster_generator import logit
+from xmc_keras.logit import logit
 
 MASKED_LOGIT = -1e9
 

@@ -15,8 +15,8 @@ from xmc_keras import (  # noqa: F401
     rowwise_adamw,
     warmup_decay,
 )
+from xmc_keras.any_equal import any_equal
 from xmc_keras.candidate_recall import CandidateRecall
-from xmc_keras.cluster_generator import any_equal
 from xmc_keras.cross_entropy import cross_entropy
 from xmc_keras.label_set import LabelSet
 
