@@ -122,6 +122,15 @@ def test_a_bad_setting(refused, setting, pattern):
     refused(pattern, "--set", setting)
 
 
+def test_more_than_the_memory(refused):
+    refused(
+        "recipe.yaml: Expected a run that fits the memory there is. Received: .* GB .*"
+        "These help: .*bottleneck_dim: .*fit.py --any-memory begins all the same",
+        *("--set", "encoder=minilm", "--set", "bottleneck_dim=1000000000"),
+        tensorflow=True,  # to ask for a GPU
+    )
+
+
 def test_a_bad_recipe(recipe, refused):
     good = recipe.read_text()
     recipe.write_text(good + "epohcs: 3\n")

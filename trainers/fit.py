@@ -79,9 +79,6 @@ def main():
     test = read_documents(config.data, "test", args.skip_bad_lines)
     label_set = LabelSet.from_labels(everything.labels)
     check_labels_known(test, label_set, args.skip_bad_lines)
-    if not args.any_memory:
-        most_labels = max(map(len, everything.labels))
-        check_memory(config, len(label_set), most_labels, args.config)
     rest, held_out = validation_split(
         len(everything), config.validation_documents, config.seed
     )
@@ -110,6 +107,9 @@ def main():
             f"Received: top_k={config.top_k}. Lower top_k or max_leaf.",
             args.config,
         )
+    if not args.any_memory:
+        most_labels = max(map(len, everything.labels))
+        check_memory(config, len(label_set), most_labels, args.config)
 
     # === Model ===
     # TensorFlow takes seconds to come up: what is wrong so far is told before.
