@@ -20,7 +20,7 @@ import numpy as np
 from circumstances import circumstances
 from report import table
 from sides import ROOT, spread, take_turns
-from train_step import PACKAGES, parser_of, sides_of
+from train_step import PACKAGES, parser_of, shape_of, sides_of
 
 from xmc_keras.text_folder import read_documents
 
@@ -90,7 +90,8 @@ def main(arguments):
         rows = of_run(arguments.run, arguments.tokens)
     else:
         rows = of_shape(arguments)
-    record = {"shape": vars(arguments), "measured": rows, **circumstances(PACKAGES)}
+    record = {"shape": shape_of(arguments), "measured": rows}
+    record |= circumstances(PACKAGES)
     print(json.dumps(record) if arguments.json else table(rows))
 
 

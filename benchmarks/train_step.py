@@ -64,12 +64,16 @@ def summary(found, batch):
     return rows
 
 
+def shape_of(arguments):
+    """The arguments that figures depend on."""
+    return {k: v for k, v in vars(arguments).items() if k not in ("json", "torch")}
+
+
 def main(arguments):
     found = take_turns(sides_of(arguments), arguments.steps, arguments.turns)
     rows = summary(found, arguments.batch)
     by_name = {row["side"]: row for row in rows}
-    shape = {k: v for k, v in vars(arguments).items() if k != "json"}
-    record = {"shape": shape, "sides": rows}
+    record = {"shape": shape_of(arguments), "sides": rows}
     if {"ours", "encoder alone"} <= by_name.keys():
         share = 1 - by_name["encoder alone"]["step_s"] / by_name["ours"]["step_s"]
         record["label_share"] = round(share, 3)
