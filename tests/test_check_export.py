@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from check_export import check_export
+from check_export import _compare, check_export
 from golden_model import write_golden_model
 from server.load_version import WARMUP_FILE
 from server.served_model import ServedModel
@@ -71,6 +71,24 @@ def test_other_labels(version, expected):
     one_of_three = [expected[0], expected[1], other[2]]
     with pytest.raises(BadInput, match=r"agree on 66.7% of the texts, less than 99.5%"):
         check_export(version, TEXTS, one_of_three, "float16")
+
+
+@pytest.mark.parametrize(
+    ("precision", "texts", "allowed"),
+    # Three standard deviations above 0.5 % of them, or 2 %, by hand.
+    [("float16", 60, 1), ("float16", 1000, 11), ("int8", 60, 4), ("int8", 1000, 33)],
+)
+def test_few_texts_may_differ_by_chance(precision, texts, allowed):
+    expected = [[("a", 0.9), ("b", 0.5)]] * texts
+    for differing in (allowed, allowed + 1):
+        labels = np.array([[b"a", b"c"]] * differing + [[b"a", b"b"]] * texts)[:texts]
+        answer = {"labels": labels, "scores": np.zeros((texts, 2))}
+        if differing == allowed:
+            agreement = _compare(answer, expected, precision)
+            assert agreement == pytest.approx(1 - allowed / texts)
+        else:
+            with pytest.raises(BadInput, match="labels agree on"):
+                _compare(answer, expected, precision)
 
 
 def test_no_warm_up(version, expected, tmp_path):

@@ -92,29 +92,15 @@ def test_equals_a_plain_loop(call, labels, data):
                 assert label < 0 or logit == row[cluster_of(label)]
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
-@settings(max_examples=15, deadline=None)
-@given(st.data())
-def test_a_pool_holds_each_row_of_the_candidates_once(jit_compile, data):
+def test_a_pool_holds_each_row_of_the_candidates_once():
     generator = identity_generator()
-    table = np.array(CLUSTERS)
-    labels = data.draw(st.sampled_from([0, 2]))  # columns, so that XLA compiles twice
-    row = st.lists(st.integers(-1, 12), min_size=labels, max_size=labels)
-    label_ids = np.array([data.draw(row) for _ in range(2)], "int32").reshape(2, labels)
-    logits = [data.draw(st.permutations(range(-3, 4))) for _ in range(2)]
-    candidates = generator(np.array(logits, "float32"), label_ids)[1].numpy()
-    pool = tf.function(generator.pool, jit_compile=jit_compile)
-    rows, places = (x.numpy() for x in pool(candidates))
-
-    found = np.where(places < 0, -1, table.flat[rows[places]])
+    logits = np.array([[1, 2, 3, 4, 5, 6, 7], [7, 6, 5, 4, 3, 2, 1]], "float32")
+    candidates = generator(logits, np.array([[2, -1], [9, 3]]))[1].numpy()
+    rows, places = (x.numpy() for x in generator.pool(candidates))
+    found = np.where(places < 0, -1, np.array(CLUSTERS).flat[rows[places]])
     np.testing.assert_array_equal(found, candidates)
     touched = {cluster_of(label) for label in candidates.flat if label >= 0}
-    most = min(2 * (TOP_K + labels), len(CLUSTERS))
-    assert len(rows) == (most if jit_compile else len(touched)) * table.shape[1]
-    assert len(set(rows)) == len(rows)
-    blocks = rows.reshape(-1, table.shape[1])
-    np.testing.assert_array_equal(blocks - blocks[:, :1], [[0, 1, 2]] * len(blocks))
-    assert not (blocks[:, 0] % table.shape[1]).any()
+    assert sorted(rows) == [3 * c + i for c in sorted(touched) for i in range(3)]
 
 
 def test_rows_of_labels():

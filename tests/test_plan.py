@@ -93,6 +93,7 @@ def test_what_does_not_fit(plan, tiny_config):
     assert {"bottleneck_dim", "needs_gb"} in [set(r) for r in report["remedies"]]
 
 
+@pytest.mark.large
 def test_measured(plan, tiny_config):
     out = plan(tiny_config, "--measure", "1").stdout
     assert re.search(r"\nMeasured: \d+\.\d{3} s a training step, \d+\.\d\d GB", out)

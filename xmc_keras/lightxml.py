@@ -8,6 +8,7 @@ from keras import ops
 
 # What a saved model is made of has to be imported before Keras can load it.
 from xmc_keras import (  # noqa: F401
+    cluster_generator,
     dynamic_candidate_ranker,
     multi_layer_cls_encoder,
     precision_at_k,
