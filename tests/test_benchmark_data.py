@@ -50,6 +50,7 @@ def run(*arguments):
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
 
 
+@pytest.mark.large
 def test_a_data_folder(tiny_data, tmp_path):
     path = tmp_path / "found.json"
     few = ("--steps", 6, "--step", 0.02, "--tokens", 16)
