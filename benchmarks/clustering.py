@@ -20,7 +20,6 @@ not. Timings are worth keeping from a quiet machine only.
 import argparse
 import json
 import os
-import resource
 import sys
 import time
 from pathlib import Path
@@ -39,6 +38,7 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.label_clustering import cluster_labels
 from xmc_keras.label_features import document_features, label_features
 from xmc_keras.label_set import LabelSet
+from xmc_keras.peak_memory import peak_memory_gb
 from xmc_keras.text_folder import read_documents
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -102,12 +102,6 @@ def measured(features, seeds, cluster):
     }
 
 
-def peak_gb():
-    """The most memory that this process has had, 10^9 bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9, 2)
-
-
 def documents_of(arguments):
     """Document features, label matrix, and a dictionary of how they came about."""
     start = time.perf_counter()
@@ -145,7 +139,7 @@ def main(arguments):
         "features_a_document": round(documents.nnz / documents.shape[0], 1),
         "features_a_label": round(features.nnz / features.shape[0], 1),
         "pifa_seconds": round(time.perf_counter() - start, 2),
-        "pifa_peak_gb": peak_gb(),
+        "pifa_peak_gb": round(peak_memory_gb(), 2),
     }
 
     # === Clusters ===
@@ -156,7 +150,7 @@ def main(arguments):
         return [row[row >= 0] for row in clusters]
 
     found["cluster_labels"] = measured(features, seeds, ours)
-    found["peak_gb"] = peak_gb()
+    found["peak_gb"] = round(peak_memory_gb(), 2)
     if not arguments.without_plain:
         found["plain"] = measured(
             features, seeds, lambda seed: plain(features, arguments.max_leaf, seed)

@@ -9,16 +9,18 @@ slow for a minute is slow for all.
 
 import contextlib
 import json
-import resource
 import statistics
 import subprocess
 import sys
 from pathlib import Path
 
+# So that it runs in a clone that is not installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from xmc_keras.peak_memory import peak_memory_gb
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-# So that it runs in a clone that is not installed.
-sys.path.insert(0, str(ROOT))
 
 
 def answer(side):
@@ -35,8 +37,7 @@ def answer(side):
         step = worker.predict
     for line in sys.stdin:
         seconds = [step() for _ in range(int(line))]
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        print(json.dumps([seconds, peak]), file=answers, flush=True)
+        print(json.dumps([seconds, peak_memory_gb()]), file=answers, flush=True)
 
 
 class Side:

@@ -11,7 +11,6 @@ those of the training part, whatever is evaluated.
 import argparse
 import json
 import logging
-import resource
 import time
 
 import numpy as np
@@ -85,11 +84,6 @@ def evaluate(model, batches, relevant, weight):
         "predict_seconds": round(seconds, 1),
         "predict_ms_a_document": round(1000 * seconds / relevant.shape[0], 2),
     }
-
-
-def peak_memory_gb():
-    """Most memory this process has held, in GB of main memory."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9, 2)
 
 
 def table(rows):

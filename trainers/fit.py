@@ -24,6 +24,7 @@ from xmc_keras.config_file import load_config
 from xmc_keras.label_clustering import cluster_labels
 from xmc_keras.label_features import fit_tfidf, label_features
 from xmc_keras.label_set import LabelSet
+from xmc_keras.peak_memory import peak_memory_gb
 from xmc_keras.run_folder import RunFolder
 from xmc_keras.text_folder import check_labels_known, read_documents
 from xmc_keras.validation_split import validation_split
@@ -116,7 +117,7 @@ def main():
     import keras
     from baselines import nearest_labels, popular_labels
     from build_batches import build_batches
-    from evaluate import evaluate, peak_memory_gb, propensities, table
+    from evaluate import evaluate, propensities, table
     from stages import train as train_model
 
     from xmc_keras.build_model import build_model
@@ -162,7 +163,7 @@ def main():
         propensity_b=config.propensity_b,
         train_seconds=round(checkpoint.seconds, 1),
         seconds=round(time.monotonic() - begun + checkpoint.earlier_seconds, 1),
-        peak_memory_gb=peak_memory_gb(),
+        peak_memory_gb=round(peak_memory_gb(), 2),
     )
     run.save_metrics(metrics)
     checkpoint.remove()

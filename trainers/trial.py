@@ -1,9 +1,6 @@
 """Some real training steps before a run, to tell its time and memory."""
 
-import re
-import resource
 import time
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,6 +11,7 @@ from xmc_keras.build_model import build_model
 from xmc_keras.build_optimizer import build_optimizer
 from xmc_keras.document_batches import DocumentBatches
 from xmc_keras.label_set import LabelSet
+from xmc_keras.peak_memory import peak_memory_gb
 from xmc_keras.pretrained import load_encoder
 from xmc_keras.text_tokenizer import TextTokenizer
 from xmc_keras.token_cache import TokenCache
@@ -97,11 +95,7 @@ def drawn_documents(plan, documents, steps, text_tokenizer):
 
 def peak_gb():
     """Most memory that this process has had, by place."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    status = Path("/proc/self/status")
-    if status.exists():  # the number above may be that of the process before
-        most = 1024 * int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1])
-    found = {"machine": most / 1e9}
+    found = {"machine": peak_memory_gb()}
     if tf.config.list_physical_devices("GPU"):
         found["GPU"] = tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e9
     return found
