@@ -18,7 +18,6 @@ not. Timings are worth keeping from a quiet machine only.
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -32,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from circumstances import circumstances
 from generated_sets import SHAPES, generated_set
-from report import at_least
+from report import above_zero, add_json, at_least, keep, make_place
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.label_clustering import cluster_labels
@@ -42,13 +41,6 @@ from xmc_keras.peak_memory import peak_memory_gb
 from xmc_keras.text_folder import read_documents
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def positive(text):
-    """A number above 0 from an argument."""
-    if not 0 < (number := float(text)) < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number above 0: {text}")
-    return number
 
 
 def plain(features, max_leaf, seed):
@@ -122,9 +114,7 @@ def documents_of(arguments):
 
 
 def main(arguments):
-    if arguments.json:
-        # At once, so that a wrong path is told before the work.
-        Path(arguments.json).parent.mkdir(parents=True, exist_ok=True)
+    make_place(arguments.json)
     found = {"max_leaf": arguments.max_leaf, "threads": arguments.threads}
     found |= circumstances(("numpy", "scipy", "scikit-learn"))
 
@@ -156,10 +146,7 @@ def main(arguments):
             features, seeds, lambda seed: plain(features, arguments.max_leaf, seed)
         )
 
-    text = json.dumps(found, indent=2)
-    print(text)
-    if arguments.json:
-        Path(arguments.json).write_text(text + "\n")
+    print(keep(found, arguments.json))
 
 
 if __name__ == "__main__":
@@ -172,7 +159,7 @@ if __name__ == "__main__":
     parser.add_argument("--shape", choices=SHAPES, help="generated labels instead")
     parser.add_argument(
         "--scale",
-        type=positive,
+        type=above_zero("a number"),
         help="of a shape: its sizes times this (1)",
         metavar="S",
     )
@@ -191,7 +178,7 @@ if __name__ == "__main__":
     )
     parser.add_argument("--seed", type=at_least(0), default=0, help="the first (0)")
     parser.add_argument("--seeds", type=at_least(1), default=1, help="how many (1)")
-    parser.add_argument("--json", metavar="FILE", help="keep the figures in FILE too")
+    add_json(parser)
     arguments = parser.parse_args()
     if arguments.shape and arguments.data_folder:
         parser.error("expected DATA_FOLDER or --shape, received both")

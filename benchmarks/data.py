@@ -14,7 +14,6 @@ with --busy it multiplies matrices on all cores instead, as a step on a CPU does
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from circumstances import circumstances
-from report import at_least
+from report import above_zero, add_integers, add_json, keep, make_place
 
 # So that it runs in a clone that is not installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -35,13 +34,6 @@ from xmc_keras.text_folder import read_documents
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("tensorflow", "tensorflow-text", "keras", "keras-nlp", "numpy")
-
-
-def positive(text):
-    """A number of seconds from an argument."""
-    if not 0 < (seconds := float(text)) < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected seconds above 0: {text}")
-    return seconds
 
 
 def sleeping(seconds):
@@ -136,9 +128,7 @@ def measured(arguments, parts):
 
 
 def main(arguments):
-    if arguments.json:
-        # At once, so that a wrong path is told before the work.
-        Path(arguments.json).parent.mkdir(parents=True, exist_ok=True)
+    make_place(arguments.json)
     settings = {k: v for k, v in vars(arguments).items() if k != "json"}
     settings["data_folder"] = Path(arguments.data_folder).resolve().name
     found = {"settings": settings, **circumstances(PACKAGES)}
@@ -149,10 +139,7 @@ def main(arguments):
             f"{len(parts[0])} documents. Lower --batch.",
             arguments.data_folder,
         )
-    text = json.dumps(found | measured(arguments, parts), indent=2)
-    print(text)
-    if arguments.json:
-        Path(arguments.json).write_text(text + "\n")
+    print(keep(found | measured(arguments, parts), arguments.json))
 
 
 if __name__ == "__main__":
@@ -161,23 +148,23 @@ if __name__ == "__main__":
     )
     folder = ROOT / "data" / "debian24k"
     parser.add_argument("data_folder", nargs="?", default=folder, metavar="DATA_FOLDER")
-    for option, default, least, meaning in (
-        ("tokens", 128, 3, "longest document, in tokens"),
-        ("batch", 16, 1, "documents a step"),
-        ("steps", 60, 2, "batches for the consumer that works"),
-    ):
-        parser.add_argument(
-            f"--{option}",
-            type=at_least(least),
-            default=default,
-            help=f"{meaning} ({default})",
-            metavar="N",
-        )
+    add_integers(
+        parser,
+        [
+            ("tokens", 128, 3, "longest document, in tokens"),
+            ("batch", 16, 1, "documents a step"),
+            ("steps", 60, 2, "batches for the consumer that works"),
+        ],
+    )
     parser.add_argument(
-        "--step", type=positive, default=0.5, help="seconds a step (0.5)", metavar="S"
+        "--step",
+        type=above_zero("seconds"),
+        default=0.5,
+        help="seconds a step (0.5)",
+        metavar="S",
     )
     parser.add_argument("--busy", action="store_true", help="steps take all cores")
-    parser.add_argument("--json", metavar="FILE", help="keep the figures in FILE too")
+    add_json(parser)
     try:
         main(parser.parse_args())
     except BadInput as error:

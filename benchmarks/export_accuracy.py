@@ -9,7 +9,6 @@ in whatever order; P@5 and PSP@5 are those of these documents.
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -17,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 from circumstances import circumstances
-from report import table
+from export_forms import FORMS, save_form
+from report import add_json, keep, make_place, table
 
 # So that it runs in a clone that is not installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -28,22 +28,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from xmc_keras.bad_input import BadInput
 
 PACKAGES = ("tensorflow", "tensorflow-text", "keras", "keras-nlp", "numpy")
-# Of the label table, and of all other weights.
-FORMS = [("float32", "float32"), ("float16", "float32"), ("int8", "float32")]
-FORMS += [("float16", "float16"), ("int8", "float16")]
-TOP = 5
 
 
 def ranked(model, form, texts, label_set, folder):
     """The best label ids (documents, 5) of a model exported in a form."""
-    import tensorflow as tf
     from server.served_model import ServedModel
-    from serving_module import ServingModule
 
-    module = ServingModule([model], TOP, *form)
     path = folder / "-".join(form)
-    default = {"serving_default": module.signatures()["serving_default"]}
-    tf.saved_model.save(module, str(path), default)
+    save_form(model, path, form)
     served = ServedModel(path)
     encoded = np.array([text.encode("utf-8") for text in texts], object)
     labels = served.predict({"text": encoded})["labels"]
@@ -52,6 +44,7 @@ def ranked(model, form, texts, label_set, folder):
 
 
 def main(arguments):
+    make_place(arguments.json)
     from evaluate import propensities
 
     from xmc_keras.ranking_metrics import ranking_report
@@ -84,8 +77,7 @@ def main(arguments):
             )
     found["measured"] = rows
     print(table(rows))
-    if arguments.json:
-        Path(arguments.json).write_text(json.dumps(found, indent=2) + "\n")
+    keep(found, arguments.json)
 
 
 if __name__ == "__main__":
@@ -94,7 +86,7 @@ if __name__ == "__main__":
     )
     parser.add_argument("run", help="a finished run folder")
     parser.add_argument("--documents", type=int, default=1000, help="(the first 1000)")
-    parser.add_argument("--json", metavar="FILE", help="keep the figures in FILE too")
+    add_json(parser)
     try:
         main(parser.parse_args())
     except BadInput as error:

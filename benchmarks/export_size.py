@@ -10,7 +10,6 @@ weights are nor on which words a text holds.
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -19,7 +18,9 @@ from pathlib import Path
 
 import numpy as np
 from circumstances import circumstances
-from report import at_least, table
+from export_forms import FORMS, save_form
+from random_batches import rectangle
+from report import add_integers, add_json, keep, make_place, table
 
 # So that it runs in a clone that is not installed.
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,14 +29,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 PACKAGES = ("tensorflow", "tensorflow-text", "keras", "keras-nlp", "numpy")
-# Of the label table, and of all other weights.
-FORMS = [
-    ("float32", "float32"),
-    ("float16", "float32"),
-    ("int8", "float32"),
-    ("float16", "float16"),
-    ("int8", "float16"),
-]
 
 
 def build_model(arguments):
@@ -56,10 +49,7 @@ def build_model(arguments):
         hidden_dim=arguments.hidden,
         intermediate_dim=4 * arguments.hidden,
     )
-    sizes = np.array_split(np.arange(arguments.labels), arguments.clusters)
-    clusters = np.full((arguments.clusters, len(sizes[0])), -1)
-    for row, labels in zip(clusters, sizes):
-        row[: len(labels)] = labels
+    clusters = rectangle(arguments.labels, arguments.clusters)
     generator = ClusterGenerator(clusters, arguments.top_k)
     return LightXML(
         MultiLayerCLSEncoder(backbone, num_feature_layers=5),
@@ -76,9 +66,7 @@ def build_model(arguments):
 def measured(arguments, folder):
     """A row for each form."""
     import keras
-    import tensorflow as tf
     from server.served_model import ServedModel
-    from serving_module import ServingModule
 
     keras.utils.set_random_seed(0)
     model = build_model(arguments)
@@ -87,12 +75,8 @@ def measured(arguments, folder):
     rows, served = [], []
     for form in FORMS:
         print(f"Exporting {', '.join(form)}", file=sys.stderr, flush=True)
-        module = ServingModule([model], 5, *form)
         path = folder / "-".join(form)
-        functions = module.signatures()
-        default = {"serving_default": functions["serving_default"]}
-        tf.saved_model.save(module, str(path), default)
-        del module, functions, default
+        save_form(model, path, form)
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
         rows.append({"table": form[0], "other weights": form[1], "size GB": size / 1e9})
     del model
@@ -122,23 +106,20 @@ def _rounded(value):
 
 
 def main(arguments):
-    if arguments.json:
-        # At once, so that a wrong path is told before the work.
-        Path(arguments.json).parent.mkdir(parents=True, exist_ok=True)
+    make_place(arguments.json)
     shape = {k: v for k, v in vars(arguments).items() if k not in ("json", "turns")}
     found = {"shape": shape, "turns": arguments.turns, **circumstances(PACKAGES)}
     with tempfile.TemporaryDirectory() as folder:
         rows = found["measured"] = measured(arguments, Path(folder))
     print(table(rows))
-    if arguments.json:
-        Path(arguments.json).write_text(json.dumps(found, indent=2) + "\n")
+    keep(found, arguments.json)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    for option, default in (
+    sizes = [
         ("labels", 670_091),
         ("clusters", 8192),
         ("top-k", 75),
@@ -147,13 +128,7 @@ if __name__ == "__main__":
         ("layers", 12),
         ("hidden", 768),
         ("turns", 15),
-    ):
-        parser.add_argument(
-            f"--{option}",
-            type=at_least(1),
-            default=default,
-            help=f"({default})",
-            metavar="N",
-        )
-    parser.add_argument("--json", metavar="FILE", help="keep the figures in FILE too")
+    ]
+    add_integers(parser, [(name, default, 1, "") for name, default in sizes])
+    add_json(parser)
     main(parser.parse_args())

@@ -18,6 +18,7 @@ import time
 
 import numpy as np
 from circumstances import circumstances
+from export_forms import save_form
 from report import table
 from sides import ROOT, spread, take_turns
 from train_step import PACKAGES, parser_of, shape_of, sides_of
@@ -51,18 +52,14 @@ def of_shape(arguments):
 
 def of_run(path, max_tokens):
     """Latency of single documents as they are and at full length, in turns."""
-    import tensorflow as tf
     from server.served_model import ServedModel
-    from serving_module import ServingModule
 
     from xmc_keras.run_folder import RunFolder
 
     model = RunFolder(path).load_model()
     model.max_tokens = max_tokens
-    module = ServingModule([model], 5)
-    default = {"serving_default": module.signatures()["serving_default"]}
     with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(module, folder, default)
+        save_form(model, folder)
         model = ServedModel(folder)
     texts = read_documents(ROOT / "data" / "debian24k", "test").texts
     chosen = np.random.default_rng(0).choice(len(texts), DOCUMENTS, replace=False)

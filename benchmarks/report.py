@@ -1,6 +1,14 @@
 """How a benchmark takes its arguments and shows its figures."""
 
 import argparse
+import json
+import sys
+from pathlib import Path
+
+# So that it runs in a clone that is not installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from xmc_keras.aligned import aligned
 
 
 def at_least(least):
@@ -14,11 +22,50 @@ def at_least(least):
     return integer
 
 
+def above_zero(what):
+    """Returns what makes a number of an argument, or an error at 0 and below."""
+
+    def number(text):
+        if not 0 < (found := float(text)) < float("inf"):
+            raise argparse.ArgumentTypeError(f"expected {what} above 0: {text}")
+        return found
+
+    return number
+
+
+def add_integers(parser, options):
+    """Adds options of integers: `(name, default, least, meaning)`, "" for none."""
+    for name, default, least, meaning in options:
+        parser.add_argument(
+            f"--{name}",
+            type=at_least(least),
+            default=default,
+            help=f"{meaning} ({default})".strip(),
+            metavar="N",
+        )
+
+
+def add_json(parser):
+    """Adds the option that `keep` is called with."""
+    parser.add_argument("--json", metavar="FILE", help="keep the figures in FILE too")
+
+
+def make_place(path):
+    """Makes the folder of `--json` before the work, so that a wrong one is told."""
+    if path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+
+
+def keep(figures, path):
+    """Writes figures where `--json` says, if it does; returns them as JSON."""
+    text = json.dumps(figures, indent=2)
+    if path:
+        Path(path).write_text(text + "\n")
+    return text
+
+
 def table(rows):
     """Dictionaries of the same keys as a table, a row each."""
-    lines = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return "\n".join(
-        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])])
-        for line in lines
+    return aligned(
+        [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
     )

@@ -19,7 +19,6 @@ only.
 import argparse
 import contextlib
 import itertools
-import json
 import logging
 import os
 import sys
@@ -35,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "export"))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from circumstances import circumstances
-from report import at_least, table
+from report import add_json, at_least, keep, make_place, table
 from server.find_versions import find_versions
 from serving_sides import Grpc, InProcess, Rest, server
 
@@ -121,9 +120,7 @@ def main(arguments):
             "export/saved_model.py.",
             folder,
         )
-    if arguments.json:
-        # At once, so that a wrong path is told before the work.
-        Path(arguments.json).parent.mkdir(parents=True, exist_ok=True)
+    make_place(arguments.json)
     found = {
         "export": folder.resolve().name,
         "data": Path(arguments.data).resolve().name,
@@ -162,8 +159,7 @@ def main(arguments):
             f"p50 of REST at one client: {found['p50_ratio']} times that in process "
             f"(target: at most {TARGET}), {found['p50_more_ms']} ms more"
         )
-    if arguments.json:
-        Path(arguments.json).write_text(json.dumps(found, indent=2) + "\n")
+    keep(found, arguments.json)
 
 
 def check_agreement(sides, text):
@@ -194,7 +190,7 @@ if __name__ == "__main__":
     parser.add_argument("--grpc", action="store_true", help="ask over gRPC as well")
     data = ROOT / "data" / "debian24k"
     parser.add_argument("--data", default=data, help="a data folder (Debian-24K)")
-    parser.add_argument("--json", metavar="FILE", help="keep the figures in FILE too")
+    add_json(parser)
     try:
         main(parser.parse_args())
     except BadInput as error:

@@ -17,7 +17,7 @@ import json
 import sys
 
 from circumstances import circumstances
-from report import at_least, table
+from report import add_integers, table
 from sides import spread, take_turns
 
 from xmc_keras.pretrained import minilm_folder
@@ -28,7 +28,6 @@ SMALL = {"labels": 4096, "clusters": 64}
 
 def sides_of(arguments, work="train", batch=None):
     """Name to program, shape and Python of each side."""
-
     names = ("labels", "clusters", "top_k", "bottleneck", "batch", "tokens")
     names += ("optimizer", "precision", "table_dtype", "encoder", "xla")
     names += ("labels_a_document",)
@@ -85,7 +84,7 @@ def parser_of(description):
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    for option, default, least in (
+    sizes = [
         ("labels", 670_091, 0),
         ("clusters", 8192, 1),
         ("top-k", 75, 1),
@@ -94,14 +93,8 @@ def parser_of(description):
         ("tokens", 128, 3),
         ("steps", 2, 1),
         ("turns", 5, 2),
-    ):
-        parser.add_argument(
-            f"--{option}",
-            type=at_least(least),
-            default=default,
-            help=f"({default})",
-            metavar="N",
-        )
+    ]
+    add_integers(parser, [(*size, "") for size in sizes])
     parser.add_argument("--labels-a-document", type=float, default=5.45, metavar="X")
     parser.add_argument(
         "--optimizer",

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from config_arguments import add_config
 
 from xmc_keras import program
 from xmc_keras.bad_input import BadInput
@@ -42,14 +43,7 @@ def main():
         epilog="keys of a config:\n\n" + describe(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("config", help="a recipe, for example configs/debian24k.yaml")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="another value for a key of the config; may be given several times",
-    )
+    add_config(parser)
     parser.add_argument("--run", help="folder of the run (runs/<config name>)")
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="continue a killed run")

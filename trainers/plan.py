@@ -17,7 +17,10 @@ import logging
 import sys
 from pathlib import Path
 
+from config_arguments import add_config
+
 from xmc_keras import program
+from xmc_keras.aligned import aligned
 from xmc_keras.bad_input import BadInput
 from xmc_keras.check_memory import advice, remedies
 from xmc_keras.config_file import load_config
@@ -34,14 +37,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("config", help="a recipe, for example configs/debian24k.yaml")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="another value for a key of the config; may be given several times",
-    )
+    add_config(parser)
     parser.add_argument(
         "--labels", type=int, metavar="N", help="labels, to plan without the data"
     )
@@ -206,13 +202,8 @@ def verdict(plan, room, report):
 
 
 def table(head, rows):
-    """Aligned lines: the first column to the left, numbers to the right."""
-    cells = [head, *([cell(value) for value in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells)]
-    return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
-        for row in cells
-    )
+    """Rows of texts and numbers as lines."""
+    return aligned([head, *([cell(value) for value in row] for row in rows)])
 
 
 def cell(value):
