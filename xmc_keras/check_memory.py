@@ -20,8 +20,8 @@ HALVED = {
 def check_memory(config, num_labels, most_labels=8, path=None):
     """Raises `BadInput`, with figures and what helps, where a run does not fit.
 
-    Call it as soon as the labels are counted: before that nothing large is there, and
-    TensorFlow is imported only to ask for a GPU.
+    Call it before the model is built. TensorFlow is imported only to ask for a GPU, and
+    where the encoder has to be loaded to see how large it is.
 
     Args:
         config: a `Config`.

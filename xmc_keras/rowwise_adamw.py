@@ -146,7 +146,6 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         alpha = rate * tf.sqrt(1 - powers[1]) / (1 - powers[0])
         moments = [self._momentums[index], self._velocities[index]]
         moments = [moment.value for moment in moments if moment is not None]
-
         partial = named(self.partial, keras_variable)
 
         def update_rows(ids, total, by_xla):
@@ -174,23 +173,25 @@ class RowwiseAdamW(keras.optimizers.AdamW):
                 f"`sgd` and `rowwise`. Received: a dense gradient of {path}"
             )
         else:
-            numbers = 1 - rate * decay, *powers, rate, beta_1, beta_2, self.epsilon
-            numbers = [tf.cast(number, variable.dtype) for number in numbers]
+
+            def cast(number):
+                return tf.cast(number, variable.dtype)
+
             if decay:
-                variable.assign(variable * numbers[0])
+                variable.assign(variable * cast(1 - rate * decay))
             # TensorFlow's own Adam kernel: one pass over four arrays instead of a
             # dozen. Converting the gradient sums the rows that repeat.
             tf.raw_ops.ResourceApplyAdam(
                 var=variable.handle,
                 m=moments[0].handle,
                 v=moments[1].handle,
-                beta1_power=numbers[1],
-                beta2_power=numbers[2],
-                lr=numbers[3],
-                beta1=numbers[4],
-                beta2=numbers[5],
-                epsilon=numbers[6],
-                grad=tf.cast(tf.convert_to_tensor(gradient), variable.dtype),
+                beta1_power=cast(powers[0]),
+                beta2_power=cast(powers[1]),
+                lr=cast(rate),
+                beta1=cast(beta_1),
+                beta2=cast(beta_2),
+                epsilon=self.epsilon,
+                grad=cast(tf.convert_to_tensor(gradient)),
             )
 
     def get_config(self):
