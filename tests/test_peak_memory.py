@@ -1,19 +1,28 @@
 import resource
+import subprocess
 import sys
 
-import numpy as np
 import pytest
 
 from xmc_keras.peak_memory import peak_memory_gb
 
+PROGRAM = """
+from xmc_keras.peak_memory import peak_memory_gb
+before = peak_memory_gb()
+array = bytearray(b"x") * 300_000_000
+after = peak_memory_gb()
+del array
+print(before, after, peak_memory_gb())
+"""
 
-def test_it_counts_what_was_taken_in_bytes():
-    before = peak_memory_gb()
-    # More than any test before may have had and given back.
-    array = np.ones(int(1e9 * before / 8) + 10**7)
-    assert peak_memory_gb() >= array.nbytes / 1e9
-    del array
-    assert peak_memory_gb() >= before
+
+def test_what_was_taken_and_given_back_counts():
+    command = [sys.executable, "-c", PROGRAM]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    before, after, last = map(float, done.stdout.split())
+    assert before < 0.1
+    assert after == pytest.approx(before + 0.3, abs=0.01)
+    assert last == pytest.approx(after, abs=0.001)
 
 
 def test_units(tmp_path):

@@ -9,6 +9,8 @@ def in_xla():
 
     XLA compiles for fixed shapes, so what may be as large as need be without it has
     to be as large as can be with it.
+    A `tf.function` that was traced outside and is called from such a function stays
+    what it was.
 
     Example:
 

@@ -1,0 +1,28 @@
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xmc_keras.any_equal import any_equal
+
+ROWS = st.integers(1, 4).flatmap(
+    lambda n: st.tuples(
+        *(
+            st.lists(
+                st.lists(st.integers(-1, 4), min_size=width, max_size=width),
+                min_size=n,
+                max_size=n,
+            )
+            for width in (3, 5)
+        )
+    )
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(ROWS)
+def test_equals_a_plain_loop(rows):
+    a, b = (np.array(part, "int32") for part in rows)
+    expected = [[x in other for x in row] for row, other in zip(*rows)]
+    np.testing.assert_array_equal(any_equal(a, b), expected)
+    before = [[x in row[:i] for i, x in enumerate(row)] for row in rows[0]]
+    np.testing.assert_array_equal(any_equal(a, a, earlier=True), before)

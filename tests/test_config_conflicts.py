@@ -1,0 +1,42 @@
+import dataclasses
+
+import pytest
+
+from xmc_keras.config import Config
+from xmc_keras.config_conflicts import conflicts
+
+GOOD = vars(Config(data="texts", encoder="minilm"))
+
+
+@pytest.mark.parametrize(
+    "changes, keys",
+    [
+        ({}, []),
+        ({"swa_start": 2}, []),
+        ({"swa_start": 3}, [("swa_start", "epochs")]),
+        (
+            {"negatives": "static", "recall_epochs": 3},
+            [("recall_epochs", "epochs", "negatives")],
+        ),
+        ({"negatives": "static", "max_leaf": 1}, [("negatives", "max_leaf")]),
+        ({"optimizer": "rowwise_sgd"}, [("label_learning_rate", "optimizer")]),
+        ({"optimizer": "rowwise_sgd", "label_learning_rate": 9.0}, []),
+        (
+            {"optimizer": "adamw", "table_dtype": "bfloat16"},
+            [("table_dtype", "optimizer")],
+        ),
+        ({"table_dtype": "bfloat16"}, []),
+    ],
+)
+def test_the_keys_at_fault_are_named(changes, keys):
+    found = conflicts(GOOD | changes)
+    assert [at_fault for at_fault, _ in found] == keys
+    for _, message in found:
+        assert message.startswith("Expected ") and "Received: " in message
+
+
+def test_all_conflicts_are_told():
+    changes = {"swa_start": 9, "optimizer": "rowwise_sgd", "negatives": "static"}
+    assert len(conflicts(GOOD | changes | {"recall_epochs": 9, "max_leaf": 1})) == 4
+    names = {field.name for field in dataclasses.fields(Config)}
+    assert set(GOOD) == names
