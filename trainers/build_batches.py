@@ -13,6 +13,11 @@ def build_batches(config, tokenizer, run, texts, label_matrix=None, shuffle=Fals
     text_tokenizer = TextTokenizer(tokenizer, config.max_tokens)
     cache = run.path.resolve().parent / "cache"
     tokens = TokenCache.open(cache, texts, text_tokenizer)
+    return batches_of(config, text_tokenizer, tokens, label_matrix, shuffle)
+
+
+def batches_of(config, text_tokenizer, tokens, label_matrix=None, shuffle=False):
+    """A `TokenCache` as the `DocumentBatches` that a config describes."""
     return DocumentBatches(
         tokens,
         label_matrix,

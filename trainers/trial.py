@@ -5,11 +5,11 @@ import time
 import keras
 import numpy as np
 import tensorflow as tf
+from build_batches import batches_of
 from scipy.sparse import csr_matrix
 
 from xmc_keras.build_model import build_model
 from xmc_keras.build_optimizer import build_optimizer
-from xmc_keras.document_batches import DocumentBatches
 from xmc_keras.label_set import LabelSet
 from xmc_keras.peak_memory import peak_memory_gb
 from xmc_keras.pretrained import load_encoder
@@ -42,16 +42,7 @@ def trial(plan, documents, steps):
         tokens, label_matrix = random_documents(plan, steps)
     else:
         tokens, label_matrix = drawn_documents(plan, documents, steps, text_tokenizer)
-    batches = DocumentBatches(
-        tokens,
-        label_matrix,
-        config.batch_size,
-        pad_id=text_tokenizer.pad_id,
-        shuffle=True,
-        seed=config.seed,
-        pad_multiple=config.pad_multiple,
-        fixed_length=config.max_tokens if config.fixed_padding else None,
-    )
+    batches = batches_of(config, text_tokenizer, tokens, label_matrix, shuffle=True)
     num_clusters, size = plan.clusters
     clusters = np.arange(num_clusters * size).reshape(size, num_clusters).T
     clusters = np.where(clusters < plan.num_labels, clusters, -1)
