@@ -1,0 +1,104 @@
+"""Accuracy of the fast ways to train beside plain dense float32, over seeds.
+
+    python benchmarks/accuracy.py --json benchmarks/results/accuracy.json
+    python benchmarks/accuracy.py --seeds 1 --only "row-wise Adam" --only XLA
+
+Each way is `configs/quickstart.yaml` (12,000 documents of Debian-24K) with a setting
+or two changed, trained by `trainers/fit.py` for the seeds 0, 1, ...; the seed draws the
+documents too, so ways are compared on the same ones. P@k in percent on the whole test
+part; `vs dense` is the mean of the differences, seed by seed. Runs are kept in --runs
+and not trained again: stop it when you like and start it again. A row names the commits
+that trained it.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+from circumstances import circumstances
+from report import add_integers, add_json, keep, make_place, table
+from sides import ROOT
+
+CONFIG = "configs/quickstart.yaml"
+DENSE = "dense float32"
+WAYS = {
+    DENSE: ["optimizer=adamw"],
+    "row-wise Adam": [],
+    "bfloat16 table": ["table_dtype=bfloat16"],
+    "XLA": ["jit_compile=true"],
+    "one second moment a row": ["optimizer=partial_rowwise_adamw"],
+    "mixed_bfloat16": ["precision=mixed_bfloat16"],
+    "mixed_float16": ["precision=mixed_float16"],
+    "SGD": ["optimizer=rowwise_sgd", "label_learning_rate=300"],
+}
+PACKAGES = ("tensorflow", "keras", "keras-nlp", "numpy")
+
+
+def train(way, seed, runs):
+    """Metrics of a run, which is trained, or gone on with, unless it is there."""
+    run = Path(runs, f"{way}-{seed}".replace(" ", "_"))
+    done = run / "metrics.json"
+    commit = run / "commit.txt"
+    if not done.exists():
+        print(f"{way}, seed {seed}", file=sys.stderr, flush=True)
+        settings = [f"seed={seed}", *WAYS[way]]
+        command = [sys.executable, "trainers/fit.py", CONFIG, "--run", str(run)]
+        command += [word for setting in settings for word in ("--set", setting)]
+        if run.exists():
+            command.append("--resume")
+        if subprocess.run(command, cwd=ROOT, stdout=sys.stderr).returncode:
+            sys.exit(f"error: {way}, seed {seed} ended early; see above.")
+        commit.write_text(circumstances(())["commit"])
+    return json.loads(done.read_text()) | {"commit": commit.read_text()}
+
+
+def summary(found):
+    """A row a way, from its metrics of each seed."""
+    rows = []
+    for way, runs in found.items():
+        row = {"way": way, "seeds": len(runs)}
+        for name in ("P@1", "P@3", "P@5"):
+            values = [run[name] for run in runs]
+            dense = [run[name] for run in found.get(DENSE, [])]
+            differences = [ours - theirs for ours, theirs in zip(values, dense)]
+            row[name] = rounded(statistics.mean, values)
+            row[f"{name} deviation"] = rounded(statistics.stdev, values, least=2)
+            row[f"{name} vs dense"] = rounded(statistics.mean, differences)
+        row["train_s"] = [run["train_seconds"] for run in runs]
+        row["peak_gb"] = max(run["peak_memory_gb"] for run in runs)
+        row["commits"] = sorted({run["commit"] for run in runs})
+        rows.append(row)
+    return rows
+
+
+def rounded(statistic, values, least=1):
+    """The statistic of at least so many values, or None."""
+    return round(statistic(values), 2) if len(values) >= least else None
+
+
+def main(arguments):
+    make_place(arguments.json)
+    runs = Path(arguments.runs).resolve()
+    found = {way: [] for way in WAYS if way in (arguments.only or WAYS)}
+    for seed in range(arguments.seeds):
+        for way in found:
+            found[way].append(train(way, seed, runs))
+    rows = summary(found)
+    print(table(rows), file=sys.stderr)
+    print(keep({"measured": rows} | circumstances(PACKAGES), arguments.json))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_integers(parser, [("seeds", 3, 1, "seeds a way")])
+    parser.add_argument(
+        "--only", action="append", choices=list(WAYS), help="a way; may be repeated"
+    )
+    parser.add_argument("--runs", default="runs/accuracy", help="folder of the runs")
+    add_json(parser)
+    main(parser.parse_args())
