@@ -48,6 +48,7 @@ class KerasSide:
             label_learning_rate=1.0 if shape["optimizer"] == "rowwise_sgd" else None,
             table_dtype=shape["table_dtype"],
             precision=shape["precision"],
+            recompute=shape["recompute"],
             schedule="constant",
             warmup=0,
         )

@@ -30,7 +30,7 @@ def sides_of(arguments, work="train", batch=None):
     """Name to program, shape and Python of each side."""
     names = ("labels", "clusters", "top_k", "bottleneck", "batch", "tokens")
     names += ("optimizer", "precision", "table_dtype", "encoder", "xla")
-    names += ("labels_a_document",)
+    names += ("labels_a_document", "recompute")
     shape = {name: getattr(arguments, name) for name in names} | {"work": work}
     shape["batch"] = batch or arguments.batch
     shape["encoder_folder"] = str(minilm_folder())
@@ -111,6 +111,7 @@ def parser_of(description):
         "--table-dtype", choices=["float32", "bfloat16"], default="float32"
     )
     parser.add_argument("--encoder", default="minilm", help="as in a config (minilm)")
+    parser.add_argument("--recompute", action="store_true", help="as in a config")
     parser.add_argument("--xla", action="store_true", help="compile our step with XLA")
     parser.add_argument("--torch", metavar="PYTHON", help="with PyTorch")
     parser.add_argument(

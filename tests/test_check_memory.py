@@ -2,6 +2,7 @@ import re
 import sys
 
 import pytest
+import yaml
 
 from xmc_keras import check_memory as module
 from xmc_keras.bad_input import BadInput
@@ -59,7 +60,7 @@ def test_the_message_has_figures_and_what_helps(room):
     # The last settings named are enough.
     changes, needs = re.search(r"It fits with (.*) \((.*) GB\)", message).groups()
     keys = dict(change.split(": ") for change in changes.split(", "))
-    keys = {key: int(v) if v.isdigit() else v for key, v in keys.items()}
+    keys = {key: yaml.safe_load(value) for key, value in keys.items()}
     found = make_plan().changed(label_learning_rate=1.0, **keys)
     assert found.fits(room)
     assert f"{found.needs()['machine'] / 1e9:.1f}" == needs

@@ -35,11 +35,14 @@ def by_hand(backbone, inputs, num_feature_layers):
     return np.concatenate(states[::-1][:num_feature_layers], axis=-1)
 
 
-def test_is_a_keras_layer(tmp_path):
+@pytest.mark.parametrize("recompute", [False, True])
+def test_is_a_keras_layer(tmp_path, recompute):
     def make():
         keras.utils.set_random_seed(0)
         backbone = keras_nlp.models.BertBackbone(**SIZES, max_sequence_length=16)
-        return MultiLayerCLSEncoder(backbone, num_feature_layers=2, dropout=0.0)
+        return MultiLayerCLSEncoder(
+            backbone, num_feature_layers=2, dropout=0.0, recompute=recompute
+        )
 
     run_layer_test(make, [INPUTS], [(3, 8)], tmp_path)
 
@@ -144,3 +147,24 @@ def test_errors(backbone, arguments, message):
 def test_error_of_a_model_that_is_no_backbone():
     with pytest.raises(ValueError, match="transformer_layers.*Received"):
         MultiLayerCLSEncoder(keras.Sequential([keras.Input((3,))]))
+
+
+def test_recomputed_it_trains_as_without(backbone):
+    """Three steps of SGD end at the same weights."""
+    ended = []
+    start = backbone.get_weights()
+    for recompute in (False, True):
+        backbone.set_weights(start)
+        encoder = MultiLayerCLSEncoder(backbone, 2, dropout=0.0, recompute=recompute)
+        inputs = {
+            name: keras.Input(x.shape[1:], dtype=x.dtype.name, name=name)
+            for name, x in INPUTS.items()
+        }
+        model = keras.Model(inputs, encoder(inputs))
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        model.fit(INPUTS, np.ones((3, 8)), epochs=3, verbose=0)
+        ended.append([np.asarray(v) for v in encoder.trainable_variables])
+    assert len(ended[0]) == len(ended[1])
+    for a, b in zip(*ended):
+        np.testing.assert_allclose(a, b, 1e-4, 1e-6)
+    assert any((a != b).any() for a, b in zip(start, backbone.get_weights()))

@@ -155,12 +155,17 @@ def test_bad_input(arguments, message, plan, tiny_config):
 
 @pytest.mark.large
 @pytest.mark.parametrize("num_labels", [4096, 200_000])
-@pytest.mark.parametrize("max_tokens", [32, 128])
-def test_the_peak_is_what_a_real_step_takes(num_labels, max_tokens, tmp_path):
+@pytest.mark.parametrize(
+    "max_tokens, recompute", [(32, "false"), (128, "false"), (128, "true")]
+)
+def test_the_peak_is_what_a_real_step_takes(
+    num_labels, max_tokens, recompute, tmp_path
+):
     """To a tenth, in a process of its own."""
     config = tmp_path / "shape.yaml"
     config.write_text("data: none\nencoder: minilm\nbatch_size: 16\n")
     settings = (f"max_tokens={max_tokens}", "bottleneck_dim=400", "epochs=1")
+    settings += (f"recompute={recompute}",)
     settings = [word for setting in settings for word in ("--set", setting)]
     sizes = ["--labels", num_labels, "--documents", 4600]
     process = start("plan", config, *settings, *sizes, "--measure", "2", "--json")

@@ -61,7 +61,11 @@ def build_model(config, backbone, tokenizer, clusters, label_names):
             name="dynamic_candidate_ranker",
         )
     encoder = MultiLayerCLSEncoder(
-        backbone, config.num_feature_layers, config.feature_dropout, name="encoder"
+        backbone,
+        config.num_feature_layers,
+        config.feature_dropout,
+        recompute=config.recompute,
+        name="encoder",
     )
     return LightXML(
         encoder,

@@ -89,7 +89,7 @@ def remedies(plan, room):
     rate = {"label_learning_rate": config.label_learning_rate or 1.0}
     changes = [{"optimizer": o} for o in FIELDS["optimizer"].metadata["choices"]]
     changes += [{"table_dtype": "bfloat16"}, {"precision": "mixed_bfloat16"}]
-    changes += [{"swa_start": None}]
+    changes += [{"swa_start": None}, {"recompute": True}]
     for key, least in HALVED.items():
         value = getattr(config, key)
         changes.append({key: max(min(value, least), value // 2)})

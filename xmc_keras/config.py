@@ -66,6 +66,11 @@ class Config:
         minimum=1,
     )
     feature_dropout: float = _key("Dropout of the feature.", 0.5, minimum=0, below=1)
+    recompute: bool = _key(
+        "Hold less of the encoder for the gradient and compute it twice: about a third "
+        "more time for half of what a step needs beside weights. Not under XLA.",
+        False,
+    )
 
     # Labels
     max_leaf: int = _key(

@@ -1,13 +1,10 @@
 """The ranking part of LightXML."""
 
-import math
-import random
-
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from xmc_keras.fill_glorot_uniform import fill_glorot_uniform
 from xmc_keras.logit import logit
 
 MASKED_LOGIT = -1e9
@@ -104,11 +101,12 @@ class DynamicCandidateRanker(keras.layers.Layer):
         self.bottleneck.build(features_shape)
         self.label_embeddings = self.add_weight(
             shape=(self.num_labels, self.bottleneck_dim),
-            initializer=glorot_uniform,
+            initializer="zeros",
             dtype=self.table_dtype,
             autocast=False,
             name="label_embeddings",
         )
+        fill_glorot_uniform(self.label_embeddings)
         self.built = True
 
     def logits(self, features, label_ids):
@@ -168,21 +166,6 @@ class DynamicCandidateRanker(keras.layers.Layer):
             }
         )
         return config
-
-
-def glorot_uniform(shape, dtype):
-    """As `keras.initializers.GlorotUniform`, drawn in NumPy.
-
-    TensorFlow draws into one array, scales into a second and moves into a third, and
-    its allocator for CPUs keeps the memory of all: three label tables.
-    """
-    random_numbers = np.random.default_rng(random.getrandbits(32))
-    table = random_numbers.random(shape, "float32")
-    limit = math.sqrt(6 / sum(shape))
-    table *= 2 * limit
-    table -= limit
-    table = table.astype(tf.as_dtype(dtype).as_numpy_dtype, copy=False)
-    return ops.convert_to_tensor(table)
 
 
 def repeated(candidates):

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from xmc_keras.in_xla import in_xla
 
-CHUNK = 2**22  # numbers that an update works on at a time
+CHUNK = 2**20  # numbers that an update works on at a time
 
 
 def move_rows(update, ids, values):

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from xmc_keras.recomputed import Recomputed
+
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class MultiLayerCLSEncoder(keras.layers.Layer):
@@ -26,6 +28,9 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
             `0.5`.
         cls_index: int. Place of the [CLS] token. Defaults to `0`; `-1` for
             XLNet with left padding.
+        recompute: bool. Whether the gradient computes the inner values of each
+            transformer layer a second time, instead of holding those of all layers:
+            less memory for more time, see `Recomputed`. Defaults to `False`.
         **kwargs: other arguments of `keras.layers.Layer`.
 
     Example:
@@ -46,7 +51,13 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
     """
 
     def __init__(
-        self, backbone, num_feature_layers=5, dropout=0.5, cls_index=0, **kwargs
+        self,
+        backbone,
+        num_feature_layers=5,
+        dropout=0.5,
+        cls_index=0,
+        recompute=False,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         layers = getattr(backbone, "transformer_layers", None)
@@ -69,6 +80,7 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
         self.num_feature_layers = num_feature_layers
         self.dropout = dropout
         self.cls_index = cls_index
+        self.recompute = recompute
         self.backbone_config = keras.saving.serialize_keras_object(backbone)
 
         # Only this model is tracked, not the backbone: its pooler is no part of
@@ -77,6 +89,8 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
         states = [s[0] if isinstance(s, (list, tuple)) else s for s in states]
         cls_states = [s[:, cls_index, :] for s in reversed(states)]
         self.cls_states = keras.Model(backbone.input, cls_states, name="cls_states")
+        if recompute:
+            self.cls_states = with_recomputed(self.cls_states, layers)
         self.feature_dropout = keras.layers.Dropout(
             dropout, dtype=self.dtype_policy, name="feature_dropout"
         )
@@ -109,6 +123,7 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
                 "num_feature_layers": self.num_feature_layers,
                 "dropout": self.dropout,
                 "cls_index": self.cls_index,
+                "recompute": self.recompute,
             }
         )
         return config
@@ -118,3 +133,16 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
         config = dict(config)
         config["backbone"] = keras.saving.deserialize_keras_object(config["backbone"])
         return cls(**config)
+
+
+def with_recomputed(model, layers):
+    """The same functional model, of the same layers, some of them `Recomputed`."""
+
+    def call(layer, *args, **kwargs):
+        if any(layer is one for one in layers):
+            layer = Recomputed(layer, name=f"{layer.name}_recomputed")
+        return layer(*args, **kwargs)
+
+    return keras.models.clone_model(
+        model, clone_function=lambda layer: layer, call_function=call
+    )

@@ -11,7 +11,7 @@ from xmc_keras.encoder_shape import EncoderShape
 PROCESS, XLA = 1_050_000_000, 400_000_000
 # float32 arrays (batch, clusters), and (batch, pool), that a step has at a time.
 CLUSTER_ARRAYS, POOL_ARRAYS = 12, 4
-CHUNK = 2**22  # as in xmc_keras/move_rows.py, which would import TensorFlow
+CHUNK = 2**20  # as in xmc_keras/move_rows.py, which would import TensorFlow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,12 +32,13 @@ class RunPlan:
       the casts of these weights, 2 each. *Activations*: BT(h(18 + 6c) + 5ic +
       nT(2c + 1)) a layer, that is 10 arrays of width h, 4 of them float32 in
       LayerNorm, 5 of width i in gelu, two of all scores of attention, a byte for each
-      number that dropout may drop; one layer more for the way back, and the
-      embeddings. *Label rows*: those that a batch gathers at most (`pool`) and as many
-      of their gradient, bt each, bc more where they are cast, 4b more for a float32
-      gradient of a bfloat16 table. *Scores*: float32 arrays (B, K) and (B, pool).
-      *Update*: the largest weight that is updated as a whole once more, for its decay,
-      and 7 arrays of `CHUNK` numbers for label rows; under `adamw` three label tables.
+      number that dropout may drop; one layer more for the way back, and the embeddings.
+      With `recompute` one layer alone, and the inputs of each. *Label rows*: those that
+      a batch gathers at most (`pool`) and as many of their gradient, bt each, bc more
+      where they are cast, 4b more for a float32 gradient of a bfloat16 table. *Scores*:
+      float32 arrays (B, K) and (B, pool). *Update*: the largest weight that is updated
+      as a whole once more, for its decay, and 7 arrays of `CHUNK` numbers for label
+      rows; under `adamw` three label tables.
     - `prediction`, what a batch of validation adds: what one layer has at a time, or
       label rows and scores, whichever is more.
     - `saving`: NumPy and HDF5 each copy one weight at a time, here the largest.
@@ -127,7 +128,11 @@ class RunPlan:
         copies += config.precision == "mixed_float16"
         layer = encoder.hidden_dim * (18 + 6 * c) + encoder.intermediate_dim * 5 * c
         layer += encoder.num_heads * config.max_tokens * (2 * c + 1)
-        token = (encoder.num_layers + 1) * layer + encoder.hidden_dim * (9 + c)
+        if config.recompute:
+            layers = layer + encoder.num_layers * encoder.hidden_dim * c
+        else:
+            layers = (encoder.num_layers + 1) * layer
+        token = layers + encoder.hidden_dim * (9 + c)
         # As `DocumentBatches` makes them.
         columns = 8 * 2 ** max(0, math.ceil(math.log2(self.most_labels / 8)))
         pool = self.pool(config.batch_size, columns)
@@ -159,13 +164,11 @@ class RunPlan:
 
     @property
     def phases(self):
-        # TensorFlow does not give back what a step took, so saving comes on top. NumPy
-        # draws the numbers that a label table starts with, in float32.
-        model = self.process + sum(self.weights.values())
-        held = model + sum(self.moments.values()) + self.averages
+        # TensorFlow does not give back what a step took, so saving comes on top.
+        held = self.process + sum(self.weights.values())
+        held += sum(self.moments.values()) + self.averages
         step, prediction = held + sum(self.step.values()), held + self.prediction
         return {
-            "building": model + 4 * self.parameters["label table"],
             "training step": step,
             "prediction": prediction,
             "saving": max(step, prediction) + self.saving,
@@ -177,7 +180,7 @@ class RunPlan:
         if not gpu:
             return {"machine": max(phases.values())}
         # What is copied and averaged is so by NumPy.
-        at_rest = {"building": 0, "saving": self.averages + self.saving}
+        at_rest = {"saving": self.averages + self.saving}
         on_gpu = [n - at_rest.get(k, self.averages) for k, n in phases.items()]
         machine = self.process + self.averages + self.saving
         return {"machine": machine, "GPU": max(on_gpu) - self.process}
