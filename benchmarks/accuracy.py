@@ -28,7 +28,8 @@ WAYS = {
     DENSE: ["optimizer=adamw"],
     "row-wise Adam": [],
     "bfloat16 table": ["table_dtype=bfloat16"],
-    "XLA": ["jit_compile=true"],
+    # Of one length, because XLA compiles each anew.
+    "XLA": ["jit_compile=true", "pad_multiple=32"],
     "one second moment a row": ["optimizer=partial_rowwise_adamw"],
     "mixed_bfloat16": ["precision=mixed_bfloat16"],
     "mixed_float16": ["precision=mixed_float16"],
@@ -52,7 +53,7 @@ def train(way, seed, runs):
         if subprocess.run(command, cwd=ROOT, stdout=sys.stderr).returncode:
             sys.exit(f"error: {way}, seed {seed} ended early; see above.")
         commit.write_text(circumstances(())["commit"])
-    return json.loads(done.read_text()) | {"commit": commit.read_text()}
+    return json.loads(done.read_text()) | {"commit": commit.read_text().strip()}
 
 
 def summary(found):
