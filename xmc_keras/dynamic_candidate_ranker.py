@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from xmc_keras.fill_glorot_uniform import fill_glorot_uniform
+from xmc_keras.add_table import add_table
 from xmc_keras.logit import logit
 
 MASKED_LOGIT = -1e9
@@ -99,14 +99,13 @@ class DynamicCandidateRanker(keras.layers.Layer):
 
     def build(self, features_shape, candidates_shape, places_shape=None):
         self.bottleneck.build(features_shape)
-        self.label_embeddings = self.add_weight(
-            shape=(self.num_labels, self.bottleneck_dim),
-            initializer="zeros",
-            dtype=self.table_dtype,
-            autocast=False,
+        self.label_embeddings = add_table(
+            self,
+            self.num_labels,
+            self.bottleneck_dim,
             name="label_embeddings",
+            dtype=self.table_dtype,
         )
-        fill_glorot_uniform(self.label_embeddings)
         self.built = True
 
     def logits(self, features, label_ids):
