@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import keras_nlp
 import numpy as np
 import pytest
@@ -6,7 +9,7 @@ from xmc_keras.cluster_generator import ClusterGenerator
 from xmc_keras.dynamic_candidate_ranker import DynamicCandidateRanker
 from xmc_keras.lightxml import LightXML
 from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
-from xmc_keras.recommend import recommend
+from xmc_keras.recommend import _graphs, recommend
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "cafe", "au", "lait"]
 
@@ -47,3 +50,30 @@ def test_errors(model, texts, k, message):
 
 def test_no_texts(model):
     assert recommend(model, []) == []
+
+
+def test_one_graph_for_all_shapes_that_goes_with_the_model(backbone):
+    # Not the fixture, which pytest keeps.
+    model = LightXML(
+        MultiLayerCLSEncoder(backbone, 2),
+        ClusterGenerator([[0, 1], [2, -1]], top_k=2),
+        DynamicCandidateRanker(num_labels=4, bottleneck_dim=4),
+        tokenizer=keras_nlp.models.BertTokenizer(WORDS),
+        max_tokens=9,
+        label_names=["a", "b", "c"],
+    )
+    for length in range(1, 9):
+        for number in (1, 2, 5):
+            recommend(model, ["au " * length] * number, batch_size=4)
+    assert _graphs[model].experimental_get_tracing_count() == 1
+    # Weights may change, and the longest text.
+    before = recommend(model, ["au"], k=1)
+    for weight in model.ranker.bottleneck.weights:
+        weight.assign(weight + 9)
+    assert recommend(model, ["au"], k=1) != before
+    model.max_tokens = 3
+    assert recommend(model, ["au lait"]) == recommend(model, ["au"])
+    gone = weakref.ref(model)
+    del model
+    gc.collect()
+    assert gone() is None

@@ -2,16 +2,24 @@
 
 import weakref
 
+import numpy as np
+import tensorflow as tf
+
+from xmc_keras.cls_features import cls_features
 from xmc_keras.document_batches import DocumentBatches
 from xmc_keras.text_tokenizer import TextTokenizer
 from xmc_keras.token_cache import TokenCache
 
-# The tokenizer of each model, because tracing its graphs takes a second.
+# The tokenizer and the graph of each model, because tracing them takes seconds.
 _text_tokenizers = weakref.WeakKeyDictionary()
+_graphs = weakref.WeakKeyDictionary()
 
 
 def recommend(model, texts, k=5, batch_size=64):
     """Label names and scores of raw texts; a `LightXML` has it as a method.
+
+    Texts are sorted by length, so that batches are short or long and hardly padded.
+    The model is traced once, for all shapes.
 
     Args:
         model: a `LightXML` with a tokenizer and label names.
@@ -46,9 +54,10 @@ def recommend(model, texts, k=5, batch_size=64):
         )
     if not len(texts):
         return []
-    if model not in _text_tokenizers:
-        _text_tokenizers[model] = TextTokenizer(model.tokenizer, model.max_tokens)
-    tokenizer = _text_tokenizers[model]
+    tokenizer = _text_tokenizers.get(model)
+    if tokenizer is None or tokenizer.max_tokens != model.max_tokens:
+        tokenizer = TextTokenizer(model.tokenizer, model.max_tokens)
+        _text_tokenizers[model] = tokenizer
     batches = DocumentBatches(
         TokenCache(*tokenizer(list(texts))),
         None,
@@ -56,11 +65,43 @@ def recommend(model, texts, k=5, batch_size=64):
         pad_id=tokenizer.pad_id,
         shuffle=False,
     )
-    found = model.predict(batches.dataset(), verbose=0)
-    label_ids = batches.restore(found["label_ids"])[:, :k]  # (documents, k)
-    scores = batches.restore(found["scores"])[:, :k]
+    label_ids, scores = [], []
+    for x in batches.batches():
+        found = _graph(model, x)(x["token_ids"], x["padding_mask"])
+        label_ids.append(found[0][:, :k].numpy())
+        scores.append(found[1][:, :k].numpy())
+    label_ids = batches.restore(np.concatenate(label_ids))  # (documents, k)
+    scores = batches.restore(np.concatenate(scores))
     names = model.label_set.names
     return [
         [(names[i], float(s)) for i, s in zip(row, row_scores) if i >= 0]
         for row, row_scores in zip(label_ids, scores)
     ]
+
+
+def _graph(model, x):
+    """What `model.predict` computes, without its pipeline.
+
+    A pipeline takes longer to start than a text to answer.
+    """
+    if model not in _graphs:
+        if not model.built:
+            model(x, training=False)
+        # The graph must not keep the model, whose entry it is, alive.
+        reference = weakref.ref(model)
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None, None], tf.int32),
+                tf.TensorSpec([None, None], tf.bool),
+            ],
+            autograph=False,
+        )
+        def graph(token_ids, padding_mask):
+            x = {"token_ids": token_ids, "padding_mask": padding_mask}
+            model = reference()
+            outputs = model.rank(cls_features(model.encoder, x))
+            return outputs["label_ids"], outputs["scores"]
+
+        _graphs[model] = graph
+    return _graphs[model]

@@ -1,0 +1,78 @@
+import keras
+import keras_nlp
+import numpy as np
+import pytest
+
+from xmc_keras.cls_features import cls_features
+from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
+
+RNG = np.random.default_rng(0)
+IDS = RNG.integers(5, 40, (3, 6)).astype("int32")
+IDS[1, 3:] = IDS[2, 1:] = 0
+INPUTS = {"token_ids": IDS, "padding_mask": IDS > 0}
+
+
+def shaken(encoder):
+    """Weights all of which matter: biases are zeros and gammas ones at first."""
+    for weight in encoder.weights:
+        if weight.dtype == "float32":
+            weight.assign(RNG.normal(size=weight.shape, scale=0.5))
+    return encoder
+
+
+def called_as_it_is(encoder, inputs, monkeypatch):
+    calls = []
+    call = type(encoder).call
+    monkeypatch.setattr(
+        type(encoder), "call", lambda *a, **k: calls.append(k) or call(*a, **k)
+    )
+    cls_features(encoder, inputs)
+    return bool(calls)
+
+
+@pytest.mark.parametrize("num_layers, num_feature_layers", [(1, 1), (3, 1), (3, 3)])
+def test_features_are_those_of_the_encoder(num_layers, num_feature_layers, monkeypatch):
+    backbone = keras_nlp.models.BertBackbone(
+        vocabulary_size=40,
+        num_layers=num_layers,
+        num_heads=2,
+        hidden_dim=8,
+        intermediate_dim=12,
+        max_sequence_length=16,
+    )
+    encoder = shaken(MultiLayerCLSEncoder(backbone, num_feature_layers))
+    expected = encoder(INPUTS, training=False).numpy()
+    assert abs(expected).max() > 0.1
+    found = cls_features(encoder, INPUTS)
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+    # Documents do not depend on each other, nor on how far they are padded.
+    alone = {name: array[1:2, :3] for name, array in INPUTS.items()}
+    np.testing.assert_allclose(cls_features(encoder, alone), found[1:2], atol=2e-5)
+    assert not called_as_it_is(encoder, INPUTS, monkeypatch)
+
+
+def test_recomputed_layers(backbone, monkeypatch):
+    encoder = shaken(MultiLayerCLSEncoder(backbone, 2, recompute=True))
+    expected = encoder(INPUTS, training=False).numpy()
+    np.testing.assert_allclose(cls_features(encoder, INPUTS), expected, atol=2e-5)
+    assert not called_as_it_is(encoder, INPUTS, monkeypatch)
+
+
+def test_other_encoders_are_called_as_they_are(backbone, monkeypatch):
+    of_bert = MultiLayerCLSEncoder(backbone, 2)
+    segments = {**INPUTS, "segment_ids": np.ones_like(IDS)}
+    assert called_as_it_is(of_bert, segments, monkeypatch)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    half = MultiLayerCLSEncoder(type(backbone).from_config(backbone.get_config()), 2)
+    assert called_as_it_is(half, INPUTS, monkeypatch)
+    keras.config.set_dtype_policy("float32")
+    roberta = keras_nlp.models.RobertaBackbone(
+        vocabulary_size=40,
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=4,
+        intermediate_dim=8,
+        max_sequence_length=16,
+    )
+    encoder = MultiLayerCLSEncoder(roberta, 1)
+    assert called_as_it_is(encoder, INPUTS, monkeypatch)
