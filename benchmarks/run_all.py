@@ -29,13 +29,18 @@ RUNS = {
         "The same, one second moment a row",
         "train_step.py --json --optimizer partial_rowwise_adamw",
     ),
+    "train_step_small": (
+        "The same, Adam in the least memory",
+        "train_step.py --json --table-dtype bfloat16 --recompute",
+    ),
     "train_step_sgd": (
         "The same, SGD without moments",
-        "train_step.py --json --optimizer rowwise_sgd",
+        "train_step.py --json --optimizer rowwise_sgd --recompute",
     ),
     "train_step_sgd_bfloat16": (
         "The same, SGD and a bfloat16 table",
-        "train_step.py --json --optimizer rowwise_sgd --table-dtype bfloat16",
+        "train_step.py --json --optimizer rowwise_sgd --table-dtype bfloat16 "
+        "--recompute",
     ),
     "train_step_3m": (
         "3,000,000 labels",
@@ -49,11 +54,13 @@ RUNS = {
         "Prediction of documents as long as they are",
         "predict.py --json --run runs/quickstart",
     ),
+    "lengths": ("Batches by length, Debian-24K", "lengths.py"),
     "clustering": ("Clustering, Debian-24K", "clustering.py --seeds 3"),
     "clustering_amazon670k": (
         "Clustering, Amazon-670K",
         "clustering.py --shape amazon670k --without-plain",
     ),
+    "accuracy": ("Accuracy of the fast ways to train", "accuracy.py --seeds 3"),
     "data": ("Tokens and batches, Debian-24K", "data.py"),
 }
 

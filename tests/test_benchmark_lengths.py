@@ -1,0 +1,98 @@
+"""benchmarks/lengths.py: whose seconds are whose, and a run on a small data folder."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path.append(str(PROJECT / "benchmarks"))
+
+import lengths  # noqa: E402
+
+from xmc_keras.text_folder import read_documents  # noqa: E402
+
+
+class Batches:
+    """So many batches, each of which says how long its step takes."""
+
+    def __init__(self, seconds, count):
+        self.seconds, self.count, self.taken = seconds, count, 0
+
+    def __len__(self):
+        return self.count
+
+    def dataset(self):
+        for _ in range(self.count):
+            self.taken += 1
+            yield self.seconds
+
+
+def test_each_side_has_its_own_seconds_and_all_its_batches():
+    batches = {"slow": Batches(0.04, 5), "fast": Batches(0.01, 5)}
+    turns = []
+
+    def step(iterator):
+        seconds = next(iterator)
+        turns.append(seconds)
+        time.sleep(seconds)
+
+    found = lengths.in_turns(batches, step)
+    assert list(found) == ["slow", "fast"]
+    assert 5 * 0.04 <= found["slow"] and 5 * 0.01 <= found["fast"] < found["slow"]
+    # After the warm-up, which does not count, a batch each.
+    assert turns[2 * lengths.WARM_UP :] == [0.04, 0.01] * 5
+    assert all(side.taken == 5 + lengths.WARM_UP for side in batches.values())
+
+
+def test_a_sample_has_the_labels_of_its_documents(tiny_data):
+    documents = read_documents(tiny_data, "train")
+
+    def tokenizer(texts):
+        asked.extend(texts)
+        return np.zeros(len(texts), np.int32), np.arange(len(texts) + 1)
+
+    asked = []
+    tokens, labels = lengths.sample(documents, 50, tokenizer)
+    assert len(tokens) == len(set(asked)) == labels.shape[0] == 50
+    names = sorted({name for names in documents.labels for name in names})
+    by_text = dict(zip(documents.texts, documents.labels))
+    assert labels.shape[1] == len(names)
+    for row, text in zip(labels.toarray(), asked):
+        assert row.sum() == len(by_text[text])
+
+
+def run(*arguments):
+    command = [sys.executable, "benchmarks/lengths.py", *map(str, arguments)]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+
+
+@pytest.mark.large
+def test_a_data_folder(tiny_data, tmp_path):
+    path = tmp_path / "found.json"
+    few = ("--documents", 40, "--tokens", 64, "--batch", 8, "--predict-batch", 8)
+    process = run(tiny_data, *few, "--json", path)
+    assert process.returncode == 0, process.stderr
+    found = json.loads(process.stdout)
+    assert found == json.loads(path.read_text())
+    assert 4 < found["tokens"] < 64
+    rows = {(row["work"], row["batches"]): row for row in found["measured"]}
+    assert len(rows) == 4
+    for work in ("training", "prediction"):
+        assert rows[work, "fixed"]["ratio to fixed"] == 1
+        by_length = rows[work, "by length"]
+        # Ten tokens instead of 64.
+        assert by_length["ratio to fixed"] > 1.5
+        assert by_length["documents_s"] > rows[work, "fixed"]["documents_s"]
+
+
+def test_too_few_documents(tiny_data):
+    process = run(tiny_data, "--documents", 161)
+    assert process.returncode == 2
+    assert process.stderr.endswith(
+        "Expected 161 documents or more. Received: 160. Lower --documents.\n"
+    )
