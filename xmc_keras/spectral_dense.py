@@ -1,0 +1,75 @@
+"""A square linear map of spectral norm one."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="xmc_keras")
+class SpectralDense(keras.layers.Layer):
+    """`x R / sigma + b`, with `R` (dim, dim) from the identity on, `sigma` its norm.
+
+    `sigma` is the largest singular value of `R` as one step of power iteration a
+    training step finds it; the gradient flows through it, as through `R`. So the map
+    never stretches, whatever `R` becomes.
+
+    Args:
+        dim: int. Width of input and output.
+        **kwargs: other arguments of `keras.layers.Layer`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> layer = SpectralDense(3)
+    >>> layer(np.array([[1.0, 2.0, 3.0]], "float32")).numpy().round(4).tolist()
+    [[1.0, 2.0, 3.0]]
+
+    Reference:
+        [Spectral Normalization](https://arxiv.org/abs/1802.05957), algorithm 1.
+    """
+
+    def __init__(self, dim, **kwargs):
+        super().__init__(**kwargs)
+        if dim < 1:
+            raise ValueError(f"Expected `dim` to be positive. Received: dim={dim}")
+        self.dim = dim
+
+    def build(self, x_shape):
+        shape = (self.dim, self.dim)
+        self.kernel = self.add_weight(
+            shape, initializer="identity", autocast=False, name="kernel"
+        )
+        self.bias = self.add_weight((self.dim,), initializer="zeros", name="bias")
+        # A guess of the left singular vector, better with every training step.
+        self.direction = self.add_weight(
+            (1, self.dim),
+            initializer="random_normal",
+            trainable=False,
+            autocast=False,
+            name="direction",
+        )
+        self.built = True
+
+    def call(self, x, training=None):
+        kernel = ops.convert_to_tensor(self.kernel)
+        direction = unit(ops.convert_to_tensor(self.direction))  # (1, dim)
+        if training:
+            value = tf.stop_gradient(kernel)
+            right = unit(ops.matmul(direction, value))
+            direction = unit(ops.matmul(right, ops.transpose(value)))
+            self.direction.assign(direction)
+        # Once more towards the right: with the direction u, |u R| = u R v, of which
+        # the gradient is the outer product of u and v.
+        sigma = ops.norm(ops.matmul(tf.stop_gradient(direction), kernel))
+        kernel = ops.cast(kernel / ops.maximum(sigma, 1e-12), self.compute_dtype)
+        return ops.matmul(x, kernel) + ops.cast(self.bias, self.compute_dtype)
+
+    def compute_output_shape(self, x_shape):
+        return (*x_shape[:-1], self.dim)
+
+    def get_config(self):
+        return {**super().get_config(), "dim": self.dim}
+
+
+def unit(row):
+    return row / ops.maximum(ops.norm(row), 1e-12)
