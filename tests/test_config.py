@@ -30,9 +30,31 @@ def config(**values):
     return Config(data="texts", encoder="minilm", **values)
 
 
-def test_the_seven_recipes_are_there():
+# Epochs, batch size, learning rate, halvings; refresh; width, rate, epochs and batch
+# size of the proxy; neighbors: as published for LightDXML.
+LIGHTDXML = {
+    "eurlex4k": (26, 255, 0.006, "14,21,25", 8, 1000, 0.003, 8, 256, 400),
+    "wiki31k": (26, 255, 0.009, "14,21,25", 6, 600, 0.003, 8, 512, 600),
+    "amazoncat13k": (26, 255, 0.007, "14,21,25", 4, 600, 0.0002, 4, 256, 500),
+    "amazon670k": (21, 128, 0.007, 14, 8, 900, 0.001, 4, 512, 500),
+}
+
+
+def test_the_recipes_are_there():
     names = {path.stem for path in CONFIGS}
-    assert names == {"quickstart", "debian24k", *TABLE}
+    lightdxml = {f"lightdxml_{name}" for name in [*LIGHTDXML, "debian24k"]}
+    assert names == {"quickstart", "debian24k", *TABLE, *lightdxml}
+
+
+@pytest.mark.parametrize("name", LIGHTDXML)
+def test_lightdxml_has_the_published_values(name):
+    recipe = load_config(CONFIGS[0].with_name(f"lightdxml_{name}.yaml"))
+    keys = "epochs batch_size learning_rate halve_at refresh proxy_dim "
+    keys += "proxy_learning_rate proxy_epochs proxy_batch_size num_neighbors"
+    found = tuple(getattr(recipe, key) for key in keys.split())
+    assert found == LIGHTDXML[name]
+    assert recipe.system == "lightdxml" and recipe.encoder == "words"
+    assert recipe.residual and not recipe.shared_negatives and not recipe.weight_decay
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -138,6 +160,6 @@ def test_every_key_is_described_with_type_default_and_meaning():
         assert accepted.endswith("required") or "default" in accepted
         assert field.metadata["help"].endswith(".")
         assert field.metadata["help"].split()[-1] in text
-    assert "schedule: linear or constant, default linear" in text
+    assert "negatives: dynamic or static, default dynamic" in text
     assert "swa_start: an integer of at least 0, or null; default null" in text
     assert max(map(len, text.splitlines())) <= 80

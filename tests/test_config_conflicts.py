@@ -40,3 +40,38 @@ def test_all_conflicts_are_told():
     assert len(conflicts(GOOD | changes | {"recall_epochs": 9, "max_leaf": 1})) == 4
     names = {field.name for field in dataclasses.fields(Config)}
     assert set(GOOD) == names
+
+
+WORDS = vars(Config(data="texts", encoder="words", system="lightdxml"))
+
+
+@pytest.mark.parametrize(
+    "changes, keys",
+    [
+        ({}, []),
+        ({"schedule": "halving", "halve_at": "2, 9"}, []),
+        ({"schedule": "halving"}, [("halve_at", "schedule")]),
+        ({"halve_at": "2"}, [("halve_at", "schedule")]),
+        ({"schedule": "halving", "halve_at": "2,2"}, [("halve_at",)]),
+        ({"schedule": "halving", "halve_at": "soon"}, [("halve_at",)]),
+        ({"random_negatives": 5}, [("random_negatives", "shared_negatives")]),
+        ({"random_negatives": 5, "shared_negatives": True}, []),
+        ({"swa_start": 1}, [("swa_start", "system")]),
+        ({"negatives": "static"}, [("negatives", "system")]),
+        ({"table_dtype": "bfloat16"}, [("optimizer", "table_dtype", "system")]),
+    ],
+)
+def test_keys_of_lightdxml(changes, keys):
+    found = conflicts(WORDS | changes)
+    assert [at_fault for at_fault, _ in found] == keys
+    for _, message in found:
+        assert message.startswith("Expected ") and "Received: " in message
+
+
+def test_what_lightxml_does_not_have():
+    changes = {"encoder": "words", "schedule": "halving", "halve_at": "2"}
+    found = conflicts(GOOD | changes)
+    assert [keys for keys, _ in found] == [
+        ("encoder", "system"),
+        ("schedule", "system"),
+    ]

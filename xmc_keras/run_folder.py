@@ -24,8 +24,9 @@ MODELS = ("best", "averaged")
 class RunFolder:
     """Where a run keeps what it is made of and what came out.
 
-    `config.yaml` (resolved), `label_names.txt`, `clusters.npy`, `label_counts.npz`
-    (documents of each label in the training part, and a digest of that part),
+    `config.yaml` (resolved), `label_names.txt`, `clusters.npy` (of a LightXML),
+    `label_counts.npz` (documents of each label in the training part, and a digest of
+    that part),
     `best.keras` (best on the validation split), `averaged.keras` (where SWA is on),
     `history.csv`, `curves.png`, `tensorboard/`, `checkpoint/` while the run is not
     finished, and `metrics.json` once it is. Every file is written beside its place
@@ -112,7 +113,7 @@ class RunFolder:
         Args:
             config: a `Config`.
             label_set: a `LabelSet`.
-            clusters: int32 array (num_clusters, cluster_size).
+            clusters: int32 array (num_clusters, cluster_size), or None.
             training_part: `Documents`, the whole training part: its counts of
                 labels are for propensities.
         """
@@ -122,7 +123,8 @@ class RunFolder:
         try:
             part.mkdir(parents=True)
             label_set.save(part / self.label_names_path.name)
-            np.save(part / self.clusters_path.name, clusters)
+            if clusters is not None:
+                np.save(part / self.clusters_path.name, clusters)
             np.savez(
                 part / self.label_counts_path.name,
                 counts=np.asarray(label_set.encode(training_part.labels).sum(axis=0))[
@@ -212,7 +214,9 @@ class RunFolder:
             )
         import keras
 
-        import xmc_keras.lightxml  # noqa: F401 (registers the model and its layers)
+        # Registers the models and their layers.
+        import xmc_keras.lightdxml
+        import xmc_keras.lightxml  # noqa: F401
 
         try:
             return keras.models.load_model(path, compile=False)

@@ -1,0 +1,233 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from xmc_keras.lightdxml import LightDXML
+from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
+from xmc_keras.precision_at_k import PrecisionAtK
+from xmc_keras.rowwise_adamw import RowwiseAdamW
+from xmc_keras.sparse_text_encoder import SparseTextEncoder
+from xmc_keras.word_vectorizer import WordVectorizer
+
+NUM_FEATURES, NUM_LABELS, DIM = 20, 12, 4
+RNG = np.random.default_rng(0)
+IDS = np.stack([RNG.permutation(NUM_FEATURES)[:5] for _ in range(10)]).astype("int32")
+IDS[::3, 3:] = -1
+INPUTS = {
+    "token_ids": IDS,
+    "token_weights": RNG.uniform(0.2, 0.7, IDS.shape).astype("float32"),
+}
+ROWS = np.stack([RNG.permutation(NUM_LABELS)[:8] for _ in IDS])
+LABELS = np.where(np.arange(3) < RNG.integers(1, 4, (10, 1)), ROWS[:, :3], -1)
+SHORTLIST = ROWS[:, 3:].astype("int32")
+SHORTLIST[1, 2] = SHORTLIST[4, 0] = -1
+X = {**INPUTS, "label_ids": LABELS, "shortlist": SHORTLIST}
+
+
+def make_model(**arguments):
+    keras.utils.set_random_seed(0)
+    encoder = SparseTextEncoder(NUM_FEATURES, DIM, dropout=0.0)
+    arguments = {"num_candidates": 7, "num_predictions": 5, **arguments}
+    model = LightDXML(encoder, NUM_LABELS, **arguments)
+    model.build({name: x.shape for name, x in INPUTS.items()})
+    rng = np.random.default_rng(1)
+    # Around one, so that the relu leaves each document a direction.
+    model.encoder.token_embeddings.assign(rng.normal(1, 1, (NUM_FEATURES, DIM)))
+    model.classifier.label_weights.assign(rng.normal(size=(NUM_LABELS, DIM)))
+    model.refresh(rng.normal(size=(NUM_LABELS, DIM)).astype("float32"))
+    model.compile(RowwiseAdamW(0.05), metrics=[PrecisionAtK(1), PrecisionAtK(3)])
+    return model
+
+
+def all_logits(model):
+    features = np.asarray(model.encoder(INPUTS), "float64")
+    weights = model.classifier.label_weights.numpy().astype("float64")
+    return features, features @ weights.T + model.classifier.label_bias.numpy()
+
+
+def bce(logit, target):
+    probability = 1 / (1 + np.exp(-logit))
+    return -np.log(probability if target else 1 - probability)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_loss_over_each_shortlist(jit_compile):
+    model = make_model(max_positives=None)
+    _, logits = all_logits(model)
+    losses = []
+    for i in range(10):
+        loss = sum(bce(logits[i, x], True) for x in LABELS[i] if x >= 0)
+        losses.append(
+            loss + sum(bce(logits[i, x], False) for x in SHORTLIST[i] if x >= 0)
+        )
+
+    @tf.function(jit_compile=jit_compile)
+    def loss_of(x):
+        outputs = model(x, training=True)
+        return model.compute_loss(x=x, y=x["label_ids"], y_pred=outputs)
+
+    np.testing.assert_allclose(loss_of(X), np.mean(losses), 1e-4)
+    weights = np.arange(10.0)
+    outputs = model(X, training=True)
+    found = model.compute_loss(X, LABELS, outputs, weights)
+    np.testing.assert_allclose(found, np.mean(weights * losses), 1e-4)
+
+
+@pytest.mark.parametrize("random_negatives", [0, 50])
+def test_loss_over_shared_negatives(random_negatives, monkeypatch):
+    monkeypatch.setattr("xmc_keras.row_pool.row_pool.__defaults__", (1,))
+    model = make_model(shared_negatives=True, random_negatives=random_negatives)
+    _, logits = all_logits(model)
+    shared = {*LABELS[LABELS >= 0], *SHORTLIST[SHORTLIST >= 0]}
+    if random_negatives:
+        shared = set(range(NUM_LABELS))  # so many are drawn
+    losses = [sum(bce(logits[i, x], x in LABELS[i]) for x in shared) for i in range(10)]
+    outputs = model(X, training=True)
+    found = model.compute_loss(X, LABELS, outputs)
+    np.testing.assert_allclose(found, np.mean(losses), 1e-4)
+
+
+def test_only_some_positives_count():
+    model = make_model(max_positives=1)
+    outputs = model(X, training=True)
+    _, logits = all_logits(model)
+    positive = outputs["positive_logits"].numpy()
+    assert positive.shape == (10, 1)
+    for i in range(10):
+        own = logits[i, LABELS[i][LABELS[i] >= 0]]
+        assert np.abs(own - positive[i, 0]).min() < 1e-4
+
+
+def test_gradients_of_tables_are_sparse():
+    model = make_model()
+    with tf.GradientTape() as tape:
+        loss = model.compute_loss(X, LABELS, model(X, training=True))
+    gradients = dict(
+        zip(
+            [v.name for v in model.trainable_variables],
+            tape.gradient(loss, [v.value for v in model.trainable_variables]),
+        )
+    )
+    for name in ("token_embeddings", "label_weights", "label_bias"):
+        assert isinstance(gradients[name], tf.IndexedSlices)
+    assert "label_embeddings" not in gradients and "beta" not in gradients
+
+
+def expected_prediction(model, beta):
+    """By the published equations, in NumPy."""
+    features, logits = all_logits(model)
+    table = model.nearest.label_embeddings.numpy().astype("float64")
+    norms = np.linalg.norm(features, axis=1, keepdims=True)
+    cosines = features @ table.T / norms / np.linalg.norm(table, axis=1)
+    by = cosines if model.candidates_from == "embeddings" else logits
+    rows = []
+    for i in range(10):
+        candidates = np.argsort(-by[i])[:7]
+        a, b = (1 / (1 + np.exp(-x[i][candidates])) for x in (logits, cosines))
+        scores = beta * a / np.linalg.norm(a) + (1 - beta) * b / np.linalg.norm(b)
+        rows.append(candidates[np.argsort(-scores)[:5]])
+    return np.array(rows)
+
+
+@pytest.mark.parametrize("candidates_from", ["embeddings", "classifier"])
+@pytest.mark.parametrize("beta", [0.1, 0.75, 1.0])
+def test_prediction(candidates_from, beta):
+    model = make_model(candidates_from=candidates_from, beta=beta)
+    found = model.predict(INPUTS, verbose=0)
+    assert sorted(found) == ["label_ids", "scores"]
+    np.testing.assert_array_equal(found["label_ids"], expected_prediction(model, beta))
+    scores = found["scores"]
+    assert scores.dtype == np.float32 and (np.diff(scores, axis=1) <= 0).all()
+    assert (0 <= scores).all() and (scores <= 1).all()
+    model.beta.assign(0.4)
+    found = model.predict(INPUTS, verbose=0)["label_ids"]
+    np.testing.assert_array_equal(found, expected_prediction(model, 0.4))
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_learns_by_fit_and_is_evaluated(shared):
+    model = make_model(
+        shared_negatives=shared, candidates_from="classifier", num_candidates=12
+    )
+    before = model.evaluate(INPUTS, LABELS, verbose=0, return_dict=True)
+    history = model.fit(X, LABELS, epochs=40, verbose=0).history
+    after = model.evaluate(INPUTS, LABELS, verbose=0, return_dict=True)
+    assert history["loss"][-1] < history["loss"][0] / 2
+    assert after["precision_at_1"] > before["precision_at_1"]
+    assert set(after) == {"loss", "precision_at_1", "precision_at_3"}
+    _, logits = all_logits(model)
+    losses = [bce(logits[i, x], x in LABELS[i]) for i in range(10) for x in range(12)]
+    assert after["loss"] == pytest.approx(sum(losses) / 10, rel=1e-3)
+
+
+def test_one_file_is_the_whole_model(tmp_path):
+    texts = ["red rose", "blue sea", "red sea"]
+    vectorizer = WordVectorizer.fit(texts)
+    keras.utils.set_random_seed(0)
+    model = LightDXML(
+        SparseTextEncoder(vectorizer.num_features, DIM),
+        NUM_LABELS,
+        vectorizer=vectorizer,
+        label_names=[f"label {i}" for i in range(NUM_LABELS)],
+        num_predictions=4,
+    )
+    model.build({"token_ids": (None, None), "token_weights": (None, None)})
+    model.refresh(RNG.normal(size=(NUM_LABELS, DIM)).astype("float32"))
+    model.beta.assign(0.35)
+    found = model.recommend(texts, k=3)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.recommend(texts, k=3) == found
+    assert [len(row) for row in found] == [3] * 3
+    assert found[0][0][0].startswith("label ")
+    assert float(again.beta) == pytest.approx(0.35)
+    assert again.num_labels == NUM_LABELS and again.num_predictions == 4
+    assert again.recommend([], k=1) == []
+    assert len(again.recommend(["unknown words"], k=2)[0]) == 2
+    for texts, k in (("text", 1), (["text"], 0), (["text"], 5)):
+        with pytest.raises(ValueError, match="Expected.*Received"):
+            again.recommend(texts, k)
+
+
+def test_a_transformer_stands_in(backbone, tmp_path):
+    encoder = MultiLayerCLSEncoder(backbone, num_feature_layers=1)
+    encoder.trainable = False
+    model = LightDXML(encoder, NUM_LABELS, num_predictions=3)
+    ids = RNG.integers(5, 40, (10, 6)).astype("int32")
+    inputs = {
+        "token_ids": ids,
+        "padding_mask": ids > 0,
+        "segment_ids": np.zeros_like(ids),
+    }
+    model.compile(RowwiseAdamW(0.05))
+    x = {**inputs, "label_ids": LABELS, "shortlist": SHORTLIST}
+    model.fit(x, LABELS, verbose=0)
+    names = [v.name for v in model.trainable_variables]
+    assert sorted(names) == ["label_bias", "label_weights"]
+    model.refresh(RNG.normal(size=(NUM_LABELS, 4)).astype("float32"))
+    found = model.predict(inputs, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        again.predict(inputs, verbose=0)["label_ids"], found["label_ids"]
+    )
+
+
+def test_training_needs_labels_and_shortlists():
+    with pytest.raises(ValueError, match="Expected `label_ids` and `shortlist`"):
+        make_model()(INPUTS, training=True)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"candidates_from": "trees"}, "candidates_from=trees"),
+        ({"beta": 1.5}, "beta=1.5"),
+        ({"random_negatives": 3}, "random_negatives=3"),
+        ({"label_names": ["a"]}, "1 names, 12 labels"),
+    ],
+)
+def test_errors(arguments, message):
+    with pytest.raises(ValueError, match=f"Expected.*Received: .*{message}"):
+        LightDXML(SparseTextEncoder(3), NUM_LABELS, **arguments)

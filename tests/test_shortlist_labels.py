@@ -1,0 +1,93 @@
+import sys
+import types
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+from xmc_keras import shortlist_labels as module
+from xmc_keras.bad_input import BadInput
+from xmc_keras.shortlist_labels import shortlist_labels
+
+RNG = np.random.default_rng(0)
+FEATURES = RNG.normal(size=(50, 4)).astype("float32")
+EMBEDDINGS = RNG.normal(size=(12, 4)).astype("float32")
+LABELS = scipy.sparse.csr_matrix(RNG.random((50, 12)) < 0.3, dtype=np.float32)
+
+
+def expected(k, positives):
+    norms = np.linalg.norm(FEATURES, axis=1)[:, None] * np.linalg.norm(
+        EMBEDDINGS, axis=1
+    )
+    order = np.argsort(-(FEATURES @ EMBEDDINGS.T) / norms, axis=1)[:, :k]
+    if not positives:
+        return order
+    return [[-1 if LABELS[i, x] else x for x in row] for i, row in enumerate(order)]
+
+
+@pytest.mark.parametrize("k", [1, 5, 40])
+@pytest.mark.parametrize("positives", [False, True])
+@pytest.mark.parametrize("products", [1, 2**24])
+def test_equals_a_sort(k, positives, products, monkeypatch):
+    monkeypatch.setattr(module, "PRODUCTS", products)
+    labels = LABELS if positives else None
+    found = shortlist_labels(FEATURES, EMBEDDINGS, k, labels)
+    assert found.dtype == np.int32
+    np.testing.assert_array_equal(found, expected(k, positives))
+
+
+def test_without_any_positive():
+    found = shortlist_labels(FEATURES, EMBEDDINGS, 3, scipy.sparse.csr_matrix((50, 12)))
+    assert (found >= 0).all()
+
+
+class Index:
+    """What hnswlib offers, by exact search."""
+
+    def __init__(self, space, dim):
+        assert (space, dim) == ("cosine", 4)
+
+    def init_index(self, max_elements, M, ef_construction):
+        assert max_elements == 12
+
+    def set_num_threads(self, n):
+        assert n >= 1
+
+    def add_items(self, table):
+        self.table = table / np.linalg.norm(table, axis=1, keepdims=True)
+
+    def set_ef(self, ef):
+        self.ef = ef
+
+    def knn_query(self, queries, k):
+        assert k <= min(self.ef, 12)
+        ids = np.argsort(-(queries @ self.table.T), axis=1)[:, :k]
+        return ids.astype(np.uint64), None
+
+
+def test_by_hnsw(monkeypatch):
+    hnswlib = types.ModuleType("hnswlib")
+    hnswlib.Index = Index
+    monkeypatch.setitem(sys.modules, "hnswlib", hnswlib)
+    for k in (5, 40):
+        found = shortlist_labels(FEATURES, EMBEDDINGS, k, LABELS, "hnsw")
+        assert found.dtype == np.int32
+        np.testing.assert_array_equal(found, expected(k, True))
+
+
+def test_by_the_number_of_labels(monkeypatch):
+    used = []
+    monkeypatch.setattr(module, "hnsw_rows", lambda *a: used.append("hnsw") or a[0])
+    monkeypatch.setattr(module, "exact_rows", lambda *a: used.append("exact") or a[0])
+    for many, installed in ((True, True), (True, False), (False, True)):
+        monkeypatch.setattr(module, "HNSW_LABELS", 12 if many else 13)
+        spec = object() if installed else None
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: spec)
+        shortlist_labels(FEATURES, EMBEDDINGS, 3, search="auto")
+    assert used == ["hnsw", "exact", "exact"]
+
+
+def test_hnsw_that_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "hnswlib", None)
+    with pytest.raises(BadInput, match=r"pip install \.\[ann\].*search: exact"):
+        shortlist_labels(FEATURES, EMBEDDINGS, 3, search="hnsw")

@@ -1,0 +1,75 @@
+"""LightDXML models of a few words, with random weights far from zero."""
+
+import keras
+import numpy as np
+
+from xmc_keras.lightdxml import LightDXML
+from xmc_keras.sparse_text_encoder import SparseTextEncoder
+from xmc_keras.word_vectorizer import WordVectorizer
+
+NAMES = list("pqrstu")
+WORDS = "sea sky air mud sun"
+
+
+def make_lightdxml(seed=0, names=NAMES, vectorizer=True, residual=True, **arguments):
+    """A built `LightDXML` that reads `WORDS`, or features without `vectorizer`."""
+    keras.utils.set_random_seed(seed)
+    words = WordVectorizer.fit([WORDS, *WORDS.split(), "sea sky"], max_ngram=2)
+    arguments = {"num_candidates": 5, "num_predictions": 4, "beta": 0.6, **arguments}
+    model = LightDXML(
+        SparseTextEncoder(words.num_features, dim=3, residual=residual),
+        len(names),
+        vectorizer=words if vectorizer else None,
+        label_names=names,
+        **arguments,
+    )
+    model(inputs_of([[0, 1.0]]))
+    tables = [model.encoder.token_embeddings, *model.classifier.weights]
+    for weight in tables:
+        weight.assign(keras.random.normal(weight.shape, seed=seed + 1))
+    if residual:
+        kernel = model.encoder.block.kernel
+        kernel.assign(keras.random.normal(kernel.shape, seed=seed + 2))
+    random_numbers = np.random.default_rng(seed)
+    model.refresh(random_numbers.normal(size=(len(names), 3)).astype("float32"))
+    return model
+
+
+def inputs_of(*rows):
+    """The encoder's input for rows of `[id, weight]`."""
+    width = max(map(len, rows), default=0)
+    ids = np.full((len(rows), max(width, 1)), -1, "int32")
+    weights = np.zeros(ids.shape, "float32")
+    for i, row in enumerate(rows):
+        for j, (token, weight) in enumerate(row):
+            ids[i, j], weights[i, j] = token, weight
+    return {"token_ids": ids, "token_weights": weights}
+
+
+def rows_of(model, texts):
+    """The encoder's input for texts, from the rows of the model's vectorizer."""
+    features = model.vectorizer.transform(texts)
+    rows = [features[i] for i in range(len(texts))]
+    return inputs_of(*(list(zip(row.indices, row.data)) for row in rows))
+
+
+def all_scores(model, features):
+    """Scores of all labels (texts, labels) in NumPy, and whether each is a candidate.
+
+    From features (texts, dim).
+    """
+    sigmoid = lambda x: 1 / (1 + np.exp(-x))  # noqa: E731
+    table, bias = model.classifier.get_weights()
+    labels = model.nearest.label_embeddings.numpy()
+    labels = labels / np.linalg.norm(labels, axis=1, keepdims=True)
+    norms = np.linalg.norm(features, axis=1, keepdims=True)
+    cosines = features / np.maximum(norms, 1e-12) @ labels.T
+    logits = features @ table.T + bias
+    ranked = cosines if model.candidates_from == "embeddings" else logits
+    places = np.argsort(np.argsort(-ranked, axis=1, kind="stable"), axis=1)
+    candidate = places < model.num_candidates
+    first, second = sigmoid(logits), sigmoid(cosines)
+    lengths = [np.sqrt((part**2 * candidate).sum(1)) for part in (first, second)]
+    scale = (lengths[0] / lengths[1])[:, None]
+    beta = float(model.beta.numpy())
+    return np.minimum(beta * first + (1 - beta) * scale * second, 1), candidate
