@@ -12,10 +12,12 @@ from xmc_keras.move_rows import adam_rows, adam_rows_by_xla, move_rows
 def test_every_row_once_in_chunks_of_one_size(monkeypatch, jit_compile, num_rows):
     monkeypatch.setattr(file, "CHUNK", 8)  # four rows of two numbers
     table, visits = tf.Variable(tf.zeros([9, 2])), tf.Variable(tf.zeros(9))
-    by_xla = []
+    by_xla, compiled = [], tf.Variable(0)
 
     def update(ids, values, **how):
         by_xla.append(how["by_xla"])
+        if how["by_xla"]:
+            compiled.assign(tf.size(ids))
         table.scatter_update(tf.IndexedSlices(values, ids))
         visits.scatter_add(tf.IndexedSlices(tf.ones(tf.shape(ids)), ids))
 
@@ -33,6 +35,8 @@ def test_every_row_once_in_chunks_of_one_size(monkeypatch, jit_compile, num_rows
     np.testing.assert_array_equal(visits, np.isin(np.arange(9), ids))
     # Within a step that XLA compiles there is nothing left to compile apart.
     assert any(by_xla) != (jit_compile and num_rows > 0)
+    # XLA would compile anew for each other number of rows.
+    assert compiled.numpy() == (4 if any(by_xla) and num_rows >= 4 else 0)
 
 
 @pytest.mark.parametrize("move", [adam_rows, adam_rows_by_xla])

@@ -12,10 +12,13 @@ def move_rows(update, ids, values):
 
     So no memory is needed for what an update of all of them would compute on the way.
     Chunks are of one size, so that XLA may make one loop of the arithmetic of each,
-    even where the rest of the step is not compiled.
+    compiled once, even where the rest of the step is not compiled. What is left over
+    it does not compile.
     """
     n = tf.shape(ids)[0]
-    size = tf.clip_by_value(CHUNK // values.shape[1], 1, tf.maximum(n, 1))  # rows
+    size = max(1, CHUNK // values.shape[1])  # rows
+    if in_xla():  # where no part is larger than the whole
+        size = tf.clip_by_value(size, 1, tf.maximum(n, 1))
     whole = n // size
 
     def body(i):
