@@ -41,7 +41,7 @@ SERVE = [
 setup(
     name="xmc-keras",
     version=VERSION,
-    description="Extreme multi-label text classification (LightXML) in Keras 3",
+    description="Extreme multi-label text classification (LightXML, LightDXML) in Keras 3",
     long_description=(HERE / "README.md").read_text("utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
@@ -51,6 +51,7 @@ setup(
     install_requires=REQUIREMENTS,
     extras_require={
         "serve": SERVE,  # export/
+        "ann": ["hnswlib>=0.8,<1"],  # approximate shortlists; built from source
         "browser": ["selenium>=4.51,<5"],  # the test of the server's page
         "test": ["pytest>=9,<10", "hypothesis>=6.168,<7", "ruff>=0.17,<1"],
     },
