@@ -8,6 +8,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+RESULTS = [
+    f":(exclude)benchmarks/{name}" for name in ("results", "*.json", "RESULTS.md")
+]
+
+
+def git(*words):
+    """What git says of this project, "" if it has nothing to say."""
+    command = ["git", "-C", str(ROOT), *words]
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
 
 
 def circumstances(packages):
@@ -19,8 +28,9 @@ def circumstances(packages):
     ram = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     commit = ""
     with contextlib.suppress(OSError):
-        git = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
-        commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()
+        commit = git("describe", "--always")
+        # Results that were written a moment ago do not change what is measured.
+        commit += "-dirty" * bool(git("diff", "HEAD", "--stat", "--", ".", *RESULTS))
     machine = {"cores": os.cpu_count(), "ram_gb": round(ram / 1e9, 1)}
     # Above the number of cores the machine was not quiet.
     machine["load"] = round(os.getloadavg()[0], 1)
