@@ -51,6 +51,15 @@ def test_features_are_those_of_the_encoder(num_layers, num_feature_layers, monke
     assert not called_as_it_is(encoder, INPUTS, monkeypatch)
 
 
+def test_segments(backbone, monkeypatch):
+    encoder = shaken(MultiLayerCLSEncoder(backbone, 2))
+    inputs = {**INPUTS, "segment_ids": (IDS % 2).astype("int32")}
+    expected = encoder(inputs, training=False).numpy()
+    np.testing.assert_allclose(cls_features(encoder, inputs), expected, atol=2e-5)
+    assert np.abs(expected - encoder(INPUTS, training=False)).max() > 1e-2
+    assert not called_as_it_is(encoder, inputs, monkeypatch)
+
+
 def test_recomputed_layers(backbone, monkeypatch):
     encoder = shaken(MultiLayerCLSEncoder(backbone, 2, recompute=True))
     expected = encoder(INPUTS, training=False).numpy()
@@ -59,9 +68,6 @@ def test_recomputed_layers(backbone, monkeypatch):
 
 
 def test_other_encoders_are_called_as_they_are(backbone, monkeypatch):
-    of_bert = MultiLayerCLSEncoder(backbone, 2)
-    segments = {**INPUTS, "segment_ids": np.ones_like(IDS)}
-    assert called_as_it_is(of_bert, segments, monkeypatch)
     keras.config.set_dtype_policy("mixed_bfloat16")
     half = MultiLayerCLSEncoder(type(backbone).from_config(backbone.get_config()), 2)
     assert called_as_it_is(half, INPUTS, monkeypatch)

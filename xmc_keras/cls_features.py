@@ -23,8 +23,9 @@ def cls_features(encoder, inputs):
 
     Args:
         encoder: a built `MultiLayerCLSEncoder`, or any layer.
-        inputs: dictionary of `token_ids` (batch, tokens) int32 and `padding_mask`
-            (batch, tokens) bool or int, as the encoder takes it.
+        inputs: dictionary of `token_ids` (batch, tokens) int32, `padding_mask`
+            (batch, tokens) bool or int, and optional `segment_ids` (batch, tokens)
+            int32, as the encoder takes it.
 
     Returns:
         float tensor (batch, feature_dim).
@@ -43,7 +44,7 @@ def cls_features(encoder, inputs):
     >>> bool((abs(difference.numpy()) < 1e-5).all())
     True
     """
-    if "segment_ids" in inputs or not _is_plain_bert(encoder):
+    if not _is_plain_bert(encoder):
         return encoder(inputs, training=False)
     layers = {layer.name: layer for layer in encoder.cls_states.layers}
     transformers = [_of(layer) for layer in encoder.cls_states.layers]
@@ -54,7 +55,11 @@ def cls_features(encoder, inputs):
     batch, length = tf.unstack(tf.shape(token_ids))
     states = tf.gather(layers["token_embedding"].embeddings.value, token_ids)
     states += layers["position_embedding"].position_embeddings[:length]
-    states += layers["segment_embedding"].embeddings[0]
+    segments = layers["segment_embedding"].embeddings.value
+    if "segment_ids" in inputs:
+        states += tf.gather(segments, inputs["segment_ids"])
+    else:
+        states += segments[0]
     dim = states.shape[-1]
     states = tf.reshape(states, [-1, dim])  # (batch * tokens, dim), as all states here
     states = _normalised(states, layers["embeddings_layer_norm"])

@@ -18,6 +18,7 @@ from xmc_keras import (  # noqa: F401
 )
 from xmc_keras.any_equal import any_equal
 from xmc_keras.candidate_recall import CandidateRecall
+from xmc_keras.cls_features import cls_features
 from xmc_keras.cross_entropy import cross_entropy
 from xmc_keras.label_set import LabelSet
 
@@ -139,7 +140,10 @@ class LightXML(keras.Model):
         self.built = True
 
     def call(self, inputs, training=None):
-        features = self.encoder(inputs, training=training)
+        if training:
+            features = self.encoder(inputs, training=True)
+        else:
+            features = cls_features(self.encoder, inputs)
         if training and self.ranker is not None and "label_ids" not in inputs:
             raise ValueError(
                 "Expected `label_ids` in the input of training, beside being its "
