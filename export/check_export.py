@@ -18,19 +18,20 @@ LABELS = 5
 AGREEMENT = {"float16": 0.995, "int8": 0.98}
 
 
-def check_export(version_folder, texts, expected, precision):
+def check_export(version_folder, inputs, expected, precision):
     """Loads a version as a server does, with its warm-up, and asks it.
 
     Args:
         version_folder: path.
-        texts: list of strings.
-        expected: for each of `texts` the list of `(label, score)`, best first, that
-            the models give in this process, with as many as `serving_default` has.
+        inputs: dictionary of inputs, as of `ServingModule.inputs_of`.
+        expected: for each document of `inputs` the list of `(label, score)`, best
+            first, that the models give in this process, with as many as
+            `serving_default` has.
         precision: `"float32"`, `"float16"` or `"int8"`: the coarsest that weights
             are stored in.
 
     Returns:
-        Share of the texts whose best five labels are the same five.
+        Share of the documents whose best five labels are the same five.
 
     Raises:
         BadInput: a check failed.
@@ -48,8 +49,7 @@ def check_export(version_folder, texts, expected, precision):
     except ServingError as error:
         raise _failed(f"It does not load: {error.message}") from None
     try:
-        encoded = np.array([text.encode("utf-8") for text in texts], object)
-        answer = model.predict({"text": encoded})
+        answer = model.predict(inputs)
     except ServingError as error:
         raise _failed(f"It does not answer: {error.message}") from None
     finally:

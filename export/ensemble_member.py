@@ -1,16 +1,17 @@
-"""One model of those that a ServingModule asks."""
+"""One LightXML of those that a ServingModule asks."""
 
 import tensorflow as tf
 from stored_ranker import StoredRanker
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.cls_features import cls_features
 from xmc_keras.label_scores import label_scores
 from xmc_keras.lightxml import LightXML
 from xmc_keras.text_tokenizer import TextTokenizer
 
 
 class EnsembleMember:
-    """A model of an ensemble, with its weights stored as asked.
+    """A `LightXML` of an ensemble, with its weights stored as asked.
 
     Not a trackable object: the module saves `weights`, and nothing else of it.
 
@@ -65,15 +66,18 @@ class EnsembleMember:
                 self.halves.append((weight, variable))
             self.weights.append(variable)
 
-    def inputs(self, token_ids, rows):
+    def read(self, text):
+        return [self.text_tokenizer.ragged_ids(text)]
+
+    def inputs(self, tokens, rows):
         """The encoder's input for some documents, padded to their longest."""
-        ids = tf.gather(token_ids, rows)
+        ids = tf.gather(tokens[0], rows)
         mask = tf.sequence_mask(ids.row_lengths())
         ids = ids.to_tensor(self.text_tokenizer.pad_id)  # (block, tokens)
         return {"token_ids": ids, "padding_mask": mask}
 
     def features(self, inputs):
-        return self._model.encoder(inputs, training=False)
+        return cls_features(self._model.encoder, inputs)
 
     def rank(self, features):
         outputs = self._model.rank(features)

@@ -2,16 +2,16 @@
 
 import keras
 
-from xmc_keras.lightxml import LightXML
+from xmc_keras.lightdxml import LightDXML
 
 
 def float32_model(model):
-    """A `LightXML` of the same weights that computes in float32.
+    """A model of the same weights that computes in float32.
 
     Half precision in a graph would be slower on most CPUs, and its scores coarser.
 
     Args:
-        model: a built `LightXML`, under any dtype policy.
+        model: a built `LightXML` or `LightDXML`, under any dtype policy.
 
     Returns:
         `model` itself if it computes in float32, otherwise a new one.
@@ -20,10 +20,15 @@ def float32_model(model):
     plain = _in_float32(config)
     if plain == config:
         return model
-    copy = LightXML.from_config(plain)
+    copy = type(model).from_config(plain)
     copy.tokenizer, copy.label_set = model.tokenizer, model.label_set
-    tokens = keras.ops.zeros((1, 2), "int32")
-    copy({"token_ids": tokens, "padding_mask": tokens}, training=False)
+    inputs = {"token_ids": keras.ops.zeros((1, 2), "int32")}
+    if isinstance(model, LightDXML) and model.tokenizer is None:
+        copy.vectorizer = model.vectorizer
+        inputs["token_weights"] = keras.ops.zeros((1, 2))
+    else:
+        inputs["padding_mask"] = inputs["token_ids"]
+    copy(inputs, training=False)
     copy.set_weights(model.get_weights())
     return copy
 

@@ -6,6 +6,7 @@ import importlib.metadata
 import yaml
 
 LIBRARIES = ("tensorflow", "tensorflow-text", "keras", "keras-nlp", "numpy")
+SYSTEMS = {"lightxml": "LightXML", "lightdxml": "LightDXML"}
 METRICS = [f"{name}@{k}" for name in ("P", "nDCG", "PSP") for k in (1, 3, 5)]
 # What it takes of metrics.json.
 TOLD = [*METRICS, "train_documents", "propensity_a", "propensity_b"]
@@ -24,11 +25,13 @@ def model_card(runs, signatures, table, dense):
     Returns:
         string.
     """
+    systems = dict.fromkeys(SYSTEMS[run["config"]["system"]] for run in runs)
     now = datetime.datetime.now(datetime.timezone.utc)
     lines = [
         f"# {' + '.join(run['name'] for run in runs)}",
         "",
-        "LightXML: extreme multi-label text classification, made with xmc_keras.",
+        f"{' + '.join(systems)}: extreme multi-label text classification, made with "
+        "xmc_keras.",
         "",
         f"- Exported: {now:%Y-%m-%d %H:%M} UTC",
         f"- Stored: label tables {table}, other weights {dense}; computes in float32",

@@ -7,7 +7,8 @@
 The last argument is the model's base folder, as TensorFlow Serving and export/serve.py
 take it; the version goes to a folder of it whose name is the version's number. Several
 runs become one ensemble, which averages their scores. Signatures: serving_default,
-top_k, score and embed; export/README.md tells what they take and give.
+top_k, score and embed; export/README.md tells what they take and give. A run that was
+trained on features instead of texts takes features.
 
 Before the version takes its place it is loaded as a server loads it and compared with
 the run on texts of its test part. A version that fails is not kept.
@@ -26,14 +27,12 @@ from version_folder import new_version, next_version
 from xmc_keras import program
 from xmc_keras.bad_input import BadInput
 from xmc_keras.run_folder import MODELS, RunFolder
-from xmc_keras.text_folder import read_documents
 
 logger = logging.getLogger("export")
 
 # Texts of the test part to compare on. With fewer bits labels are counted, which takes
 # more of them than comparing scores.
 CHECKED, CHECKED_BITS = 64, 1000
-LONG_TEXT = " ".join(["A long document, cut to the most tokens of the model."] * 100)
 
 
 def main():
@@ -49,14 +48,15 @@ def main():
         "--precision",
         choices=("float32", "float16", "int8"),
         default="float32",
-        help="how the label table is stored (float32); int8 is a quarter of its size",
+        help="how label tables are stored (float32); int8 is a quarter of the size",
     )
     parser.add_argument(
         "--encoder-precision",
         choices=("float32", "float16"),
         default="float32",
         help="how encoder and cluster scorer are stored (float32); float16 is half of "
-        "their size, and turning it back takes time in every request",
+        "their size, and turning it back takes time in every request, though none to "
+        "speak of with the words of LightDXML",
     )
     parser.add_argument("--version", type=int, help="number of the version (the next)")
     parser.add_argument("--model", choices=MODELS, help="which of the runs' models")
@@ -67,7 +67,7 @@ def main():
     runs = [RunFolder(path) for path in args.runs]
     described = [describe(run, args.model) for run in runs]
     version = next_version(args.output, args.version)
-    most = min(min(d["num_labels"], d["config"]["num_predictions"]) for d in described)
+    most = min(map(most_labels, described))
     if not 1 <= args.k <= most:
         raise BadInput(
             f"Expected --k between 1 and {most}, the labels that the run ranks for a "
@@ -90,9 +90,10 @@ def export(args, runs, described, path):
             f"({error}). Run: pip install '.[serve]'"
         ) from None
     from check_export import check_export
+    from documents_to_check import LONG_TEXT, answers, documents_to_check
     from float32_model import float32_model
     from model_card import model_card
-    from serving_module import ServingModule
+    from module_class import module_class
 
     # It would make scores depend on how texts are batched, in the third digit.
     tf.config.experimental.enable_tensor_float_32_execution(False)
@@ -101,10 +102,14 @@ def export(args, runs, described, path):
         logger.info("Loading %s", run.path)
         models.append(float32_model(run.load_model(args.model)))
     stored = args.precision, args.encoder_precision
-    module = ServingModule(models, args.k, *stored)
+    serving_module = module_class(models)
+    module = serving_module(models, args.k, *stored)
     coarsest = min(stored, key=("int8", "float16", "float32").index)
-    texts = texts_to_check(runs[0])
-    texts = texts[: CHECKED if coarsest == "float32" else CHECKED_BITS]
+    most = CHECKED if coarsest == "float32" else CHECKED_BITS
+    documents = documents_to_check(runs[0], models[0], most)
+    several = documents[:8]
+    if isinstance(documents, list):
+        several = [*documents[:7], LONG_TEXT]
 
     logger.info(
         "Writing %d labels, their table in %s, other weights in %s",
@@ -118,7 +123,10 @@ def export(args, runs, described, path):
     try:
         tf.saved_model.save(module, str(path), signatures)
         names = module.labels.names.numpy()
-        write_warm_up(warm_up_requests([*texts[:7], LONG_TEXT], names[:2]), path)
+        requests = warm_up_requests(
+            *map(module.inputs_of, (documents[:1], several)), names[:2]
+        )
+        write_warm_up(requests, path)
         extra = path / "assets.extra"
         (extra / "labels.txt").write_bytes(b"".join(name + b"\n" for name in names))
         card = model_card(described, told, *stored)
@@ -131,21 +139,32 @@ def export(args, runs, described, path):
             args.output,
         ) from None
 
-    logger.info("Checking it on %d texts", len(texts))
+    inputs = module.inputs_of(documents)
     if len(models) == 1:
-        expected = models[0].recommend(texts, args.k)
+        expected = answers(models[0], documents, args.k)
     else:
-        whole = ServingModule(models, args.k)  # in float32
-        answer = whole.signatures()["serving_default"](tf.constant(texts))
+        whole = serving_module(models, args.k)  # in float32
+        ask = whole.signatures()["serving_default"]
+        answer = ask(**{name: tf.constant(value) for name, value in inputs.items()})
         expected = [
             [(name.decode("utf-8"), score) for name, score in zip(*row) if name]
             for row in zip(answer["labels"].numpy(), answer["scores"].numpy())
         ]
-    agreement = check_export(path, texts, expected, coarsest)
+    logger.info("Checking it on %d documents", len(expected))
+    agreement = check_export(path, inputs, expected, coarsest)
     logger.info(
-        "It answers as %s: the same best labels for %.1f%% of the texts",
+        "It answers as %s: the same best labels for %.1f%% of them",
         *("the run does" if len(runs) == 1 else "the ensemble does", 100 * agreement),
     )
+
+
+def most_labels(described):
+    """The labels that a run ranks for a text, as far as its config tells."""
+    config = described["config"]
+    most = min(described["num_labels"], config["num_predictions"])
+    if config["system"] == "lightdxml":
+        most = min(most, config["num_neighbors"])
+    return most
 
 
 def describe(run, model):
@@ -173,15 +192,6 @@ def describe(run, model):
         "metrics": metrics if model in (None, MODELS[0]) else None,
         "num_labels": len(run.label_set()),
     }
-
-
-def texts_to_check(run):
-    """Texts to compare on: the run's test part, or its label names."""
-    try:
-        return read_documents(run.config().data, "test", skip_bad_lines=True).texts
-    except BadInput as error:
-        logger.warning("Checking with label names as texts. %s", error)
-        return run.label_set().names
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
 """Raw texts to label names and scores, as a graph for TensorFlow Serving."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 from ensemble_member import EnsembleMember
 from float32_model import float32_model
 from label_names import LabelNames
+from lightdxml_member import LightDXMLMember
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.dynamic_candidate_ranker import repeated
+from xmc_keras.lightdxml import LightDXML
 
 # Texts computed at a time: memory stays bounded, whatever a request holds.
 BLOCK = 32
@@ -18,7 +21,7 @@ TEXT = tf.TensorSpec([None], tf.string, "text")
 
 
 class ServingModule(tf.Module):
-    """The signatures of an exported model, for one `LightXML` or an ensemble.
+    """The signatures of an exported model, for one model or an ensemble.
 
     - `serving_default(text)` gives `labels` (texts, k) string and `scores`
       (texts, k) float32, best first. Where a model has fewer candidates than k,
@@ -38,10 +41,11 @@ class ServingModule(tf.Module):
     encoder `BLOCK` at a time, each block padded to its own longest.
 
     Args:
-        models: list of `LightXML`, each with tokenizer and label names.
+        models: list of `LightXML` or `LightDXML`, each with tokenizer or vectorizer,
+            and with label names.
         k: int. Labels that `serving_default` returns.
         table: `"float32"`, `"float16"` or `"int8"`. How label tables are stored; see
-            `StoredRanker`. Defaults to `"float32"`.
+            `StoredRanker` and `LightDXMLMember`. Defaults to `"float32"`.
         dense: `"float32"` or `"float16"`. How all other weights are stored. A call
             turns these back to float32 as a whole, which takes time: for where
             memory is short. Defaults to `"float32"`.
@@ -61,8 +65,15 @@ class ServingModule(tf.Module):
             )
         self.k = k
         self.labels = LabelNames([model.label_set.names for model in models])
-        self._members = [EnsembleMember(model, table, dense) for model in models]
+        self._members = [member_class(model)(model, table, dense) for model in models]
         self.weights = [weight for m in self._members for weight in m.weights]
+        self.searched = [
+            m.searched for m in self._members if isinstance(m, LightDXMLMember)
+        ]
+
+    def inputs_of(self, documents):
+        """A request's inputs for a list of texts, as NumPy arrays."""
+        return {"text": np.array([text.encode() for text in documents], object)}
 
     def signatures(self):
         """Dictionary of name to `tf.function`, for `tf.saved_model.save`."""
@@ -77,59 +88,74 @@ class ServingModule(tf.Module):
         @tf.function(input_signature=[TEXT, k], autograph=False)
         def top_k(text, k):
             """The same for the `k` of the request."""
-            # Not an assertion: an empty request may have no k at all.
-            k = tf.clip_by_value(tf.reduce_max(k), 1, self.most_labels)
-            return self._best(text, k)
+            return self._best(text, self._largest(k))
 
         @tf.function(input_signature=[TEXT, labels], autograph=False)
         def score(text, labels):
             """`text` [n] and label names `labels` [n, m] to `scores` [n, m]."""
-            text = tf.ensure_shape(text, [None])
-            labels = tf.ensure_shape(labels, [None, None])
-            as_many = tf.debugging.assert_equal(
-                tf.shape(labels)[0], tf.size(text), "Expected a row for each text."
-            )
-            few = tf.debugging.assert_less_equal(
-                tf.shape(labels)[1],
-                MOST_SCORED,
-                f"Expected at most {MOST_SCORED} labels a text.",
-            )
-            with tf.control_dependencies([as_many, few]):
-                label_ids = self.labels.ids(labels)
-
-            def scores_of(inputs, rows):
-                ids = tf.gather(label_ids, rows)
-                features = [m.features(x) for m, x in zip(self._members, inputs)]
-                return [tf.where(ids < 0, -1.0, self._mean_scores(features, ids))]
-
-            width = tf.shape(labels)[1]
-            (scores,) = self._in_blocks(text, scores_of, [(tf.float32, width)])
-            return {"scores": scores}
+            return self._score(text, labels)
 
         @tf.function(input_signature=[TEXT], autograph=False)
         def embed(text):
             """`text` [n] to its `embedding` [n, dim]."""
-
-            def features_of(inputs, rows):
-                features = [m.features(x) for m, x in zip(self._members, inputs)]
-                return [tf.concat(features, axis=1)]
-
-            width = sum(member.feature_dim for member in self._members)
-            (embedding,) = self._in_blocks(text, features_of, [(tf.float32, width)])
-            return {"embedding": embedding}
+            return self._embed(text)
 
         functions = (serving_default, top_k, score, embed)
         return {function.python_function.__name__: function for function in functions}
 
-    def _best(self, text, k):
+    def _largest(self, k):
+        # Not an assertion: an empty request may have no k at all.
+        return tf.clip_by_value(tf.reduce_max(k), 1, self.most_labels)
+
+    def _best(self, documents, k):
         def best_of(inputs, rows):
             label_ids, scores = self._ranked(inputs)
             return [label_ids[:, :k], scores[:, :k]]
 
         label_ids, scores = self._in_blocks(
-            text, best_of, [(tf.int32, k), (tf.float32, k)]
+            documents, best_of, [(tf.int32, k), (tf.float32, k)]
         )
         return {"labels": self.labels.names_of(label_ids), "scores": scores}
+
+    def _score(self, documents, labels):
+        labels = tf.ensure_shape(labels, [None, None])
+        as_many = tf.debugging.assert_equal(
+            tf.shape(labels)[0],
+            self._number_of(documents),
+            "Expected a row for each text.",
+        )
+        few = tf.debugging.assert_less_equal(
+            tf.shape(labels)[1],
+            MOST_SCORED,
+            f"Expected at most {MOST_SCORED} labels a text.",
+        )
+        with tf.control_dependencies([as_many, few]):
+            label_ids = self.labels.ids(labels)
+
+        def scores_of(inputs, rows):
+            ids = tf.gather(label_ids, rows)
+            features = [m.features(x) for m, x in zip(self._members, inputs)]
+            return [tf.where(ids < 0, -1.0, self._mean_scores(features, ids))]
+
+        width = tf.shape(labels)[1]
+        (scores,) = self._in_blocks(documents, scores_of, [(tf.float32, width)])
+        return {"scores": scores}
+
+    def _embed(self, documents):
+        def features_of(inputs, rows):
+            features = [m.features(x) for m, x in zip(self._members, inputs)]
+            return [tf.concat(features, axis=1)]
+
+        width = sum(member.feature_dim for member in self._members)
+        (embedding,) = self._in_blocks(documents, features_of, [(tf.float32, width)])
+        return {"embedding": embedding}
+
+    def _checked(self, documents):
+        """What members read, of what a request holds."""
+        return tf.ensure_shape(documents, [None])
+
+    def _number_of(self, documents):
+        return tf.size(documents)
 
     def _ranked(self, inputs):
         """Best `most_labels` ids and scores of a block, both (texts, most_labels)."""
@@ -152,21 +178,21 @@ class ServingModule(tf.Module):
         ]
         return tf.add_n(scores) / len(scores)
 
-    def _in_blocks(self, text, compute, outputs):
-        """Calls `compute(inputs, rows)` for blocks of texts of like length.
+    def _in_blocks(self, documents, compute, outputs):
+        """Calls `compute(inputs, rows)` for blocks of documents of like length.
 
         Args:
-            text: string tensor (texts,).
-            compute: function of a list of each member's input dictionary and of the
-                places of these texts (block,), to a list of (block, width) tensors.
+            documents: string tensor (documents,), or what `_checked` takes.
+            compute: function of a list of each member's inputs and of the places of
+                these documents (block,), to a list of (block, width) tensors.
             outputs: list of `(dtype, width)` of what it returns.
 
         Returns:
-            List of (texts, width) tensors, in the order of `text`.
+            List of (documents, width) tensors, in the order of `documents`.
         """
-        text = tf.ensure_shape(text, [None])
-        tokens = [member.text_tokenizer.ragged_ids(text) for member in self._members]
-        order = tf.argsort(tokens[0].row_lengths())  # (texts,)
+        documents = self._checked(documents)
+        tokens = [member.read(documents) for member in self._members]
+        order = tf.argsort(tokens[0][0].row_lengths())  # (documents,)
 
         def body(start, *done):
             rows = order[start : start + BLOCK]
@@ -201,7 +227,10 @@ class ServingModule(tf.Module):
         )
 
 
+def member_class(model):
+    return LightDXMLMember if isinstance(model, LightDXML) else EnsembleMember
+
+
 def _most_labels(model):
-    return min(
-        model.num_predictions, model.generator.num_candidates, len(model.label_set)
-    )
+    source = model if isinstance(model, LightDXML) else model.generator
+    return min(model.num_predictions, source.num_candidates, len(model.label_set))

@@ -8,28 +8,28 @@ from server.load_version import WARMUP_FILE
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 
-def warm_up_requests(texts, labels):
+def warm_up_requests(one, several, labels):
     """One or more requests for each signature.
 
     They are a gate, not only for speed: a server that lacks an op of the graph finds
     that out here, while it loads the version, and goes on with the one before.
 
     Args:
-        texts: list of strings, some short, some long.
+        one, several: dictionaries of inputs, as of `ServingModule.inputs_of`: one
+            document, and several, some short, some long.
         labels: list of strings, two or more known labels.
 
     Returns:
         List of `PredictRequest`.
     """
-    ones, all_texts = np.array(texts[:1], object), np.array(texts, object)
     # One k a text: a server with batching takes no input without a batch dimension.
     k = np.ones(1, np.int32)
     return [
-        _request("serving_default", text=ones),
-        _request("serving_default", text=all_texts),
-        _request("top_k", text=ones, k=k),
-        _request("score", text=ones, labels=np.array([labels], object)),
-        _request("embed", text=ones),
+        _request("serving_default", **one),
+        _request("serving_default", **several),
+        _request("top_k", **one, k=k),
+        _request("score", **one, labels=np.array([labels], object)),
+        _request("embed", **one),
     ]
 
 

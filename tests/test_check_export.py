@@ -10,7 +10,7 @@ from warm_up import _request, write_warm_up
 
 from xmc_keras.bad_input import BadInput
 
-TEXTS = ["a", "bc", "Ü"]
+TEXTS = {"text": np.array([text.encode() for text in ("a", "bc", "Ü")], object)}
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def version(tmp_path_factory):
 @pytest.fixture(scope="module")
 def expected(version):
     served = ServedModel(version)
-    answer = served.predict({"text": np.array([t.encode() for t in TEXTS], object)})
+    answer = served.predict(TEXTS)
     served.close()
     return [
         [(label.decode(), float(score)) for label, score in zip(*row)]

@@ -1,0 +1,70 @@
+"""Documents that an exported model and its run are compared on."""
+
+import logging
+
+import numpy as np
+import scipy.sparse
+from sklearn.preprocessing import normalize
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.read_features import read_features
+from xmc_keras.sparse_document_batches import SparseDocumentBatches
+from xmc_keras.text_folder import read_documents
+
+logger = logging.getLogger("export")
+
+LONG_TEXT = " ".join(["A long document, cut to the most tokens of the model."] * 100)
+FEATURES = 64  # of a document that is made up
+
+
+def reads_features(model):
+    """Whether a model was trained on features instead of texts."""
+    return model.tokenizer is None and getattr(model, "vectorizer", None) is None
+
+
+def documents_to_check(run, model, most):
+    """The first documents of a run's test part, as its model reads them.
+
+    Args:
+        run: a `RunFolder`.
+        model: its model.
+        most: int. How many documents, at most.
+
+    Returns:
+        List of strings, or a csr matrix (documents, features) with rows of norm 1.
+        Where the test part is gone, label names are the texts, or features are drawn.
+    """
+    data = run.config().data
+    if not reads_features(model):
+        try:
+            return read_documents(data, "test", skip_bad_lines=True).texts[:most]
+        except BadInput as error:
+            logger.warning("Checking with label names as texts. %s", error)
+            return run.label_set().names[:most]
+    width = model.encoder.num_features
+    try:
+        features = read_features(data, "test", width).features[:most]
+    except BadInput as error:
+        logger.warning("Checking with features drawn at random. %s", error)
+        rng = np.random.default_rng(0)
+        columns = rng.integers(0, width, (most, FEATURES))
+        arrays = rng.random(columns.size), columns.ravel()
+        starts = np.arange(0, columns.size + 1, FEATURES)
+        features = scipy.sparse.csr_matrix((*arrays, starts), (most, width))
+        features.sum_duplicates()
+    return normalize(features.astype(np.float32))
+
+
+def answers(model, documents, k):
+    """For each document the list of `(label, score)` that the model gives."""
+    if not reads_features(model):
+        return model.recommend(documents, k)
+    batches = SparseDocumentBatches(documents, None, 64, shuffle=False)
+    found = model.predict(batches.dataset(), verbose=0)
+    names = model.label_set.names
+    return [
+        [(names[i], float(score)) for i, score in zip(row[:k], scores) if i >= 0]
+        for row, scores in zip(
+            batches.restore(found["label_ids"]), batches.restore(found["scores"])
+        )
+    ]

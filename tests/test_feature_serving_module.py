@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+import scipy.sparse
+import tensorflow as tf
+from documents_to_check import answers
+from feature_serving_module import FeatureServingModule
+from module_class import module_class
+from server.served_model import ServedModel
+from server.serving_error import ServingError
+from serving_module import ServingModule
+from serving_ops import graph_problems
+from test_serving_module import ask, check_rows, rows_of
+from tiny_lightdxml import NAMES, all_scores, inputs_of, make_lightdxml
+
+from xmc_keras.bad_input import BadInput
+
+ROWS = scipy.sparse.csr_matrix(
+    np.array([[0, 0.6, 0.8, 0, 0], [0, 0, 0, 0, 0], [1.0, 0, 0, 0, 0]], np.float32)
+)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return make_lightdxml(vectorizer=False)
+
+
+@pytest.fixture(scope="module")
+def module(model):
+    return FeatureServingModule([model], k=3)
+
+
+def test_answers_as_the_model(model, module):
+    inputs = module.inputs_of(ROWS)
+    found = ask(module, "serving_default", **inputs)
+    check_rows(rows_of(found), answers(model, ROWS, 3))
+    rows = [[(1, 0.6), (2, 0.8)], [], [(0, 1.0)]]
+    features = model.encoder(inputs_of(*rows)).numpy()
+    np.testing.assert_allclose(
+        ask(module, "embed", **inputs)["embedding"], features, atol=1e-5
+    )
+    scores, _ = all_scores(model, features)
+    found = ask(module, "score", **inputs, labels=[[*NAMES, "x"]] * 3)["scores"]
+    np.testing.assert_allclose(found[:, :6], scores, atol=1e-5)
+    assert (found[:, 6] == -1).all()
+    assert ask(module, "top_k", **inputs, k=[1, 2, 2])["labels"].shape == (3, 2)
+
+
+def test_rows_are_scaled(module):
+    by_nine = ask(module, "serving_default", **module.inputs_of(ROWS * 9))
+    plain = ask(module, "serving_default", **module.inputs_of(ROWS))
+    np.testing.assert_allclose(by_nine["scores"], plain["scores"], atol=1e-6)
+
+
+def test_saved_graph(model, module, tmp_path):
+    tf.saved_model.save(module, str(tmp_path), module.signatures())
+    assert graph_problems(tmp_path) == []
+    served = ServedModel(tmp_path)
+    assert set(served.signature("top_k").inputs) == {
+        *("indices", "values", "row_splits", "k")
+    }
+    inputs = module.inputs_of(ROWS)
+    check_rows(rows_of(served.predict(inputs)), answers(model, ROWS, 3))
+    none = module.inputs_of(ROWS[:0])
+    assert served.predict(none)["labels"].shape == (0, 3)
+    for name, value, message in (
+        ("indices", [1, 2, model.encoder.num_features], "Expected indices from 0 to"),
+        ("indices", [1, 2, -1], "Expected indices from 0 to"),
+        ("indices", [1, 2], "as many values as indices"),
+        ("row_splits", [0, 2, 2, 4], "row_splits|nvals|assertion failed"),
+        ("row_splits", [1, 2, 2, 3], "row_splits|assertion failed"),
+    ):
+        wrong = {**inputs, name: np.array(value, inputs[name].dtype)}
+        with pytest.raises(ServingError, match=message):
+            served.predict(wrong)
+    with pytest.raises(ServingError, match="a row for each"):
+        labels = np.array([[b"p"]], object)
+        served.predict({**inputs, "labels": labels}, "score")
+    served.close()
+
+
+def test_which_class(model):
+    texts = make_lightdxml()
+    assert module_class([texts, texts]) is ServingModule
+    assert module_class([model]) is FeatureServingModule
+    with pytest.raises(BadInput, match="the same data. Received: some on texts and s"):
+        module_class([model, texts])
+    other = make_lightdxml(vectorizer=False)
+    other.encoder.num_features += 1
+    with pytest.raises(BadInput, match=r"Received: runs with \d+ and \d+ features"):
+        module_class([model, other])

@@ -1,0 +1,194 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from float32_model import float32_model
+from lightdxml_member import weighted_sums
+from server.served_model import ServedModel
+from serving_module import BLOCK, ServingModule
+from serving_ops import graph_problems
+from test_serving_module import ask, check_rows, make_model
+from test_serving_module import rows_of as names_and_scores
+from tiny_lightdxml import NAMES, all_scores, make_lightdxml, rows_of
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.lightdxml import LightDXML
+
+TEXTS = ["sea", "Sky sky AIR mud", "", "no\0thing", "sun\nsea sky " * 30, "\U0001f600"]
+
+
+def expected_rows(model, texts, k):
+    features = model.encoder(rows_of(model, texts)).numpy()
+    scores, candidate = all_scores(model, features)
+    scores = np.where(candidate, scores, -1)
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return [
+        [(model.label_set.names[i], row[i]) for i in places]
+        for row, places in zip(scores, best)
+    ]
+
+
+@pytest.mark.parametrize(
+    "candidates_from, residual", [("embeddings", True), ("classifier", False)]
+)
+def test_answers_as_the_model(candidates_from, residual):
+    model = make_lightdxml(residual=residual, candidates_from=candidates_from)
+    module = ServingModule([model], k=3)
+    found = names_and_scores(ask(module, "serving_default", text=TEXTS))
+    check_rows(found, expected_rows(model, TEXTS, 3))
+    check_rows(found, model.recommend(TEXTS, 3))
+    top = names_and_scores(ask(module, "top_k", text=TEXTS, k=99))
+    check_rows(top, model.recommend(TEXTS, 4))
+    embedding = ask(module, "embed", text=TEXTS)["embedding"]
+    features = model.encoder(rows_of(model, TEXTS)).numpy()
+    np.testing.assert_allclose(embedding, features, atol=1e-5)
+    labels = [["u", "no such", "p", "q"]] * len(TEXTS)
+    scores = ask(module, "score", text=TEXTS, labels=labels)["scores"]
+    every, _ = all_scores(model, features)
+    np.testing.assert_allclose(scores[:, [0, 2, 3]], every[:, [5, 0, 1]], atol=1e-5)
+    assert (scores[:, 1] == -1).all()
+
+
+def test_many_texts_and_none():
+    model = make_lightdxml()
+    rng = np.random.default_rng(0)
+    words = ["sea", "sky", "air", "mud", "x"]
+    texts = [" ".join(rng.choice(words, n)) for n in rng.integers(0, 9, 2 * BLOCK + 5)]
+    module = ServingModule([model], k=2)
+    found = names_and_scores(ask(module, "serving_default", text=texts))
+    check_rows(found, expected_rows(model, texts, 2))
+    none = tf.zeros([0], tf.string)
+    assert ask(module, "serving_default", text=none)["labels"].shape == (0, 2)
+    unknown = ask(module, "embed", text=["x"] * 3)["embedding"]
+    assert (unknown == unknown[0]).all()
+
+
+@pytest.mark.parametrize("stored", ["float32", "float16"])
+def test_saved_graph(tmp_path, stored):
+    """No op that servers lack, and the same answer from a session."""
+    model = make_lightdxml()
+    # Of numbers that float16 holds, so that answers are the same.
+    for weight in (model.nearest.label_embeddings, *model.weights):
+        if weight.dtype == "float32":
+            weight.assign(tf.cast(tf.cast(weight.value, tf.float16), tf.float32))
+    module = ServingModule([model], 3, stored, stored)
+    tf.saved_model.save(module, str(tmp_path), module.signatures())
+    assert graph_problems(tmp_path) == []
+    served = ServedModel(tmp_path)
+    texts = np.array([text.encode() for text in TEXTS], object)
+    check_rows(
+        names_and_scores(served.predict({"text": texts})), model.recommend(TEXTS, 3)
+    )
+    odd = np.array([b"\xff sea\xe2\x82", b"\xed\xa0\x80sky"], object)
+    check_rows(
+        names_and_scores(served.predict({"text": odd})),
+        model.recommend(["? sea ?", "? sky"], 3),
+    )
+    served.close()
+
+
+def test_float16():
+    model = make_lightdxml()
+    exact = ask(ServingModule([model], 4), "score", text=["sea"], labels=[NAMES])
+    module = ServingModule([model], 4, "float16", "float16")
+    near = ask(module, "score", text=["sea"], labels=[NAMES])
+    np.testing.assert_allclose(near["scores"], exact["scores"], atol=0.01)
+    assert (near["scores"] != exact["scores"]).any()
+    halves = [v.shape for v in module.weights if v.dtype == tf.float16]
+    features = model.encoder.num_features
+    assert sorted(map(tuple, halves)) == sorted([(3, 6), (6, 3), (features, 3)])
+    table_alone = ServingModule([model], 4, "float16")
+    assert sum(v.dtype == tf.float16 for v in table_alone.weights) == 2
+    with pytest.raises(BadInput, match="float16 for LightDXML, .* Received: int8"):
+        ServingModule([model], 4, "int8")
+
+
+def test_words_of_labels():
+    model = make_lightdxml()
+    model.lexical = "words"
+    with pytest.raises(BadInput, match="Expected a LightDXML without `lexical`"):
+        ServingModule([model], 3)
+
+
+def test_mixed_precision_is_traced_in_float32():
+    plain = make_lightdxml()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    half = make_lightdxml()
+    keras.config.set_dtype_policy("float32")
+    assert half.encoder.compute_dtype == "bfloat16"
+    assert float32_model(plain) is plain
+    copy = float32_model(half)
+    assert copy.vectorizer is half.vectorizer
+    check_rows(
+        names_and_scores(ask(ServingModule([half], 3), "serving_default", text=TEXTS)),
+        copy.recommend(TEXTS, 3),
+    )
+    np.testing.assert_allclose(copy.get_weights()[0], half.get_weights()[0])
+
+
+@pytest.mark.large
+def test_ensemble_with_lightxml():
+    words = make_lightdxml(names=list("srxp"), num_candidates=3, num_predictions=3)
+    letters = make_model(0, list("pqrst"), [[0, 3, -1], [1, 4, 2]])
+    texts = ["sea a", "b", ""]
+    module = ServingModule([words, letters], k=3)
+    names = ["s", "r", "x", "p", "q", "t"]
+    asked = [names] * len(texts)
+    mean = np.zeros((len(texts), 6))
+    for model in (words, letters):
+        alone = ask(ServingModule([model], 1), "score", text=texts, labels=asked)
+        mean += np.maximum(alone["scores"], 0) / 2
+    scores = ask(module, "score", text=texts, labels=asked)["scores"]
+    np.testing.assert_allclose(scores, mean, atol=1e-5)
+    expected = []
+    for row, *offers in zip(
+        mean, words.recommend(texts, 3), letters.recommend(texts, 4)
+    ):
+        offered = {name for offer in offers for name, _ in offer}
+        best = sorted(offered, key=lambda name: -row[names.index(name)])
+        expected.append([(name, row[names.index(name)]) for name in best[:3]])
+    found = ask(module, "serving_default", text=texts)
+    check_rows(names_and_scores(found), expected)
+
+
+@pytest.mark.large
+def test_other_encoders():
+    """A layer that reads words, and one that reads subwords."""
+
+    class Mean(keras.layers.Layer):
+        def build(self, shape):
+            self.table = self.add_weight(shape=(40, 3), name="table")
+
+        def call(self, inputs, training=None):
+            rows = tf.gather(self.table.value, tf.maximum(inputs["token_ids"], 0))
+            weights = inputs.get("token_weights", inputs.get("padding_mask"))
+            return tf.reduce_sum(rows * tf.cast(weights, rows.dtype)[:, :, None], 1)
+
+        def compute_output_shape(self, shape):
+            return (shape["token_ids"][0], 3)
+
+    words = make_lightdxml()
+    subwords = make_model(0, list("pqrst"), [[0, 3, -1], [1, 4, 2]])
+    for source, inputs in (
+        ({"vectorizer": words.vectorizer}, rows_of(words, ["sea"])),
+        (
+            {"tokenizer": subwords.tokenizer, "max_tokens": 8},
+            dict.fromkeys(("token_ids", "padding_mask"), np.ones((1, 2), "int32")),
+        ),
+    ):
+        model = LightDXML(Mean(), 6, 5, label_names=NAMES, num_predictions=4, **source)
+        model(inputs)
+        model.refresh(np.random.default_rng(0).normal(size=(6, 3)).astype("float32"))
+        texts = ["sea sky", "a", "", "b sun c"]
+        for dense, tolerance in (("float32", 1e-5), ("float16", 1e-3)):
+            found = ask(
+                ServingModule([model], 4, "float32", dense), "top_k", text=texts, k=4
+            )
+            expected = [[s for _, s in row] for row in model.recommend(texts, 4)]
+            np.testing.assert_allclose(found["scores"], expected, atol=tolerance)
+
+
+def test_weighted_sums_of_nothing():
+    ids = tf.ragged.constant([[], []], dtype=tf.int32)
+    sums = weighted_sums(tf.ones([5, 3]), ids, ids.with_values(tf.zeros([0])))
+    assert sums.numpy().tolist() == [[0, 0, 0]] * 2
