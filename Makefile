@@ -25,7 +25,8 @@ help:
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -q
+	@# A process a core: most of a test is Python, which uses one. A file stays in one.
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 test-large: $(READY)
 	$(BIN)/python -m pytest -q -m large

@@ -53,7 +53,12 @@ setup(
         "serve": SERVE,  # export/
         "ann": ["hnswlib>=0.8,<1"],  # approximate shortlists; built from source
         "browser": ["selenium>=4.51,<5"],  # the test of the server's page
-        "test": ["pytest>=9,<10", "hypothesis>=6.168,<7", "ruff>=0.17,<1"],
+        "test": [
+            "pytest>=9,<10",
+            "pytest-xdist>=3.8,<4",
+            "hypothesis>=6.168,<7",
+            "ruff>=0.17,<1",
+        ],
     },
     classifiers=[
         "Intended Audience :: Science/Research",
