@@ -41,7 +41,7 @@ SERVE = [
 setup(
     name="xmc-keras",
     version=VERSION,
-    description="Extreme multi-label text classification (LightXML, LightDXML) in Keras 3",
+    description="Extreme multi-label text classification (XMC) in Keras 3",
     long_description=(HERE / "README.md").read_text("utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
