@@ -33,7 +33,7 @@ WAYS = {
     "one second moment a row": ["optimizer=partial_rowwise_adamw"],
     "mixed_bfloat16": ["precision=mixed_bfloat16"],
     "mixed_float16": ["precision=mixed_float16"],
-    "SGD": ["optimizer=rowwise_sgd", "label_learning_rate=300"],
+    "SGD": ["optimizer=rowwise_sgd", "label_learning_rate=5"],
 }
 PACKAGES = ("tensorflow", "keras", "keras-nlp", "numpy")
 
