@@ -20,7 +20,8 @@ def trained(monkeypatch):
 
     def run(command, cwd=None, **_):
         if command[0] == "git":
-            return type("Done", (), {"stdout": "abc\n", "returncode": 0})
+            told = "abc\n" if "describe" in command else ""  # no difference
+            return type("Done", (), {"stdout": told, "returncode": 0})
         commands.append(command)
         folder = Path(command[command.index("--run") + 1])
         folder.mkdir(parents=True, exist_ok=True)

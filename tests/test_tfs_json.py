@@ -224,9 +224,9 @@ def test_time_is_linear_in_the_number_of_texts():
         body = json.dumps({"instances": [f"text {i}" for i in range(count)]}).encode()
         times = []
         for _ in range(3):
-            start = time.perf_counter()
+            start = time.process_time()
             decode(body)
-            times.append(time.perf_counter() - start)
+            times.append(time.process_time() - start)
         return min(times)
 
     assert seconds(40_000) < 60 * seconds(2_000)  # 400 times, were it quadratic
