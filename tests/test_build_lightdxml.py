@@ -28,6 +28,8 @@ def test_a_model_of_words():
             candidates_from="classifier",
             beta=0.4,
             max_positives=2,
+            label_words=5,
+            label_words_scale=2.0,
         ),
         [f"label {i}" for i in range(50)],
         WORDS,
@@ -39,6 +41,8 @@ def test_a_model_of_words():
     assert model.shared_negatives and model.random_negatives == 3
     assert model.candidates_from == "classifier" and model.first_beta == 0.4
     assert model.classifier.initial_probability == 0.1 and model.max_positives == 2
+    assert (model.lexical.num_words, model.lexical.initial_scale) == (5, 2.0)
+    assert (model.lexical.num_labels, model.lexical.num_features) == (50, 9)
 
 
 @pytest.mark.parametrize("frozen", [True, False])
@@ -47,21 +51,24 @@ def test_a_model_of_a_transformer(backbone, frozen):
     model = build_lightdxml(settings, ["a", "b"], None, backbone, "tokenizer")
     assert model.encoder.feature_dim == 8 and model.tokenizer == "tokenizer"
     assert bool(model.encoder.trainable_variables) != frozen
+    assert model.lexical is None
 
 
 def test_rates_and_tables_of_the_optimizer():
     optimizer = lightdxml_optimizer(
         config(learning_rate=0.002, head_learning_rate=0.004, weight_decay=0.1), 10
     )
-    assert optimizer.multipliers == {"shortlist_classifier": 2.0}
-    assert optimizer.rowwise == ["token_embeddings", "label_weights"]
+    rates = {"shortlist_classifier": 2.0, "label_words/gains": 3}
+    assert optimizer.multipliers == rates
+    assert optimizer.rowwise == ["token_embeddings", "label_weights", "gains"]
     assert optimizer.weight_decay == 0.1 and optimizer.partial == []
     assert lightdxml_optimizer(config(optimizer="adamw"), 10).rowwise == []
     partial = lightdxml_optimizer(config(optimizer="partial_rowwise_adamw"), 10)
-    assert partial.partial == ["token_embeddings", "label_weights"]
-    bias = keras.Variable([1.0], name="label_bias")
-    optimizer.build([bias])
-    assert not optimizer._use_weight_decay(bias)
+    assert partial.partial == ["token_embeddings", "label_weights", "gains"]
+    names = "label_bias", "scale", "gains"
+    undecayed = [keras.Variable([1.0], name=name) for name in names]
+    optimizer.build(undecayed)
+    assert not any(map(optimizer._use_weight_decay, undecayed))
 
 
 @pytest.mark.parametrize(

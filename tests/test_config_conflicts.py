@@ -59,6 +59,7 @@ WORDS = vars(Config(data="texts", encoder="words", system="lightdxml"))
         ({"swa_start": 1}, [("swa_start", "system")]),
         ({"negatives": "static"}, [("negatives", "system")]),
         ({"table_dtype": "bfloat16"}, [("optimizer", "table_dtype", "system")]),
+        ({"encoder": "minilm", "label_words": 9}, [("label_words", "encoder")]),
     ],
 )
 def test_keys_of_lightdxml(changes, keys):

@@ -30,6 +30,7 @@ halve_at: 3,4
 warmup: 0
 weight_decay: 0
 num_neighbors: 12
+label_words: 6
 proxy_dim: 24
 proxy_epochs: 2
 proxy_batch_size: 8
@@ -89,6 +90,8 @@ def test_a_run_of_words(finished, call):
     assert "Epoch 5 of 5" in stdout and stdout.splitlines()[-3].startswith("LightDXML")
     model = RunFolder(folder).load_model()
     assert float(model.beta) == pytest.approx(found["beta"])
+    assert model.lexical.scale.numpy() != model.lexical.initial_scale
+    assert (model.lexical.word_ids.numpy()[:, 0] >= 0).all()
     lengths = np.linalg.norm(model.nearest.label_embeddings.numpy(), axis=1)
     np.testing.assert_allclose(lengths, 1, 1e-4)
 
@@ -165,6 +168,7 @@ def test_a_frozen_transformer_and_shared_negatives(
     settings += ["freeze_encoder=true", "epochs=1", "refresh=1", "halve_at=1"]
     settings += ["shared_negatives=true", "random_negatives=5", "beta=0.5"]
     settings += ["candidates_from=classifier", "proxy_epochs=0", "search=exact"]
+    settings += ["label_words=0"]
     arguments = [argument for pair in settings for argument in ("--set", pair)]
     result = call("fit", config, "--run", folder, *arguments)
     assert result.status == 0, result.stderr

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from xmc_keras.label_words import LabelWords
 from xmc_keras.lightdxml import LightDXML
 from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
 from xmc_keras.precision_at_k import PrecisionAtK
@@ -25,6 +26,9 @@ SHORTLIST[1, 2] = SHORTLIST[4, 0] = -1
 X = {**INPUTS, "label_ids": LABELS, "shortlist": SHORTLIST}
 
 
+WORD_GAINS = RNG.uniform(0.5, 2, NUM_FEATURES)
+
+
 def make_model(**arguments):
     keras.utils.set_random_seed(0)
     encoder = SparseTextEncoder(NUM_FEATURES, DIM, dropout=0.0)
@@ -44,6 +48,51 @@ def all_logits(model):
     features = np.asarray(model.encoder(INPUTS), "float64")
     weights = model.classifier.label_weights.numpy().astype("float64")
     return features, features @ weights.T + model.classifier.label_bias.numpy()
+
+
+def with_words(**arguments):
+    """The same with words of labels, of documents beside those of `INPUTS`."""
+    lexical = LabelWords(
+        NUM_LABELS, NUM_FEATURES, num_words=6, coarse_words=2, initial_scale=3.0
+    )
+    model = make_model(lexical=lexical, **arguments)
+    lexical.refresh(*training_part())
+    lexical.gains.assign(WORD_GAINS[:, None])
+    return model
+
+
+def training_part():
+    """Rows and labels of the documents of `INPUTS` and of ten others."""
+    rng = np.random.default_rng(2)
+    features = rng.random((20, NUM_FEATURES)) * (rng.random((20, NUM_FEATURES)) < 0.3)
+    features[:10] = word_rows()
+    labels = rng.random((20, NUM_LABELS)) < 0.3
+    for i in range(10):
+        labels[i] = np.isin(np.arange(NUM_LABELS), LABELS[i])
+    return features.astype("float32"), labels.astype("float32")
+
+
+def word_rows():
+    rows = np.zeros((10, NUM_FEATURES))
+    for i, column in zip(*np.nonzero(IDS >= 0)):
+        rows[i, IDS[i, column]] = INPUTS["token_weights"][i, column]
+    return rows
+
+
+def lexical_logits(left_out, num_words=6):
+    """Of all documents and labels (10, labels), in NumPy."""
+    features, labels = (part.astype("float64") for part in training_part())
+    sums = labels.T @ features
+    order = np.argsort(-sums, axis=1, kind="stable")
+    kept = np.zeros(sums.shape)
+    np.put_along_axis(kept, order[:, :num_words], 1, axis=1)
+    sums *= kept
+    gained = WORD_GAINS * word_rows()
+    cosines = gained @ sums.T / np.maximum(np.linalg.norm(sums, axis=1), 1e-12)
+    for i, label in np.argwhere(labels[:10]) if left_out else []:
+        rest = sums[label] - features[i] * kept[label]
+        cosines[i, label] = gained[i] @ rest / max(np.linalg.norm(rest), 1e-12)
+    return 3 * cosines
 
 
 def bce(logit, target):
@@ -86,6 +135,49 @@ def test_loss_over_shared_negatives(random_negatives, monkeypatch):
     outputs = model(X, training=True)
     found = model.compute_loss(X, LABELS, outputs)
     np.testing.assert_allclose(found, np.mean(losses), 1e-4)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_loss_with_words_of_labels(shared, monkeypatch):
+    """Positives have the cosine with other documents of the label."""
+    monkeypatch.setattr("xmc_keras.row_pool.row_pool.__defaults__", (1,))
+    model = with_words(max_positives=None, shared_negatives=shared)
+    logits = all_logits(model)[1] + lexical_logits(left_out=True)
+    losses = []
+    for i in range(10):
+        scored = {*LABELS[i], *SHORTLIST[i]} - {-1}
+        if shared:
+            scored = {*LABELS[LABELS >= 0], *SHORTLIST[SHORTLIST >= 0]}
+        losses.append(sum(bce(logits[i, x], x in LABELS[i]) for x in scored))
+    with tf.GradientTape() as tape:
+        found = model.compute_loss(X, LABELS, model(X, training=True))
+    np.testing.assert_allclose(found, np.mean(losses), 1e-4)
+    assert abs(tape.gradient(found, model.lexical.scale.value)) > 1e-3
+
+
+@pytest.mark.parametrize("candidates_from", ["embeddings", "classifier"])
+def test_prediction_with_words_of_labels(candidates_from):
+    model = with_words(candidates_from=candidates_from, beta=1.0)
+    found = model(INPUTS)
+    features, logits = all_logits(model)
+    whole = logits + lexical_logits(left_out=False)
+    candidates = found["candidates"].numpy()
+    expected = np.take_along_axis(whole, candidates, axis=1)
+    np.testing.assert_allclose(found["logits"], expected, 1e-3, 1e-3)
+    words = model.lexical.words(INPUTS)
+    again = model.logits(features.astype("float32"), candidates, words)
+    np.testing.assert_allclose(again, expected, 1e-3, 1e-3)
+    if candidates_from == "classifier":  # by the two heaviest words of each label
+        share = whole_lengths(2) / np.maximum(whole_lengths(6), 1e-12)
+        by = logits + lexical_logits(left_out=False, num_words=2) * share
+        best = np.argsort(-by, axis=1)[:, :7]
+        np.testing.assert_array_equal(np.sort(candidates), np.sort(best))
+
+
+def whole_lengths(num_words):
+    features, labels = training_part()
+    sums = -np.sort(-(labels.T @ features), axis=1)[:, :num_words]
+    return np.linalg.norm(sums, axis=1)
 
 
 def test_only_some_positives_count():
@@ -169,11 +261,15 @@ def test_one_file_is_the_whole_model(tmp_path):
         SparseTextEncoder(vectorizer.num_features, DIM),
         NUM_LABELS,
         vectorizer=vectorizer,
+        lexical=LabelWords(NUM_LABELS, vectorizer.num_features, num_words=2),
         label_names=[f"label {i}" for i in range(NUM_LABELS)],
         num_predictions=4,
     )
     model.build({"token_ids": (None, None), "token_weights": (None, None)})
     model.refresh(RNG.normal(size=(NUM_LABELS, DIM)).astype("float32"))
+    labels = RNG.random((len(texts), NUM_LABELS)) < 0.5
+    model.lexical.refresh(vectorizer.transform(texts), labels)
+    model.lexical.scale.assign(2.5)
     model.beta.assign(0.35)
     found = model.recommend(texts, k=3)
     model.save(tmp_path / "model.keras")
@@ -182,6 +278,7 @@ def test_one_file_is_the_whole_model(tmp_path):
     assert [len(row) for row in found] == [3] * 3
     assert found[0][0][0].startswith("label ")
     assert float(again.beta) == pytest.approx(0.35)
+    assert float(again.lexical.scale) == 2.5 and again.lexical.num_words == 2
     assert again.num_labels == NUM_LABELS and again.num_predictions == 4
     assert again.recommend([], k=1) == []
     assert len(again.recommend(["unknown words"], k=2)[0]) == 2

@@ -25,3 +25,22 @@ def test_equals_a_sort(num_rows, k, block, with_bias):
     np.testing.assert_array_equal(ids, order)
     np.testing.assert_array_equal(found, np.take_along_axis(products, order, axis=1))
     assert ids.dtype == tf.int32 and found.dtype == tf.float32
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 5))
+def test_more_is_added_block_by_block(block):
+    rng = np.random.default_rng(block)
+    queries, table = np.eye(3, dtype="float32"), rng.normal(size=(7, 3))
+    more = rng.normal(size=(3, 7)).astype("float32")
+    products = table.T.astype("float32") + more
+    ids, found = top_rows(
+        tf.constant(queries),
+        tf.constant(table, tf.float32),
+        2,
+        block=block,
+        more=lambda start, end: tf.constant(more[:, start:end]),
+    )
+    order = np.argsort(-products, axis=1)[:, :2]
+    np.testing.assert_array_equal(ids, order)
+    np.testing.assert_allclose(found, np.take_along_axis(products, order, axis=1), 1e-6)

@@ -54,6 +54,11 @@ def fit_lightdxml(config, run, parts, label_set, continued, args):
     except ValueError as error:
         raise BadInput(f"This config does not fit its encoder. {error}", args.config)
 
+    if model.lexical is not None:
+        with phases("words"):
+            model.lexical.build()
+            model.lexical.refresh(features, label_matrix)
+
     # === Training ===
     batches = build_inputs(config, run, model, train.texts, label_matrix, features)
     relevant = label_set.encode(validation.labels)[:, : len(label_set)]

@@ -3,13 +3,15 @@
 import keras
 
 from xmc_keras.config_conflicts import halving_epochs
+from xmc_keras.label_words import LabelWords
 from xmc_keras.lightdxml import LightDXML
 from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
 from xmc_keras.rowwise_adamw import RowwiseAdamW
 from xmc_keras.sparse_text_encoder import SparseTextEncoder
 from xmc_keras.warmup_decay import WarmupDecay
 
-TABLES = ["token_embeddings", "label_weights"]
+TABLES = ["token_embeddings", "label_weights", "gains"]
+GAINS_RATE = 3  # times the rate of the encoder: a gain of one has farther to go
 
 
 def build_lightdxml(
@@ -52,6 +54,15 @@ def build_lightdxml(
             name="encoder",
         )
     encoder.trainable = not config.freeze_encoder
+    lexical = None
+    if config.label_words:
+        lexical = LabelWords(
+            len(label_names),
+            vectorizer.num_features,
+            config.label_words,
+            initial_scale=config.label_words_scale,
+            name="label_words",
+        )
     return LightDXML(
         encoder,
         len(label_names),
@@ -62,6 +73,7 @@ def build_lightdxml(
         shared_negatives=config.shared_negatives,
         random_negatives=config.random_negatives,
         initial_probability=config.initial_probability,
+        lexical=lexical,
         vectorizer=vectorizer,
         tokenizer=tokenizer,
         max_tokens=config.max_tokens,
@@ -100,10 +112,15 @@ def lightdxml_optimizer(config, num_batches):
     optimizer = RowwiseAdamW(
         rate,
         weight_decay=config.weight_decay,
-        multipliers={"shortlist_classifier": head_rate / config.learning_rate},
+        multipliers={
+            "shortlist_classifier": head_rate / config.learning_rate,
+            "label_words/gains": GAINS_RATE,
+        },
         rowwise=[] if config.optimizer == "adamw" else TABLES,
         partial=TABLES if config.optimizer == "partial_rowwise_adamw" else [],
         global_clipnorm=config.clip_norm,
     )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    optimizer.exclude_from_weight_decay(
+        var_names=["bias", "gamma", "beta", "scale", "gains"]
+    )
     return optimizer

@@ -91,6 +91,14 @@ def lightdxml_conflicts(values):
                 f"batch. Received: {values['random_negatives']}.",
             )
         )
+    if values["label_words"] and values["encoder"] != "words":
+        found.append(
+            (
+                ("label_words", "encoder"),
+                "Expected label_words to be 0 with an encoder of subwords, which sees "
+                f"no words. Received: {values['label_words']}.",
+            )
+        )
     if values["system"] == "lightxml":
         if values["encoder"] == "words":
             found.append(

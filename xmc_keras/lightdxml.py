@@ -8,6 +8,7 @@ from keras import ops
 
 # What a saved model is made of has to be imported before Keras can load it.
 from xmc_keras import (  # noqa: F401
+    label_words,
     multi_layer_cls_encoder,
     precision_at_k,
     rowwise_adamw,
@@ -57,6 +58,9 @@ class LightDXML(keras.Model):
         random_negatives: int. Labels drawn at random for each batch, in addition;
             only with `shared_negatives`. Defaults to `0`.
         initial_probability: float. See `ShortlistClassifier`. Defaults to `0.5`.
+        lexical: optional `LabelWords`, an addition to what is published: its logits
+            are added to those of the classifier, in training and in prediction. For
+            inputs of words only.
         vectorizer: optional `WordVectorizer`, for `recommend`; saved in the model.
         tokenizer: optional keras-nlp tokenizer, the same for encoders of subwords.
         max_tokens: int. Tokens a text is cut to with a `tokenizer`. Defaults to `128`.
@@ -94,6 +98,7 @@ class LightDXML(keras.Model):
         shared_negatives=False,
         random_negatives=0,
         initial_probability=0.5,
+        lexical=None,
         vectorizer=None,
         tokenizer=None,
         max_tokens=128,
@@ -134,6 +139,7 @@ class LightDXML(keras.Model):
         self.classifier = ShortlistClassifier(
             num_labels, initial_probability, name="shortlist_classifier"
         )
+        self.lexical = lexical
         self.vectorizer = vectorizer
         self.tokenizer = tokenizer
         self.max_tokens = max_tokens
@@ -146,8 +152,8 @@ class LightDXML(keras.Model):
         features_shape = self.encoder.compute_output_shape(inputs_shape)
         if not self.encoder.built:
             self.encoder.build(inputs_shape)
-        for layer in (self.nearest, self.classifier):
-            if not layer.built:
+        for layer in (self.nearest, self.classifier, self.lexical):
+            if layer is not None and not layer.built:
                 layer.build(features_shape)
         self.beta = self.add_weight(
             (),
@@ -165,8 +171,9 @@ class LightDXML(keras.Model):
 
     def call(self, inputs, training=None):
         features = self.encoder(inputs, training=training)  # (batch, dim)
+        words = None if self.lexical is None else self.lexical.words(inputs)
         if not training:
-            return self.rank(features)
+            return self.rank(features, words)
         if "label_ids" not in inputs or "shortlist" not in inputs:
             raise ValueError(
                 "Expected `label_ids` and `shortlist` in the input of training. "
@@ -174,22 +181,40 @@ class LightDXML(keras.Model):
             )
         positives = ops.cast(inputs["label_ids"], "int32")
         shortlist = ops.cast(inputs["shortlist"], "int32")
+        lexical = None if words is None else (self.lexical, words)
         if self.shared_negatives:
             drawn = keras.random.randint(
                 (1, self.random_negatives), 0, self.num_labels, seed=self.random
             )
-            return shared_logits(self.classifier, features, positives, shortlist, drawn)
+            return shared_logits(
+                self.classifier, features, positives, shortlist, drawn, lexical
+            )
         if self.max_positives is not None:
             positives = some_positives(positives, self.max_positives, self.random)
-        return shortlist_logits(self.classifier, features, positives, shortlist)
+        return shortlist_logits(
+            self.classifier, features, positives, shortlist, lexical
+        )
 
-    def rank(self, features):
-        """What `call` returns for prediction, from features (batch, dim)."""
+    def logits(self, features, label_ids, words=None):
+        """Logits float32 (batch, n) of labels (batch, n), none of them a pad.
+
+        `words` are the `DocumentWords` of the batch, where the model has `lexical`.
+        """
+        logits = self.classifier(features, label_ids)
+        if self.lexical is not None:
+            logits += self.lexical.scale * self.lexical.cosines(words, label_ids)
+        return logits
+
+    def rank(self, features, words=None):
+        """What `call` returns for prediction, from features (batch, dim).
+
+        `words` as of `logits`.
+        """
         if self.candidates_from == "embeddings":
             candidates, cosines = self.nearest(features)  # (batch, candidates)
-            logits = self.classifier(features, candidates)
+            logits = self.logits(features, candidates, words)
         else:
-            candidates, logits = self.classifier.best(features, self.num_candidates)
+            candidates, logits = self.best(features, words)
             cosines = self.nearest.cosines(features, candidates)
         scores = fused_scores(logits, cosines, self.beta)
         k = min(self.num_predictions, self.num_candidates)
@@ -201,6 +226,18 @@ class LightDXML(keras.Model):
             "label_ids": tf.gather(candidates, places, batch_dims=1),
             "scores": best,
         }
+
+    def best(self, features, words=None):
+        """Candidates by the classifier, and their logits, both (batch, candidates)."""
+        k, lexical = self.num_candidates, self.lexical
+        if lexical is None:
+            return self.classifier.best(features, k)
+        candidates, logits = self.classifier.best(
+            features, k, lambda *part: lexical.scale * lexical.coarse(words, *part)
+        )
+        # The candidates are known by few words of a label; now those it has besides.
+        rest = lexical.cosines(words, candidates, lexical.coarse_words)
+        return candidates, logits + lexical.scale * rest
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
@@ -243,9 +280,9 @@ class LightDXML(keras.Model):
         config = super().get_config()
         names = "num_labels num_candidates candidates_from max_positives"
         names += " shared_negatives random_negatives max_tokens num_predictions"
-        config["encoder"] = keras.saving.serialize_keras_object(self.encoder)
+        for name in ("encoder", "lexical", "tokenizer"):
+            config[name] = keras.saving.serialize_keras_object(getattr(self, name))
         config["train_encoder"] = self.encoder.trainable
-        config["tokenizer"] = keras.saving.serialize_keras_object(self.tokenizer)
         config["beta"] = self.first_beta
         config["initial_probability"] = self.classifier.initial_probability
         for name in names.split():
@@ -255,7 +292,7 @@ class LightDXML(keras.Model):
     @classmethod
     def from_config(cls, config):
         config = dict(config)
-        for name in ("encoder", "tokenizer"):
+        for name in ("encoder", "lexical", "tokenizer"):
             config[name] = keras.saving.deserialize_keras_object(config[name])
         if not config.pop("train_encoder"):
             # What a frozen encoder holds is made anew as trainable.

@@ -95,10 +95,13 @@ class ShortlistClassifier(keras.layers.Layer):
         bias = tf.gather(self.label_bias.value, label_ids)
         return ops.cast(products, "float32") + bias
 
-    def best(self, features, k):
-        """The `k` labels of highest logit among all: ids and logits (batch, k)."""
+    def best(self, features, k, more=None):
+        """The `k` labels of highest logit among all: ids and logits (batch, k).
+
+        `more` is added to logits before they are compared, see `top_rows`.
+        """
         table = ops.cast(self.label_weights.value, self.compute_dtype)
-        return top_rows(features, table, k, self.label_bias.value)
+        return top_rows(features, table, k, self.label_bias.value, more=more)
 
     def compute_output_shape(self, features_shape, candidates_shape, places_shape=None):
         if places_shape is not None:

@@ -6,7 +6,7 @@ from keras import ops
 from xmc_keras.row_pool import row_pool
 
 
-def shortlist_logits(classifier, features, positives, shortlist):
+def shortlist_logits(classifier, features, positives, shortlist, lexical=None):
     """Logits of each document's own positives and shortlist, as published.
 
     Args:
@@ -14,6 +14,8 @@ def shortlist_logits(classifier, features, positives, shortlist):
         features: float tensor (batch, dim).
         positives: int32 tensor (batch, p), `-1` pads.
         shortlist: int32 tensor (batch, n), `-1` pads, without positives.
+        lexical: optional `(LabelWords, DocumentWords)`, whose logits are added; for
+            positives those without the document itself.
 
     Returns:
         Dictionary of float32 tensors: `logits` (batch, p + n), `MASKED_LOGIT` at pads,
@@ -30,19 +32,23 @@ def shortlist_logits(classifier, features, positives, shortlist):
     both = tf.concat([positives, shortlist], axis=1)
     pool, places = row_pool(both, classifier.num_labels)
     logits = classifier(features, pool, places)
+    if lexical is not None:
+        layer, words = lexical
+        own = [layer.left_out(words, positives), layer.cosines(words, shortlist)]
+        logits += layer.scale * tf.concat(own, axis=1)
     positive = logits[:, : ops.shape(positives)[1]]
     positive = ops.where(positives < 0, 0.0, positive)
     return {"logits": logits, "positive_logits": positive}
 
 
-def shared_logits(classifier, features, positives, shortlist, drawn):
+def shared_logits(classifier, features, positives, shortlist, drawn, lexical=None):
     """Logits of all documents with the positives and shortlists of all of them.
 
     More negatives than a document's own, for the rows that the batch reads anyway and
     one matrix product.
 
     Args:
-        classifier, features, positives, shortlist: as of `shortlist_logits`.
+        classifier, features, positives, shortlist, lexical: as of `shortlist_logits`.
         drawn: int32 tensor (1, n). Further labels, n may be 0.
 
     Returns:
@@ -53,8 +59,23 @@ def shared_logits(classifier, features, positives, shortlist, drawn):
     pool, places = row_pool(tf.concat(ids, axis=1), classifier.num_labels)
     logits = classifier(features, pool)  # (batch, pool)
     places = tf.reshape(places[:, : tf.size(positives)], tf.shape(positives))
+    if lexical is not None:
+        layer, words = lexical
+        cosines = layer.cosines(words, pool)  # (batch, pool)
+        cosines = replaced(cosines, places, layer.left_out(words, positives))
+        logits += layer.scale * cosines
     positive = tf.gather(logits, ops.maximum(places, 0), batch_dims=1)
     return {
         "logits": logits,
         "positive_logits": ops.where(places < 0, 0.0, positive),
     }
+
+
+def replaced(table, places, values):
+    """A table (batch, pool) with values (batch, n) at places of a row, `-1` nowhere."""
+    rows = tf.range(tf.shape(places)[0])[:, None] + tf.zeros_like(places)
+    # What differs is added, so that a pad can add nothing.
+    old = tf.gather(table, ops.maximum(places, 0), batch_dims=1)
+    change = ops.where(places < 0, 0.0, values - old)
+    where = tf.stack([rows, ops.maximum(places, 0)], axis=2)
+    return tf.tensor_scatter_nd_add(table, where, change)

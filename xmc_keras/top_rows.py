@@ -5,7 +5,7 @@ import tensorflow as tf
 BLOCK = 2**17  # rows of the table at a time
 
 
-def top_rows(queries, table, k, bias=None, block=BLOCK):
+def top_rows(queries, table, k, bias=None, block=BLOCK, more=None):
     """The `k` rows of a table that have the largest products with each query.
 
     Computed block by block, the best so far carried along, so memory holds (batch,
@@ -18,6 +18,8 @@ def top_rows(queries, table, k, bias=None, block=BLOCK):
         k: int. Rows to keep, or all if there are fewer.
         bias: optional float32 tensor (rows,), added to the products.
         block: int. Rows at a time.
+        more: optional function of `(start, end)`. What it returns, float32 (batch,
+            end - start), is added to the products with these rows.
 
     Returns:
         ids int32 (batch, k) and products float32 (batch, k), best first; of equal
@@ -37,6 +39,8 @@ def top_rows(queries, table, k, bias=None, block=BLOCK):
         found = tf.cast(tf.matmul(queries, part, transpose_b=True), tf.float32)
         if bias is not None:
             found += bias[start:end]
+        if more is not None:
+            found += more(start, end)
         found, places = tf.math.top_k(found, min(k, end - start))
         places += start
         if ids is not None:

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from xmc_keras.document_words import DocumentWords
+
+NUM_FEATURES = 9
+IDS = np.array([[3, 0, 8, 3], [5, -1, -1, -1], [-1, -1, -1, -1]], "int32")
+# The weight of a pad says nothing.
+WEIGHTS = np.array([[0.5, 0.1, 0.2, 0.3], [1, 7, 7, 7], [7, 7, 7, 7]], "float32")
+LABEL_IDS = np.array([[8, 3], [5, 1], [-1, -1], [2, -1], [0, 5]], "int32")
+LABEL_WEIGHTS = np.array([[1, 2], [3, 4], [5, 6], [7, 8], [9, 10]], "float32")
+
+
+def dense(ids, weights):
+    rows = np.zeros((len(ids), NUM_FEATURES))
+    for row, row_ids, row_weights in zip(rows, ids, weights):
+        for i, weight in zip(row_ids, row_weights):
+            row[i] += weight if i >= 0 else 0
+    return rows
+
+
+GAINS = np.random.default_rng(0).random((NUM_FEATURES, 1)).astype("float32")
+
+
+@pytest.mark.parametrize("gains", [None, GAINS])
+@pytest.mark.parametrize(
+    "jit_compile, csr", [(False, True), (False, False), (True, True)]
+)
+def test_products_and_weights(jit_compile, csr, gains):
+    documents = np.array([1, 0, 0, 2, 0], "int32")
+
+    @tf.function(jit_compile=jit_compile)
+    def look_up(ids, weights):
+        words = DocumentWords(ids, weights, NUM_FEATURES, gains, csr)
+        products = words.products(LABEL_IDS, LABEL_WEIGHTS)
+        of = words.weights_of, words.gained_of
+        return products, *(f(documents, LABEL_IDS) for f in of)
+
+    products, found, gained = look_up(IDS, WEIGHTS)
+    rows = dense(IDS, WEIGHTS)
+    for values, factors in ((found, 1), (gained, 1 if gains is None else gains[:, 0])):
+        own = (rows * factors)[documents]
+        own = np.where(LABEL_IDS < 0, 0, np.take_along_axis(own, LABEL_IDS, axis=1))
+        np.testing.assert_allclose(values, own, 1e-6)
+    expected = rows * factors @ dense(LABEL_IDS, LABEL_WEIGHTS).T
+    np.testing.assert_allclose(products, expected, 1e-6, 1e-6)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_gradient_of_gains(jit_compile):
+    upstream = np.random.default_rng(1).normal(size=(3, 5)).astype("float32")
+    own = np.random.default_rng(2).normal(size=(3, 2)).astype("float32")
+    documents, ids = np.array([2, 0, 1], "int32"), np.array([[1, 3], [8, 3], [5, -1]])
+
+    @tf.function(jit_compile=jit_compile)
+    def gradient(gains):
+        with tf.GradientTape() as tape:
+            tape.watch(gains)
+            words = DocumentWords(IDS, WEIGHTS, NUM_FEATURES, gains)
+            products = words.products(LABEL_IDS, LABEL_WEIGHTS)
+            gained = words.gained_of(documents, ids)
+            loss = tf.reduce_sum(upstream * products) + tf.reduce_sum(own * gained)
+        return tf.convert_to_tensor(tape.gradient(loss, gains))
+
+    rows = dense(IDS, WEIGHTS)
+    expected = (upstream.T @ rows * dense(LABEL_IDS, LABEL_WEIGHTS)).sum(axis=0)
+    for document, row_ids, values in zip(documents, ids, own):
+        for i, value in zip(row_ids, values):
+            expected[i] += value * rows[document, i] if i >= 0 else 0
+    found = gradient(tf.constant(GAINS))
+    np.testing.assert_allclose(found[:, 0], expected, 1e-5, 1e-6)
+
+
+def test_documents_without_words():
+    words = DocumentWords(IDS[2:], WEIGHTS[2:], NUM_FEATURES)
+    products = words.products(LABEL_IDS, LABEL_WEIGHTS)
+    assert products.numpy().tolist() == [[0.0] * 5]
