@@ -224,13 +224,13 @@ class Config:
     )
     label_words: int = _key(
         "Heaviest words of each label's documents, whose cosine with a document is "
-        "added to the logit, scaled by a number that is learnt; 0 = none, as "
-        "published.",
+        "added to the logit; its scale and what each word counts are learnt. 0 = "
+        "none, as published.",
         0,
         minimum=0,
     )
     label_words_scale: float = _key(
-        "What that number is before training.", 6.0, above=0
+        "What that cosine is multiplied by before training.", 6.0, above=0
     )
     beta: float | None = _key(
         "Share of the classifier in a score; null = the best on the validation split.",
