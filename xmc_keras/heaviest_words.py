@@ -29,7 +29,7 @@ def heaviest_words(features, label_matrix, num_words):
     >>> labels = np.array([[1, 0, 1], [1, 0, 0]])
     >>> ids, weights, lengths = heaviest_words(features, labels, 2)
     >>> ids.tolist(), lengths.round(3).tolist()
-    ([[1, 0], [-1, -1], [1, 0]], [1.709..., 0.0, 1.0])
+    ([[1, 0], [-1, -1], [1, 0]], [1.7089..., 0.0, 1.0])
     """
     features = scipy.sparse.csr_matrix(features, dtype=np.float32)
     of_labels = scipy.sparse.csr_matrix(label_matrix, dtype=np.float32).T.tocsr()
@@ -46,6 +46,7 @@ def heaviest_words(features, label_matrix, num_words):
 
     def sum_block(start):
         sums = of_labels[start : start + BLOCK] @ features
+        sums.sort_indices()  # of words that weigh the same, the first
         counts = np.diff(sums.indptr)
         rows = np.repeat(np.arange(len(counts)), counts)
         order = np.lexsort((-np.abs(sums.data), rows))  # rows stay where they were
