@@ -178,3 +178,14 @@ def test_a_frozen_transformer_and_shared_negatives(
     assert float(model.beta) == 0.5
     assert len(model.recommend(["word1a"], k=4)[0]) == 4
     assert call("evaluate", folder).status == 0
+
+
+def test_a_beta_that_float32_does_not_have(finished, call, tmp_path, monkeypatch):
+    monkeypatch.setattr("xmc_keras.choose_beta.choose_beta.__defaults__", ((0.8,),))
+    folder, config = tmp_path / "beta", finished[1]
+    settings = ("epochs=1", "halve_at=1")
+    arguments = [argument for pair in settings for argument in ("--set", pair)]
+    result = call("fit", config, "--run", folder, *arguments)
+    assert result.status == 0, result.stderr
+    assert metrics(folder)["beta"] == pytest.approx(0.8)
+    assert list(metrics(folder)["validation_by_beta"]) == ["0.8"]

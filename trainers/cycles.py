@@ -76,8 +76,9 @@ def train_cycles(config, run, model, batches, validation_batches, relevant, phas
     if config.beta is None:
         with phases("choice of beta"):
             report = choose_beta(model, validation_batches, relevant)
-        beta = float(model.beta.numpy())
-        logger.info("beta %.2f, on the validation split: %s", beta, report[beta])
+        beta = float(model.beta.numpy())  # as float32 has it
+        tried = min(report, key=lambda one: abs(one - beta))
+        logger.info("beta %.2f, on the validation split: %s", beta, report[tried])
     run.save_model(model, "best")
     plot_curves(run)
     return checkpoint, report
