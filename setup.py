@@ -29,6 +29,7 @@ REQUIREMENTS = [
     "huggingface-hub>=2.4,<3",  # and fetches hf:// handles with this
 ]
 
+PARQUET = ["pyarrow>=25,<27"]
 SERVE = [
     "tensorflow-serving-api>=2.20,<2.22",
     "grpcio>=1.74,<2",
@@ -46,14 +47,16 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     license_files=["LICENSE"],
-    packages=["xmc_keras"],
+    packages=["xmc_keras", "xmc_keras.formats"],
     python_requires=">=3.10,<3.13",
     install_requires=REQUIREMENTS,
     extras_require={
         "serve": SERVE,  # export/
+        "parquet": PARQUET,  # trainers/prepare.py
         "ann": ["hnswlib>=0.8,<1"],  # approximate shortlists; built from source
         "browser": ["selenium>=4.51,<5"],  # the test of the server's page
         "test": [
+            *PARQUET,
             "pytest>=9,<10",
             "pytest-xdist>=3.8,<4",
             "hypothesis>=6.168,<7",

@@ -137,3 +137,24 @@ def test_arguments_stay_as_they_were():
 def test_rows_must_agree():
     with pytest.raises(ValueError, match="Received: 2 and 3 rows"):
         label_features(np.eye(2), np.eye(3))
+
+
+def test_where_there_is_too_much_each_label_keeps_its_largest_values(monkeypatch):
+    features = scipy.sparse.random(80, 60, 0.2, "csr", np.float32, rng=0)
+    features.data = np.round(features.data, 1)  # so that some are equal
+    labels = scipy.sparse.random(80, 40, 0.1, "csr", np.float32, rng=1)
+    labels.data[:] = 1
+    whole = label_features(features, labels).toarray()
+    monkeypatch.setattr(label_features_file, "_MOST_A_LABEL", 9)
+    values = sum(features[d].nnz * labels[d].nnz for d in range(80))
+    monkeypatch.setattr(label_features_file, "_MOST_VALUES", values)
+    np.testing.assert_array_equal(label_features(features, labels).toarray(), whole)
+    monkeypatch.setattr(label_features_file, "_MOST_VALUES", values - 1)
+    found = label_features(features, labels)
+    assert np.diff(found.indptr).max() == 9
+    for row, all_values in zip(found.toarray(), whole):
+        kept = sorted(range(60), key=lambda i: (-all_values[i], i))[:9]
+        expected = np.zeros(60)
+        expected[kept] = all_values[kept]
+        expected /= np.linalg.norm(expected) or 1
+        np.testing.assert_allclose(row, expected, rtol=1e-5, atol=1e-7)

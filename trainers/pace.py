@@ -3,6 +3,8 @@
 import logging
 import time
 
+from clock import clock
+
 logger = logging.getLogger(__name__)
 
 SECONDS = 10  # between two messages, at least
@@ -14,13 +16,14 @@ class Pace:
     Args:
         share: optional callable. Share of the input that has been read; without it
             nobody knows what is left.
+        unit: string. What is counted. Defaults to `"texts"`.
 
     Attributes:
         done: int. Texts answered, those of an earlier start among them.
     """
 
-    def __init__(self, share=None):
-        self._share = share
+    def __init__(self, share=None, unit="texts"):
+        self._share, self._unit = share, unit
         self.done = 0
         self._start()
 
@@ -43,9 +46,6 @@ class Pace:
         rate = (self.done - self._before) / (now - self._begun)
         left = ""
         if self._share is not None:
-            # Imported here: it brings Keras, which the model has brought by now.
-            from progress import clock
-
             rest = self.done / max(self._share(), 1e-9) - self.done
             left = f", about {clock(rest / rate)} left"
-        logger.info("%d texts, %.1f a second%s", self.done, rate, left)
+        logger.info("%d %s, %.1f a second%s", self.done, self._unit, rate, left)

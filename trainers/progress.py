@@ -4,6 +4,7 @@ import sys
 import time
 
 import keras
+from clock import clock
 
 LINES = 10  # an epoch, where the output is not a terminal
 
@@ -67,17 +68,3 @@ class Progress(keras.callbacks.Callback):
 
 def told(logs):
     return ", ".join(f"{name} {value:.4g}" for name, value in logs.items())
-
-
-def clock(seconds):
-    """Seconds as a person says them.
-
-    >>> clock(42), clock(600), clock(7300)
-    ('42 s', '10 min', '2 h 2 min')
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"

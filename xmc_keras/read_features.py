@@ -73,18 +73,20 @@ def read_features(path, part=None, num_features=None, num_labels=None) -> BagOfW
         if part not in NAMES:
             raise ValueError(f"Expected part 'train' or 'test'. Received: {part!r}.")
         path = _find(path, part)
-    name = path.name
+    name, first_line = path.name, None
     if name.endswith(".npz"):
-        features, sized = _read_npz(path), True
+        features, sized = read_npz(path), True
         labels_path = _partner(path, "X.", "Y.")
-        label_matrix = _read_npz(labels_path)
+        label_matrix = read_npz(labels_path)
     elif "_X_Xf.txt" in name:
         features, _, sized = read_feature_file(path, header=2)
         labels_path = _partner(path, "_X_Xf.txt", "_X_Y.txt")
         label_matrix, _, _ = read_feature_file(labels_path, header=2)
+        first_line = 2
     else:
         labels_path = path
         features, label_matrix, sized = read_feature_file(path)
+        first_line = 1 + sized
     if features.shape[0] != label_matrix.shape[0]:
         raise BadInput(
             f"Expected as many documents as in {path}, {features.shape[0]}. Received: "
@@ -97,19 +99,34 @@ def read_features(path, part=None, num_features=None, num_labels=None) -> BagOfW
         features = _of_width(features, num_features, sized, path)
     if num_labels is not None and label_matrix.shape[1] < num_labels:
         label_matrix.resize(label_matrix.shape[0], num_labels)
-    return BagOfWords(features, label_matrix)
+    return BagOfWords(features, label_matrix, str(path), str(labels_path), first_line)
+
+
+def has_features(folder, part):
+    """Whether a folder has a file that `read_features` would read."""
+    return os.path.isdir(folder) and any(names for _, names in _matches(folder, part))
+
+
+def _matches(folder, part):
+    """Pairs of a pattern and the names that match it, best pattern first."""
+    short, long = NAMES[part]
+    there = sorted(os.listdir(folder))
+    for pattern in PATTERNS:
+        pattern = pattern.format(short=short, long=long)
+        yield (
+            pattern,
+            [
+                name
+                for name in there
+                if any(fnmatch.fnmatchcase(name, pattern + end) for end in COMPRESSED)
+            ],
+        )
 
 
 def _find(folder, part):
-    short, long = NAMES[part]
-    there = sorted(os.listdir(folder))
-    wanted = [pattern.format(short=short, long=long) for pattern in PATTERNS]
-    for pattern in wanted:
-        found = [
-            name
-            for name in there
-            if any(fnmatch.fnmatchcase(name, pattern + end) for end in COMPRESSED)
-        ]
+    wanted = []
+    for pattern, found in _matches(folder, part):
+        wanted.append(pattern)
         if len(found) > 1:
             raise BadInput(
                 f"Expected one file of the {part} part. Received: {', '.join(found)}. "
@@ -138,7 +155,7 @@ def _partner(path, mine, other):
     )
 
 
-def _read_npz(path):
+def read_npz(path):
     try:
         # Opened here, because NumPy leaves a damaged file open.
         with open(path, "rb") as file:

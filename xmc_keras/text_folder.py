@@ -1,15 +1,14 @@
 """Documents and their labels, read from a folder of text files."""
 
 import dataclasses
-import gzip
 import itertools
 import logging
-import lzma
 import operator
 import os
-import zlib
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.formats.bad_lines import BadLines
+from xmc_keras.formats.folder import FolderPart
 from xmc_keras.label_set import LabelSet
 
 logger = logging.getLogger(__name__)
@@ -97,41 +96,21 @@ def read_pair(texts_path, labels_path, skip_bad_lines: bool = False) -> Document
     """Reads two files of the form that `read_documents()` describes."""
     documents = Documents([], [], [], str(texts_path), str(labels_path))
     seen = {}  # A label stands on many lines; one string in memory is enough.
-    first_problem = None
-    with _open(texts_path) as texts_file, _open(labels_path) as labels_file:
-        texts, labels = _lines(texts_file, texts_path), _lines(labels_file, labels_path)
-        for line, pair in enumerate(itertools.zip_longest(texts, labels), 1):
-            if None in pair:
-                counts = [
-                    line - (content is None) + sum(1 for _ in rest)
-                    for content, rest in zip(pair, (texts, labels))
-                ]
-                raise BadInput(
-                    f"Expected as many lines in {texts_path} as in {labels_path}. "
-                    f"Received: {counts[0]} and {counts[1]}, so this line has no "
-                    "partner.",
-                    texts_path if pair[1] is None else labels_path,
-                    line,
-                )
-            try:
-                text, names = _parse(texts_path, pair[0], labels_path, pair[1], line)
-            except BadInput as error:
-                if not skip_bad_lines:
-                    raise
-                documents.skipped += 1
-                first_problem = first_problem or str(error)
-                continue
-            documents.texts.append(text)
-            documents.labels.append([seen.setdefault(name, name) for name in names])
-            documents.lines.append(line)
+    bad_lines = BadLines()
+    skip = bad_lines if skip_bad_lines else None
+    for text, names, line, _ in FolderPart(texts_path, labels_path, skip):
+        documents.texts.append(text)
+        documents.labels.append([seen.setdefault(name, name) for name in names])
+        documents.lines.append(line)
+    documents.skipped = bad_lines.count
     kept = f"{len(documents)} documents, {documents.skipped} bad lines left out"
     if not len(documents):
         raise BadInput(
-            f"Expected documents. Received: {kept}. The first: {first_problem}",
+            f"Expected documents. Received: {kept}. The first: {bad_lines.first}",
             texts_path,
         )
     if documents.skipped:
-        logger.warning("%s: %s. The first: %s", texts_path, kept, first_problem)
+        logger.warning("%s: %s. The first: %s", texts_path, kept, bad_lines.first)
     return documents
 
 
@@ -187,62 +166,3 @@ def _find(folder, *names):
         "benchmark sets: AttentionXML's published folders (see configs/).",
         folder,
     )
-
-
-def _open(path):
-    try:
-        if str(path).endswith(".gz"):
-            return gzip.open(path)
-        if str(path).endswith(".xz"):
-            # Not .lzma, the older form without checksums, for which much can pass.
-            return lzma.open(path, format=lzma.FORMAT_XZ)
-        return open(path, "rb")
-    except OSError as error:
-        raise BadInput(
-            f"Expected a readable file. Received: {error.strerror}.", path
-        ) from None
-
-
-def _lines(file, path):
-    """Yields lines as bytes; damage and an empty file become `BadInput`."""
-    # Bytes are cut at "\n" alone; a text file would cut at a "\r" inside a text too,
-    # and str.splitlines at U+2028 and others.
-    line = 0
-    try:
-        for line, content in enumerate(file, 1):
-            yield content.removesuffix(b"\n").removesuffix(b"\r")
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise BadInput(
-            f"Expected a whole file. Received: {error}. Fetch it again.",
-            path,
-            line + 1,
-        ) from None
-    if line == 0:
-        raise BadInput("Expected a document a line. Received: an empty file.", path)
-
-
-def _parse(texts_path, text, labels_path, labels, line):
-    """Returns the text and the label names of one line of each file."""
-    decoded = []
-    for path, content, expected in (
-        (texts_path, text, "a text"),
-        (labels_path, labels, "labels with white space between"),
-    ):
-        try:
-            decoded.append(content.decode())
-        except UnicodeDecodeError as error:
-            received = f"invalid UTF-8 at byte offset {error.start} of the line"
-        else:
-            # A byte order mark opens the file; any other U+FEFF is of the text.
-            if line == 1:
-                decoded[-1] = decoded[-1].removeprefix("\ufeff")
-            if decoded[-1].strip():
-                continue
-            received = "an empty line"
-        raise BadInput(
-            f"Expected {expected}. Received: {received}. Mend the line, or use "
-            "--skip-bad-lines to leave such documents out.",
-            path,
-            line,
-        )
-    return decoded[0], decoded[1].split()

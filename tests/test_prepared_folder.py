@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+from data_summary import data_summary, told
+from labels_fit_texts import labels_fit_texts
+from prepared_folder import PreparedFolder
+from written_labels import WrittenLabels
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.formats.document import Document
+
+
+def some(count, seed=0):
+    return [
+        Document(f"text {i * 7919 % 977} of {seed}", [f"label {i % 13}", f"l{i}"], i)
+        for i in range(count)
+    ]
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_stop_anywhere_gives_the_same_bytes(tmp_path):
+    documents = some(40)
+    whole = PreparedFolder(tmp_path / "whole", {"a": 1})
+    whole.add("train", documents)
+    whole.keep()
+    hashes, counts = whole.hashes("train"), whole.label_counts()["train"]
+    whole.finish({"x": 2})
+    expected = contents(tmp_path / "whole")
+    assert set(expected) == {
+        "train_texts.txt",
+        "train_labels.txt",
+        "renamed_labels.tsv",
+        "summary.json",
+    }
+    for stop in (0, 7, 23, 40):
+        path = tmp_path / f"made{stop}"
+        folder = PreparedFolder(path, {"a": 1})
+        for first in range(0, stop, 5):
+            folder.add("train", documents[first : min(stop, first + 5)])
+            if first % 10 == 0:
+                folder.state["read"] = min(stop, first + 5)
+                folder.keep()
+        # As a kill leaves it: all that was written, but not noted, is there as well.
+        for file in folder._files.values():
+            file.close()
+        folder = PreparedFolder(path, {"a": 1}, resume=True)
+        read = folder.state["read"]
+        assert read <= stop and (read or stop == 0)
+        folder.add("train", documents[read:])
+        folder.keep()
+        assert folder.hashes("train").tolist() == hashes.tolist()
+        assert folder.label_counts()["train"].tolist() == counts.tolist()
+        folder.finish({"x": 2})
+        assert contents(path) == expected
+
+
+def test_what_cannot_be_gone_on_with(tmp_path):
+    path = tmp_path / "made"
+    folder = PreparedFolder(path, {"a": 1})
+    folder.add("train", some(3))
+    folder.keep()
+    with pytest.raises(BadInput, match="Expected a folder that no program is writing"):
+        PreparedFolder(path, {"a": 1}, resume=True)
+    folder.close()
+    with pytest.raises(BadInput, match="made.part: Expected no unfinished folder"):
+        PreparedFolder(path, {"a": 1})
+    with pytest.raises(BadInput, match="a was 1, is 2. Start anew with --overwrite"):
+        PreparedFolder(path, {"a": 2}, resume=True)
+    texts = tmp_path / "made.part/train_texts.txt"
+    content = texts.read_bytes()
+    texts.write_bytes(content[:-1])
+    with pytest.raises(BadInput, match="Received: train_texts.txt of less than"):
+        PreparedFolder(path, {"a": 1}, resume=True)
+    (tmp_path / "made.part/state.npz").write_bytes(b"PK")
+    with pytest.raises(BadInput, match="Received: a damaged state"):
+        PreparedFolder(path, {"a": 1}, resume=True)
+    folder = PreparedFolder(path, {"a": 1}, overwrite=True)
+    folder.close()  # before anything is kept there is nothing to go on with
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_few_documents_tell_nothing():
+    assert labels_fit_texts(["a b"] * 20, [["x"]] * 20) is None
+    assert labels_fit_texts(["a b"] * 60, [["x"]] * 60) == 0.0
+
+
+def test_labels_that_become_one_when_written():
+    labels = WrittenLabels()
+    names = ["a b", "a_b", "a  b", "a_b~", "c"]
+    assert [labels.add(name) for name in names] == [0, 1, 2, 3, 4]
+    assert labels.written == ["a_b", "a_b~", "a_b~~", "a_b~~~", "c"]
+    assert len(labels) == 5 and labels.names(3) == ["a_b~", "c"]
+    assert [name for name, _ in labels.renamed()] == ["a_b", "a_b~", "a_b~~", "a_b~~~"]
+
+
+def test_a_summary_of_one_part():
+    parts = {"train": {"hashes": np.array([3, 3, 3]), "words": 9, "bad_lines": 2}}
+    found = data_summary(parts, {"train": np.array([6, 5, 0]), "test": np.zeros(3)})
+    assert found["train"]["duplicates"] == 2 and found["train"]["labels"] == 2
+    assert found["tail_labels"] == 0.5 and "test" not in found
+    assert "documents               3\n" in told(found)
