@@ -4,10 +4,11 @@ from pathlib import Path
 import keras_nlp
 import numpy as np
 import pytest
+from test_multi_layer_cls_encoder import BACKBONES
 
 from xmc_keras import encoder_shape
 from xmc_keras.bad_input import BadInput
-from xmc_keras.encoder_shape import PRESETS, EncoderShape
+from xmc_keras.encoder_shape import PRESETS, UNLIMITED, EncoderShape
 from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
 from xmc_keras.pretrained import load_encoder
 
@@ -39,6 +40,17 @@ def test_parameters_are_those_that_are_trained(preset, tiny_encoder, monkeypatch
     monkeypatch.setattr(encoder_shape, "load_encoder", None)
     assert EncoderShape.named(preset) == shape
     assert shape.parameters == count(encoder.trainable_variables)
+
+
+@pytest.mark.parametrize("kind", BACKBONES)
+def test_all_kinds_of_backbones_can_be_planned(kind):
+    backbone = BACKBONES[kind]()
+    shape = EncoderShape.of(backbone.get_config())
+    layers = 4 if kind == "albert" else 2
+    assert shape[:5] == (layers, 2, 4, 8, 40)
+    assert shape.max_sequence_length == (UNLIMITED if kind == "xlnet" else 16)
+    # At least the order of magnitude. ALBERT's layers share their weights.
+    assert 0.5 < shape.parameters / count(backbone.trainable_variables) < 3
 
 
 def test_no_segments():

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from layer_test import run_layer_test
 
+from xmc_keras.cls_features import cls_features
 from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
 from xmc_keras.pretrained import load_encoder
+from xmc_keras.xlnet_backbone import XLNetBackbone
 
 IDS = np.array([[2, 7, 9, 11, 3], [2, 5, 3, 0, 0], [2, 8, 6, 3, 0]], "int32")
 INPUTS = {
@@ -20,6 +22,29 @@ SIZES = {
     "hidden_dim": 4,
     "intermediate_dim": 8,
     "dropout": 0.0,
+}
+LONG = {**SIZES, "max_sequence_length": 16}
+MODELS = keras_nlp.models
+# Each kind of encoder, of two layers or more.
+BACKBONES = {
+    "bert": lambda: MODELS.BertBackbone(**LONG),
+    "roberta": lambda: MODELS.RobertaBackbone(**LONG),
+    "xlm_roberta": lambda: MODELS.XLMRobertaBackbone(**LONG),
+    "distil_bert": lambda: MODELS.DistilBertBackbone(**LONG),
+    "electra": lambda: MODELS.ElectraBackbone(
+        vocab_size=40,
+        embedding_dim=6,
+        **{k: x for k, x in LONG.items() if k != "vocabulary_size"},
+    ),
+    # Two groups of two layers, each called twice.
+    "albert": lambda: MODELS.AlbertBackbone(
+        **{**LONG, "num_layers": 4},
+        num_groups=2,
+        num_inner_repetitions=2,
+        embedding_dim=6,
+    ),
+    "deberta": lambda: MODELS.DebertaV3Backbone(**LONG, bucket_size=8),
+    "xlnet": lambda: XLNetBackbone(**SIZES),
 }
 
 
@@ -93,27 +118,68 @@ def test_dropout_only_while_training(backbone):
     np.testing.assert_allclose(dropped[kept], 2 * np.asarray(feature)[kept], 1e-5)
 
 
-@pytest.mark.parametrize(
-    "name, cls_index",
-    [("RobertaBackbone", 0), ("DistilBertBackbone", 0), ("XLNetBackbone", -1)],
-)
-def test_other_backbones(name, cls_index):
+def made(kind):
+    """A backbone of random weights all of which matter."""
     keras.utils.set_random_seed(0)
-    sizes = dict(SIZES)
-    if name != "XLNetBackbone":
-        sizes["max_sequence_length"] = 16
-    backbone = getattr(keras_nlp.models, name)(**sizes)
-    encoder = MultiLayerCLSEncoder(backbone, 2, cls_index=cls_index)
+    backbone = BACKBONES[kind]()
+    rng = np.random.default_rng(0)
+    for weight in backbone.weights:
+        if weight.dtype == "float32":
+            weight.assign(rng.normal(size=weight.shape, scale=0.5))
+    return backbone
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize("kind", BACKBONES)
+def test_all_kinds_of_backbones(kind, recompute):
+    backbone = made(kind)
+    encoder = MultiLayerCLSEncoder(backbone, 2, recompute=recompute)
     feature = np.asarray(encoder(INPUTS))
     needed = {k: x for k, x in INPUTS.items() if k in backbone.input}
     last = backbone.predict(needed, verbose=0)
     last = last["sequence_output"] if isinstance(last, dict) else last
-    np.testing.assert_allclose(feature[:, :4], last[:, cls_index], 1e-5, 1e-6)
+    cls = [4, 2, 3] if kind == "xlnet" else [0, 0, 0]
+    expected = last[range(3), cls]
+    np.testing.assert_allclose(feature[:, :4], expected, 1e-5, 1e-5)
+    # In prediction BERT takes a shorter way; the others must be found to be others.
+    np.testing.assert_allclose(cls_features(encoder, INPUTS), feature, 1e-4, 1e-4)
+
+    # A document does not depend on others, nor on how far it is padded.
+    alone = {name: x[1:2, :3] for name, x in INPUTS.items()}
+    np.testing.assert_allclose(encoder(alone), feature[1:2], 1e-4, 1e-4)
 
     again = MultiLayerCLSEncoder.from_config(encoder.get_config())
-    assert again.cls_index == cls_index
+    assert again.cls_index == encoder.cls_index == (-1 if kind == "xlnet" else 0)
     again.set_weights(encoder.get_weights())
-    np.testing.assert_allclose(again(INPUTS), feature, 1e-5, 1e-6)
+    np.testing.assert_allclose(again(INPUTS), feature, 1e-5, 1e-5)
+
+
+@pytest.mark.parametrize("kind", ["albert", "deberta", "xlnet"])
+def test_earlier_layers(kind):
+    """The layer before the last: what the last one is called on."""
+    backbone = made(kind)
+    seen = []
+    layer = backbone.transformer_layers[-1]
+    layer = layer[-1] if isinstance(layer, list) else layer
+    call = layer.call
+    layer.call = lambda x, *a, **k: seen.append(np.asarray(x)) or call(x, *a, **k)
+    encoder = MultiLayerCLSEncoder(backbone, 2)
+    feature = encoder(INPUTS)
+    cls = [4, 2, 3] if kind == "xlnet" else [0, 0, 0]
+    np.testing.assert_allclose(feature[:, 4:], seen[-1][range(3), cls], 1e-5, 1e-6)
+
+
+def test_number_of_albert_layers():
+    backbone = BACKBONES["albert"]()  # four of two inner ones each
+    assert MultiLayerCLSEncoder(backbone, 8).feature_dim == 8 * 4
+    with pytest.raises(ValueError, match="backbone with 8 layers"):
+        MultiLayerCLSEncoder(backbone, 9)
+
+
+def test_xlnet_of_keras_nlp():
+    backbone = MODELS.XLNetBackbone(**SIZES)
+    with pytest.raises(ValueError, match="Expected `xmc_keras.xlnet_backbone"):
+        MultiLayerCLSEncoder(backbone, 2)
 
 
 def test_minilm():

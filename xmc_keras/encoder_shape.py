@@ -10,6 +10,8 @@ from xmc_keras.pretrained import load_encoder, minilm_folder
 
 logger = logging.getLogger(__name__)
 
+UNLIMITED = 2**31 - 1  # positions of XLNet, which knows distances only
+
 
 class EncoderShape(NamedTuple):
     """The sizes of a BERT, from which its parameters and memory follow.
@@ -20,7 +22,8 @@ class EncoderShape(NamedTuple):
     Args:
         num_layers, num_heads, hidden_dim, intermediate_dim, vocabulary_size,
             max_sequence_length, num_segments: int. As of
-            `keras_nlp.models.BertBackbone`.
+            `keras_nlp.models.BertBackbone`. An encoder that takes any number of tokens
+            has the `max_sequence_length` `UNLIMITED`.
 
     Example:
 
@@ -69,17 +72,46 @@ class EncoderShape(NamedTuple):
         Face's; `KeyError` where a size is missing."""
         config = config.get("config", config)
         names = FROM_HUGGING_FACE if "model_type" in config else {}
-        found = [config[names.get(field, field)] for field in cls._fields[:6]]
-        return cls(*found, config.get(names.get("num_segments", "num_segments"), 0))
+        if config.get("model_type") == "xlnet":
+            names = FROM_XLNET
+        elif "vocabulary_size" not in config and not names:
+            names = {"vocabulary_size": "vocab_size"}  # ELECTRA in keras-nlp
+        found = [config[names.get(field, field)] for field in cls._fields[:5]]
+        positions = names.get("max_sequence_length", "max_sequence_length")
+        segments = names.get("num_segments", "num_segments")
+        found.append(config.get(positions, UNLIMITED))
+        return cls(*found, config.get(segments, 0))
 
     @property
     def parameters(self):
         """Integer, those that are trained: the pooler takes no part."""
         h, i = self.hidden_dim, self.intermediate_dim
-        rows = self.vocabulary_size + self.max_sequence_length + self.num_segments
+        rows = self.vocabulary_size + self.num_segments
+        if self.max_sequence_length != UNLIMITED:
+            rows += self.max_sequence_length
         # Four projections and two dense layers with biases, two LayerNorms.
         layer = 4 * (h * h + h) + 2 * h * i + i + h + 4 * h
         return rows * h + 2 * h + self.num_layers * layer
+
+    def kept(self, config):
+        """Bytes a token that a training step keeps for the way back, see `RunPlan`."""
+        c = number_bytes(config)
+        layer = self.hidden_dim * (18 + 6 * c) + self.intermediate_dim * 5 * c
+        layer += self.num_heads * config.max_tokens * (2 * c + 1)
+        layers = (self.num_layers + 1) * layer
+        if config.recompute:
+            layers = layer + self.num_layers * self.hidden_dim * c
+        return layers + self.hidden_dim * (9 + c)
+
+    def passing(self, config):
+        """Bytes a token that a layer of prediction has at a time."""
+        widest = max(self.intermediate_dim, self.num_heads * config.max_tokens)
+        return number_bytes(config) * (6 * self.hidden_dim + 4 * widest)
+
+
+def number_bytes(config):
+    """Bytes of a number that the encoder computes with."""
+    return 4 if config.precision == "float32" else 2
 
 
 FROM_HUGGING_FACE = {
@@ -90,6 +122,13 @@ FROM_HUGGING_FACE = {
     "vocabulary_size": "vocab_size",
     "max_sequence_length": "max_position_embeddings",
     "num_segments": "type_vocab_size",
+}
+FROM_XLNET = {
+    "num_layers": "n_layer",
+    "num_heads": "n_head",
+    "hidden_dim": "d_model",
+    "intermediate_dim": "d_inner",
+    "vocabulary_size": "vocab_size",
 }
 
 # keras-nlp presets that can be planned with where they were never downloaded.

@@ -1,8 +1,12 @@
 """The text representation of LightXML."""
 
+import importlib
+
 import keras
 from keras import ops
 
+from xmc_keras.feedforward_activation import set_activation
+from xmc_keras.last_token import LastToken
 from xmc_keras.recomputed import Recomputed
 
 
@@ -21,16 +25,21 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
 
     Args:
         backbone: a keras-nlp backbone with `transformer_layers`, for example
-            `keras_nlp.models.BertBackbone`. Its weights are shared, not copied.
+            `keras_nlp.models.BertBackbone`, or an `XLNetBackbone`. Its weights are
+            shared, not copied. A layer that ALBERT calls several times counts as
+            often.
         num_feature_layers: int. Number of last layers to use. `1` is the plain
             [CLS] feature of the paper's ablation (figure 2). Defaults to `5`.
         dropout: float. Dropout rate on the feature while training. Defaults to
             `0.5`.
-        cls_index: int. Place of the [CLS] token. Defaults to `0`; `-1` for
-            XLNet with left padding.
+        cls_index: optional int. Place of the [CLS] token; `-1` is the last one that
+            is not padding. `None`, the default, is what the backbone says: `-1` for
+            XLNet, and `0` for all others.
         recompute: bool. Whether the gradient computes the inner values of each
             transformer layer a second time, instead of holding those of all layers:
             less memory for more time, see `Recomputed`. Defaults to `False`.
+        activation: optional string, as of `set_activation`. `None`, the default, is
+            what the backbone has.
         **kwargs: other arguments of `keras.layers.Layer`.
 
     Example:
@@ -55,23 +64,29 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
         backbone,
         num_feature_layers=5,
         dropout=0.5,
-        cls_index=0,
+        cls_index=None,
         recompute=False,
+        activation=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        layers = getattr(backbone, "transformer_layers", None)
-        if not layers:
+        if not getattr(backbone, "transformer_layers", None):
             raise ValueError(
                 "Expected `backbone` to be a keras-nlp backbone with "
                 f"`transformer_layers`. Received: backbone={backbone}"
             )
-        if not 1 <= num_feature_layers <= len(layers):
+        if type(backbone).__module__.startswith("keras_hub.src.models.xlnet"):
+            raise ValueError(
+                "Expected `xmc_keras.xlnet_backbone.XLNetBackbone`. Received: that of "
+                "keras-nlp, which mixes the documents of a batch."
+            )
+        states = layer_states(backbone)
+        if not 1 <= num_feature_layers <= len(states):
             raise ValueError(
                 "Expected `num_feature_layers` between 1 and the backbone's "
                 f"number of layers. Received: "
                 f"num_feature_layers={num_feature_layers}, "
-                f"backbone with {len(layers)} layers"
+                f"backbone with {len(states)} layers"
             )
         if not 0 <= dropout < 1:
             raise ValueError(
@@ -79,17 +94,31 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
             )
         self.num_feature_layers = num_feature_layers
         self.dropout = dropout
+        if cls_index is None:
+            cls_index = getattr(backbone, "cls_index", 0)
         self.cls_index = cls_index
         self.recompute = recompute
+        # Keras's config of a backbone does not tell it, so that of this layer does.
+        self.activation = activation or getattr(
+            backbone, "feedforward_activation", None
+        )
+        if self.activation is not None:
+            set_activation(backbone, self.activation)
         self.backbone_config = keras.saving.serialize_keras_object(backbone)
 
         # Only this model is tracked, not the backbone: its pooler is no part of
         # the feature and would be two weights that never get a gradient.
-        states = [layer.output for layer in layers[-num_feature_layers:]]
-        states = [s[0] if isinstance(s, (list, tuple)) else s for s in states]
-        cls_states = [s[:, cls_index, :] for s in reversed(states)]
+        states = states[: -num_feature_layers - 1 : -1]
+        if cls_index == -1:
+            mark = LastToken(name="last_token")(backbone.input["padding_mask"])
+            cls_states = [
+                ops.sum(s * ops.cast(mark, s.dtype)[..., None], axis=1) for s in states
+            ]
+        else:
+            cls_states = [s[:, cls_index, :] for s in states]
         self.cls_states = keras.Model(backbone.input, cls_states, name="cls_states")
         if recompute:
+            layers = keras.tree.flatten(list(backbone.transformer_layers))
             self.cls_states = with_recomputed(self.cls_states, layers)
         self.feature_dropout = keras.layers.Dropout(
             dropout, dtype=self.dtype_policy, name="feature_dropout"
@@ -124,6 +153,7 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
                 "dropout": self.dropout,
                 "cls_index": self.cls_index,
                 "recompute": self.recompute,
+                "activation": self.activation,
             }
         )
         return config
@@ -131,17 +161,38 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
     @classmethod
     def from_config(cls, config):
         config = dict(config)
+        if config["backbone"]["class_name"] == "XLNetBackbone":
+            # Keras knows what has been imported: also the tokenizer, which comes after.
+            importlib.import_module("xmc_keras.xlnet_backbone")
+            importlib.import_module("xmc_keras.xlnet_tokenizer")
         config["backbone"] = keras.saving.deserialize_keras_object(config["backbone"])
         return cls(**config)
 
 
+def layer_states(backbone):
+    """What the transformer layers of a backbone give, first layer first.
+
+    ALBERT has groups of layers, each of which is called several times.
+    """
+    states = []
+    for group in backbone.transformer_layers:
+        if not isinstance(group, (list, tuple)):
+            states.append(group.output)
+            continue
+        for call in range(len(group[0]._inbound_nodes)):
+            states += [layer._inbound_nodes[call].output_tensors for layer in group]
+    return [s[0] if isinstance(s, (list, tuple)) else s for s in states]
+
+
 def with_recomputed(model, layers):
     """The same functional model, of the same layers, some of them `Recomputed`."""
+    recomputed = {
+        id(layer): Recomputed(layer, name=f"{layer.name}_recomputed")
+        for layer in layers
+    }
 
     def call(layer, *args, **kwargs):
-        if any(layer is one for one in layers):
-            layer = Recomputed(layer, name=f"{layer.name}_recomputed")
-        return layer(*args, **kwargs)
+        return recomputed.get(id(layer), layer)(*args, **kwargs)
 
     return keras.models.clone_model(
         model, clone_function=lambda layer: layer, call_function=call

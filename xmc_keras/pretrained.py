@@ -35,8 +35,22 @@ def load_encoder(preset, dtype=None):
     try:
         import keras_nlp
 
-        backbone = keras_nlp.models.Backbone.from_preset(source, dtype=dtype)
-        tokenizer = keras_nlp.models.Tokenizer.from_preset(source)
+        from xmc_keras.hugging_face import (
+            as_in_checkpoint,
+            hugging_face_config,
+            xlnet_folder,
+        )
+        from xmc_keras.xlnet_checkpoint import load_xlnet
+
+        config = hugging_face_config(source)
+        if config.get("model_type") == "xlnet":
+            backbone, tokenizer = load_xlnet(xlnet_folder(source), config, dtype)
+        else:
+            backbone = keras_nlp.models.Backbone.from_preset(source, dtype=dtype)
+            tokenizer = keras_nlp.models.Tokenizer.from_preset(source)
+        as_in_checkpoint(backbone, source, config)
+    except BadInput:
+        raise
     except Exception as error:  # hubs, files and converters raise all sorts
         reason = " ".join(str(error).split()).split(". ")[0][:300]
         raise BadInput(

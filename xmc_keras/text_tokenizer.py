@@ -4,28 +4,31 @@ import hashlib
 import json
 import logging
 import os
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 
 import keras_nlp
 import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
-from keras_nlp.tokenizers import BytePairTokenizer, WordPieceTokenizer
+from keras_nlp.tokenizers import (
+    BytePairTokenizer,
+    SentencePieceTokenizer,
+    WordPieceTokenizer,
+)
+
+from xmc_keras.graph_byte_pairs import GraphBytePairs
+from xmc_keras.sentence_pieces import SentencePieces
+from xmc_keras.word_pieces import WordPieces
+from xmc_keras.xlnet_tokenizer import XLNetTokenizer
 
 logger = logging.getLogger(__name__)
 
 NORMALISATION_VERSION = 1
 
-# BERT drops control, format and private characters and U+FFFD. Tab, newline and
-# carriage return stay: they separate words.
-DROPPED = r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}\p{Cf}\p{Co}\x{FFFD}]+"
-# keras-nlp splits at ASCII white space only, and a word with a no-break space
-# inside is [UNK]. ASCII is left out here: replacing every space costs time.
-SPACES = r"[\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}]"
-
 
 class TextTokenizer:
-    """Turns texts into token ids with the two special tokens around them.
+    """Turns texts into token ids with the two special tokens that they have.
 
     The ids are those of Hugging Face's fast tokenizer for the same folder, which
     keras-nlp 0.32 alone does not give: with an uncased WordPiece vocabulary it
@@ -40,19 +43,23 @@ class TextTokenizer:
     - A word above 100 bytes is `[UNK]`; the limit elsewhere is 100 characters.
     - Characters younger than Unicode 9 may belong to another category.
 
-    Byte-pair vocabularies (RoBERTa): only NUL and invalid UTF-8 are replaced. A
-    list is split by the `tokenizers` package with GPT-2's pattern: keras-nlp's own
-    eager path cuts numbers in threes, and its graph path, which does not, is up to
-    fifty times slower.
+    Byte-pair vocabularies (RoBERTa): only NUL and invalid UTF-8 are replaced. A list
+    is split by the `tokenizers` package where it is installed, and in a graph by
+    `GraphBytePairs`: keras-nlp's own eager path cuts numbers in threes, and its graph
+    path cannot be saved. Both give the same ids, save for characters that Python's
+    `unicodedata` does not know yet (Python 3.11: younger than Unicode 14).
+
+    SentencePiece vocabularies (XLNet, ALBERT, DeBERTa-v3, XLM-RoBERTa): see
+    `SentencePieces`. What the vocabulary itself defines as one symbol ("[MASK]") is
+    that in a text, too. XLNet's special tokens are <sep> and <cls>, behind the text.
 
     Args:
         tokenizer: a keras-nlp tokenizer with start ("[CLS]", "<s>"), end and pad
             token, as `keras_nlp.models.BertTokenizer.from_preset(folder)` gives it.
         max_tokens: integer. Longest document in tokens, start and end included;
             the rest is cut off, the end token is kept. At least 3.
-        strip_accents: optional boolean, for WordPiece. None strips them where the
-            vocabulary is uncased: the tokenizer says `lowercase`, or no entry has
-            an upper case letter.
+        strip_accents: optional boolean. None strips them where a WordPiece vocabulary
+            is uncased, and for XLNet and ALBERT. No matter for byte pairs.
 
     Example:
 
@@ -73,18 +80,20 @@ class TextTokenizer:
         self.start_id = _special_id(tokenizer, "start_token_id", "cls_token_id")
         self.end_id = _special_id(tokenizer, "end_token_id", "sep_token_id")
         self.pad_id = _special_id(tokenizer, "pad_token_id")
+        self._before, self._after = [self.start_id], [self.end_id]
+        if isinstance(tokenizer, XLNetTokenizer):
+            self._before, self._after = [], [self.end_id, self.start_id]
         self.is_word_piece = isinstance(tokenizer, WordPieceTokenizer)
-        self.lowercase = self.is_word_piece and _is_uncased(tokenizer)
-        if strip_accents is None and self.is_word_piece:
-            strip_accents = self.lowercase or tokenizer.strip_accents
-        self.strip_accents = self.is_word_piece and strip_accents
-        self._tokenizer = _without_normalisation(tokenizer)
+        self._pieces = _pieces(tokenizer, strip_accents)
+        self.lowercase = self._pieces.lowercase
+        self.strip_accents = self._pieces.strip_accents
+        self._plain = getattr(self._pieces, "tokenizer", tokenizer)
         self._byte_pairs = _byte_pair_encoder(tokenizer)
-        # Only keras-nlp's byte pairs need autograph, and it doubles the first call.
-        options = {"autograph": not self.is_word_piece}
-        options["input_signature"] = [tf.TensorSpec([None], tf.string)]
-        self._normalise = tf.function(self._normalise_in_graph, **options)
-        self._ragged_ids = tf.function(self._ids_in_graph, **options)
+        traced = tf.function(
+            input_signature=[tf.TensorSpec([None], tf.string)], autograph=False
+        )
+        self._normalise = traced(self._normalise_in_graph)
+        self._ragged_ids = traced(self._ids_in_graph)
 
     def normalise(self, texts):
         """Returns the string tensor that the vocabulary is looked up with.
@@ -101,6 +110,11 @@ class TextTokenizer:
         Takes what `normalise` takes, also in `tf.function`, `tf.data`, SavedModels.
         """
         return self._ragged_ids(_as_tensor(texts))
+
+    @property
+    def resources(self):
+        """List of what a module must hold so that its graphs with ids can be saved."""
+        return getattr(self._pieces, "resources", [])
 
     def __call__(self, texts, progress=None):
         """Tokenises a list of texts on all cores.
@@ -133,7 +147,7 @@ class TextTokenizer:
 
     def fingerprint(self):
         """Returns a hex digest of everything that the ids depend on."""
-        plain = self._tokenizer
+        plain = self._plain
         config = {**plain.get_config(), "name": None}
         config["split_on_cjk"] = getattr(plain, "split_on_cjk", None)  # left out there
         vocabulary = getattr(plain, "vocabulary", None) or plain.get_vocabulary()
@@ -144,6 +158,8 @@ class TextTokenizer:
             [self.max_tokens, self.lowercase, self.strip_accents],
             [self.start_id, self.end_id],
         ]
+        if isinstance(plain, BytePairTokenizer):
+            parts.append(unicodedata.unidata_version)
         as_text = json.dumps(parts, sort_keys=True, default=str)
         digest = hashlib.sha256(as_text.encode())
         digest.update(getattr(plain, "proto", None) or b"")  # SentencePiece
@@ -152,33 +168,24 @@ class TextTokenizer:
     def _normalise_in_graph(self, texts):
         texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8")
         texts = tf.strings.regex_replace(texts, r"\x00", " ")
-        if self.is_word_piece:
-            texts = tf.strings.regex_replace(texts, DROPPED, "")
-            texts = tf.strings.regex_replace(texts, SPACES, " ")
-        if self.strip_accents:
-            texts = tf_text.normalize_utf8(texts, "NFD")
-            texts = tf.strings.regex_replace(texts, r"\p{Mn}+", "")
-        if self.lowercase:
-            # `case_fold_utf8` would apply NFKC. ASCII first, because lower case
-            # beyond ASCII follows the locale, and a Turkish one turns I into ı.
-            texts = tf.strings.lower(tf.strings.lower(texts), encoding="utf-8")
-        return texts  # (documents,)
+        return self._pieces.normalise(texts)  # (documents,)
 
     def _ids_in_graph(self, texts):
         with tf.device("CPU:0"):
-            ids = self._tokenizer(self._normalise_in_graph(texts))
-            ids = tf.cast(ids, tf.int32)[:, : self.max_tokens - 2]
+            texts = self._normalise_in_graph(texts)
+            ids = self._pieces(texts, self.max_tokens - 2)
             column = tf.ones([ids.nrows(), 1], tf.int32)
-            return tf.concat([column * self.start_id, ids, column * self.end_id], 1)
+            before = [column * i for i in self._before]
+            return tf.concat([*before, ids, *(column * i for i in self._after)], 1)
 
     def _chunk(self, texts):
         if self._byte_pairs is None:
             ids = self.ragged_ids(texts)
             return ids.flat_values.numpy(), ids.row_lengths().numpy()
         texts = [text.decode() for text in self.normalise(texts).numpy()]
-        start, end, most = [self.start_id], [self.end_id], self.max_tokens - 2
+        most = self.max_tokens - 2
         encoded = self._byte_pairs.encode_batch_fast(texts, add_special_tokens=False)
-        rows = [start + document.ids[:most] + end for document in encoded]
+        rows = [[*self._before, *x.ids[:most], *self._after] for x in encoded]
         return np.concatenate(rows, dtype=np.int32), np.array([len(r) for r in rows])
 
 
@@ -189,26 +196,19 @@ def _special_id(tokenizer, *names):
     raise ValueError(f"Expected a tokenizer with `{names[0]}`. Received: {tokenizer}")
 
 
-def _is_uncased(tokenizer):
-    words = [word for word in tokenizer.get_vocabulary() if word[:1] != "["]
-    return tokenizer.lowercase or words == [word.lower() for word in words]
-
-
-def _without_normalisation(tokenizer):
-    """A copy that neither folds case nor reads special tokens in a text."""
-    config = tokenizer.get_config()
+def _pieces(tokenizer, strip_accents):
+    """What normalises and splits in a graph, and tells of case and accents."""
     if isinstance(tokenizer, WordPieceTokenizer):
-        config["vocabulary"] = tokenizer.get_vocabulary()
-        config["split_on_cjk"] = tokenizer.split_on_cjk
-        config["lowercase"] = config["strip_accents"] = False
-        config["special_tokens_in_strings"] = False
-    elif isinstance(tokenizer, BytePairTokenizer):
-        config["vocabulary"] = dict(tokenizer.vocabulary)
-        config["merges"] = list(tokenizer.merges)
-        config["unsplittable_tokens"] = []
-    else:
-        return tokenizer
-    return type(tokenizer).from_config(config)
+        return WordPieces(tokenizer, strip_accents)
+    if isinstance(tokenizer, SentencePieceTokenizer):
+        return SentencePieces(tokenizer, strip_accents)
+    if isinstance(tokenizer, BytePairTokenizer):
+        return GraphBytePairs(
+            tokenizer.vocabulary, tokenizer.merges, tokenizer.add_prefix_space
+        )
+    raise ValueError(
+        f"Expected WordPiece, SentencePiece or byte pairs. Received: {tokenizer}"
+    )
 
 
 def _byte_pair_encoder(tokenizer):

@@ -1,0 +1,109 @@
+"""Encoders trained a step, saved, reloaded, exported and loaded as a server does."""
+
+import keras
+import numpy as np
+import pytest
+import serving_ops
+import tensorflow as tf
+from check_export import check_export
+from serving_module import ServingModule
+from test_multi_layer_cls_encoder import BACKBONES
+from test_torch_file import FOLDER
+from tiny_tokenizers import tokenizer
+from warm_up import warm_up_requests, write_warm_up
+
+from xmc_keras.build_model import build_model
+from xmc_keras.config import Config
+from xmc_keras.pretrained import load_encoder
+from xmc_keras.text_tokenizer import TextTokenizer
+
+TEXTS = [
+    "A fast terminal text editor, since 1999,",
+    "",
+    "Ünïcödé café 日本 😀\u200d don't\u00a0we'll",
+    "x" * 300,
+    "nul \0 byte \x07 and   spaces\n\n",
+    "many words " * 30,
+]
+CLUSTERS = np.array([[0, 3, -1], [1, 4, 2]])
+NAMES = list("pqrst")
+
+
+def encoder_of(kind):
+    """A backbone and a tokenizer with as many ids as it has vectors."""
+    if kind in ("roberta", "xlnet"):
+        return load_encoder(str(FOLDER.parent / kind))
+    made = tokenizer(kind)
+    backbone = BACKBONES[kind]()
+    config = {**backbone.get_config(), "vocabulary_size": made.vocabulary_size()}
+    return type(backbone).from_config(config), made
+
+
+def trained(kind):
+    """A model after one step on `TEXTS`."""
+    keras.utils.set_random_seed(0)
+    backbone, made = encoder_of(kind)
+    config = Config(
+        data="texts",
+        encoder="none",
+        num_feature_layers=2,
+        max_tokens=16,
+        top_k=2,
+        max_leaf=3,
+        bottleneck_dim=3,
+        num_predictions=5,
+    )
+    model = build_model(config, backbone, made, CLUSTERS, NAMES)
+    text_tokenizer = TextTokenizer(made, 16)
+    ids = text_tokenizer.ragged_ids(TEXTS)
+    inputs = {
+        "token_ids": ids.to_tensor(text_tokenizer.pad_id).numpy(),
+        "padding_mask": tf.sequence_mask(ids.row_lengths()).numpy(),
+    }
+    model(inputs)
+    # Scores far enough apart to be told from one another, and gradients to see.
+    for weight in [*model.generator.trainable_weights, *model.ranker.trainable_weights]:
+        weight.assign(weight + keras.random.normal(weight.shape, seed=1))
+    labels = np.array([[0, 1], [2, -1], [3, 4], [0, -1], [1, 2], [4, -1]])
+    model.compile(keras.optimizers.SGD(0.1))
+    before = model.encoder.get_weights()
+    model.fit({**inputs, "label_ids": labels}, labels, batch_size=6, verbose=0)
+    changed = [(a != b).any() for a, b in zip(before, model.encoder.get_weights())]
+    assert np.mean(changed) > 0.8
+    return model
+
+
+def exported(model, folder):
+    module = ServingModule([model], k=3)
+    tf.saved_model.save(module, str(folder), module.signatures())
+    requests = warm_up_requests(
+        module.inputs_of(TEXTS[:1]), module.inputs_of(TEXTS), ["p", "q"]
+    )
+    write_warm_up(requests, folder)
+    return module.inputs_of(TEXTS)
+
+
+OTHERS = [
+    pytest.param(kind, marks=pytest.mark.large) for kind in ("roberta", "xlm_roberta")
+]
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file")  # by keras-nlp
+@pytest.mark.parametrize("kind", ["xlnet", *OTHERS])
+def test_trained_saved_reloaded_exported_and_loaded(kind, tmp_path):
+    model = trained(kind)
+    expected = model.recommend(TEXTS, 3)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.encoder.activation == model.encoder.activation
+    for row, want in zip(again.recommend(TEXTS, 3), expected, strict=True):
+        assert [label for label, _ in row] == [label for label, _ in want]
+        np.testing.assert_allclose([s for _, s in row], [s for _, s in want], atol=1e-5)
+    inputs = exported(again, tmp_path / "1")
+    # Loads it as a server does, and compares labels and scores, to 1e-5.
+    assert check_export(tmp_path / "1", inputs, expected, "float32") == 1.0
+    # Far more than the tolerance lies between documents and between labels.
+    best = [row[0][1] for row in expected]
+    assert np.ptp(best) > 1e-3 or np.ptp([score for _, score in expected[0]]) > 1e-2
+    # Nothing of Python is needed: the tokenizer is in the graph.
+    assert serving_ops.graph_problems(tmp_path / "1") == []

@@ -1,0 +1,32 @@
+"""The tokenizer of XLNet."""
+
+from pathlib import Path
+
+import keras
+from keras_nlp.tokenizers import SentencePieceTokenizer
+
+
+@keras.saving.register_keras_serializable(package="xmc_keras")
+class XLNetTokenizer(SentencePieceTokenizer):
+    """XLNet's SentencePiece vocabulary, as a keras-nlp tokenizer; keras-nlp has none.
+
+    It only splits and looks up. A document ends with <sep> and <cls> and begins with
+    neither: `TextTokenizer` adds them, and does what XLNet does to a text before.
+
+    Args:
+        proto: string, the path of a `spiece.model`, or bytes, its content. It has
+            "<cls>", "<sep>" and "<pad>".
+        **kwargs: other arguments of `keras_nlp.tokenizers.SentencePieceTokenizer`.
+
+    Raises:
+        ValueError: one of these tokens is missing.
+    """
+
+    def __init__(self, proto, **kwargs):
+        for name in ("cls", "sep", "pad"):
+            self._add_special_token(f"<{name}>", f"{name}_token")
+        super().__init__(proto=proto, **kwargs)
+
+    def load_assets(self, dir_path):
+        # keras-nlp leaves the file open.
+        self.set_proto(Path(dir_path, *self.file_assets).read_bytes())
