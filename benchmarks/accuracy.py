@@ -12,17 +12,21 @@ that trained it.
 """
 
 import argparse
-import json
-import statistics
-import subprocess
+import logging
 import sys
 from pathlib import Path
 
 from circumstances import circumstances
-from report import add_integers, add_json, keep, make_place, table
+from figures import add_integers, add_json, keep, make_place, table
 from sides import ROOT
 
-CONFIG = "configs/quickstart.yaml"
+sys.path.append(str(ROOT / "trainers"))
+
+from sweep import mean_and_deviation, mean_difference, train_run  # noqa: E402
+
+from xmc_keras.bad_input import BadInput  # noqa: E402
+
+CONFIG = ROOT / "configs/quickstart.yaml"
 DENSE = "dense float32"
 WAYS = {
     DENSE: ["optimizer=adamw"],
@@ -41,19 +45,14 @@ PACKAGES = ("tensorflow", "keras", "keras-nlp", "numpy")
 def train(way, seed, runs):
     """Metrics of a run, which is trained, or gone on with, unless it is there."""
     run = Path(runs, f"{way}-{seed}".replace(" ", "_"))
-    done = run / "metrics.json"
-    commit = run / "commit.txt"
-    if not done.exists():
-        print(f"{way}, seed {seed}", file=sys.stderr, flush=True)
-        settings = [f"seed={seed}", *WAYS[way]]
-        command = [sys.executable, "trainers/fit.py", CONFIG, "--run", str(run)]
-        command += [word for setting in settings for word in ("--set", setting)]
-        if run.exists():
-            command.append("--resume")
-        if subprocess.run(command, cwd=ROOT, stdout=sys.stderr).returncode:
-            sys.exit(f"error: {way}, seed {seed} ended early; see above.")
+    commit, there = run / "commit.txt", (run / "metrics.json").exists()
+    try:
+        metrics = train_run(CONFIG, run, [f"seed={seed}", *WAYS[way]], ROOT)
+    except BadInput as error:
+        sys.exit(f"error: {way}, seed {seed} ended early: {error}")
+    if not there:
         commit.write_text(circumstances(())["commit"])
-    return json.loads(done.read_text()) | {"commit": commit.read_text().strip()}
+    return metrics | {"commit": commit.read_text().strip()}
 
 
 def summary(found):
@@ -62,12 +61,11 @@ def summary(found):
     for way, runs in found.items():
         row = {"way": way, "seeds": len(runs)}
         for name in ("P@1", "P@3", "P@5"):
-            values = [run[name] for run in runs]
-            dense = [run[name] for run in found.get(DENSE, [])]
-            differences = [ours - theirs for ours, theirs in zip(values, dense)]
-            row[name] = rounded(statistics.mean, values)
-            row[f"{name} deviation"] = rounded(statistics.stdev, values, least=2)
-            row[f"{name} vs dense"] = rounded(statistics.mean, differences)
+            values = dict(enumerate(run[name] for run in runs))
+            dense = dict(enumerate(run[name] for run in found.get(DENSE, [])))
+            told = mean_and_deviation(list(values.values()))
+            row[name], row[f"{name} deviation"] = told["mean"], told["deviation"]
+            row[f"{name} vs dense"] = mean_difference(values, dense)
         row["train_s"] = [run["train_seconds"] for run in runs]
         row["peak_gb"] = max(run["peak_memory_gb"] for run in runs)
         row["commits"] = sorted({run["commit"] for run in runs})
@@ -75,12 +73,8 @@ def summary(found):
     return rows
 
 
-def rounded(statistic, values, least=1):
-    """The statistic of at least so many values, or None."""
-    return round(statistic(values), 2) if len(values) >= least else None
-
-
 def main(arguments):
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     make_place(arguments.json)
     runs = Path(arguments.runs).resolve()
     found = {way: [] for way in WAYS if way in (arguments.only or WAYS)}

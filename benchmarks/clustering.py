@@ -30,8 +30,8 @@ from sklearn.preprocessing import normalize
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from circumstances import circumstances
+from figures import above_zero, add_json, at_least, keep, make_place
 from generated_sets import SHAPES, generated_set
-from report import above_zero, add_json, at_least, keep, make_place
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.label_clustering import cluster_labels

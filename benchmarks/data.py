@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from circumstances import circumstances
-from report import above_zero, add_integers, add_json, keep, make_place
+from figures import above_zero, add_integers, add_json, keep, make_place
 
 # So that it runs in a clone that is not installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))

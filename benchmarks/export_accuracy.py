@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from circumstances import circumstances
 from export_forms import FORMS, save_form
-from report import add_json, keep, make_place, table
+from figures import add_json, keep, make_place, table
 
 # So that it runs in a clone that is not installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))

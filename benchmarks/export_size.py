@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from circumstances import circumstances
 from export_forms import FORMS, save_form
+from figures import add_integers, add_json, keep, make_place, table
 from random_batches import rectangle
-from report import add_integers, add_json, keep, make_place, table
 
 # So that it runs in a clone that is not installed.
 ROOT = Path(__file__).resolve().parents[1]

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 from circumstances import circumstances
+from figures import add_integers, add_json, keep, make_place
 from random_batches import rectangle
-from report import add_integers, add_json, keep, make_place
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

@@ -39,7 +39,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from circumstances import circumstances
-from report import at_least
+from figures import at_least
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.inverse_propensity import inverse_propensity

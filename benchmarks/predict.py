@@ -21,7 +21,7 @@ import time
 import numpy as np
 from circumstances import circumstances
 from export_forms import save_form
-from report import table
+from figures import table
 from sides import ROOT, spread, take_turns
 from train_step import PACKAGES, parser_of, shape_of, sides_of
 

@@ -17,7 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from report import table
+from figures import table
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -60,7 +60,14 @@ RUNS = {
         "Clustering, Amazon-670K",
         "clustering.py --shape amazon670k --without-plain",
     ),
-    "accuracy": ("Accuracy of the fast ways to train", "accuracy.py --seeds 3"),
+    "lightdxml_scale": ("LightDXML, Amazon-670K", "lightdxml_scale.py"),
+    "nearest_search": ("Nearest labels, exact and by HNSW", "nearest_search.py"),
+    "accuracy": (
+        "Accuracy of the fast ways to train",
+        "accuracy.py --seeds 3 --only 'dense float32' --only 'row-wise Adam' "
+        "--only 'bfloat16 table'",
+    ),
+    "accuracy_one_seed": ("The same, of more ways", "accuracy.py --seeds 1"),
     "data": ("Tokens and batches, Debian-24K", "data.py"),
 }
 

@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "export"))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from circumstances import circumstances
-from report import add_json, at_least, keep, make_place, table
+from figures import add_json, at_least, keep, make_place, table
 from server.find_versions import find_versions
 from serving_sides import Grpc, InProcess, Rest, server
 

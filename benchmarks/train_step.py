@@ -17,7 +17,7 @@ import json
 import sys
 
 from circumstances import circumstances
-from report import add_integers, table
+from figures import add_integers, table
 from sides import spread, take_turns
 
 from xmc_keras.pretrained import minilm_folder

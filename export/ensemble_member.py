@@ -13,24 +13,19 @@ from xmc_keras.text_tokenizer import TextTokenizer
 class EnsembleMember:
     """A `LightXML` of an ensemble, with its weights stored as asked.
 
-    Not a trackable object: the module saves `weights`, and nothing else of it.
+    Not a trackable object: the module saves `weights` and the tokenizer's
+    `resources`, and nothing else of it.
 
     Args:
         model: a built `LightXML` that computes in float32.
         table, dense: as of `ServingModule`.
 
     Raises:
-        BadInput: the model cannot be stored so, or its tokenizer not at all.
+        BadInput: the model cannot be stored so.
     """
 
     def __init__(self, model, table, dense):
         self.text_tokenizer = TextTokenizer(model.tokenizer, model.max_tokens)
-        if not self.text_tokenizer.is_word_piece:
-            raise BadInput(
-                "Expected a model with a WordPiece vocabulary (BERT): the tables of "
-                "others cannot be part of the graph yet. Received: "
-                f"{type(model.tokenizer).__name__}."
-            )
         if model.ranker is None and table == "int8":
             raise BadInput(
                 "Expected float32 or float16: a model without ranker has no label "
@@ -42,6 +37,7 @@ class EnsembleMember:
                 model.encoder,
                 model.generator,
                 StoredRanker.of(model.ranker, table),
+                score=model.score,
                 num_predictions=model.num_predictions,
             )
         self._model = model
@@ -79,9 +75,12 @@ class EnsembleMember:
     def features(self, inputs):
         return cls_features(self._model.encoder, inputs)
 
-    def rank(self, features):
-        outputs = self._model.rank(features)
+    # What `rank` and `label_scores` take.
+    encoded = features
+
+    def rank(self, encoded):
+        outputs = self._model.rank(encoded)
         return outputs["label_ids"], outputs["scores"]
 
-    def label_scores(self, features, label_ids):
-        return label_scores(self._model, features, label_ids)
+    def label_scores(self, encoded, label_ids):
+        return label_scores(self._model, encoded, label_ids)

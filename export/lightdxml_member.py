@@ -3,10 +3,11 @@
 import tensorflow as tf
 from keras import ops
 from searched_table import SearchedTable
+from stored_words import StoredWords
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.cls_features import cls_features
-from xmc_keras.fused_scores import fused_scores
+from xmc_keras.fused_scores import fused_scores, scores_as_candidates
 from xmc_keras.nearest_labels import unit_rows
 from xmc_keras.sparse_text_encoder import SparseTextEncoder
 from xmc_keras.text_tokenizer import TextTokenizer
@@ -16,8 +17,9 @@ class LightDXMLMember:
     """A `LightDXML` of an ensemble, with its weights stored as asked.
 
     The search for candidates is exact: a product with the whole table of label
-    embeddings or of classifier weights (`SearchedTable`). Of the other tables only rows
-    are read, and turned into float32 after that.
+    embeddings or of classifier weights (`SearchedTable`), and with words of labels
+    (`StoredWords`) where the model has them. Of the other tables only rows are read,
+    and turned into float32 after that.
 
     Args:
         model: a built `LightDXML` that computes in float32.
@@ -29,7 +31,7 @@ class LightDXMLMember:
         searched: the `SearchedTable`, to be tracked by the module.
 
     Raises:
-        BadInput: the model cannot be stored so, or its tokenizer not at all.
+        BadInput: the model cannot be stored so.
     """
 
     def __init__(self, model, table, dense):
@@ -38,20 +40,9 @@ class LightDXMLMember:
                 "Expected float32 or float16 for LightDXML, whose tables are searched "
                 "as a whole. Received: int8."
             )
-        if getattr(model, "lexical", None) is not None:
-            raise BadInput(
-                "Expected a LightDXML without `lexical`: its words of labels cannot be "
-                "part of the graph yet. Received: one with."
-            )
         self.text_tokenizer = None
         if model.tokenizer is not None:
             self.text_tokenizer = TextTokenizer(model.tokenizer, model.max_tokens)
-            if not self.text_tokenizer.is_word_piece:
-                raise BadInput(
-                    "Expected a model with a WordPiece vocabulary (BERT): the tables "
-                    "of others cannot be part of the graph yet. Received: "
-                    f"{type(model.tokenizer).__name__}."
-                )
         self.vectorizer = model.vectorizer
         self._model = model
         self.weights = []  # tf.Variables to save
@@ -62,7 +53,13 @@ class LightDXMLMember:
             tables = tables[::-1]
         self.searched = SearchedTable(tables[0].value, table)
         self.weights.append(self.searched.variable)
-        self._gathered = self._stored(tables[1], table)
+        # Then nothing is left of cosines in a score, and their table is not needed.
+        self._by_logits = (
+            float(model.beta.value) == 1 and model.candidates_from == "classifier"
+        )
+        self._gathered = None
+        if not self._by_logits:
+            self._gathered = self._stored(tables[1], table)
         self._label_bias = self._stored(model.classifier.label_bias)
         self._beta = self._stored(model.beta)
         encoder = model.encoder
@@ -77,6 +74,11 @@ class LightDXMLMember:
                 variable = self._stored(weight, dense)
                 if variable is not weight.value:
                     self.halves.append((weight, variable))
+        self._words = None
+        if model.lexical is not None:
+            searched = model.candidates_from == "classifier"
+            self._words = StoredWords(model.lexical, table, searched)
+            self.weights += self._words.variables
         if self.vectorizer is not None:
             self.weights += self.vectorizer.variables
 
@@ -113,48 +115,69 @@ class LightDXMLMember:
         z = ops.relu(weighted_sums(self._word_embeddings, ids, weights))
         return z if encoder.block is None else z + ops.relu(encoder.block(z))
 
-    def rank(self, features):
-        candidates, logits, cosines = self._candidates(features)
+    def encoded(self, inputs):
+        """What `rank` and `label_scores` take: features, and words where labels have
+        them."""
+        words = None if self._words is None else self._words.of_block(*inputs)
+        return self.features(inputs), words
+
+    def rank(self, encoded):
+        candidates, logits, cosines = self._candidates(encoded)
         k = min(self._model.num_predictions, self._model.num_candidates)
-        scores = fused_scores(logits, cosines, self._beta)
+        if self._by_logits:
+            scores = tf.sigmoid(logits)
+        else:
+            scores = fused_scores(logits, cosines, self._beta)
         scores, places = tf.math.top_k(scores, k)
         return tf.gather(candidates, places, batch_dims=1), scores
 
-    def label_scores(self, features, label_ids):
+    def label_scores(self, encoded, label_ids):
         """Scores of given labels, as if they were candidates; 0 for -1."""
-        found = self._searched_products(features)
-        # What scales the second part of a score is a number of the candidates.
-        _, logits, cosines = self._candidates(features, found)
-        first, second = tf.sigmoid(logits), tf.sigmoid(cosines)
-        scale = tf.norm(first, axis=1, keepdims=True)
-        scale /= tf.norm(second, axis=1, keepdims=True)
+        found = self._searched_products(encoded)
         rows = tf.maximum(label_ids, 0)
-        found = tf.gather(found, rows, batch_dims=1)
-        logits, cosines = self._both(features, rows, found)
-        first, second = tf.sigmoid(logits), tf.sigmoid(cosines)
-        scores = self._beta * first + (1 - self._beta) * scale * second
-        return tf.where(label_ids < 0, 0.0, tf.minimum(scores, 1.0))
+        logits, cosines = self._both(
+            encoded, rows, tf.gather(found, rows, batch_dims=1)
+        )
+        if self._by_logits:
+            scores = tf.sigmoid(logits)
+        else:
+            _, *among = self._candidates(encoded, found)
+            scores = scores_as_candidates(logits, cosines, self._beta, among)
+        return tf.where(label_ids < 0, 0.0, scores)
 
-    def _candidates(self, features, found=None):
+    def _candidates(self, encoded, found=None):
         """Label ids, logits and cosines of a block's candidates (block, candidates)."""
         if found is None:
-            found = self._searched_products(features)
+            found = self._searched_products(encoded)
         found, ids = tf.math.top_k(found, self._model.num_candidates)
-        return ids, *self._both(features, ids, found)
+        return ids, *self._both(encoded, ids, found)
 
-    def _searched_products(self, features):
+    def _searched_products(self, encoded):
         """What all labels are searched by, (block, num_labels)."""
+        features, words = encoded
         if self._model.candidates_from == "embeddings":
             return tf.matmul(unit_rows(features), self.searched.columns())
-        return tf.matmul(features, self.searched.columns()) + self._label_bias
+        found = tf.matmul(features, self.searched.columns()) + self._label_bias
+        return found if words is None else found + self._words.searched_logits(words)
 
-    def _both(self, features, ids, found):
-        """Logits and cosines of labels (block, n), of which `found` are known."""
-        rows = tf.cast(tf.gather(self._gathered, ids), tf.float32)  # (block, n, dim)
-        if self._model.candidates_from == "embeddings":
-            bias = tf.gather(self._label_bias, ids)
-            return tf.linalg.matvec(rows, features) + bias, found
-        return found, tf.linalg.matvec(rows, unit_rows(features))
+    def _both(self, encoded, ids, found):
+        """Logits and cosines of labels (block, n), of which `found` are known.
+
+        Cosines say nothing where scores are `_by_logits`.
+        """
+        features, words = encoded
+        logits = cosines = found
+        if self._gathered is not None:
+            rows = tf.gather(self._gathered, ids)
+            rows = tf.cast(rows, tf.float32)  # (block, n, dim)
+            if self._model.candidates_from == "embeddings":
+                bias = tf.gather(self._label_bias, ids)
+                logits = tf.linalg.matvec(rows, features) + bias
+            else:
+                cosines = tf.linalg.matvec(rows, unit_rows(features))
+        if words is not None:
+            logits += self._words.logits(words, ids)
+        return logits, cosines
 
 
 def weighted_sums(table, ids, weights):

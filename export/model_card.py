@@ -12,7 +12,7 @@ METRICS = [f"{name}@{k}" for name in ("P", "nDCG", "PSP") for k in (1, 3, 5)]
 TOLD = [*METRICS, "train_documents", "propensity_a", "propensity_b"]
 
 
-def model_card(runs, signatures, table, dense):
+def model_card(runs, signatures, table, dense, weights=None):
     """The model card of a version, as Markdown.
 
     Args:
@@ -21,6 +21,7 @@ def model_card(runs, signatures, table, dense):
             was not evaluated.
         signatures: dictionary of a signature's name to its description.
         table, dense: how label tables and other weights are stored.
+        weights: optional list of floats, what each run counts in an ensemble.
 
     Returns:
         string.
@@ -42,11 +43,15 @@ def model_card(runs, signatures, table, dense):
         "",
         *(f"- `{name}`: {text}" for name, text in signatures.items()),
     ]
-    for run in runs:
+    shares = [None] * len(runs)
+    if weights is not None:
+        shares = [weight / sum(weights) for weight in weights]
+    for run, share in zip(runs, shares):
         lines += [
             "",
             f"## Run {run['name']}",
             "",
+            *([] if share is None else [f"Counts {share:.0%} of a score.", ""]),
             f"Trained on `{run['config']['data']}`, with {run['num_labels']:,} labels.",
             "",
             *_measured(run["metrics"]),

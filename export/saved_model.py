@@ -6,9 +6,10 @@
 
 The last argument is the model's base folder, as TensorFlow Serving and export/serve.py
 take it; the version goes to a folder of it whose name is the version's number. Several
-runs become one ensemble, which averages their scores. Signatures: serving_default,
-top_k, score and embed; export/README.md tells what they take and give. A run that was
-trained on features instead of texts takes features.
+runs become one ensemble, which averages their scores, with --weights by what each shall
+count (trainers/ensemble.py finds weights on the validation split). Signatures:
+serving_default, top_k, score and embed; export/README.md tells what they take and give.
+A run that was trained on features instead of texts takes features.
 
 Before the version takes its place it is loaded as a server loads it and compared with
 the run on texts of its test part. A version that fails is not kept.
@@ -16,7 +17,6 @@ the run on texts of its test part. A version that fails is not kept.
 
 import argparse
 import dataclasses
-import json
 import logging
 import signal
 import sys
@@ -26,6 +26,7 @@ from version_folder import new_version, next_version
 
 from xmc_keras import program
 from xmc_keras.bad_input import BadInput
+from xmc_keras.finished_runs import finished_metrics
 from xmc_keras.run_folder import MODELS, RunFolder
 
 logger = logging.getLogger("export")
@@ -58,6 +59,12 @@ def main():
         "their size, and turning it back takes time in every request, though none to "
         "speak of with the words of LightDXML",
     )
+    parser.add_argument(
+        "--weights",
+        type=numbers,
+        metavar="W,W,...",
+        help="what each run of an ensemble counts, only shares matter (all alike)",
+    )
     parser.add_argument("--version", type=int, help="number of the version (the next)")
     parser.add_argument("--model", choices=MODELS, help="which of the runs' models")
     args = parser.parse_args()
@@ -65,6 +72,11 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     runs = [RunFolder(path) for path in args.runs]
+    if args.weights is not None and len(args.weights) != len(runs):
+        raise BadInput(
+            f"Expected as many --weights as runs, {len(runs)}. Received: "
+            f"{len(args.weights)}."
+        )
     described = [describe(run, args.model) for run in runs]
     version = next_version(args.output, args.version)
     most = min(map(most_labels, described))
@@ -103,7 +115,7 @@ def export(args, runs, described, path):
         models.append(float32_model(run.load_model(args.model)))
     stored = args.precision, args.encoder_precision
     serving_module = module_class(models)
-    module = serving_module(models, args.k, *stored)
+    module = serving_module(models, args.k, *stored, weights=args.weights)
     coarsest = min(stored, key=("int8", "float16", "float32").index)
     most = CHECKED if coarsest == "float32" else CHECKED_BITS
     documents = documents_to_check(runs[0], models[0], most)
@@ -129,7 +141,7 @@ def export(args, runs, described, path):
         write_warm_up(requests, path)
         extra = path / "assets.extra"
         (extra / "labels.txt").write_bytes(b"".join(name + b"\n" for name in names))
-        card = model_card(described, told, *stored)
+        card = model_card(described, told, *stored, args.weights)
         (extra / "model_card.md").write_text(card, encoding="utf-8")
     except (OSError, tf.errors.OpError) as error:
         reason = " ".join(str(error).split())
@@ -143,7 +155,8 @@ def export(args, runs, described, path):
     if len(models) == 1:
         expected = answers(models[0], documents, args.k)
     else:
-        whole = serving_module(models, args.k)  # in float32
+        # In float32.
+        whole = serving_module(models, args.k, weights=args.weights)
         ask = whole.signatures()["serving_default"]
         answer = ask(**{name: tf.constant(value) for name, value in inputs.items()})
         expected = [
@@ -158,33 +171,26 @@ def export(args, runs, described, path):
     )
 
 
+def numbers(text):
+    """Weights, of which only the shares count: numbers with commas between."""
+    found = [float(part) for part in text.split(",")]
+    if not all(0 <= number < float("inf") for number in found) or not sum(found):
+        raise argparse.ArgumentTypeError(
+            f"expected numbers of at least 0, not all 0: {text}"
+        )
+    return found
+
+
 def most_labels(described):
     """The labels that a run ranks for a text, as far as its config tells."""
     config = described["config"]
-    most = min(described["num_labels"], config["num_predictions"])
-    if config["system"] == "lightdxml":
-        most = min(most, config["num_neighbors"])
-    return most
+    return min(described["num_labels"], config["num_predictions"])
 
 
 def describe(run, model):
     """What the model card says of a run; BadInput for one that is not finished."""
     config = run.config()
-    if not run.finished:
-        raise BadInput(
-            "Expected a finished run. Received: one without metrics.json. Continue it "
-            "with trainers/fit.py --resume.",
-            run.path,
-        )
-    try:
-        metrics = json.loads(run.metrics_path.read_text(encoding="utf-8"))
-        metrics = {key: metrics[key] for key in TOLD}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInput(
-            f"Expected the metrics of a finished run. Received: {error!r}. Restore the "
-            "file, or train the run anew.",
-            run.metrics_path,
-        ) from None
+    metrics = finished_metrics(run, TOLD)
     return {
         "name": run.path.resolve().name,
         "config": dataclasses.asdict(config),

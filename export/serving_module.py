@@ -9,7 +9,11 @@ from label_names import LabelNames
 from lightdxml_member import LightDXMLMember
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.dynamic_candidate_ranker import repeated
+from xmc_keras.ensemble_ranking import (
+    checked_weights,
+    ensemble_ranking,
+    mean_scores,
+)
 from xmc_keras.lightdxml import LightDXML
 
 # Texts computed at a time: memory stays bounded, whatever a request holds.
@@ -34,7 +38,8 @@ class ServingModule(tf.Module):
       of an ensemble side by side.
 
     The scores of an ensemble are averages: each model offers its best labels, every
-    model scores all that were offered, and gives 0 to a label that it does not know.
+    model scores all that were offered, and gives 0 to a label that it does not know;
+    see `ensemble_ranking`.
 
     The graph computes in float32 and has no jit-compiled function, which a stock
     server refuses. Texts of a request are sorted by length and go through the
@@ -49,12 +54,14 @@ class ServingModule(tf.Module):
         dense: `"float32"` or `"float16"`. How all other weights are stored. A call
             turns these back to float32 as a whole, which takes time: for where
             memory is short. Defaults to `"float32"`.
+        weights: optional list of floats, what each model counts in the average.
+            Defaults to all alike.
 
     Raises:
         BadInput: `k` is out of range, or a model cannot be stored as asked.
     """
 
-    def __init__(self, models, k, table="float32", dense="float32"):
+    def __init__(self, models, k, table="float32", dense="float32", weights=None):
         super().__init__()
         models = [float32_model(model) for model in models]
         self.most_labels = min(_most_labels(model) for model in models)
@@ -64,9 +71,17 @@ class ServingModule(tf.Module):
                 f"model ranks for a text. Received: {k}."
             )
         self.k = k
+        self._shares = tuple(checked_weights(weights, len(models)))
         self.labels = LabelNames([model.label_set.names for model in models])
         self._members = [member_class(model)(model, table, dense) for model in models]
         self.weights = [weight for m in self._members for weight in m.weights]
+        # LightDXML's words have none.
+        self.resources = [
+            resource
+            for member in self._members
+            if member.text_tokenizer is not None
+            for resource in member.text_tokenizer.resources
+        ]
         self.searched = [
             m.searched for m in self._members if isinstance(m, LightDXMLMember)
         ]
@@ -134,8 +149,8 @@ class ServingModule(tf.Module):
 
         def scores_of(inputs, rows):
             ids = tf.gather(label_ids, rows)
-            features = [m.features(x) for m, x in zip(self._members, inputs)]
-            return [tf.where(ids < 0, -1.0, self._mean_scores(features, ids))]
+            encoded = [m.encoded(x) for m, x in zip(self._members, inputs)]
+            return [tf.where(ids < 0, -1.0, self._mean_scores(encoded, ids))]
 
         width = tf.shape(labels)[1]
         (scores,) = self._in_blocks(documents, scores_of, [(tf.float32, width)])
@@ -159,24 +174,21 @@ class ServingModule(tf.Module):
 
     def _ranked(self, inputs):
         """Best `most_labels` ids and scores of a block, both (texts, most_labels)."""
-        features = [m.features(x) for m, x in zip(self._members, inputs)]
-        found = [m.rank(f) for m, f in zip(self._members, features)]
+        encoded = [m.encoded(x) for m, x in zip(self._members, inputs)]
+        found = [m.rank(e) for m, e in zip(self._members, encoded)]
         if len(found) == 1:
             return [part[:, : self.most_labels] for part in found[0]]
-        offered = tf.concat(
-            [self.labels.shared(i, ids) for i, (ids, _) in enumerate(found)], axis=1
-        )  # (texts, labels offered)
-        offered = tf.where(repeated(offered), -1, offered)
-        scores = tf.where(offered < 0, -1.0, self._mean_scores(features, offered))
-        scores, places = tf.math.top_k(scores, self.most_labels)
-        return tf.gather(offered, places, batch_dims=1), tf.maximum(scores, 0.0)
+        offered = [self.labels.shared(i, ids) for i, (ids, _) in enumerate(found)]
+        return ensemble_ranking(
+            offered, lambda ids: self._mean_scores(encoded, ids), self.most_labels
+        )
 
-    def _mean_scores(self, features, label_ids):
+    def _mean_scores(self, encoded, label_ids):
         scores = [
-            member.label_scores(f, self.labels.own(i, label_ids))
-            for i, (member, f) in enumerate(zip(self._members, features))
+            member.label_scores(e, self.labels.own(i, label_ids))
+            for i, (member, e) in enumerate(zip(self._members, encoded))
         ]
-        return tf.add_n(scores) / len(scores)
+        return mean_scores(scores, self._shares)
 
     def _in_blocks(self, documents, compute, outputs):
         """Calls `compute(inputs, rows)` for blocks of documents of like length.

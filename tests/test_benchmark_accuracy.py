@@ -9,8 +9,10 @@ import pytest
 sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
 import accuracy  # noqa: E402
+import numpy as np  # noqa: E402
+import sweep  # noqa: E402
 
-from xmc_keras.config_file import load_config  # noqa: E402
+from xmc_keras.config_file import load_config, save_config  # noqa: E402
 
 
 @pytest.fixture
@@ -25,14 +27,17 @@ def trained(monkeypatch):
         commands.append(command)
         folder = Path(command[command.index("--run") + 1])
         folder.mkdir(parents=True, exist_ok=True)
-        seed = next(int(w[5:]) for w in command if w.startswith("seed="))
+        settings = [w for w in command if "=" in w]
+        save_config(load_config(command[2], settings), folder / "config.yaml")
+        np.savez(folder / "label_counts.npz")
+        seed = next(int(w[5:]) for w in settings if w.startswith("seed="))
         better = "optimizer=adamw" in command
         metrics = {f"P@{k}": 50.0 + seed + better / k for k in (1, 3, 5)}
         metrics |= {"train_seconds": 2.5, "peak_memory_gb": 1.0 + seed}
         (folder / "metrics.json").write_text(json.dumps(metrics))
         return type("Done", (), {"returncode": 0})
 
-    monkeypatch.setattr(accuracy.subprocess, "run", run)
+    monkeypatch.setattr(sweep.subprocess, "run", run)
     return commands
 
 
@@ -69,11 +74,11 @@ def test_a_run_that_is_there_is_not_trained_again(trained, tmp_path):
 
 def test_a_run_that_ends_early_ends_all(monkeypatch, tmp_path):
     done = type("Done", (), {"returncode": 2})
-    monkeypatch.setattr(accuracy.subprocess, "run", lambda *_, **__: done)
+    monkeypatch.setattr(sweep.subprocess, "run", lambda *_, **__: done)
     with pytest.raises(SystemExit, match="XLA, seed 0 ended early"):
         ask(tmp_path, 1, ["XLA"])
 
 
 @pytest.mark.parametrize("way", accuracy.WAYS)
 def test_every_way_is_a_config(way):
-    load_config(accuracy.ROOT / accuracy.CONFIG, accuracy.WAYS[way])
+    load_config(accuracy.CONFIG, accuracy.WAYS[way])

@@ -56,6 +56,8 @@ WORDS = vars(Config(data="texts", encoder="words", system="lightdxml"))
         ({"schedule": "halving", "halve_at": "soon"}, [("halve_at",)]),
         ({"random_negatives": 5}, [("random_negatives", "shared_negatives")]),
         ({"random_negatives": 5, "shared_negatives": True}, []),
+        ({"logq_correction": 0.5}, [("logq_correction", "shared_negatives")]),
+        ({"logq_correction": 0.5, "shared_negatives": True}, []),
         ({"swa_start": 1}, [("swa_start", "system")]),
         ({"negatives": "static"}, [("negatives", "system")]),
         ({"table_dtype": "bfloat16"}, [("optimizer", "table_dtype", "system")]),

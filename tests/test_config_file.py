@@ -201,3 +201,62 @@ def test_saved_config_comes_back(tmp_path_factory, data, rate, clip, compile, se
     path = tmp_path_factory.mktemp("config") / "config.yaml"
     save_config(config, path)
     assert load_config(path) == config
+
+
+def test_a_base_holds_where_the_file_says_nothing(tmp_path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "first.yaml").write_text(START + "epochs: 2\ntop_k: 3\nseed: 4\n")
+    (tmp_path / "deep/second.yaml").write_text("base: ../first.yaml\ntop_k: 5\n")
+    third = tmp_path / "third.yaml"
+    third.write_text("seed: 6\nbase: deep/second.yaml\n")
+    config = load_config(third, ["max_leaf=9"])
+    assert (config.epochs, config.top_k, config.seed, config.max_leaf) == (2, 5, 6, 9)
+    assert config.data == "texts"
+    save_config(config, tmp_path / "saved.yaml")
+    assert "base" not in (tmp_path / "saved.yaml").read_text()
+    assert load_config(tmp_path / "saved.yaml") == config
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["epochs", "top_k", "seed"]), st.integers(1, 9)
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_a_chain_of_bases_is_a_union_of_dictionaries(tmp_path_factory, chain):
+    folder, expected = tmp_path_factory.mktemp("chain"), {}
+    for i, values in enumerate(chain):
+        head = f"base: {i - 1}.yaml\n" if i else START
+        lines = "".join(f"{key}: {value}\n" for key, value in values.items())
+        (folder / f"{i}.yaml").write_text(head + lines)
+        expected |= values
+    made = Config(data="texts", encoder="minilm", **expected)
+    assert load_config(folder / f"{len(chain) - 1}.yaml") == made
+
+
+def test_errors_of_a_base_name_its_file_and_line(tmp_path):
+    base, path = tmp_path / "base.yaml", tmp_path / "recipe.yaml"
+    base.write_text(START + "epochs: 0\n")
+    path.write_text("# head\nbase: base.yaml\n")
+    assert message(path).startswith(f"{base}:3: Expected epochs")
+    base.write_text(START)
+    path.write_text("base: none.yaml\n")
+    assert message(path).startswith(f"{tmp_path / 'none.yaml'}: Expected a config file")
+    path.write_text("base: base.yaml\nswa_start: 3\n")
+    assert message(path).startswith(f"{path}:2: Expected swa_start")
+    path.write_text("epochs: 2\nbase: [a]\n")
+    assert message(path).startswith(f"{path}:2: Expected base to be the path")
+
+
+@pytest.mark.parametrize("length", [1, 3])
+def test_a_file_is_not_its_own_base(tmp_path, length):
+    for i in range(length):
+        (tmp_path / f"{i}.yaml").write_text(f"\nbase: {(i + 1) % length}.yaml\n")
+    last = tmp_path / f"{length - 1}.yaml"
+    assert message(tmp_path / "0.yaml").startswith(
+        f"{last}:2: Expected a base that does not lead back here."
+    )

@@ -9,6 +9,7 @@ from server.served_model import ServedModel
 from server.serving_error import ServingError
 from serving_module import ServingModule
 from serving_ops import graph_problems
+from test_lightdxml_member import make_with_words, of_words
 from test_serving_module import ask, check_rows, rows_of
 from tiny_lightdxml import NAMES, all_scores, inputs_of, make_lightdxml
 
@@ -43,6 +44,29 @@ def test_answers_as_the_model(model, module):
     np.testing.assert_allclose(found[:, :6], scores, atol=1e-5)
     assert (found[:, 6] == -1).all()
     assert ask(module, "top_k", **inputs, k=[1, 2, 2])["labels"].shape == (3, 2)
+
+
+@pytest.mark.parametrize("candidates_from", ["embeddings", "classifier"])
+def test_words_of_labels(candidates_from):
+    model = make_with_words(vectorizer=False, candidates_from=candidates_from)
+    module = FeatureServingModule([model], k=3)
+    inputs = module.inputs_of(ROWS)
+    found = ask(module, "serving_default", **inputs)
+    check_rows(rows_of(found), answers(model, ROWS, 3))
+    # Of a word that is listed twice the weights are summed.
+    twice = {
+        "indices": np.array([2, 1, 2], np.int32),
+        "values": np.array([0.4, 0.6, 0.4], np.float32),
+        "row_splits": np.array([0, 3]),
+    }
+    found = ask(module, "score", **twice, labels=[NAMES])["scores"]
+    norm = np.sqrt(2 * 0.4**2 + 0.6**2)  # by which rows are divided
+    listed = inputs_of([(1, 0.6 / norm), (2, 0.8 / norm)])
+    features = model.encoder(listed).numpy()
+    row = np.zeros((1, model.encoder.num_features))
+    row[0, 1:3] = 0.6 / norm, 0.8 / norm
+    expected, _ = all_scores(model, features, of_words(model, row))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_rows_are_scaled(module):

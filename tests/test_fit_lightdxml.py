@@ -180,12 +180,19 @@ def test_a_frozen_transformer_and_shared_negatives(
     assert call("evaluate", folder).status == 0
 
 
-def test_a_beta_that_float32_does_not_have(finished, call, tmp_path, monkeypatch):
+def test_after_the_epochs(finished, call, tmp_path, monkeypatch):
     monkeypatch.setattr("xmc_keras.choose_beta.choose_beta.__defaults__", ((0.8,),))
-    folder, config = tmp_path / "beta", finished[1]
-    settings = ("epochs=1", "halve_at=1")
+    folder, config = tmp_path / "after", finished[1]
+    settings = ("epochs=1", "halve_at=1", "initial_probability=0.5")
+    settings += ("shared_negatives=true", "random_negatives=4", "logq_correction=0.5")
+    settings += ("learning_rate=1e-9",)  # the correction alone moves the bias
     arguments = [argument for pair in settings for argument in ("--set", pair)]
     result = call("fit", config, "--run", folder, *arguments)
     assert result.status == 0, result.stderr
     assert metrics(folder)["beta"] == pytest.approx(0.8)
     assert list(metrics(folder)["validation_by_beta"]) == ["0.8"]
+    run = RunFolder(folder)
+    biases = run.load_model().classifier.label_bias.numpy()
+    counts, _ = run.label_counts()
+    assert -4 < biases.min() < biases.max() < 0
+    assert np.corrcoef(biases, np.log(counts))[0, 1] > 0.8  # counts of all documents

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import scipy.sparse
 import tensorflow as tf
 from float32_model import float32_model
 from lightdxml_member import weighted_sums
@@ -12,6 +13,7 @@ from test_serving_module import rows_of as names_and_scores
 from tiny_lightdxml import NAMES, all_scores, make_lightdxml, rows_of
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.label_words import LabelWords
 from xmc_keras.lightdxml import LightDXML
 
 TEXTS = ["sea", "Sky sky AIR mud", "", "no\0thing", "sun\nsea sky " * 30, "\U0001f600"]
@@ -47,6 +49,21 @@ def test_answers_as_the_model(candidates_from, residual):
     every, _ = all_scores(model, features)
     np.testing.assert_allclose(scores[:, [0, 2, 3]], every[:, [5, 0, 1]], atol=1e-5)
     assert (scores[:, 1] == -1).all()
+
+
+@pytest.mark.parametrize("candidates_from", ["embeddings", "classifier"])
+def test_the_classifier_alone(candidates_from):
+    """With beta 1 and its candidates, nothing is left of label embeddings."""
+    model = make_lightdxml(beta=1.0, candidates_from=candidates_from, num_candidates=3)
+    module = ServingModule([model], k=3)
+    found = names_and_scores(ask(module, "serving_default", text=TEXTS))
+    check_rows(found, expected_rows(model, TEXTS, 3))
+    every, _ = all_scores(model, model.encoder(rows_of(model, TEXTS)).numpy())
+    labels = [[*NAMES, "x"]] * len(TEXTS)
+    scores = ask(module, "score", text=TEXTS, labels=labels)["scores"]
+    np.testing.assert_allclose(scores[:, :6], every, atol=1e-5)
+    tables = [v for v in module.weights if 6 in v.shape and v.shape.rank == 2]
+    assert len(tables) == (2 if candidates_from == "embeddings" else 1)
 
 
 def test_many_texts_and_none():
@@ -103,11 +120,109 @@ def test_float16():
         ServingModule([model], 4, "int8")
 
 
-def test_words_of_labels():
-    model = make_lightdxml()
-    model.lexical = "words"
-    with pytest.raises(BadInput, match="Expected a LightDXML without `lexical`"):
-        ServingModule([model], 3)
+def make_with_words(num_words=4, coarse_words=2, **arguments):
+    """A model in which labels have words; `u` has none, and some have few."""
+    num_features = make_lightdxml().encoder.num_features
+    lexical = LabelWords(len(NAMES), num_features, num_words, coarse_words)
+    model = make_lightdxml(lexical=lexical, **{"beta": 0.9, **arguments})
+    rng = np.random.default_rng(3)
+    features = rng.random((9, num_features)) * (rng.random((9, num_features)) < 0.4)
+    labels = rng.random((9, len(NAMES))) < 0.4
+    labels[:, -1] = False
+    lexical.refresh(*map(scipy.sparse.csr_matrix, (features, labels)))
+    lexical.gains.assign(rng.uniform(0.5, 2, (num_features, 1)))
+    lexical.scale.assign(1.5)
+    return model
+
+
+def of_words(model, features):
+    """What words add to logits (texts, labels), in NumPy: in the search, and whole."""
+    lexical = model.lexical
+    ids, weights = lexical.word_ids.numpy(), lexical.word_weights.numpy()
+    tables = np.zeros((2, len(ids), lexical.num_features))
+    for label, (row, row_weights) in enumerate(zip(ids, weights)):
+        for place, (word, weight) in enumerate(zip(row, row_weights)):
+            if word >= 0:
+                tables[1, label, word] = weight
+                tables[0, label, word] = weight * (place < lexical.coarse_words)
+    gained = features * lexical.gains.numpy()[:, 0]  # (texts, features)
+    return [float(lexical.scale) * gained @ table.T for table in tables]
+
+
+@pytest.mark.parametrize(
+    "candidates_from, num_words, coarse_words",
+    [("embeddings", 4, 2), ("classifier", 4, 2), ("classifier", 2, 2)],
+)
+def test_words_of_labels(candidates_from, num_words, coarse_words):
+    model = make_with_words(
+        num_words, coarse_words, candidates_from=candidates_from, num_candidates=3
+    )
+    rng = np.random.default_rng(0)
+    words = ["sea", "sky", "air", "mud", "x"]
+    texts = [" ".join(rng.choice(words, n)) for n in rng.integers(0, 9, BLOCK + 5)]
+    texts += TEXTS
+    module = ServingModule([model], k=3)
+    found = names_and_scores(ask(module, "serving_default", text=texts))
+    check_rows(found, model.recommend(texts, 3))
+    features = model.encoder(rows_of(model, texts)).numpy()
+    added = of_words(model, model.vectorizer.transform(texts).toarray())
+    every, candidate = all_scores(model, features, added)
+    best = np.argsort(-np.where(candidate, every, -1), axis=1, kind="stable")[:, :3]
+    check_rows(
+        found,
+        [[(NAMES[i], s[i]) for i in places] for s, places in zip(every, best)],
+    )
+    top = names_and_scores(ask(module, "top_k", text=texts, k=2))
+    check_rows(top, model.recommend(texts, 2))
+    labels = [["u", "no such", "p", "q"]] * len(texts)
+    scores = ask(module, "score", text=texts, labels=labels)["scores"]
+    np.testing.assert_allclose(scores[:, [0, 2, 3]], every[:, [5, 0, 1]], atol=1e-5)
+    assert (scores[:, 1] == -1).all()
+    embedding = ask(module, "embed", text=texts)["embedding"]
+    np.testing.assert_allclose(embedding, features, atol=1e-5)
+    for few in ([""], ["sea"]):
+        found = names_and_scores(ask(module, "serving_default", text=few))
+        check_rows(found, model.recommend(few, 3))
+    none = tf.zeros([0], tf.string)
+    assert ask(module, "serving_default", text=none)["labels"].shape == (0, 3)
+
+
+@pytest.mark.parametrize("candidates_from", ["embeddings", "classifier"])
+def test_words_of_labels_in_float16(tmp_path, candidates_from):
+    model = make_with_words(candidates_from=candidates_from, residual=False)
+    exact = ask(ServingModule([model], 4), "score", text=["sea sky"], labels=[NAMES])
+    module = ServingModule([model], 4, "float16", "float16")
+    near = ask(module, "score", text=["sea sky"], labels=[NAMES])
+    np.testing.assert_allclose(near["scores"], exact["scores"], atol=0.01)
+    assert (near["scores"] != exact["scores"]).any()
+    whole = [v.dtype for v in module.weights if v.shape.rank == 2]
+    assert tf.float32 not in whole  # of tables nothing is larger than it need be
+    tf.saved_model.save(module, str(tmp_path), module.signatures())
+    assert graph_problems(tmp_path) == []
+    served = ServedModel(tmp_path)
+    text = np.array([b"sea sky"], object)
+    found = served.predict({"text": text, "labels": np.array([NAMES])}, "score")
+    np.testing.assert_allclose(found["scores"], near["scores"], atol=1e-6)
+    served.close()
+
+
+@pytest.mark.parametrize("candidates_from", ["embeddings", "classifier"])
+def test_words_of_labels_of_an_ensemble(candidates_from):
+    words = make_with_words(candidates_from=candidates_from)
+    plain = make_lightdxml(1, names=list("spux"), num_candidates=4)
+    names, texts = [*NAMES, "x"], ["sea sky", "", "mud"]
+    module = ServingModule([words, plain], k=3)
+    asked = [names] * len(texts)
+    mean = np.zeros((len(texts), len(names)))
+    for model in (words, plain):
+        alone = ask(ServingModule([model], 1), "score", text=texts, labels=asked)
+        mean += np.maximum(alone["scores"], 0) / 2
+    scores = ask(module, "score", text=texts, labels=asked)["scores"]
+    np.testing.assert_allclose(scores, mean, atol=1e-5)
+    found = names_and_scores(ask(module, "serving_default", text=texts))
+    for row, means in zip(found, mean):
+        for name, score in row:
+            assert score == pytest.approx(means[names.index(name)], abs=1e-5)
 
 
 def test_mixed_precision_is_traced_in_float32():

@@ -62,3 +62,17 @@ def test_a_row_of_zeros_stays_one():
 def test_errors(arguments):
     with pytest.raises(ValueError, match="Expected `num_labels` and `k`.*Received"):
         NearestLabels(*arguments)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 100])
+def test_a_table_is_filled_some_rows_at_a_time(rows, monkeypatch):
+    monkeypatch.setattr("xmc_keras.nearest_labels.ROWS", rows)
+    norms = np.linalg.norm(EMBEDDINGS, axis=1, keepdims=True)
+    expected = EMBEDDINGS / np.where(norms, norms, 1)
+    layer = make_layer()
+    np.testing.assert_allclose(layer.label_embeddings.numpy(), expected, atol=1e-6)
+
+
+def test_embeddings_of_another_shape():
+    with pytest.raises(ValueError, match=r"shape \(7, 3\). Received: \(6, 3\)"):
+        make_layer().refresh(EMBEDDINGS[:6])

@@ -177,3 +177,80 @@ def test_the_peak_is_what_a_real_step_takes(
     assert measured["hours"] == pytest.approx(measured["step_s"] / 16)
     peak = measured["peak_gb"]["machine"]
     assert report["phases_gb"]["training step"] == pytest.approx(peak, rel=0.1)
+
+
+@pytest.fixture
+def words_config(tmp_path, tiny_data):
+    path = tmp_path / "words.yaml"
+    path.write_text(
+        f"system: lightdxml\ndata: {tiny_data}\nencoder: words\nbatch_size: 8\n"
+        "validation_documents: 30\nembedding_dim: 16\nepochs: 3\nrefresh: 2\n"
+        "num_neighbors: 12\nnum_predictions: 10\n"
+    )
+    return path
+
+
+def test_lightdxml_of_its_data(plan, words_config):
+    report = json.loads(plan(words_config, "--json").stdout)
+    assert (report["labels"], report["features"], report["cycles"]) == (20, 60, 2)
+    assert (report["documents"], report["steps"]) == (160, 3 * 17)
+    assert 2 <= report["words"] <= 8 and "clusters" not in report
+    assert report["parameters"]["encoder"] == 60 * 16 + 16 * 17
+    assert report["parameters"]["classifier"] == 20 * 17
+    assert set(report["training_step_gb"]["8"]) == {"3", "6", "12"}
+    peak = report["phases_gb"]["training step"]
+    assert report["training_step_gb"]["8"]["12"] == peak
+    out = plan(words_config).stdout
+    assert out.startswith("20 labels, 60 features, ")
+    assert "12 neighbors" in out and out.endswith("The run fits.\n")
+    small = plan(words_config, "--set", "max_features=7", "--json").stdout
+    assert json.loads(small)["features"] == 7
+
+
+def test_lightdxml_of_features(plan, words_config, tmp_path):
+    (tmp_path / "train.txt").write_text("3 9 5\n0,1 1:1 2:1\n3 4:1\n0 8:1 3:2 2:1\n")
+    settings = ("--set", f"data={tmp_path}", "--set", "validation_documents=1")
+    report = json.loads(plan(words_config, *settings, "--json").stdout)
+    assert (report["labels"], report["features"], report["words"]) == (3, 9, 2.0)
+    result = plan(words_config, *settings, "--set", "system=lightxml")
+    assert result.status == 2
+
+
+def test_lightdxml_without_the_data(plan, words_config):
+    sizes = ("--labels", "670091", "--documents", "490449", "--features", "135909")
+    settings = ("--set", "embedding_dim=300", "--set", "num_neighbors=500")
+    out = plan(words_config, *sizes, *settings).stdout
+    assert out.startswith("670,091 labels, 135,909 features, 75 a document, 2 cycles")
+    assert "shortlists " in out and "SavedModel float16" in out
+    result = plan(words_config, *sizes, *settings, available=5 * GIB)
+    assert result.status == 1
+    assert "These help: embedding_dim: 150" in result.stdout
+    result = plan(words_config, *sizes[:4])
+    assert result.status == 2 and "Expected --features with --labels" in result.stderr
+    result = plan(words_config, *sizes[2:])
+    assert result.status == 2 and "Expected --labels with --documents" in result.stderr
+
+
+def test_lightdxml_does_not_begin_what_will_not_fit(
+    call, words_config, tmp_path, monkeypatch
+):
+    room = {"machine": 10**9}
+    monkeypatch.setattr("xmc_keras.check_memory.memory_room", lambda: room)
+    result = call("fit", words_config, "--run", tmp_path / "run")
+    assert result.status == 2
+    assert "Expected a run that fits the memory there is" in result.stderr
+    assert "1.3 GB for the machine, which has 1.0" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("data", ["its own", "none"])
+def test_lightdxml_measured(data, plan, words_config):
+    sizes = ("--labels", "50", "--documents", "200", "--features", "30")
+    result = plan(words_config, *(sizes if data == "none" else ()), "--measure", "2")
+    assert result.status == 0, result.stderr
+    assert re.search(r"\nMeasured: \d+\.\d{3} s a training step", result.stdout)
+    assert re.search(
+        r"\nTraining takes \d+\.\d\d hours at that rate\.\n"
+        r"Of these are \d+\.\d\d for shortlists by exact search\.\n$",
+        result.stdout,
+    )

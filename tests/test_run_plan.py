@@ -16,8 +16,9 @@ from xmc_keras.build_optimizer import build_optimizer
 from xmc_keras.config import Config
 from xmc_keras.document_batches import DocumentBatches
 from xmc_keras.encoder_shape import EncoderShape
+from xmc_keras.memory_plan import CHUNK, PROCESS, XLA
 from xmc_keras.pretrained import load_encoder
-from xmc_keras.run_plan import CHUNK, PROCESS, XLA, RunPlan
+from xmc_keras.run_plan import RunPlan
 from xmc_keras.token_cache import TokenCache
 
 NAMES = ("vocabulary_size", "num_layers", "num_heads", "hidden_dim", "intermediate_dim")

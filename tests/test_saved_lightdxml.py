@@ -33,7 +33,7 @@ def make_run(folder, model):
     path = folder / "config.yaml"
     path.write_text(
         f"data: {data}\nsystem: lightdxml\nencoder: words\nnum_predictions: 9\n"
-        "num_neighbors: 5\n"
+        "num_neighbors: 1\n"
     )
     run = RunFolder(folder / "run")
     run.begin(load_config(path), LabelSet(NAMES), None, read_documents(data, "train"))
@@ -136,7 +136,9 @@ def test_without_the_test_part(features_run, call, tmp_path, caplog):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--k", "6"], "Expected --k between 1 and 5, the labels"),
+        (["--k", "7"], "Expected --k between 1 and 6, the labels"),
+        # As the model says, whatever its config does.
+        (["--k", "6"], "Expected k between 1 and 5, the labels"),
         (["--k", "2", "--precision", "int8"], "float16 for LightDXML"),
     ],
 )

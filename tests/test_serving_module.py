@@ -223,7 +223,8 @@ def test_score_of_too_many_labels(first, monkeypatch):
         ask(module, "score", text=["a"], labels=[["p", "q", "r"]])
 
 
-def test_tokenizer_that_is_no_word_piece(backbone):
+def test_byte_pairs(backbone):
+    # More kinds of encoders and vocabularies: test_exported_encoders.py.
     words = ["<s>", "<pad>", "</s>", "<mask>", "<unk>", "a", "aa"]
     vocabulary = {word: i for i, word in enumerate(words)}
     model = LightXML(
@@ -232,8 +233,11 @@ def test_tokenizer_that_is_no_word_piece(backbone):
         tokenizer=keras_nlp.models.RobertaTokenizer(vocabulary, ["a a"]),
         label_names=["p", "q"],
     )
-    with pytest.raises(BadInput, match="WordPiece vocabulary .* RobertaTokenizer"):
-        ServingModule([model], 1)
+    texts = ["aaa", "", "a"]
+    module = ServingModule([model], 1)
+    check_rows(
+        rows_of(ask(module, "serving_default", text=texts)), model.recommend(texts, 1)
+    )
 
 
 @pytest.mark.parametrize("k", [0, 5])

@@ -75,16 +75,20 @@ def test_by_hnsw(monkeypatch):
         np.testing.assert_array_equal(found, expected(k, True))
 
 
-def test_by_the_number_of_labels(monkeypatch):
+def test_by_what_takes_less_time(monkeypatch, caplog):
     used = []
     monkeypatch.setattr(module, "hnsw_rows", lambda *a: used.append("hnsw") or a[0])
     monkeypatch.setattr(module, "exact_rows", lambda *a: used.append("exact") or a[0])
+    sizes = []
     for many, installed in ((True, True), (True, False), (False, True)):
-        monkeypatch.setattr(module, "HNSW_LABELS", 12 if many else 13)
+        pays = lambda *size, many=many: sizes.append(size) or many  # noqa: E731
+        monkeypatch.setattr(module, "hnsw_pays", pays)
         spec = object() if installed else None
         monkeypatch.setattr("importlib.util.find_spec", lambda name: spec)
-        shortlist_labels(FEATURES, EMBEDDINGS, 3, search="auto")
-    assert used == ["hnsw", "exact", "exact"]
+        with caplog.at_level("INFO"):
+            shortlist_labels(FEATURES, EMBEDDINGS, 3, search="auto")
+    assert used == ["hnsw", "exact", "exact"] and sizes == [(50, 12)] * 3
+    assert caplog.text.count("pip install .[ann]") == 1
 
 
 def test_hnsw_that_is_not_installed(monkeypatch):

@@ -53,10 +53,11 @@ def rows_of(model, texts):
     return inputs_of(*(list(zip(row.indices, row.data)) for row in rows))
 
 
-def all_scores(model, features):
+def all_scores(model, features, of_words=(0, 0)):
     """Scores of all labels (texts, labels) in NumPy, and whether each is a candidate.
 
-    From features (texts, dim).
+    From features (texts, dim) and what words of labels add to logits, (texts, labels):
+    in the search, and after it.
     """
     sigmoid = lambda x: 1 / (1 + np.exp(-x))  # noqa: E731
     table, bias = model.classifier.get_weights()
@@ -65,7 +66,10 @@ def all_scores(model, features):
     norms = np.linalg.norm(features, axis=1, keepdims=True)
     cosines = features / np.maximum(norms, 1e-12) @ labels.T
     logits = features @ table.T + bias
-    ranked = cosines if model.candidates_from == "embeddings" else logits
+    ranked = logits + of_words[0]
+    if model.candidates_from == "embeddings":
+        ranked = cosines
+    logits = logits + of_words[1]
     places = np.argsort(np.argsort(-ranked, axis=1, kind="stable"), axis=1)
     candidate = places < model.num_candidates
     first, second = sigmoid(logits), sigmoid(cosines)

@@ -15,6 +15,7 @@ from xmc_keras.choose_beta import choose_beta
 from xmc_keras.encode_documents import encode_documents
 from xmc_keras.label_centroids import label_centroids
 from xmc_keras.label_proxy import LabelProxy
+from xmc_keras.log_inclusion import log_inclusion
 from xmc_keras.precision_at_k import PrecisionAtK
 from xmc_keras.run_checkpoint import RunCheckpoint
 from xmc_keras.run_history import RunHistory
@@ -70,6 +71,8 @@ def train_cycles(config, run, model, batches, validation_batches, relevant, phas
             fit(config, run, model, negatives, validation_batches, end, checkpoint)
     for path in run.path.glob("shortlist-*.npy"):
         path.unlink()
+    if config.logq_correction:
+        correct(config, model.classifier.label_bias, batches.labels)
     features = encode_documents(model.encoder, batches.in_order())
     model.refresh(embed_labels(config, features, batches.labels, config.epochs, phases))
     report = None
@@ -82,6 +85,17 @@ def train_cycles(config, run, model, batches, validation_batches, relevant, phas
     run.save_model(model, "best")
     plot_curves(run)
     return checkpoint, report
+
+
+def correct(config, label_bias, label_matrix):
+    """Lowers the bias of labels that batches seldom had among their negatives."""
+    change = log_inclusion(
+        np.asarray(label_matrix.sum(axis=0)).ravel(),
+        label_matrix.shape[0],
+        config.batch_size,
+        config.random_negatives,
+    )
+    label_bias.assign_add(config.logq_correction * change)
 
 
 def make_shortlist(config, model, batches, epoch, path, phases):

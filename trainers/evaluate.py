@@ -14,13 +14,15 @@ import logging
 import time
 
 import numpy as np
+from check_reads import check_reads_texts
 
 from xmc_keras import program
 from xmc_keras.bad_input import BadInput
 from xmc_keras.inverse_propensity import inverse_propensity
 from xmc_keras.ranking_metrics import ranking_report, recall_at_k
+from xmc_keras.read_part import read_part
 from xmc_keras.run_folder import MODELS, RunFolder
-from xmc_keras.text_folder import check_labels_known, read_documents, read_pair
+from xmc_keras.text_folder import check_labels_known, read_pair
 
 logger = logging.getLogger("evaluate")
 
@@ -47,11 +49,12 @@ def main():
         raise BadInput("Expected --texts and --labels together. Received: one of them.")
     run = RunFolder(args.run)
     config = run.config()
-    label_set = run.label_set()
+    label_set, width = run.label_set(), run.num_features()
     if args.texts:
+        check_reads_texts(run)
         documents = read_pair(args.texts, args.labels, args.skip_bad_lines)
     else:
-        documents = read_documents(config.data, "test", args.skip_bad_lines)
+        documents = read_part(config.data, "test", args.skip_bad_lines, width)
     check_labels_known(documents, label_set, args.skip_bad_lines)
 
     model = run.load_model(args.model)
@@ -79,7 +82,11 @@ def evaluate(model, batches, relevant, weight):
     # A LightDXML knows its labels itself.
     num_labels = getattr(model, "num_labels", None) or model.generator.num_labels
     top = batches.restore(model.predict(batches.dataset(), verbose=0)["label_ids"])
-    seconds = time.monotonic() - begun
+    return measures(top, relevant, weight, num_labels, time.monotonic() - begun)
+
+
+def measures(top, relevant, weight, num_labels, seconds):
+    """Metrics in percent of a ranking `top` (documents, n) that took `seconds`."""
     return {
         **ranking_report(top, relevant, weight),
         **{f"recall@{k}": 100 * recall_at_k(top, relevant, k) for k in (10, 100)},

@@ -15,18 +15,20 @@ import time
 from pathlib import Path
 
 import numpy as np
+from check_reads import check_reads_features
 from config_arguments import add_config
 from fit_lightdxml import fit_lightdxml
 from fit_lightxml import fit_lightxml
 
 from xmc_keras import program
 from xmc_keras.bad_input import BadInput
-from xmc_keras.config import describe
 from xmc_keras.config_file import load_config
+from xmc_keras.describe_config import describe_config
 from xmc_keras.label_set import LabelSet
 from xmc_keras.peak_memory import peak_memory_gb
+from xmc_keras.read_part import read_part
 from xmc_keras.run_folder import RunFolder
-from xmc_keras.text_folder import check_labels_known, read_documents
+from xmc_keras.text_folder import check_labels_known
 from xmc_keras.validation_split import validation_split
 
 logger = logging.getLogger("fit")
@@ -39,7 +41,7 @@ NEAREST_LABELS = 100_000
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__,
-        epilog="keys of a config:\n\n" + describe(),
+        epilog="keys of a config:\n\n" + describe_config(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_config(parser)
@@ -69,8 +71,11 @@ def main():
 
     # === Data ===
     logger.info("Reading %s", config.data)
-    everything = read_documents(config.data, "train", args.skip_bad_lines)
-    test = read_documents(config.data, "test", args.skip_bad_lines)
+    everything = read_part(config.data, "train", args.skip_bad_lines)
+    width = getattr(everything, "num_features", None)
+    if width is not None:
+        check_reads_features(config, everything.texts_path)
+    test = read_part(config.data, "test", args.skip_bad_lines, width)
     label_set = LabelSet.from_labels(everything.labels)
     check_labels_known(test, label_set, args.skip_bad_lines)
     rest, held_out = validation_split(

@@ -1,9 +1,16 @@
 """LightDXML's part of a run, from words to a trained model."""
 
 import logging
+import time
+
+import numpy as np
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.check_memory import check_plan
+from xmc_keras.encoder_shape import EncoderShape
+from xmc_keras.hnsw_rows import hnsw_index
 from xmc_keras.label_features import label_features
+from xmc_keras.lightdxml_plan import LightDXMLPlan
 
 logger = logging.getLogger("fit")
 
@@ -14,8 +21,7 @@ def fit_lightdxml(config, run, parts, label_set, continued, args):
     Arguments and result are those of `fit_lightxml`.
     """
     train, validation, test = (parts[name] for name in ("train", "validation", "test"))
-    if not continued:
-        run.begin(config, label_set, None, parts["everything"])
+    check_search(config)
     import keras
     from cycles import train_cycles
     from document_inputs import build_inputs
@@ -26,15 +32,25 @@ def fit_lightdxml(config, run, parts, label_set, continued, args):
     from xmc_keras.word_vectorizer import WordVectorizer
 
     # === Words ===
-    phases = PhaseSeconds(run.path / "phases.json")
-    with phases("words"):
+    begun = time.monotonic()
+    vectorizer, features = None, getattr(train, "features", None)
+    if features is None:
         vectorizer = WordVectorizer.fit(
             train.texts,
             max_features=config.max_features,
             max_ngram=config.max_ngram,
         )
         features = vectorizer.transform(train.texts)
+    words_seconds = time.monotonic() - begun
     label_matrix = label_set.encode(train.labels)
+    tell_empty(features, label_matrix)
+    if not args.any_memory:
+        plan = plan_of(config, parts["everything"], features, len(label_set))
+        check_plan(plan, args.config)
+    if not continued:
+        run.begin(config, label_set, None, parts["everything"])
+    phases = PhaseSeconds(run.path / "phases.json")
+    phases.add("words", words_seconds)
 
     # === Model ===
     keras.utils.set_random_seed(config.seed)
@@ -50,6 +66,7 @@ def fit_lightdxml(config, run, parts, label_set, continued, args):
             vectorizer if backbone is None else None,
             backbone,
             tokenizer,
+            features.shape[1],
         )
     except ValueError as error:
         raise BadInput(f"This config does not fit its encoder. {error}", args.config)
@@ -72,5 +89,40 @@ def fit_lightdxml(config, run, parts, label_set, continued, args):
         found["validation_by_beta"] = report
     phases.remove()
     test_batches = build_inputs(config, run, model, test.texts)
-    rows = vectorizer.transform(test.texts), label_features(features, label_matrix)
+    test_rows = test.texts if vectorizer is None else vectorizer.transform(test.texts)
+    rows = test_rows, label_features(features, label_matrix)
     return checkpoint, test_batches, rows, found
+
+
+def plan_of(config, documents, features, num_labels):
+    """The `LightDXMLPlan` of a run on documents, of which some have these features."""
+    encoder, sizes = None, (features.shape[1], features.nnz / features.shape[0])
+    if config.encoder != "words":
+        encoder, sizes = EncoderShape.named(config.encoder), (0, 0.0)
+    most_labels = max(map(len, documents.labels))
+    count = len(documents)
+    return LightDXMLPlan(config, num_labels, count, *sizes, most_labels, encoder)
+
+
+def check_search(config):
+    """BadInput where the package of a search is missing, before it is needed."""
+    if config.search == "hnsw":
+        hnsw_index(1, 1)
+
+
+def tell_empty(features, label_matrix):
+    """Logs how many documents say nothing, and labels of which nothing is said."""
+    documents = np.count_nonzero(np.diff(features.indptr) == 0)
+    if documents:
+        logger.warning(
+            "%d of %d training documents have no known word; they count as a text "
+            "without words.",
+            *(documents, features.shape[0]),
+        )
+    labels = np.count_nonzero(np.asarray(label_matrix.sum(axis=0)) == 0)
+    if labels:
+        logger.warning(
+            "%d of %d labels have no document to train on, only in the validation "
+            "split or left out; they can hardly be found.",
+            *(labels, label_matrix.shape[1]),
+        )

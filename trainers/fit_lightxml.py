@@ -36,7 +36,8 @@ def fit_lightxml(config, run, parts, label_set, continued, args):
     if continued:
         clusters = run.clusters()
     else:
-        clusters = cluster_labels(label_rows, config.max_leaf, config.seed)
+        seed = config.seed if config.cluster_seed is None else config.cluster_seed
+        clusters = cluster_labels(label_rows, config.max_leaf, seed)
     logger.info("%d clusters of at most %d labels", *clusters.shape)
     if config.max_leaf > 1 and config.top_k > len(clusters):
         raise BadInput(

@@ -38,7 +38,10 @@ class PhaseSeconds:
         """Times what is done within."""
         begun = time.monotonic()
         yield
-        seconds = time.monotonic() - begun
+        self.add(name, time.monotonic() - begun)
+
+    def add(self, name, seconds):
+        """Counts what was timed elsewhere."""
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
         logger.info("%s: %.1f s", name.capitalize(), seconds)
         if self.path.parent.exists():

@@ -1,34 +1,32 @@
-"""What a run will need, before it begins: memory, disk, steps and, if asked, hours.
+r"""What a run will need, before it begins: memory, disk, steps and, if asked, hours.
 
     python trainers/plan.py configs/debian24k.yaml
     python trainers/plan.py configs/amazon670k.yaml --labels 670091 --documents 490449
     python trainers/plan.py configs/debian24k.yaml --measure
+    python trainers/plan.py configs/lightdxml_amazon670k.yaml --labels 670091 \
+        --documents 490449 --features 135909
 
 It says whether the run fits this machine, or its GPU; if not, which settings help and
 by how much, with status 1. GB are of 10^9 bytes. What the figures are made of stands
-in xmc_keras/run_plan.py; texts and clustering come on top. --measure takes some real
-training steps and tells the hours of a run (validation left out) and the memory that
-it had.
+in xmc_keras/run_plan.py and xmc_keras/lightdxml_plan.py; texts and clustering come on
+top. --measure takes some real training steps and tells the hours of a run (validation
+left out) and the memory that it had.
 """
 
 import argparse
 import json
 import logging
 import sys
-from pathlib import Path
 
 from config_arguments import add_config
+from make_plan import add_sizes, check_sizes, make_plan
 
 from xmc_keras import program
 from xmc_keras.aligned import aligned
 from xmc_keras.bad_input import BadInput
 from xmc_keras.check_memory import advice, remedies
 from xmc_keras.config_file import load_config
-from xmc_keras.encoder_shape import EncoderShape
-from xmc_keras.label_set import LabelSet
 from xmc_keras.memory_room import memory_room
-from xmc_keras.run_plan import RunPlan
-from xmc_keras.text_folder import read_documents
 
 logger = logging.getLogger("plan")
 
@@ -38,12 +36,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_config(parser)
-    parser.add_argument(
-        "--labels", type=int, metavar="N", help="labels, to plan without the data"
-    )
-    parser.add_argument(
-        "--documents", type=int, metavar="N", help="training documents, likewise"
-    )
+    add_sizes(parser)
     parser.add_argument(
         "--measure",
         type=int,
@@ -54,30 +47,20 @@ def main():
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args()
-    for name in ("labels", "documents", "measure"):
-        if getattr(args, name) is not None and getattr(args, name) < 1:
-            raise BadInput(f"Expected --{name} to be at least 1.")
-    if args.documents and not args.labels:
-        raise BadInput("Expected --labels with --documents. Received: no --labels.")
+    if args.measure is not None and args.measure < 1:
+        raise BadInput("Expected --measure to be at least 1.")
+    check_sizes(args)
     config = load_config(args.config, args.set)
     room = memory_room()
 
-    documents, sizes = None, (args.labels, args.documents)
-    if args.labels is None:
-        if not Path(config.data).is_dir():
-            raise BadInput(
-                "Expected the folder of the data, or its --labels and --documents. "
-                "Received: no such folder.",
-                config.data,
-            )
-        documents = read_documents(config.data, "train", skip_bad_lines=True)
-        num_labels = len(LabelSet.from_labels(documents.labels))
-        sizes = num_labels, len(documents), max(map(len, documents.labels))
-    plan = RunPlan(config, EncoderShape.named(config.encoder), *sizes)
+    plan, documents = make_plan(config, args)
     check(plan, args.config)
     report = describe(plan, room)
     if args.measure and report["fits"]:
-        from trial import trial
+        if config.system == "lightxml":
+            from trial import trial
+        else:
+            from lightdxml_trial import lightdxml_trial as trial
 
         logger.info("Taking %d training steps, twice", args.measure)
         report["measured"] = trial(plan, documents, args.measure)
@@ -88,12 +71,13 @@ def main():
 
 def check(plan, path):
     """BadInput where config, encoder and data do not go together."""
-    config, encoder = plan.config, plan.encoder
-    limits = [
-        ("max_tokens", encoder.max_sequence_length, "positions of the encoder"),
-        ("num_feature_layers", encoder.num_layers, "layers of the encoder"),
-    ]
-    if config.max_leaf > 1:
+    config, encoder, limits = plan.config, plan.encoder, []
+    if encoder is not None:
+        limits = [
+            ("max_tokens", encoder.max_sequence_length, "positions of the encoder"),
+            ("num_feature_layers", encoder.num_layers, "layers of the encoder"),
+        ]
+    if config.system == "lightxml" and config.max_leaf > 1:
         limits.append(("top_k", plan.clusters[0], "label clusters"))
     if plan.num_documents is not None:
         most = plan.num_documents - 1
@@ -113,10 +97,11 @@ def describe(plan, room):
     fits = plan.fits(room)
     helpful = [] if fits else remedies(plan, room)
     batches = {max(1, config.batch_size // 2), config.batch_size, 2 * config.batch_size}
-    lengths = {max(3, config.max_tokens // n) for n in (4, 2, 1)}
+    key, _, least = plan.WIDTH
+    widths = {max(least, getattr(config, key) // n) for n in (4, 2, 1)}
     return {
         "labels": plan.num_labels,
-        "clusters": plan.clusters,
+        **plan.sizes,
         "documents": plan.num_documents,
         "steps": plan.steps,
         "parameters": plan.parameters,
@@ -124,15 +109,16 @@ def describe(plan, room):
         "moments_gb": in_gb(plan.moments),
         "process_gb": plan.process / 1e9,
         "averages_gb": plan.averages / 1e9,
+        "matrix_gb": plan.matrix / 1e9,
         "step_gb": in_gb(plan.step),
         "phases_gb": in_gb(plan.phases),
         "training_step_gb": {
             batch: in_gb(
                 {
-                    tokens: plan.changed(batch_size=batch, max_tokens=tokens).phases[
+                    width: plan.changed(batch_size=batch, **{key: width}).phases[
                         "training step"
                     ]
-                    for tokens in sorted(lengths)
+                    for width in sorted(widths)
                 }
             )
             for batch in sorted(batches)
@@ -151,10 +137,6 @@ def in_gb(sizes):
 
 def text(plan, room, report):
     """The same for people."""
-    clusters, size = plan.clusters
-    about = f"{plan.num_labels:,} labels in {clusters:,} clusters of at most {size}"
-    if plan.steps is not None:
-        about += f", {plan.steps:,} training steps"
     columns = [report[key] for key in ("parameters", "weights_gb", "moments_gb")]
     parts = [[part, *(c[part] for c in columns)] for part in columns[0]]
     parts.append(["together", *(sum(column.values()) for column in columns)])
@@ -163,15 +145,18 @@ def text(plan, room, report):
         "weights": parts[-1][2],
         "moments": parts[-1][3],
         "averages": report["averages_gb"],
+        "TF-IDF": report["matrix_gb"],
     }
+    held = {name: size for name, size in held.items() if size or name == "averages"}
+    unit = plan.WIDTH[1]
     grid = report["training_step_gb"]
     blocks = [
-        about,
+        plan.about,
         table(["", "parameters", "weights GB", "moments GB"], parts),
         table(["a training step", "GB"], (held | report["step_gb"]).items()),
         table(["at most", "GB"], report["phases_gb"].items()),
         table(
-            ["a training step, GB", *(f"{n} tokens" for n in grid[next(iter(grid))])],
+            ["a training step, GB", *(f"{n} {unit}" for n in grid[next(iter(grid))])],
             [[f"batch of {batch}", *row.values()] for batch, row in grid.items()],
         ),
         table(["on disk", "GB"], report["disk_gb"].items()),
@@ -198,6 +183,9 @@ def verdict(plan, room, report):
         lines.append(f"Measured: {found['step_s']:.3f} s a training step, {peak}.")
         if "hours" in found:
             lines.append(f"Training takes {found['hours']:.2f} hours at that rate.")
+        if "shortlists_hours" in found:
+            hours = found["shortlists_hours"]
+            lines.append(f"Of these are {hours:.2f} for shortlists by exact search.")
     return "\n".join(lines)
 
 

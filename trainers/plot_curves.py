@@ -6,26 +6,49 @@ from xmc_keras.run_history import RunHistory
 
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
+from matplotlib.ticker import MaxNLocator  # noqa: E402
 
 
 def plot_curves(run):
     """Draws `curves.png` from the run's `history.csv`."""
     rows = RunHistory(run.history_path).rows()
-    epochs = [row["epoch"] + 1 for row in rows]
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4))
-    for key, name in (("loss", "training"), ("val_loss", "validation")):
-        left.plot(epochs, [row[key] for row in rows], "o-", label=name)
-    left.set(xlabel="epoch", ylabel="loss")
-    for k in (1, 3, 5):
-        values = [100 * row[f"val_precision_at_{k}"] for row in rows]
-        right.plot(epochs, values, "o-", label=f"P@{k}")
-    right.set(xlabel="epoch", ylabel="validation P@k (%)")
+    draw_curves(left, right, [rows])
     for axes in (left, right):
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(alpha=0.3)
         axes.legend()
     figure.tight_layout()
     part = run.path / "curves.part.png"
     figure.savefig(part, dpi=120)
     pyplot.close(figure)
     part.replace(run.path / "curves.png")
+
+
+def draw_curves(left, right, histories, styles=None):
+    """Draws losses to the left and validation P@k to the right.
+
+    Args:
+        left, right: `matplotlib` axes.
+        histories: list of the rows of runs, as of `RunHistory.rows`.
+        styles: optional list of dictionaries for lines, one a run, with `color`,
+            `marker` and `label`. Then a colour is a run, and a kind of line a measure.
+    """
+    losses = {"loss": "training", "val_loss": "validation"}
+    precisions = {f"val_precision_at_{k}": f"P@{k}" for k in (1, 3, 5)}
+    for i, rows in enumerate(histories):
+        epochs = [row["epoch"] + 1 for row in rows]
+        for axes, names, percent in ((left, losses, 1), (right, precisions, 100)):
+            for (key, name), line in zip(names.items(), ("-", "--", ":")):
+                values = [percent * row[key] for row in rows]
+                if styles is None:
+                    axes.plot(epochs, values, "o-", label=name)
+                else:
+                    own = {**styles[i]} if line == "-" else {**styles[i], "label": None}
+                    axes.plot(epochs, values, linestyle=line, **own)
+    left.set(xlabel="epoch", ylabel="loss")
+    right.set(xlabel="epoch", ylabel="validation P@k (%)")
+    if styles is not None:
+        left.set_title("solid: training, dashed: validation")
+        right.set_title("solid: P@1, dashed: P@3, dotted: P@5")
+    for axes in (left, right):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.grid(alpha=0.3)

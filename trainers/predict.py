@@ -23,6 +23,7 @@ import sys
 from pathlib import Path
 
 from answer_file import AnswerFile
+from check_reads import check_reads_texts
 from pace import Pace
 
 from xmc_keras import program
@@ -63,6 +64,7 @@ def main():
     args = parser.parse_intermixed_args()
     run = RunFolder(args.run)
     config = run.config()
+    check_reads_texts(run)
     check(args, config)
     bad_lines, pace = BadLines(), Pace()
     skip = bad_lines if args.skip_bad_lines else None

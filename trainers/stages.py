@@ -109,12 +109,13 @@ def fix_shortlists(config, run, model, batches, validation_batches):
 
     After the paper's static negatives (table 5): encoder and generator learn alone
     for the first `config.recall_epochs` epochs; then each training document keeps
-    the clusters that they find for it, and `model` goes on from their weights.
+    the clusters that they find for it, and `model` goes on from their weights. With
+    `PairedEncoders` these two stay, and the ranker begins with a copy of the encoder.
     What they leave is in a run folder within the run's, `recall/`. Returns the
     batches and the seconds that this took.
     """
     recall = LightXML(
-        model.encoder,
+        model.encoder.recall if model.is_paired else model.encoder,
         model.generator,
         loss_reduction=config.loss_reduction,
         num_predictions=config.num_predictions,
@@ -127,7 +128,11 @@ def fix_shortlists(config, run, model, batches, validation_batches):
         recall.load_weights(weights)
     else:
         stage = dataclasses.replace(
-            config, epochs=config.recall_epochs, negatives="dynamic", swa_start=None
+            config,
+            epochs=config.recall_epochs,
+            negatives="dynamic",
+            ranking_encoder="shared",
+            swa_start=None,
         )
         recall_run = RunFolder(run.path / "recall")
         recall_run.path.mkdir(exist_ok=True)
@@ -142,4 +147,7 @@ def fix_shortlists(config, run, model, batches, validation_batches):
         os.replace(part, run.shortlist_path)
         checkpoint.remove()
         seconds = checkpoint.seconds
+    if model.is_paired:
+        model.encoder.begin_ranking()
+        model.generator.trainable = False
     return batches.with_shortlist(np.load(run.shortlist_path)), seconds

@@ -11,6 +11,7 @@ from xmc_keras.version import __version__
 
 _HOMES = {
     "BadInput": "bad_input",
+    "BagOfWords": "bag_of_words",
     "CandidateRecall": "candidate_recall",
     "ClusterGenerator": "cluster_generator",
     "Config": "config",
@@ -32,6 +33,7 @@ _HOMES = {
     "TextTokenizer": "text_tokenizer",
     "TokenCache": "token_cache",
     "WarmupDecay": "warmup_decay",
+    "WordVectorizer": "word_vectorizer",
     "cluster_labels": "label_clustering",
     "load_config": "config_file",
     "load_encoder": "pretrained",

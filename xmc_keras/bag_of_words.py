@@ -21,6 +21,9 @@ class BagOfWords:
             matrix float32 with sorted indices; what comes twice is summed.
         label_matrix: sparse matrix or array (documents, num_labels). Becomes a csr
             matrix float32 with a one for every value that is not zero.
+        path, labels_path: optional strings. The files they were read from.
+        first_line: optional int. Line of the first document in both, if they have
+            lines.
 
     Attributes:
         num_features, num_labels: int.
@@ -42,6 +45,9 @@ class BagOfWords:
 
     features: scipy.sparse.csr_matrix
     label_matrix: scipy.sparse.csr_matrix
+    path: str | None = None
+    labels_path: str | None = None
+    first_line: int | None = None
 
     def __post_init__(self):
         self.features = canonical(self.features, "features")

@@ -15,7 +15,12 @@ GAINS_RATE = 3  # times the rate of the encoder: a gain of one has farther to go
 
 
 def build_lightdxml(
-    config, label_names, vectorizer=None, backbone=None, tokenizer=None
+    config,
+    label_names,
+    vectorizer=None,
+    backbone=None,
+    tokenizer=None,
+    num_features=None,
 ):
     """The model that a config describes, not yet compiled.
 
@@ -24,22 +29,24 @@ def build_lightdxml(
         label_names: list of strings.
         vectorizer: the `WordVectorizer`, for `encoder: words`.
         backbone, tokenizer: as from `load_encoder`, for another encoder.
+        num_features: optional int, in the place of a vectorizer: features of documents
+            that are no texts.
 
     Returns:
         A `LightDXML`.
 
     Example:
 
-    >>> import types
     >>> from xmc_keras.config import Config
     >>> config = Config(system="lightdxml", data="texts", encoder="words")
-    >>> words = types.SimpleNamespace(num_features=9)
-    >>> build_lightdxml(config, ["a", "b"], words).encoder.dim
+    >>> build_lightdxml(config, ["a", "b"], num_features=9).encoder.dim
     300
     """
+    if vectorizer is not None:
+        num_features = vectorizer.num_features
     if backbone is None:
         encoder = SparseTextEncoder(
-            vectorizer.num_features,
+            num_features,
             config.embedding_dim,
             config.feature_dropout,
             config.residual,
@@ -58,7 +65,7 @@ def build_lightdxml(
     if config.label_words:
         lexical = LabelWords(
             len(label_names),
-            vectorizer.num_features,
+            num_features,
             config.label_words,
             initial_scale=config.label_words_scale,
             name="label_words",

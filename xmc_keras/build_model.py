@@ -4,6 +4,7 @@ from xmc_keras.cluster_generator import ClusterGenerator
 from xmc_keras.dynamic_candidate_ranker import DynamicCandidateRanker
 from xmc_keras.lightxml import LightXML
 from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
+from xmc_keras.paired_encoders import PairedEncoders
 
 HEAD = "cluster_generator|dynamic_candidate_ranker"
 
@@ -67,6 +68,11 @@ def build_model(config, backbone, tokenizer, clusters, label_names):
         recompute=config.recompute,
         name="encoder",
     )
+    if config.ranking_encoder == "own":
+        again = {**encoder.get_config(), "name": "ranking_encoder"}
+        encoder = PairedEncoders(
+            encoder, MultiLayerCLSEncoder.from_config(again), name="encoders"
+        )
     return LightXML(
         encoder,
         generator,
@@ -75,6 +81,7 @@ def build_model(config, backbone, tokenizer, clusters, label_names):
         max_tokens=config.max_tokens,
         label_names=label_names,
         loss_reduction=config.loss_reduction,
+        score=config.score,
         num_predictions=config.num_predictions,
         name="lightxml",
     )

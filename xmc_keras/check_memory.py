@@ -8,14 +8,6 @@ from xmc_keras.encoder_shape import EncoderShape
 from xmc_keras.memory_room import memory_room
 from xmc_keras.run_plan import RunPlan
 
-# Settings that may be halved, and the least that is proposed.
-HALVED = {
-    "batch_size": 1,
-    "predict_batch_size": 1,
-    "max_tokens": 32,
-    "bottleneck_dim": 32,
-}
-
 
 def check_memory(config, num_labels, most_labels=8, path=None):
     """Raises `BadInput`, with figures and what helps, where a run does not fit.
@@ -24,7 +16,7 @@ def check_memory(config, num_labels, most_labels=8, path=None):
     where the encoder has to be loaded to see how large it is.
 
     Args:
-        config: a `Config`.
+        config: a `Config` of `system: lightxml`.
         num_labels: int. Labels of the training part.
         most_labels: int. Labels that a document has at most. Defaults to `8`.
         path: optional string or path. The file of the config, for the message.
@@ -38,7 +30,11 @@ def check_memory(config, num_labels, most_labels=8, path=None):
     xmc_keras.bad_input.BadInput: Expected a run that fits the memory there is. ...
     """
     shape = EncoderShape.named(config.encoder)
-    plan = RunPlan(config, shape, num_labels, most_labels=most_labels)
+    check_plan(RunPlan(config, shape, num_labels, most_labels=most_labels), path)
+
+
+def check_plan(plan, path=None):
+    """The same for a plan, a `RunPlan` or `LightDXMLPlan`."""
     room = memory_room()
     if plan.fits(room):
         return
@@ -77,7 +73,7 @@ def remedies(plan, room):
     """Changes of a setting that help a plan to fit, the most helpful first.
 
     Args:
-        plan: a `RunPlan`.
+        plan: a `RunPlan` or `LightDXMLPlan`.
         room: dictionary as of `memory_room`.
 
     Returns:
@@ -90,8 +86,7 @@ def remedies(plan, room):
     changes = [{"optimizer": o} for o in FIELDS["optimizer"].metadata["choices"]]
     changes += [{"table_dtype": "bfloat16"}, {"precision": "mixed_bfloat16"}]
     changes += [{"swa_start": None}, {"recompute": True}]
-    for key, least in HALVED.items():
-        value = getattr(config, key)
+    for key, (value, least) in plan.halved.items():
         changes.append({key: max(min(value, least), value // 2)})
 
     def lacking(plan):

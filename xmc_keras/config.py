@@ -1,33 +1,16 @@
 """The keys of a recipe."""
 
 import dataclasses
-import textwrap
 
 from xmc_keras.config_conflicts import conflicts
 from xmc_keras.config_key import config_key as _key
-from xmc_keras.config_key import convert, expected, shown
+from xmc_keras.config_key import convert
+from xmc_keras.lightdxml_keys import LightDXMLKeys
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
-    """Everything that decides how a model is trained, as flat keys.
-
-    `describe()` lists the keys with what they accept, their defaults and their
-    meaning. Values are checked when a config is made: one that is wrong, and keys
-    that do not go together, raise `ValueError`. `load_config()` reads a config from
-    a file; `configs/` has the recipes of the paper.
-
-    Example:
-
-    >>> config = Config(data="data/debian24k", encoder="minilm", epochs=4)
-    >>> config.epochs, config.top_k, config.head_learning_rate
-    (4, 20, 0.005)
-    >>> Config(data="data/debian24k", encoder="minilm", top_k=0)
-    Traceback (most recent call last):
-    ValueError: Expected top_k to be an integer of at least 1. Received: 0.
-
-    Reference: Jiang et al., LightXML (https://arxiv.org/abs/2101.03305), Table 1.
-    """
+class _SharedKeys:
+    """Those of both systems, and of LightXML alone."""
 
     system: str = _key(
         "lightxml, or lightdxml: label embeddings choose the negatives, and words may "
@@ -87,6 +70,13 @@ class Config:
         minimum=1,
     )
     top_k: int = _key("Clusters kept, whose labels are ranked.", 20, minimum=1)
+    cluster_seed: int | None = _key(
+        "Seed of the clusters alone, for ensembles of several clusterings that train "
+        "on the same documents; null = seed.",
+        None,
+        minimum=0,
+        maximum=2**32 - 1,
+    )
     bottleneck_dim: int = _key("Width of a label embedding.", 300, minimum=1)
     bottleneck_activation: str | None = _key(
         "sigmoid as in the paper, null as in the published code.",
@@ -98,6 +88,12 @@ class Config:
         "as in the paper, mean as in the published code.",
         "mean",
         choices=["sum", "mean"],
+    )
+    score: str = _key(
+        "A label's: product of its cluster's probability and its own, as in the paper, "
+        "or label, its own alone.",
+        "product",
+        choices=["product", "label"],
     )
     table_dtype: str = _key(
         "Of the label table; bfloat16 halves it, and new values are rounded at random.",
@@ -120,6 +116,13 @@ class Config:
         "Epochs that train the generator alone, where negatives are static.",
         1,
         minimum=1,
+    )
+    ranking_encoder: str = _key(
+        "Where negatives are static. shared = generator and ranker go on with one "
+        "encoder; own = the generator and its encoder stay, and the ranker learns with "
+        "a second one, begun from it (two representations of the paper's table 5).",
+        "shared",
+        choices=["shared", "own"],
     )
 
     # Training
@@ -180,72 +183,28 @@ class Config:
         "Minutes from one checkpoint to the next.", 10.0, above=0
     )
 
-    # LightDXML alone
-    embedding_dim: int = _key("Width of a word embedding.", 300, minimum=1)
-    residual: bool = _key("Residual block after the sum of word embeddings.", True)
-    max_ngram: int = _key(
-        "Longest sequence of words that is a feature.", 1, minimum=1, maximum=3
-    )
-    max_features: int | None = _key(
-        "Features, those in most documents; null = all in two or more.", None, minimum=1
-    )
-    freeze_encoder: bool = _key("Train the classifier alone.", False)
-    refresh: int = _key(
-        "Epochs from one shortlist of negatives to the next.", 8, minimum=1
-    )
-    num_neighbors: int = _key(
-        "Nearest labels that are a document's shortlist, and its candidates in "
-        "prediction.",
-        400,
-        minimum=1,
-    )
-    search: str = _key(
-        "Nearest labels by exact search, by hnsw (pip install .[ann]), or auto: hnsw "
-        "where it is there and labels are many.",
-        "auto",
-        choices=["auto", "exact", "hnsw"],
-    )
-    max_positives: int | None = _key(
-        "Positives of a document that a step learns on; null = all.", 20, minimum=1
-    )
-    shared_negatives: bool = _key(
-        "Score a document against the shortlists of its whole batch.", False
-    )
-    random_negatives: int = _key(
-        "Labels drawn for each batch in addition, where negatives are shared.",
-        0,
-        minimum=0,
-    )
-    candidates_from: str = _key(
-        "Candidates of a prediction: nearest label embeddings, or best of all labels "
-        "by the classifier.",
-        "embeddings",
-        choices=["embeddings", "classifier"],
-    )
-    label_words: int = _key(
-        "Heaviest words of each label's documents, whose cosine with a document is "
-        "added to the logit; its scale and what each word counts are learnt. 0 = "
-        "none, as published.",
-        0,
-        minimum=0,
-    )
-    label_words_scale: float = _key(
-        "What that cosine is multiplied by before training.", 6.0, above=0
-    )
-    beta: float | None = _key(
-        "Share of the classifier in a score; null = the best on the validation split.",
-        None,
-        minimum=0,
-        maximum=1,
-    )
-    proxy_dim: int = _key("Width within the map of centroids.", 1000, minimum=1)
-    proxy_epochs: int = _key(
-        "Passes over the labels that train the map; 0 = centroids as they are.",
-        8,
-        minimum=0,
-    )
-    proxy_learning_rate: float = _key("Rate of the map.", 3e-3, above=0)
-    proxy_batch_size: int = _key("Labels a step of the map.", 256, minimum=1)
+
+# Bases give their keys from the last to the first: this order is that of the file.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(LightDXMLKeys, _SharedKeys):
+    """Everything that decides how a model is trained, as flat keys.
+
+    `describe_config()` lists the keys with what they accept, their defaults and their
+    meaning. Values are checked when a config is made: one that is wrong, and keys
+    that do not go together, raise `ValueError`. `load_config()` reads a config from
+    a file; `configs/` has the recipes of the paper.
+
+    Example:
+
+    >>> config = Config(data="data/debian24k", encoder="minilm", epochs=4)
+    >>> config.epochs, config.top_k, config.head_learning_rate
+    (4, 20, 0.005)
+    >>> Config(data="data/debian24k", encoder="minilm", top_k=0)
+    Traceback (most recent call last):
+    ValueError: Expected top_k to be an integer of at least 1. Received: 0.
+
+    Reference: Jiang et al., LightXML (https://arxiv.org/abs/2101.03305), Table 1.
+    """
 
     # Evaluation
     propensity_a: float = _key(
@@ -262,32 +221,3 @@ class Config:
             object.__setattr__(self, field.name, value)
         for _, message in conflicts(vars(self)):
             raise ValueError(message)
-
-
-def describe():
-    r"""The keys with what they accept, their defaults and their meaning, as text.
-
-    Example:
-
-    >>> print(*describe().splitlines()[-4:], sep="\n")
-    propensity_b: a number above 0, default 1.5
-        B of the inverse propensity.
-    num_predictions: an integer of at least 5, default 100
-        Labels scored and kept per document.
-    """
-    lines = []
-    for field in dataclasses.fields(Config):
-        required = field.default is dataclasses.MISSING
-        default = "required" if required else f"default {shown(field.default)}"
-        separator = "; " if "," in expected(field) else ", "
-        accepted = f"{field.name}: {expected(field)}{separator}{default}"
-        lines += textwrap.wrap(accepted, 80, subsequent_indent=" " * 8)
-        indent = " " * 4
-        lines += textwrap.wrap(
-            field.metadata["help"],
-            80,
-            initial_indent=indent,
-            subsequent_indent=indent,
-            break_on_hyphens=False,
-        )
-    return "\n".join(lines)

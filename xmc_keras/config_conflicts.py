@@ -61,7 +61,32 @@ def conflicts(values):
                 "ranker to choose negatives for. Received: static.",
             )
         )
+    if values["ranking_encoder"] == "own" and values["negatives"] != "static":
+        found.append(
+            (
+                ("ranking_encoder", "negatives"),
+                "Expected ranking_encoder to be shared where negatives are dynamic: "
+                "they are what generator and ranker share. Received: own.",
+            )
+        )
+    if values["score"] == "label" and values["max_leaf"] == 1:
+        found.append(
+            (
+                ("score", "max_leaf"),
+                "Expected score to be product where max_leaf is 1: a cluster is a "
+                "label, and there is no ranker. Received: label.",
+            )
+        )
     return found + lightdxml_conflicts(values)
+
+
+# What LightDXML has none of, and the value that says so.
+ONLY = (
+    ("swa_start", None),
+    ("negatives", "dynamic"),
+    ("score", "product"),
+    ("cluster_seed", None),
+)
 
 
 def lightdxml_conflicts(values):
@@ -91,6 +116,14 @@ def lightdxml_conflicts(values):
                 f"batch. Received: {values['random_negatives']}.",
             )
         )
+    if values["logq_correction"] and not values["shared_negatives"]:
+        found.append(
+            (
+                ("logq_correction", "shared_negatives"),
+                "Expected logq_correction with shared_negatives: a document's own "
+                f"are not drawn. Received: {values['logq_correction']}.",
+            )
+        )
     if values["label_words"] and values["encoder"] != "words":
         found.append(
             (
@@ -117,7 +150,7 @@ def lightdxml_conflicts(values):
                 )
             )
         return found
-    for key, only in (("swa_start", None), ("negatives", "dynamic")):
+    for key, only in ONLY:
         if values[key] != only:
             found.append(
                 (

@@ -19,14 +19,17 @@ def load_config(path, overrides=()) -> Config:
     """Reads a config; a key that the file leaves out has its default.
 
     Args:
-        path: string or path. A YAML file of one mapping, keys as in `Config`.
+        path: string or path. A YAML file of one mapping, keys as in `Config`. The key
+            `base` names another such file, relative to this one: its values hold where
+            this one says nothing. It may have a base itself.
         overrides: iterable of strings `"key=value"`, the value in YAML. They stand
             above the file, later ones above earlier ones.
 
     Raises:
-        BadInput: with file and line, or the override: no such file, invalid YAML, an
-            unknown or repeated key, a value of a wrong type or out of its limits, a
-            required key that is missing, keys that do not go together.
+        BadInput: with file and line, or the override: no such file, invalid YAML, a
+            file that is its own base, an unknown or repeated key, a value of a wrong
+            type or out of its limits, a required key that is missing, keys that do not
+            go together.
 
     Example:
 
@@ -39,17 +42,7 @@ def load_config(path, overrides=()) -> Config:
     ('texts', 5, 3e-05)
     """
     path = Path(path)
-    entries = list(_read_entries(_read_text(path), lambda line: (path, line)))
-    lines = {}
-    for key, _, (_, line) in entries:
-        if key in lines:
-            raise BadInput(
-                f"Expected each key once. Received: {key} on lines {lines[key]} and "
-                f"{line}.",
-                path,
-                line,
-            )
-        lines[key] = line
+    entries = _read_file(path)
     for override in overrides:
         entries += _read_override(override)
 
@@ -118,6 +111,38 @@ def _read_text(path):
             f"{path.parent} holds {there}.",
             path,
         ) from None
+
+
+def _read_file(path, above=()):
+    """List of (key, value, place) of a file, those of its base first.
+
+    `above` are the files, resolved, that this one is the base of.
+    """
+    entries = list(_read_entries(_read_text(path), lambda line: (path, line)))
+    lines, of_base = {}, []
+    for key, value, (_, line) in entries:
+        if key in lines:
+            raise BadInput(
+                f"Expected each key once. Received: {key} on lines {lines[key]} and "
+                f"{line}.",
+                path,
+                line,
+            )
+        lines[key] = line
+        if key != "base":
+            continue
+        if not isinstance(value, str):
+            raise BadInput("Expected base to be the path of a config.", path, line)
+        base, above = path.parent / value, (*above, path.resolve())
+        if base.resolve() in above:
+            raise BadInput(
+                "Expected a base that does not lead back here. Received: "
+                f"{value}, whose base this file is.",
+                path,
+                line,
+            )
+        of_base = _read_file(base, above)
+    return of_base + [entry for entry in entries if entry[0] != "base"]
 
 
 def _read_entries(text, place):

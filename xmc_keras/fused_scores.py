@@ -38,5 +38,32 @@ def fused_scores(logits, cosines, beta, real=None):
     return scores / ops.maximum(ops.max(scores, axis=-1, keepdims=True), 1.0)
 
 
+def scores_as_candidates(logits, cosines, beta, among):
+    """What `fused_scores` gives to labels of which some may be no candidates.
+
+    What it divides and multiplies by is taken of the candidates, so a label that is one
+    has its score, unless the best of them would be above 1: this is then cut to 1.
+
+    Args:
+        logits, cosines, beta: as of `fused_scores`, of any labels (batch, n).
+        among: `(logits, cosines)` of the candidates, both (batch, candidates).
+
+    Returns:
+        float32 tensor (batch, n), between 0 and 1.
+
+    Example:
+
+    >>> logits, cosines = ops.array([[0.0, -9.0]]), ops.array([[0.0, 0.0]])
+    >>> found = scores_as_candidates(logits[:, 1:], cosines[:, 1:], 0.5,
+    ...                              (logits, cosines))
+    >>> round(float(found[0, 0]), 3)
+    0.177
+    """
+    first, second = (length(ops.sigmoid(part)) for part in among)
+    scale = first / ops.maximum(second, 1e-12)
+    scores = beta * ops.sigmoid(logits) + (1 - beta) * scale * ops.sigmoid(cosines)
+    return ops.minimum(scores, 1.0)
+
+
 def length(rows):
     return ops.sqrt(ops.sum(ops.square(rows), axis=-1, keepdims=True))

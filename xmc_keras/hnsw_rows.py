@@ -6,6 +6,12 @@ import numpy as np
 
 from xmc_keras.bad_input import BadInput
 
+M, EF = 100, 300  # links of a row, and rows looked at to find them
+QUERIES = 2**14  # answered at a time
+# What the graph costs in exact search, by benchmarks/nearest_search.py: a query
+# that in a table of so many rows, and building that of so many queries.
+QUERY_ROWS, BUILD_QUERIES = 70_000, 40_000
+
 
 def hnsw_rows(queries, table, k, num_threads=None):
     """About the `k` rows of largest cosine with each query, from a graph of rows.
@@ -29,6 +35,20 @@ def hnsw_rows(queries, table, k, num_threads=None):
         [HNSW](https://arxiv.org/abs/1603.09320); M 100 and efConstruction 300 as in
         the published code of [LightDXML](https://arxiv.org/abs/2304.11045).
     """
+    k = min(k, len(table))
+    index = hnsw_index(*table.shape, num_threads)
+    index.add_items(table)
+    index.set_ef(max(k, EF))
+    found = np.empty((len(queries), k), np.int32)
+    # It answers in three times the bytes: a block at a time.
+    for start in range(0, len(queries), QUERIES):
+        part = slice(start, start + QUERIES)
+        found[part], _ = index.knn_query(queries[part], k=k)
+    return found
+
+
+def hnsw_index(num_rows, dim, num_threads=None):
+    """An empty graph for rows of that many, by cosine; arguments as of `hnsw_rows`."""
     try:
         import hnswlib
     except ImportError:
@@ -36,11 +56,18 @@ def hnsw_rows(queries, table, k, num_threads=None):
             "Expected the package hnswlib for search: hnsw. Received: it is not "
             "installed. Install it with `pip install .[ann]`, or set search: exact."
         ) from None
-    k = min(k, len(table))
-    index = hnswlib.Index(space="cosine", dim=table.shape[1])
-    index.init_index(max_elements=len(table), M=100, ef_construction=300)
+    index = hnswlib.Index(space="cosine", dim=dim)
+    index.init_index(max_elements=num_rows, M=M, ef_construction=EF)
     index.set_num_threads(num_threads or os.cpu_count())
-    index.add_items(table)
-    index.set_ef(max(k, 300))
-    ids, _ = index.knn_query(queries, k=k)
-    return ids.astype(np.int32)
+    return index
+
+
+def hnsw_pays(num_queries, num_rows):
+    """Whether the graph, its building included, takes less time than exact search.
+
+    Example:
+
+    >>> hnsw_pays(43_437, 24_043), hnsw_pays(490_449, 670_091)
+    (False, True)
+    """
+    return num_queries * (num_rows - QUERY_ROWS) > BUILD_QUERIES * num_rows

@@ -12,7 +12,8 @@ class LastToken(keras.layers.Layer):
 
     Example:
 
-    >>> LastToken()([[1, 1, 0], [0, 1, 1]]).numpy().tolist()
+    >>> mask = ops.convert_to_tensor([[1, 1, 0], [0, 1, 1]])
+    >>> LastToken()(mask).numpy().tolist()
     [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
 

@@ -1,7 +1,5 @@
 """LightDXML as a Keras model."""
 
-from pathlib import Path
-
 import keras
 import tensorflow as tf
 from keras import ops
@@ -17,15 +15,16 @@ from xmc_keras import (  # noqa: F401
 )
 from xmc_keras.fused_scores import fused_scores
 from xmc_keras.label_set import LabelSet
+from xmc_keras.lightdxml_saving import LightDXMLSaving
+from xmc_keras.lightdxml_training import LightDXMLTraining
 from xmc_keras.nearest_labels import NearestLabels
 from xmc_keras.shortlist_classifier import ShortlistClassifier
 from xmc_keras.shortlist_logits import shared_logits, shortlist_logits
 from xmc_keras.some_positives import some_positives
-from xmc_keras.summed_cross_entropy import summed_cross_entropy
 
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
-class LightDXML(keras.Model):
+class LightDXML(LightDXMLSaving, LightDXMLTraining, keras.Model):
     """Text to its few right labels among many: nearest label embeddings, classified.
 
     A classifier learns on the positives of a document and a shortlist of labels whose
@@ -239,33 +238,6 @@ class LightDXML(keras.Model):
         rest = lexical.cosines(words, candidates, lexical.coarse_words)
         return candidates, logits + lexical.scale * rest
 
-    def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
-        """Cross-entropy summed over the labels scored, a mean over documents."""
-        losses = summed_cross_entropy(y_pred, ops.cast(y, "int32"))  # (batch,)
-        if sample_weight is not None:
-            losses *= ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
-        return ops.mean(losses) + sum(self.losses)
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        # A ranking of positives and their negatives would say nothing: compiled
-        # metrics are for evaluation only.
-        results = {"loss": self._loss_tracker.result()}
-        compiled = self._compile_metrics
-        if compiled is None:
-            return results
-        if "label_ids" not in y_pred:
-            if not compiled.built:
-                compiled.build(y, y)  # Keras asks for a result even if unused
-            return results
-        compiled.update_state(y, y_pred["label_ids"], sample_weight)
-        return {**results, **compiled.result()}
-
-    def predict_step(self, data):
-        outputs = super().predict_step(data)
-        return {name: outputs[name] for name in ("label_ids", "scores")}
-
     def recommend(self, texts, k=5, batch_size=64):
         """Label names and scores of raw texts, see `xmc_keras.recommend.recommend`."""
         if self.vectorizer is None:
@@ -275,45 +247,3 @@ class LightDXML(keras.Model):
         from xmc_keras.recommend_sparse import recommend_sparse
 
         return recommend_sparse(self, texts, k, batch_size)
-
-    def get_config(self):
-        config = super().get_config()
-        names = "num_labels num_candidates candidates_from max_positives"
-        names += " shared_negatives random_negatives max_tokens num_predictions"
-        for name in ("encoder", "lexical", "tokenizer"):
-            config[name] = keras.saving.serialize_keras_object(getattr(self, name))
-        config["train_encoder"] = self.encoder.trainable
-        config["beta"] = self.first_beta
-        config["initial_probability"] = self.classifier.initial_probability
-        for name in names.split():
-            config[name] = getattr(self, name)
-        return config
-
-    @classmethod
-    def from_config(cls, config):
-        config = dict(config)
-        for name in ("encoder", "lexical", "tokenizer"):
-            config[name] = keras.saving.deserialize_keras_object(config[name])
-        if not config.pop("train_encoder"):
-            # What a frozen encoder holds is made anew as trainable.
-            for variable in config["encoder"].weights:
-                variable.trainable = False
-        return cls(**config)
-
-    # Label names and words are assets of the `.keras` file, beside the weights.
-
-    def save_assets(self, folder):
-        if self.label_set is not None:
-            self.label_set.save(Path(folder) / "label_names.txt")
-        if self.vectorizer is not None:
-            self.vectorizer.save(Path(folder) / "vectorizer")
-
-    def load_assets(self, folder):
-        path = Path(folder) / "label_names.txt"
-        if path.exists():
-            self.label_set = LabelSet.load(path)
-        path = Path(folder) / "vectorizer"
-        if path.exists():
-            from xmc_keras.word_vectorizer import WordVectorizer
-
-            self.vectorizer = WordVectorizer.load(path)

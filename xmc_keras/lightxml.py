@@ -21,6 +21,7 @@ from xmc_keras.candidate_recall import CandidateRecall
 from xmc_keras.cls_features import cls_features
 from xmc_keras.cross_entropy import cross_entropy
 from xmc_keras.label_set import LabelSet
+from xmc_keras.paired_encoders import PairedEncoders
 
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
@@ -43,7 +44,8 @@ class LightXML(keras.Model):
 
     Args:
         encoder: layer. From the input dictionary to features (batch, dim), for
-            example a `MultiLayerCLSEncoder`.
+            example a `MultiLayerCLSEncoder`. Of `PairedEncoders` the generator gets
+            the first half and the ranker the second.
         generator: a `ClusterGenerator`.
         ranker: optional `DynamicCandidateRanker` with the `num_rows` of the generator
             as its `num_labels`: its table is in the order of the clusters, so that the
@@ -58,6 +60,8 @@ class LightXML(keras.Model):
             code, or `"sum"` as in equations 1 and 5; always a mean over documents.
             The mean gives the generator, on which all else depends, the larger
             part, and learns faster. Defaults to `"mean"`.
+        score: `"product"` of the cluster's and the label's probability as in the paper,
+            or `"label"`, with a `ranker` the label's alone. Defaults to `"product"`.
         num_predictions: int. Labels that `predict` returns. Defaults to `100`.
         **kwargs: other arguments of `keras.Model`.
 
@@ -95,6 +99,7 @@ class LightXML(keras.Model):
         max_tokens=128,
         label_names=None,
         loss_reduction="mean",
+        score="product",
         num_predictions=100,
         **kwargs,
     ):
@@ -103,6 +108,10 @@ class LightXML(keras.Model):
             raise ValueError(
                 'Expected `loss_reduction` to be "sum" or "mean". '
                 f"Received: loss_reduction={loss_reduction}"
+            )
+        if score not in ("product", "label"):
+            raise ValueError(
+                f'Expected `score` to be "product" or "label". Received: score={score}'
             )
         if label_names is not None and len(label_names) != generator.num_labels:
             raise ValueError(
@@ -123,6 +132,7 @@ class LightXML(keras.Model):
         # Not an attribute list of the model: Keras would track each name.
         self.label_set = None if label_names is None else LabelSet(label_names)
         self.loss_reduction = loss_reduction
+        self.score = score
         self.num_predictions = num_predictions
         self.loss_trackers = [keras.metrics.Mean(name="cluster_loss")]
         if ranker is not None:
@@ -130,7 +140,8 @@ class LightXML(keras.Model):
         self.candidate_recall = CandidateRecall()
 
     def build(self, inputs_shape):
-        features_shape = self.encoder.compute_output_shape(inputs_shape)
+        batch, dim = self.encoder.compute_output_shape(inputs_shape)
+        features_shape = batch, dim // 2 if self.is_paired else dim
         if not self.encoder.built:
             self.encoder.build(inputs_shape)
         if not self.generator.built:
@@ -155,17 +166,28 @@ class LightXML(keras.Model):
             features, known.get("label_ids"), known.get("shortlist"), training
         )
 
+    @property
+    def is_paired(self):
+        return isinstance(self.encoder, PairedEncoders)
+
+    def views(self, features):
+        """The features of the generator and those of the ranker."""
+        if self.is_paired:
+            return ops.split(features, 2, axis=-1)
+        return features, features
+
     def rank(self, features, label_ids=None, shortlist=None, training=False):
         """What `call` returns, from features (batch, dim) that the encoder gave."""
+        of_generator, of_ranker = self.views(features)
         cluster_logits, candidates, candidate_logits = self.generator(
-            features, label_ids=label_ids, shortlist=shortlist
+            of_generator, label_ids=label_ids, shortlist=shortlist
         )
         outputs = {"cluster_logits": cluster_logits, "candidates": candidates}
         scores = ops.sigmoid(candidate_logits)
         if self.ranker is not None:
             pool, places = self.generator.pool(candidates)
-            outputs["logits"] = logits = self.ranker(features, pool, places)
-            scores *= ops.sigmoid(logits)
+            outputs["logits"] = logits = self.ranker(of_ranker, pool, places)
+            scores = self.joined(scores, ops.sigmoid(logits))
         if not training:
             k = min(self.num_predictions, self.generator.num_candidates)
             scores = ops.where(candidates < 0, -1.0, scores)
@@ -173,6 +195,12 @@ class LightXML(keras.Model):
             outputs["label_ids"] = tf.gather(candidates, places, batch_dims=1)
             outputs["scores"] = ops.maximum(scores, 0.0)
         return outputs
+
+    def joined(self, cluster_scores, label_scores):
+        """The scores of labels with a ranker, from both probabilities."""
+        if self.score == "label":
+            return label_scores
+        return cluster_scores * label_scores
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
@@ -233,6 +261,7 @@ class LightXML(keras.Model):
                 "tokenizer": keras.saving.serialize_keras_object(self.tokenizer),
                 "max_tokens": self.max_tokens,
                 "loss_reduction": self.loss_reduction,
+                "score": self.score,
                 "num_predictions": self.num_predictions,
             }
         )

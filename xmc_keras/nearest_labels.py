@@ -5,6 +5,8 @@ from keras import ops
 
 from xmc_keras.top_rows import top_rows
 
+ROWS = 2**14  # scaled at a time
+
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class NearestLabels(keras.layers.Layer):
@@ -56,7 +58,15 @@ class NearestLabels(keras.layers.Layer):
 
     def refresh(self, label_embeddings):
         """Takes new embeddings (num_labels, dim) in; they need not be of norm 1."""
-        self.label_embeddings.assign(unit_rows(label_embeddings))
+        shape = tuple(self.label_embeddings.shape)
+        if tuple(label_embeddings.shape) != shape:
+            raise ValueError(
+                f"Expected embeddings of shape {shape}. Received: "
+                f"{tuple(label_embeddings.shape)}"
+            )
+        # As a whole: after an update of some rows TensorFlow would copy all of them
+        # whenever they are read.
+        self.label_embeddings.assign(unit_table(label_embeddings))
 
     def call(self, features):
         table = self.label_embeddings.value
@@ -90,3 +100,18 @@ class NearestLabels(keras.layers.Layer):
 def unit_rows(rows):
     """Rows scaled to norm 1; a row of zeros stays one."""
     return rows / ops.maximum(ops.norm(rows, axis=-1, keepdims=True), 1e-12)
+
+
+def unit_table(rows):
+    """An array (rows, dim) of millions as a float32 tensor of rows of norm 1.
+
+    Some rows at a time: there is no room for what `unit_rows` computes on the way, nor
+    for the copies that TensorFlow makes of a whole array.
+    """
+    blocks = range(0, len(rows), ROWS)
+    return ops.concatenate(
+        [
+            unit_rows(ops.convert_to_tensor(rows[i : i + ROWS], "float32"))
+            for i in blocks
+        ]
+    )

@@ -1,7 +1,6 @@
 """The folder of a run."""
 
 import dataclasses
-import hashlib
 import json
 import os
 import shutil
@@ -14,6 +13,7 @@ import numpy as np
 from xmc_keras.bad_input import BadInput
 from xmc_keras.config_file import load_config, save_config
 from xmc_keras.config_key import shown
+from xmc_keras.documents_digest import documents_digest
 from xmc_keras.label_set import LabelSet
 from xmc_keras.replace_folder import replace_folder
 
@@ -25,8 +25,8 @@ class RunFolder:
     """Where a run keeps what it is made of and what came out.
 
     `config.yaml` (resolved), `label_names.txt`, `clusters.npy` (of a LightXML),
-    `label_counts.npz` (documents of each label in the training part, and a digest of
-    that part),
+    `label_counts.npz` (documents of each label in the training part, their features if
+    they are no texts, and a digest of that part),
     `best.keras` (best on the validation split), `averaged.keras` (where SWA is on),
     `history.csv`, `curves.png`, `tensorboard/`, `checkpoint/` while the run is not
     finished, and `metrics.json` once it is. Every file is written beside its place
@@ -114,8 +114,8 @@ class RunFolder:
             config: a `Config`.
             label_set: a `LabelSet`.
             clusters: int32 array (num_clusters, cluster_size), or None.
-            training_part: `Documents`, the whole training part: its counts of
-                labels are for propensities.
+            training_part: `Documents` or `FeatureDocuments`, the whole training
+                part: its counts of labels are for propensities.
         """
         path = self.path.resolve()
         part = path.with_name(f"{path.name}.part")
@@ -131,7 +131,8 @@ class RunFolder:
                     0
                 ],
                 num_documents=len(training_part),
-                digest=_digest(training_part),
+                num_features=getattr(training_part, "num_features", 0),
+                digest=documents_digest(training_part),
             )
             save_config(config, part / self.config_path.name)
             replace_folder(part, path)
@@ -145,7 +146,7 @@ class RunFolder:
 
     def check_data(self, training_part):
         """Raises BadInput if the run was begun with another training part."""
-        if self._label_counts("digest") != _digest(training_part):
+        if self._label_counts("digest") != documents_digest(training_part):
             raise BadInput(
                 "Expected the training part that the run was begun with. Received: "
                 "other texts, labels or --skip-bad-lines. Restore the data, or "
@@ -175,14 +176,27 @@ class RunFolder:
         counts = self._label_counts("counts")
         return counts, int(self._label_counts("num_documents"))
 
-    def _label_counts(self, name):
-        return self._load(self.label_counts_path, name)
+    def digest(self):
+        """Hex digest of the training part that the run was begun with."""
+        return str(self._label_counts("digest"))
 
-    def _load(self, path, name=None):
+    def num_features(self):
+        """Features of the documents of the training part; None where it is texts."""
+        return int(self._label_counts("num_features", 0)) or None
+
+    def _label_counts(self, name, default=None):
+        return self._load(self.label_counts_path, name, default)
+
+    def _load(self, path, name=None, default=None):
         try:
             # Opened here, because `np.load` leaves a damaged file open.
             with open(path, "rb") as file:
-                return np.load(file) if name is None else np.load(file)[name]
+                found = np.load(file)
+                if name is None:
+                    return found
+                if default is not None and name not in found:
+                    return default
+                return found[name]
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
             raise BadInput(
                 f"Expected an array of the run. Received: {error}. Start the run "
@@ -233,13 +247,3 @@ class RunFolder:
         part = self.metrics_path.with_suffix(".part.json")
         part.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
         os.replace(part, self.metrics_path)
-
-
-def _digest(documents):
-    """Hex digest of texts and labels."""
-    digest = hashlib.sha256()
-    for text, labels in zip(documents.texts, documents.labels):
-        # With its length, so that a border between two cannot move.
-        for part in (text.encode(), " ".join(labels).encode()):
-            digest.update(len(part).to_bytes(8, "little") + part)
-    return digest.hexdigest()

@@ -5,17 +5,15 @@ import math
 
 from xmc_keras.cluster_shape import cluster_shape
 from xmc_keras.config import Config
-from xmc_keras.encoder_shape import EncoderShape
+from xmc_keras.encoder_shape import EncoderShape, number_bytes
+from xmc_keras.memory_plan import CHUNK, MemoryPlan
 
-# Python, TensorFlow, Keras, graphs, allocators; and what XLA compiles with on a CPU.
-PROCESS, XLA = 1_050_000_000, 400_000_000
 # float32 arrays (batch, clusters), and (batch, pool), that a step has at a time.
 CLUSTER_ARRAYS, POOL_ARRAYS = 12, 4
-CHUNK = 2**20  # as in xmc_keras/move_rows.py, which would import TensorFlow
 
 
 @dataclasses.dataclass(frozen=True)
-class RunPlan:
+class RunPlan(MemoryPlan):
     """What a run of a config takes: arithmetic, in bytes unless it says otherwise.
 
     A batch is B documents of T tokens; an encoder of width h, inner width i and n heads
@@ -71,10 +69,9 @@ class RunPlan:
     num_documents: int | None = None
     most_labels: int = 8
 
-    def changed(self, **changes):
-        """The same plan for a config with other values."""
-        config = dataclasses.replace(self.config, **changes)
-        return dataclasses.replace(self, config=config)
+    matrix = 0  # rows of TF-IDF are gone when training begins
+    # What a step grows with, beside its documents: key of the config, its unit, least.
+    WIDTH = "max_tokens", "tokens", 3
 
     @property
     def clusters(self):
@@ -84,10 +81,11 @@ class RunPlan:
     @property
     def parameters(self):
         (clusters, size), width = self.clusters, self.config.bottleneck_dim
+        encoders = 2 if self.config.ranking_encoder == "own" else 1
         features = self.config.num_feature_layers * self.encoder.hidden_dim
         ranker = self.config.max_leaf > 1
         return {
-            "encoder": self.encoder.parameters,
+            "encoder": encoders * self.encoder.parameters,
             "generator": (features + 1) * clusters,
             "bottleneck": (features + 1) * width * ranker,
             "label table": clusters * size * width * ranker,
@@ -111,28 +109,18 @@ class RunPlan:
         return found
 
     @property
-    def process(self):
-        return PROCESS + XLA * (self.config.jit_compile is True)
-
-    @property
     def averages(self):
         averaged = self.config.swa_start is not None
         return 2 * averaged * (sum(self.weights.values()) - self._constants)
 
     @property
     def step(self):
-        config, encoder, c = self.config, self.encoder, self._bytes
+        config, c = self.config, self._bytes
         *whole, table = self._tables
         dense = sum(self.parameters.values()) - table
         copies = 1 + (config.clip_norm is not None)
         copies += config.precision == "mixed_float16"
-        layer = encoder.hidden_dim * (18 + 6 * c) + encoder.intermediate_dim * 5 * c
-        layer += encoder.num_heads * config.max_tokens * (2 * c + 1)
-        if config.recompute:
-            layers = layer + encoder.num_layers * encoder.hidden_dim * c
-        else:
-            layers = (encoder.num_layers + 1) * layer
-        token = layers + encoder.hidden_dim * (9 + c)
+        token = self.encoder.kept(config)
         # As `DocumentBatches` makes them.
         columns = 8 * 2 ** max(0, math.ceil(math.log2(self.most_labels / 8)))
         pool = self.pool(config.batch_size, columns)
@@ -151,11 +139,9 @@ class RunPlan:
     @property
     def prediction(self):
         batch, tokens = self.config.predict_batch_size, self.config.max_tokens
-        widest = max(self.encoder.intermediate_dim, self.encoder.num_heads * tokens)
-        token = self._bytes * (6 * self.encoder.hidden_dim + 4 * widest)
         pool = self.pool(batch)
         label_side = pool * self._row + self._scores(batch, pool)
-        return max(batch * tokens * token, label_side)
+        return max(batch * tokens * self.encoder.passing(self.config), label_side)
 
     @property
     def saving(self):
@@ -204,14 +190,24 @@ class RunPlan:
         return found
 
     @property
-    def steps(self):
-        """Training steps of the run; None if its number of documents is not known."""
-        documents = self.config.train_documents
-        if documents is None:
-            if self.num_documents is None:
-                return None
-            documents = self.num_documents - self.config.validation_documents
-        return self.config.epochs * math.ceil(documents / self.config.batch_size)
+    def sizes(self):
+        """Further sizes, for JSON."""
+        return {"clusters": self.clusters}
+
+    @property
+    def about(self):
+        """What it is a plan of, in words."""
+        clusters, size = self.clusters
+        words = f"{self.num_labels:,} labels in {clusters:,} clusters of at most {size}"
+        steps = "" if self.steps is None else f", {self.steps:,} training steps"
+        return words + steps
+
+    @property
+    def halved(self):
+        """Keys that may be halved to save memory: `(value, the least proposed)`."""
+        least = {"batch_size": 1, "predict_batch_size": 1}
+        least |= {"max_tokens": 32, "bottleneck_dim": 32}
+        return {key: (getattr(self.config, key), n) for key, n in least.items()}
 
     def pool(self, batch, label_columns=0):
         """Rows of the label table that a batch gathers at most: whole clusters."""
@@ -219,13 +215,9 @@ class RunPlan:
         most = min(clusters, batch * (self.config.top_k + label_columns))
         return most * size if self.config.max_leaf > 1 else 0
 
-    def fits(self, room):
-        """Whether `needs` are within a dictionary of bytes by place, like theirs."""
-        return all(n <= room[place] for place, n in self.needs("GPU" in room).items())
-
     @property
     def _bytes(self):
-        return 4 if self.config.precision == "float32" else 2
+        return number_bytes(self.config)
 
     @property
     def _table_bytes(self):

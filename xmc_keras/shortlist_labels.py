@@ -1,17 +1,19 @@
 """Phase two of LightDXML's cycle: the nearest labels of every training document."""
 
 import importlib.util
+import logging
 
 import numpy as np
 import scipy.sparse
 import tensorflow as tf
 
-from xmc_keras.hnsw_rows import hnsw_rows
-from xmc_keras.nearest_labels import unit_rows
-from xmc_keras.top_rows import top_rows
+from xmc_keras.hnsw_rows import hnsw_pays, hnsw_rows
+from xmc_keras.nearest_labels import unit_table
+from xmc_keras.top_rows import BLOCK, top_rows
+
+logger = logging.getLogger(__name__)
 
 PRODUCTS = 2**24  # numbers in memory at a time
-HNSW_LABELS = 500_000  # from so many labels on `search="auto"` takes HNSW
 
 
 def shortlist_labels(
@@ -26,8 +28,8 @@ def shortlist_labels(
         label_matrix: optional sparse matrix (documents, labels): the positives, which
             are left out of the result.
         search: `"exact"`, by blocks of products; `"hnsw"`, see `hnsw_rows`; or
-            `"auto"`, which is hnsw where hnswlib is installed and there are at least
-            500,000 labels. Defaults to `"exact"`.
+            `"auto"`, which is hnsw where hnswlib is installed and the graph takes less
+            time, see `hnsw_pays`. Defaults to `"exact"`.
 
     Returns:
         int32 array (documents, neighbors), nearest first, `-1` where a positive was.
@@ -44,8 +46,14 @@ def shortlist_labels(
         [LightDXML](https://arxiv.org/abs/2304.11045), section "Shortlisting".
     """
     if search == "auto":
-        many = len(label_embeddings) >= HNSW_LABELS
-        search = "hnsw" if many and importlib.util.find_spec("hnswlib") else "exact"
+        pays = hnsw_pays(len(features), len(label_embeddings))
+        found = pays and importlib.util.find_spec("hnswlib")
+        if pays and not found:
+            logger.info(
+                "Nearest labels by exact search; hnsw would take less time here: "
+                "pip install .[ann]"
+            )
+        search = "hnsw" if found else "exact"
     find = hnsw_rows if search == "hnsw" else exact_rows
     found = find(features, label_embeddings, num_neighbors)
     if label_matrix is not None:
@@ -55,16 +63,19 @@ def shortlist_labels(
 
 def exact_rows(queries, table, k):
     """The `k` rows of largest cosine with each query: (queries, k) int32."""
-    table = unit_rows(tf.convert_to_tensor(table))
-    size = min(max(PRODUCTS // table.shape[0], 16), 4096)
+    units = unit_table(table)
+    size = min(max(PRODUCTS // min(len(table), BLOCK), 16), 4096)
 
     @tf.function(input_signature=[tf.TensorSpec([None, table.shape[1]])])
     def nearest(x):
         # Queries are not scaled: that changes no order of their rows.
-        return top_rows(x, table, k)[0]
+        return top_rows(x, units, k)[0]
 
-    blocks = range(0, len(queries), size)
-    return np.concatenate([nearest(queries[i : i + size]).numpy() for i in blocks])
+    found = np.empty((len(queries), min(k, len(table))), np.int32)
+    for start in range(0, len(queries), size):
+        part = slice(start, start + size)
+        found[part] = nearest(queries[part]).numpy()
+    return found
 
 
 def remove_positives(shortlist, label_matrix):

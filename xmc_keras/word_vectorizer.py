@@ -163,9 +163,11 @@ class WordVectorizer(tf.Module):
         """
         with tf.device("CPU:0"):
             hashes = ngram_hashes(texts, self.max_ngram)
-            place = tf.searchsorted(self.hashes, hashes.values)
+            # Read once: rows gathered from a variable have it copied at every read.
+            known_hashes = tf.convert_to_tensor(self.hashes)
+            place = tf.searchsorted(known_hashes, hashes.values)
             place = tf.minimum(place, self.num_features - 1)
-            known = tf.equal(tf.gather(self.hashes, place), hashes.values)
+            known = tf.equal(tf.gather(known_hashes, place), hashes.values)
             # One integer for each pair of document and feature.
             pairs = hashes.value_rowids() * self.num_features + tf.cast(place, tf.int64)
             pairs = tf.boolean_mask(pairs, known)

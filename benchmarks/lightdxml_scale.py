@@ -1,0 +1,243 @@
+"""LightDXML in the shape of Amazon-670K: seconds of each phase, and the most memory.
+
+    python benchmarks/lightdxml_scale.py
+    python benchmarks/lightdxml_scale.py --search hnsw --steps 0 --json scale.json
+
+One cycle of configs/lightdxml_amazon670k.yaml: features of all documents, label
+embeddings, shortlists, an epoch of the classifier, label embeddings once more, and
+prediction. Words and labels are generated (`generated_sets.py`), so accuracy means
+nothing here; time and memory do not depend on it.
+
+All of it would take hours on few cores, so some phases are measured in part. The first
+--searched documents get their shortlist by exact search, whose time grows with the
+documents evenly, the others labels at random; `--search hnsw` builds the whole graph
+and asks it for all. The epoch is --steps long (0: all), not counting the first ones,
+which also compile; the map of label embeddings is trained for --proxy-epochs. `seconds`
+is what was measured, of a `share` of the phase; `whole_s` is all of it at that rate.
+Memory is that of the whole cycle in any case: every array has its full size. `peak_gb`
+is the most that the process has had by the end of the phase, generation included.
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+# So that it runs in a clone that is not installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from circumstances import circumstances
+from figures import add_integers, add_json, keep, make_place
+from generated_sets import Shape, generated_set
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.config_file import load_config
+from xmc_keras.peak_memory import peak_memory_gb
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "hnswlib")
+WARM_UP = 4  # training steps that are not counted
+
+
+class Phases:
+    """The phases so far, as rows for a table."""
+
+    def __init__(self):
+        self.rows = []
+
+    def add(self, name, seconds, done=1, whole=1):
+        """A phase that took `seconds` for `done` of `whole`."""
+        row = {
+            "phase": name,
+            "seconds": round(seconds, 1),
+            "share": round(done / whole, 4),
+            "whole_s": round(seconds * whole / done, 1),
+            "peak_gb": round(peak_memory_gb(), 2),
+        }
+        self.rows.append(row)
+        print(row, file=sys.stderr, flush=True)
+
+    def measure(self, name, work, done=1, whole=1):
+        """The result of `work()`, which does `done` of `whole`."""
+        begun = time.perf_counter()
+        found = work()
+        self.add(name, time.perf_counter() - begun, done, whole)
+        return found
+
+
+def shortlists(config, arguments, features, embeddings, labels):
+    """Shortlists of all documents; and what of them took how long.
+
+    Returns the array (documents, neighbors), seconds, and documents of these seconds.
+    """
+    from xmc_keras.shortlist_labels import remove_positives, shortlist_labels
+
+    def searched(count):
+        begun = time.perf_counter()
+        some = features[:count], embeddings, config.num_neighbors, labels[:count]
+        found = shortlist_labels(*some, arguments.search)
+        return found, time.perf_counter() - begun
+
+    num_documents, count = len(features), arguments.searched
+    if arguments.search == "hnsw" or count >= num_documents:
+        return *searched(num_documents), num_documents
+    found = np.empty((num_documents, config.num_neighbors), np.int32)
+    rng = np.random.default_rng(1)
+    for start in range(0, num_documents, 4096):
+        part = found[start : start + 4096]
+        part[:] = rng.integers(len(embeddings), size=part.shape, dtype=np.int32)
+    remove_positives(found, labels)
+    # What does not depend on the number of documents drops out, if it is not all there
+    # is; the first call makes TensorFlow's threads.
+    few = count // 4
+    searched(few)
+    _, before = searched(few)
+    found[:count], seconds = searched(count)
+    if seconds <= before:
+        return found, seconds, count
+    return found, seconds - before, count - few
+
+
+def train_steps(model, batches, steps):
+    """Takes steps of an epoch. Returns the seconds of those after the first."""
+    import keras
+
+    class Clock(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == min(WARM_UP, steps - 2):
+                self.begun, self.first = time.perf_counter(), batch + 1
+            self.last = time.perf_counter()
+
+    clock = Clock()
+    steps = max(steps, 2)
+    model.fit(
+        batches.dataset().take(steps), callbacks=[clock], verbose=0, shuffle=False
+    )
+    return clock.last - clock.begun, steps - clock.first
+
+
+def main(arguments):
+    make_place(arguments.json)
+    config = load_config(
+        ROOT / "configs" / "lightdxml_amazon670k.yaml", ["data=none", *arguments.set]
+    )
+    found = circumstances(PACKAGES)
+    phases = Phases()
+    shape = Shape(
+        arguments.documents,
+        arguments.features,
+        arguments.labels,
+        arguments.labels_a_document,
+        arguments.words_a_document,
+    )
+    rows, labels = phases.measure("generation", lambda: generated_set(shape))
+
+    import keras
+
+    from xmc_keras.build_lightdxml import build_lightdxml, lightdxml_optimizer
+    from xmc_keras.encode_documents import encode_documents
+    from xmc_keras.label_proxy import LabelProxy
+    from xmc_keras.sparse_document_batches import SparseDocumentBatches
+    from xmc_keras.train_label_proxy import train_label_proxy
+
+    keras.utils.set_random_seed(config.seed)
+    names = [f"l{i}" for i in range(shape.labels)]
+    model = build_lightdxml(config, names, num_features=shape.features)
+    batches = SparseDocumentBatches(rows, labels, config.batch_size, shuffle=True)
+    model.compile(optimizer=lightdxml_optimizer(config, len(batches)))
+    model(next(batches.batches())[0])
+    model.optimizer.build(model.trainable_variables)
+    phases.add("model", 0)
+
+    def encode():
+        return encode_documents(model.encoder, batches.in_order())
+
+    def embed(features):
+        embeddings = train_label_proxy(
+            LabelProxy(config.proxy_dim, dtype="float32"),
+            features,
+            labels,
+            arguments.proxy_epochs,
+            config.proxy_learning_rate,
+            config.proxy_batch_size,
+        )
+        model.refresh(embeddings)
+        return embeddings
+
+    # === One cycle ===
+    features = phases.measure("features", encode)
+    epochs = arguments.proxy_epochs, config.proxy_epochs
+    embeddings = phases.measure("label embeddings", lambda: embed(features), *epochs)
+    shortlist, seconds, count = shortlists(
+        config, arguments, features, embeddings, labels
+    )
+    phases.add(f"shortlists, {arguments.search}", seconds, count, shape.documents)
+    del embeddings
+    features = None
+    steps = min(arguments.steps or len(batches), len(batches))
+    seconds, counted = train_steps(model, batches.with_shortlist(shortlist), steps)
+    phases.add("classifier epoch", seconds, counted, len(batches))
+    del shortlist
+
+    # === After the last ===
+    last = encode()
+    phases.measure("last label embeddings", lambda: embed(last), *epochs)
+    size, count = config.predict_batch_size, min(arguments.predicted, shape.documents)
+    some = SparseDocumentBatches(rows[:count], None, size, shuffle=False)
+    model.predict(some.dataset().take(1), verbose=0)
+    phases.measure(
+        f"prediction of {count} documents",
+        lambda: model.predict(some.dataset(), verbose=0),
+    )
+    found |= {
+        "documents": shape.documents,
+        "labels": shape.labels,
+        "features": shape.features,
+        "features_a_document": round(rows.nnz / shape.documents, 1),
+        "parameters": int(sum(np.prod(w.shape) for w in model.trainable_variables)),
+        "step_ms": round(1000 * seconds / counted, 1),
+        "predict_ms": round(1000 * phases.rows[-1]["seconds"] / count, 2),
+        "peak_gb": round(peak_memory_gb(), 2),
+        "measured": phases.rows,
+    }
+    print(keep(found, arguments.json))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_integers(
+        parser,
+        [
+            ("documents", 490_449, 100, "training documents"),
+            ("labels", 670_091, 100, ""),
+            ("features", 135_909, 100, ""),
+            ("searched", 2048, 4, "documents whose nearest labels are searched"),
+            ("steps", 40, 0, "training steps, 0 for an epoch"),
+            ("proxy-epochs", 1, 1, "passes over the labels for their embeddings"),
+            ("predicted", 4096, 1, "documents to predict"),
+        ],
+    )
+    parser.add_argument("--labels-a-document", type=float, default=5.45, metavar="X")
+    parser.add_argument(
+        "--words-a-document",
+        type=float,
+        default=87.0,
+        help="of which about 75 differ (87)",
+        metavar="X",
+    )
+    parser.add_argument("--search", choices=("exact", "hnsw"), default="exact")
+    parser.add_argument(
+        "--set", action="append", default=[], help="key=value of the recipe"
+    )
+    add_json(parser)
+    arguments = parser.parse_args()
+    try:
+        main(arguments)
+    except BadInput as error:
+        parser.exit(2, f"error: {error}\n")

@@ -1,0 +1,56 @@
+"""Folders of the form and with the labels of the paper's benchmark sets, made up."""
+
+import numpy as np
+
+TEST_DOCUMENTS = 40
+WORDS_A_LABEL = 3
+VOCABULARY = [f"w{i}" for i in range(2000)]
+
+
+def write_benchmark_folder(folder, num_labels, labels_a_document):
+    """Writes AttentionXML's four files, in which every label has a document.
+
+    Args:
+        folder: path.
+        num_labels: int, as many as the real set has.
+        labels_a_document: int. The number of documents follows from it.
+
+    Returns:
+        int, the training documents.
+    """
+    rng = np.random.default_rng(0)
+    order = rng.permutation(num_labels)
+    count = -(-num_labels // labels_a_document)
+    words = np.array(VOCABULARY)
+    parts = {"train": range(count), "test": range(TEST_DOCUMENTS)}
+    for part, documents in parts.items():
+        texts, labels = [], []
+        for i in documents:
+            ids = order[i * labels_a_document : (i + 1) * labels_a_document]
+            chosen = (ids[:, None] * 7919 + np.arange(WORDS_A_LABEL) * 104_729) % len(
+                words
+            )
+            texts.append(" ".join(rng.permutation(words[chosen.ravel()])))
+            labels.append(" ".join(map(str, ids)))
+        (folder / f"{part}_raw_texts.txt").write_text("\n".join(texts) + "\n")
+        (folder / f"{part}_labels.txt").write_text("\n".join(labels) + "\n")
+    return count
+
+
+def write_tiny_encoder(folder):
+    """A keras-nlp preset: BERT of five layers of 16 over `VOCABULARY`."""
+    import keras
+    import keras_nlp
+
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *VOCABULARY]
+    keras.utils.set_random_seed(0)
+    backbone = keras_nlp.models.BertBackbone(
+        vocabulary_size=len(vocabulary),
+        num_layers=5,
+        num_heads=2,
+        hidden_dim=16,
+        intermediate_dim=32,
+        max_sequence_length=512,
+    )
+    backbone.save_to_preset(str(folder))
+    keras_nlp.models.BertTokenizer(vocabulary).save_to_preset(str(folder))

@@ -1,0 +1,209 @@
+import inspect
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xmc_keras.build_lightdxml import build_lightdxml, lightdxml_optimizer
+from xmc_keras.check_memory import advice, remedies, together
+from xmc_keras.config import Config
+from xmc_keras.encoder_shape import EncoderShape
+from xmc_keras.hnsw_rows import hnsw_pays
+from xmc_keras.lightdxml_plan import BLOCK, PRODUCTS, LightDXMLPlan
+from xmc_keras.memory_plan import CHUNK, PROCESS
+from xmc_keras.word_vectorizer import WordVectorizer
+
+LABELS, FEATURES, DIM = 30, 50, 6
+
+
+def make_config(**keys):
+    keys = {"encoder": "words", "embedding_dim": DIM, "num_predictions": 5, **keys}
+    return Config(system="lightdxml", data="texts", **keys)
+
+
+def make_plan(num_labels=LABELS, num_documents=2000, words=7.5, **keys):
+    config = make_config(**keys)
+    return LightDXMLPlan(config, num_labels, num_documents, FEATURES, words)
+
+
+def make_model(plan):
+    names = [f"label{i}" for i in range(plan.num_labels)]
+    model = build_lightdxml(plan.config, names, num_features=plan.vocabulary)
+    ids = np.zeros((2, 3), "int32")
+    model({"token_ids": ids, "token_weights": ids.astype("float32")})
+    return model
+
+
+def size(variables):
+    return sum(np.prod(v.shape, dtype=int) * v.dtype.size for v in variables)
+
+
+@pytest.mark.parametrize("optimizer", ["rowwise_adamw", "partial_rowwise_adamw"])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {},
+        {"residual": False},
+        {"label_words": 3},
+        {"freeze_encoder": True},
+    ],
+)
+def test_weights_and_moments_are_those_of_the_model(keys, optimizer):
+    plan = make_plan(optimizer=optimizer, **keys)
+    model = make_model(plan)
+    trained = model.trainable_variables
+    counted = sum(np.prod(v.shape, dtype=int) for v in trained)
+    assert sum(plan.parameters.values()) == counted
+    found = [v.value for v in model.weights if len(v.shape) and "seed" not in v.path]
+    lexical = 4 * bool(plan.config.label_words)  # its scale is a single number
+    assert sum(plan.weights.values()) == size(found) + lexical
+    optimizer = lightdxml_optimizer(plan.config, 10)
+    optimizer.build(trained)
+    tables = [v.value for v in optimizer.variables if len(v.shape)]
+    expected = sum(plan.moments.values()) - 2 * lexical
+    # Of the words' gains, one a row, partial moments are as large as whole ones.
+    assert expected == size(tables)
+
+
+def test_by_hand():
+    plan = make_plan(residual=True)
+    encoder = FEATURES * DIM + DIM * DIM + DIM
+    parameters = {"encoder": encoder, "classifier": LABELS * (DIM + 1)}
+    parameters |= {"label embeddings": 0, "words of labels": 0}
+    assert plan.parameters == parameters
+    weights = {"encoder": 4 * (encoder + DIM), "classifier": 4 * LABELS * (DIM + 1)}
+    weights |= {"label embeddings": 4 * LABELS * DIM, "words of labels": 0}
+    assert plan.weights == weights
+    assert plan.matrix == 8 * 7.5 * 1000
+    held = PROCESS + sum(weights.values()) + 8 * sum(parameters.values()) + plan.matrix
+    features, table = 4 * 1000 * DIM, 4 * LABELS * DIM
+    phases = plan.phases
+    assert phases["label embeddings"] == held + 2 * features + table
+    more = make_plan(5000, residual=True)
+    three = 3 * 4 * 5000 * DIM + features + PROCESS + more.matrix
+    three += sum(more.weights.values()) + 8 * sum(more.parameters.values())
+    assert more.phases["label embeddings"] == three
+    shortlists = 4 * 1000 * LABELS  # no more neighbors than labels
+    search = 3 * 4 * PRODUCTS
+    assert phases["shortlists"] == held + features + 3 * table + shortlists + search
+    assert phases["training step"] == held + sum(plan.step.values())
+    assert phases["prediction"] == held + plan.prediction
+    assert plan.needs() == {"machine": max(phases.values())}
+    assert plan.about == (
+        "30 labels, 50 features, 8 a document, 1 cycles of together 96 steps"
+    )
+
+
+def test_a_step_by_hand():
+    plan = make_plan(batch_size=2, num_neighbors=5, residual=False, max_positives=3)
+    pool = 2 * (5 + 3)
+    assert plan.pool(2) == pool and plan.pool(100) == LABELS
+    step = plan.step
+    assert step["gradients"] == 4 * LABELS  # biases
+    assert step["word rows"] == 2 * 4 * DIM * 2 * 7.5
+    assert step["label rows"] == 2 * 4 * DIM * pool
+    assert step["scores"] == 4 * 4 * 2 * pool
+    assert step["update"] == 4 * 7 * pool * DIM
+    shared = make_plan(
+        10**6, batch_size=2, num_neighbors=5, shared_negatives=True, random_negatives=9
+    )
+    assert shared.pool(2) == 2 * (5 + 8) + 9
+    wide = make_plan(10**6, batch_size=999, num_neighbors=500, embedding_dim=300)
+    assert wide.step["update"] == 4 * 7 * CHUNK
+    dense = make_plan(optimizer="adamw")
+    assert dense.step["update"] == 4 * 3 * dense.parameters["encoder"]
+
+
+def test_copied_constants():
+    from xmc_keras import shortlist_labels, top_rows
+
+    assert (top_rows.BLOCK, shortlist_labels.PRODUCTS) == (BLOCK, PRODUCTS)
+
+
+def test_a_search_by_graph():
+    plan = make_plan(670_091, 490_449)
+    exact = plan.changed(search="exact").phases["shortlists"]
+    graph = plan.changed(search="hnsw").phases["shortlists"]
+    assert graph - exact == 4 * 206 * 670_091 - 3 * 4 * PRODUCTS
+    assert plan.phases["shortlists"] == graph
+    assert hnsw_pays(489_449, 670_091) and not hnsw_pays(43_437, 24_043)
+    few = make_plan(24_043, 44_437)
+    assert few.phases == few.changed(search="exact").phases
+
+
+def test_without_documents():
+    plan = make_plan(num_documents=None)
+    assert plan.steps is None and plan.matrix == plan.shortlists == 0
+    assert "cycles" not in plan.about
+
+
+def test_with_a_transformer():
+    config = make_config(encoder="small", num_feature_layers=2)
+    shape = EncoderShape(3, 5, 40, 160, 100, 64)
+    plan = LightDXMLPlan(config, LABELS, 2000, encoder=shape)
+    assert plan.dim == 80 and plan.matrix == 0
+    assert plan.parameters["encoder"] == shape.parameters
+    activations = plan.step["activations"]
+    more = plan.changed(max_tokens=256).step["activations"]
+    assert more > 2 * activations
+    assert "max_tokens" in plan.halved and "embedding_dim" not in plan.halved
+    assert "features" not in plan.about
+
+
+def test_disk(tmp_path):
+    plan = make_plan(4000, embedding_dim=40)
+    model = make_model(plan)
+    model.vectorizer = WordVectorizer(np.arange(FEATURES), np.ones(FEATURES))
+    model.label_set = None  # names are not counted
+    model.save(tmp_path / "best.keras")
+    found = (tmp_path / "best.keras").stat().st_size
+    assert found == pytest.approx(plan.disk["best.keras"], rel=0.1)
+    disk = plan.disk
+    tables = 2 * 4000 * 40
+    assert disk["SavedModel float32"] - disk["SavedModel float16"] == 2 * tables
+    assert disk["shortlists"] == 4 * 1000 * 400
+    moments = sum(plan.moments.values()) - 12 * FEATURES
+    assert disk["checkpoint"] - disk["best.keras"] == moments
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    batch=st.integers(1, 64),
+    neighbors=st.integers(1, 500),
+    labels=st.integers(10, 10**6),
+    documents=st.integers(1001, 10**6),
+)
+def test_more_never_needs_less(batch, neighbors, labels, documents):
+    keys = {"batch_size": batch, "num_neighbors": neighbors, "embedding_dim": 20}
+    plan = make_plan(labels, documents, search="exact", **keys)
+    need = plan.needs()["machine"]
+    for key, value in keys.items():
+        assert plan.changed(**{key: 2 * value}).needs()["machine"] >= need
+    keys["search"] = "exact"
+    assert make_plan(2 * labels, documents, **keys).needs()["machine"] >= need
+    assert make_plan(labels, 2 * documents, **keys).needs()["machine"] >= need
+
+
+def test_what_helps():
+    plan = make_plan(670_091, 490_449, embedding_dim=300, num_neighbors=500)
+    room = {"machine": 0.8 * plan.needs()["machine"]}
+    found = [changes for changes, _ in remedies(plan, room)]
+    assert {"embedding_dim": 150} in found and {"num_neighbors": 250} in found
+    assert {"optimizer": "partial_rowwise_adamw"} in found
+    assert not any({"table_dtype", "swa_start"} & set(one) for one in found)
+    changes, changed = together(plan, room)
+    assert changed.fits(room) and changed == plan.changed(
+        **changes, label_learning_rate=1.0
+    )
+    assert "embedding_dim: 150" in advice(plan, room)
+    half = plan.changed(max_features=20)
+    assert half.vocabulary == 20 and half.halved["max_features"][0] == 20
+    gpu = plan.needs(gpu=True)
+    assert gpu["GPU"] < plan.needs()["machine"] and plan.fits(gpu)
+
+
+def test_the_manual_has_every_phase():
+    manual = inspect.getdoc(LightDXMLPlan)
+    for name in make_plan().step:
+        assert f"*{name}" in manual
