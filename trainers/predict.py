@@ -28,6 +28,7 @@ from pace import Pace
 
 from xmc_keras import program
 from xmc_keras.bad_input import BadInput
+from xmc_keras.formats.bad_lines import BadLines
 from xmc_keras.run_folder import MODELS, RunFolder
 from xmc_keras.text_file import TextFile
 from xmc_keras.text_lines import text_lines
@@ -111,17 +112,6 @@ def main():
         logger.warning(
             "%d bad lines left out. The first: %s", bad_lines.count, bad_lines.first
         )
-
-
-class BadLines:
-    """Counts the lines that are left out, and keeps what is wrong with the first."""
-
-    def __init__(self):
-        self.count, self.first = 0, None
-
-    def __call__(self, error):
-        self.count += 1
-        self.first = self.first or error
 
 
 def check(args, config):
