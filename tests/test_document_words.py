@@ -24,15 +24,13 @@ GAINS = np.random.default_rng(0).random((NUM_FEATURES, 1)).astype("float32")
 
 
 @pytest.mark.parametrize("gains", [None, GAINS])
-@pytest.mark.parametrize(
-    "jit_compile, csr", [(False, True), (False, False), (True, True)]
-)
-def test_products_and_weights(jit_compile, csr, gains):
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_products_and_weights(jit_compile, gains):
     documents = np.array([1, 0, 0, 2, 0], "int32")
 
     @tf.function(jit_compile=jit_compile)
     def look_up(ids, weights):
-        words = DocumentWords(ids, weights, NUM_FEATURES, gains, csr)
+        words = DocumentWords(ids, weights, NUM_FEATURES, gains)
         products = words.products(LABEL_IDS, LABEL_WEIGHTS)
         of = words.weights_of, words.gained_of
         return products, *(f(documents, LABEL_IDS) for f in of)

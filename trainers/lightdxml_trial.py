@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import scipy.sparse
 from build_batches import batches_of
-from trial import drawn_documents, peak_gb, random_documents
+from trial import drawn_documents, random_documents, timed_steps
 
 from xmc_keras.build_lightdxml import build_lightdxml, lightdxml_optimizer
 from xmc_keras.label_set import LabelSet
@@ -59,12 +59,7 @@ def lightdxml_trial(plan, documents, steps):
     )
     optimizer = lightdxml_optimizer(config, len(batches))
     model.compile(optimizer, jit_compile=config.jit_compile)
-    model(next(batches.batches())[0])
-    for epoch in range(2):
-        begun = time.perf_counter()
-        model.fit(batches.dataset(epoch), verbose=0, shuffle=False)
-        seconds = (time.perf_counter() - begun) / len(batches)
-    found = {"steps": len(batches), "step_s": seconds, "peak_gb": peak_gb()}
+    found = timed_steps(model, batches)
 
     # === Shortlists ===
     table = rng.standard_normal((plan.num_labels, plan.dim), np.float32)
@@ -75,7 +70,7 @@ def lightdxml_trial(plan, documents, steps):
     found["search_ms"] = 1000 * search
     if plan.steps is not None:
         hours = plan.cycles * plan.train_documents * search / 3600
-        found["hours"] = plan.steps * seconds / 3600 + hours
+        found["hours"] = plan.steps * found["step_s"] / 3600 + hours
         found["shortlists_hours"] = hours
     return found
 

@@ -49,16 +49,21 @@ def trial(plan, documents, steps):
     model = build_model(config, backbone, tokenizer, clusters, None)
     total_steps = plan.steps or 2 * len(batches)
     model.compile(build_optimizer(config, total_steps), jit_compile=config.jit_compile)
+    found = timed_steps(model, batches)
+    if plan.steps is not None:
+        found["hours"] = plan.steps * found["step_s"] / 3600
+    return found
+
+
+def timed_steps(model, batches):
+    """`steps`, `step_s` and `peak_gb` of the second of two epochs."""
     model(next(batches.batches())[0])
     for epoch in range(2):
         # Of the same lengths: up to 50 batches are one window, sorted by length.
         begun = time.perf_counter()
         model.fit(batches.dataset(epoch), verbose=0, shuffle=False)
         seconds = (time.perf_counter() - begun) / len(batches)
-    found = {"steps": len(batches), "step_s": seconds, "peak_gb": peak_gb()}
-    if plan.steps is not None:
-        found["hours"] = plan.steps * seconds / 3600
-    return found
+    return {"steps": len(batches), "step_s": seconds, "peak_gb": peak_gb()}
 
 
 def random_documents(plan, steps):

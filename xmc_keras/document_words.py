@@ -19,8 +19,6 @@ class DocumentWords:
         gains: optional float32 tensor (num_features, 1), by which the weights are
             multiplied, except in `weights_of`. It gets a gradient, of the words of the
             batch alone.
-        csr: bool. `False` multiplies by an older op that any server has, and that is
-            slower by far for many documents. Defaults to `True`.
 
     Example:
 
@@ -30,8 +28,7 @@ class DocumentWords:
     [[0.8..., 0.6..., 0.0], [0.0, 1.0, 0.0]]
     """
 
-    def __init__(self, token_ids, token_weights, num_features, gains=None, csr=True):
-        self._product = csr_product if csr else coo_product
+    def __init__(self, token_ids, token_weights, num_features, gains=None):
         ids = tf.convert_to_tensor(token_ids, tf.int32) + 1  # 0 is a pad
         weights = tf.where(ids > 0, tf.cast(token_weights, tf.float32), 0.0)
         # Column 0 of the matrix is that of pads and of words that no document has.
@@ -79,7 +76,7 @@ class DocumentWords:
         known = tf.where(tf.reshape(columns, [-1]) > 0)[:, 0]
         rows = known // tf.cast(shape[1], tf.int64)
         columns = tf.cast(tf.gather(tf.reshape(columns, [-1]), known), tf.int64)
-        found = self._product(
+        found = csr_product(
             tf.stack([rows, columns], axis=1),
             tf.gather(tf.reshape(word_weights, [-1]), known),
             tf.cast(tf.stack([shape[0], self._width]), tf.int64),
@@ -112,7 +109,8 @@ class DocumentWords:
 def csr_product(indices, values, shape, dense):
     """A sparse matrix times a dense one, which alone gets a gradient.
 
-    Six times as fast as `tf.sparse.sparse_dense_matmul` on a CPU.
+    Six times as fast as `tf.sparse.sparse_dense_matmul` on a CPU, by ops that not
+    every server has.
     """
     sparse = tf.raw_ops.SparseTensorToCSRSparseMatrix(
         indices=indices, values=values, dense_shape=shape
@@ -123,9 +121,3 @@ def csr_product(indices, values, shape, dense):
         return None, None, None, back
 
     return tf.raw_ops.SparseMatrixMatMul(a=sparse, b=dense), gradient
-
-
-def coo_product(indices, values, shape, dense):
-    """The same by the older op."""
-    sparse = tf.SparseTensor(indices, values, shape)
-    return tf.sparse.sparse_dense_matmul(sparse, dense)

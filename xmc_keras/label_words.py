@@ -127,10 +127,10 @@ class LabelWords(keras.layers.Layer):
     def call(self, inputs, label_ids):
         return self.scale * self.cosines(self.words(inputs), label_ids)
 
-    def words(self, inputs, csr=True):
+    def words(self, inputs):
         """The `DocumentWords` of a batch, which the other methods take."""
         ids, weights = inputs["token_ids"], inputs["token_weights"]
-        return DocumentWords(ids, weights, self.num_features, self.gains.value, csr)
+        return DocumentWords(ids, weights, self.num_features, self.gains.value)
 
     def cosines(self, words, label_ids, first=0):
         """Cosines of own labels (batch, m), or of the same (pool,) for all documents.

@@ -83,7 +83,6 @@ class TextTokenizer:
         self._before, self._after = [self.start_id], [self.end_id]
         if isinstance(tokenizer, XLNetTokenizer):
             self._before, self._after = [], [self.end_id, self.start_id]
-        self.is_word_piece = isinstance(tokenizer, WordPieceTokenizer)
         self._pieces = _pieces(tokenizer, strip_accents)
         self.lowercase = self._pieces.lowercase
         self.strip_accents = self._pieces.strip_accents
