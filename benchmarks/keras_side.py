@@ -14,6 +14,7 @@ from random_batches import random_batches, rectangle
 
 from xmc_keras.build_model import build_model
 from xmc_keras.build_optimizer import build_optimizer
+from xmc_keras.cls_features import cls_features
 from xmc_keras.config import Config
 from xmc_keras.pretrained import load_encoder
 
@@ -87,8 +88,9 @@ class KerasSide:
 
         @tf.function(jit_compile=self.shape["xla"] or None)
         def ask(x):
-            outputs = self.model(x, training=False)
-            return outputs["label_ids"] if self.shape["labels"] else outputs
+            if self.shape["labels"]:
+                return self.model(x, training=False)["label_ids"]
+            return cls_features(self.model.encoder, x)  # as LightXML predicts
 
         self.ask = ask
 
