@@ -74,6 +74,25 @@ def test_table_of_mean_and_deviation(configs, trained, call):
     assert rows[3][-3:] == ["+2.00", "+2.00", "110 ± 10"]
 
 
+def test_validation_of_the_best_epoch(configs, trained, call, caplog):
+    runs = configs / "runs"
+    arguments = [configs / "plain.yaml", configs / "better.yaml", "--runs", runs]
+    arguments += ["--seeds", 1, "--validation"]
+    result = call("sweep", *arguments, tensorflow=False)
+    assert result.status == 1 and caplog.text.count("history.csv: Expected") == 2
+    head = "epoch," + ",".join(f"val_precision_at_{k}" for k in (1, 3, 5))
+    for name, rows in (("plain", "0,.5,.4,.3"), ("better", "0,.9,.9,.2\n1,.6,.5,.35")):
+        (runs / f"{name}-0/history.csv").write_text(f"{head}\n{rows}\n")
+    result = call("sweep", *arguments, tensorflow=False)
+    assert result.status == 0, result.stderr
+    assert not (runs / "sweep.md").exists()
+    rows = json.loads((runs / "validation.json").read_text())["rows"]
+    found = [[row[f"P@{k}"]["mean"] for k in (1, 3, 5)] for row in rows]
+    assert found == [[50.0, 40.0, 30.0], [60.0, 50.0, 35.0]]
+    assert rows[1]["P@5"]["vs_first"] == 5.0 and "PSP@1" not in rows[0]
+    assert (runs / "validation.md").read_text() == result.stdout
+
+
 def test_goes_on_where_it_stopped(configs, trained, call):
     runs = configs / "runs"
     arguments = [configs / "plain.yaml", configs / "better.yaml", "--runs", runs]

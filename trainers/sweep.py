@@ -11,7 +11,9 @@ on. A run that fails is told, the others go on, and the status is 1.
 
 RUNS/sweep.md and RUNS/sweep.json, written anew after each run, have the mean and the
 deviation (of a sample: over seeds - 1) of P@k, PSP@k and the seconds of training, and
-the mean difference of P@k from the first config named, seed by seed.
+the mean difference of P@k from the first config named, seed by seed. They are of the
+test part. With --validation P@k is that of the best epoch on the validation split,
+which is what to choose settings by, in validation.md and validation.json.
 """
 
 import argparse
@@ -28,13 +30,14 @@ from xmc_keras import program
 from xmc_keras.bad_input import BadInput
 from xmc_keras.config_file import load_config
 from xmc_keras.finished_runs import finished_metrics
+from xmc_keras.read_history import read_history
 from xmc_keras.run_folder import RunFolder
 
 logger = logging.getLogger("sweep")
 
 ROOT = Path(__file__).resolve().parents[1]
-QUALITY = [f"{name}@{k}" for name in ("P", "PSP") for k in (1, 3, 5)]
-COLUMNS = [*QUALITY, "train_seconds"]
+PRECISION = {f"P@{k}": f"val_precision_at_{k}" for k in (1, 3, 5)}
+QUALITY = [*PRECISION, "PSP@1", "PSP@3", "PSP@5"]
 
 
 def main():
@@ -51,6 +54,9 @@ def main():
         metavar="KEY=VALUE",
         help="another value for a key of all configs; may be given several times",
     )
+    parser.add_argument(
+        "--validation", action="store_true", help="tell P@k on the validation split"
+    )
     args = parser.parse_args()
     if args.seeds < 1:
         raise BadInput(f"Expected --seeds to be at least 1. Received: {args.seeds}.")
@@ -64,22 +70,28 @@ def main():
         configs[name] = path
         load_config(path, args.set)  # all of them before the first is trained
     runs = Path(args.runs)
+    quality = list(PRECISION) if args.validation else QUALITY
+    table = runs / ("validation.md" if args.validation else "sweep.md")
     found = {name: {} for name in configs}
     failed = []
     for seed in range(args.seeds):
         for name, path in configs.items():
             try:
                 settings = [*args.set, f"seed={seed}"]
-                metrics = train_run(path, runs / f"{name}-{seed}", settings)
+                run = runs / f"{name}-{seed}"
+                metrics = train_run(path, run, settings)
+                if args.validation:
+                    metrics |= on_validation(RunFolder(run))
                 found[name][seed] = metrics
             except BadInput as error:
                 failed.append(f"{name}-{seed}")
                 logger.error("%s failed: %s", failed[-1], error)
-            rows = summary(found)
-            write_output(runs / "sweep.json", as_json(rows, configs, found, failed))
-            write_output(runs / "sweep.md", markdown(rows))
-    print(markdown(rows), end="")
-    logger.info("Saved %s and sweep.json", runs / "sweep.md")
+            rows = summary(found, quality)
+            report = as_json(rows, configs, found, failed)
+            write_output(table.with_suffix(".json"), report)
+            write_output(table, markdown(rows, quality))
+    print(markdown(rows, quality), end="")
+    logger.info("Saved %s and .json", table)
     if failed:
         logger.error("Failed: %s", ", ".join(failed))
         sys.exit(1)
@@ -119,25 +131,38 @@ def train_run(path, folder, settings, started_in=None):
     return finished_metrics(run)
 
 
-def summary(found):
+def on_validation(run):
+    """P@k in percent on the validation split, of the epoch that is best by P@5."""
+    rows = read_history(run.history_path, PRECISION.values())
+    if not rows:
+        raise BadInput(
+            "Expected the epochs of a finished run. Received: none. Train it anew.",
+            run.history_path,
+        )
+    best = max(rows, key=lambda row: row[PRECISION["P@5"]])
+    return {name: 100 * best[column] for name, column in PRECISION.items()}
+
+
+def summary(found, quality):
     """A row a config, from the metrics of its seeds.
 
     Args:
         found: dictionary from names to dictionaries from seeds to metrics.
+        quality: list of names of metrics.
 
     Returns:
-        List of dictionaries `config`, `seeds` (list), and of each of `COLUMNS`
-        `mean`, `deviation` and, of P@k and PSP@k, `vs_first`: the mean difference from
-        the first config over the seeds that both have.
+        List of dictionaries `config`, `seeds` (list), and of `train_seconds` and each
+        of `quality` `mean`, `deviation` and, of the latter, `vs_first`: the mean
+        difference from the first config over the seeds that both have.
     """
     first = next(iter(found.values()))
     rows = []
     for name, runs in found.items():
         row = {"config": name, "seeds": sorted(runs)}
-        for key in COLUMNS:
+        for key in [*quality, "train_seconds"]:
             values = {seed: runs[seed][key] for seed in row["seeds"]}
             row[key] = mean_and_deviation(list(values.values()))
-            if key in QUALITY and runs is not first:
+            if key in quality and runs is not first:
                 others = {seed: first[seed][key] for seed in first}
                 row[key]["vs_first"] = mean_difference(values, others)
         rows.append(row)
@@ -173,13 +198,13 @@ def as_json(rows, configs, found, failed):
     return json.dumps(report, indent=2) + "\n"
 
 
-def markdown(rows):
+def markdown(rows, quality):
     """Rows of `summary` as a table of Markdown."""
-    head = ["config", "seeds", *QUALITY, "P@1 vs first", "P@5 vs first", "train s"]
+    head = ["config", "seeds", *quality, "P@1 vs first", "P@5 vs first", "train s"]
     lines = [head, ["---"] * len(head)]
     for row in rows:
         cells = [row["config"], str(len(row["seeds"]))]
-        cells += [cell(row[key]) for key in QUALITY]
+        cells += [cell(row[key]) for key in quality]
         for key in ("P@1", "P@5"):
             difference = row[key].get("vs_first")
             cells.append("" if difference is None else f"{difference:+.2f}")
