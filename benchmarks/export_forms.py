@@ -12,7 +12,7 @@ TOP = 5  # labels of an answer
 
 
 def save_form(model, folder, form=FORMS[0]):
-    """Writes `serving_default` of a `LightXML` to a folder; export/ is on the path."""
+    """Writes `serving_default` of a model to a folder; export/ is on the path."""
     import tensorflow as tf
     from serving_module import ServingModule
 

@@ -6,11 +6,12 @@
 
 The first two ask a LightXML of random heads in the shape of Amazon-670K (see
 `train_step.py`, whose options these are), for one document and for 16 at a time, in
-turns with its encoder alone. The third asks the SavedModel of a run, cut to --tokens,
-for documents of Debian-24K's test part, one at a time: as they are; each with words
-added until it has --tokens, as if all were padded to one length; and one word, whose
-time is what does not depend on the length, most of it for reading the weights. `tokens`
-is their median.
+turns with its encoder alone. The third asks the SavedModel of a run for documents of
+Debian-24K's test part, one at a time: as they are; each with words added until it has
+--tokens, which a transformer's texts are cut to, as if all were padded to one length;
+and one word, whose time is what does not depend on the length, most of it for reading
+the weights. `tokens` is their median, of a model that reads words their number.
+--form stores the weights as `export/saved_model.py --precision` does.
 """
 
 import json
@@ -52,18 +53,22 @@ def of_shape(arguments):
     return rows
 
 
-def of_run(path, max_tokens):
+def of_run(path, max_tokens, form):
     """Latency of single documents as they are and at full length, in turns."""
     from server.served_model import ServedModel
 
     from xmc_keras.run_folder import RunFolder
+    from xmc_keras.split_words import split_words
     from xmc_keras.text_tokenizer import TextTokenizer
 
-    model = RunFolder(path).load_model()
-    model.max_tokens = max_tokens
-    tokenizer = TextTokenizer(model.tokenizer, max_tokens)
+    run = RunFolder(path)
+    model = run.load_model()
+    words = run.config().encoder == "words"
+    if not words:
+        model.max_tokens = max_tokens
+        tokenizer = TextTokenizer(model.tokenizer, max_tokens)
     with tempfile.TemporaryDirectory() as folder:
-        save_form(model, folder)
+        save_form(model, folder, (form, form))
         model = ServedModel(folder)
     texts = read_documents(ROOT / "data" / "debian24k", "test").texts
     chosen = np.random.default_rng(0).choice(len(texts), DOCUMENTS, replace=False)
@@ -72,6 +77,8 @@ def of_run(path, max_tokens):
         "full length": [texts[i] + " package" * max_tokens for i in chosen],
         "one word": ["package"] * len(chosen),
     }
+    if words:
+        del asked["full length"]  # nothing is padded
     found = {name: [] for name in asked}
     for of_turn in zip(*asked.values()):
         for name, text in zip(asked, of_turn):
@@ -80,10 +87,16 @@ def of_run(path, max_tokens):
             model.predict(inputs)
             found[name].append(time.perf_counter() - start)
     model.close()
+
+    def lengths(texts):
+        if words:
+            return split_words(texts).row_lengths()
+        return np.diff(tokenizer(texts)[1])
+
     return [
         {
             "document": name,
-            "tokens": float(np.median(np.diff(tokenizer(asked[name])[1]))),
+            "tokens": float(np.median(lengths(asked[name]))),
             "p50_ms": round(1000 * float(np.percentile(s, 50)), 2),
             "p95_ms": round(1000 * float(np.percentile(s, 95)), 2),
         }
@@ -93,10 +106,11 @@ def of_run(path, max_tokens):
 
 def main(arguments):
     if arguments.run:
-        rows = of_run(arguments.run, arguments.tokens)
+        rows = of_run(arguments.run, arguments.tokens, arguments.form)
+        record = {"run": arguments.run, "measured": rows}
     else:
         rows = of_shape(arguments)
-    record = {"shape": shape_of(arguments), "measured": rows}
+        record = {"shape": shape_of(arguments), "measured": rows}
     record |= circumstances(PACKAGES)
     print(json.dumps(record) if arguments.json else table(rows))
 
@@ -104,4 +118,7 @@ def main(arguments):
 if __name__ == "__main__":
     parser = parser_of(__doc__)
     parser.add_argument("--run", help="a finished run folder")
+    parser.add_argument(
+        "--form", choices=("float32", "float16"), default="float32", help="of weights"
+    )
     main(parser.parse_args())

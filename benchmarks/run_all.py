@@ -54,6 +54,10 @@ RUNS = {
         "Prediction of documents as long as they are",
         "predict.py --json --run runs/quickstart",
     ),
+    "predict_lightdxml": (
+        "The same by LightDXML",
+        "predict.py --json --run runs/lightdxml_debian24k --form float16",
+    ),
     "lengths": ("Batches by length, Debian-24K", "lengths.py"),
     "clustering": ("Clustering, Debian-24K", "clustering.py --seeds 3"),
     "clustering_amazon670k": (
@@ -65,7 +69,7 @@ RUNS = {
     "accuracy": (
         "Accuracy of the fast ways to train",
         "accuracy.py --seeds 3 --only 'dense float32' --only 'row-wise Adam' "
-        "--only 'bfloat16 table'",
+        "--only 'bfloat16 table' --only XLA",
     ),
     "accuracy_one_seed": ("The same, of more ways", "accuracy.py --seeds 1"),
     "data": ("Tokens and batches, Debian-24K", "data.py"),
