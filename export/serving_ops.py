@@ -11,17 +11,17 @@ from tensorflow.core.protobuf import saved_model_pb2
 SERVING_OPS = frozenset(
     """
     Abs AddN AddV2 All Any ArgMax Assert AssignVariableOp BatchMatMulV2 BiasAdd
-    BroadcastTo CaseFoldUTF8 Cast ClipByValue ConcatV2 Const Cos Cumsum DecodeRaw
-    DenseBincount DisableCopyOnRead DivNoNan Einsum EnsureShape Equal Erf Erfc Exp
-    ExpandDims FastWordpieceTokenizeWithOffsets Fill FloorDiv FloorMod GatherNd GatherV2
-    Greater GreaterEqual Identity IdentityN If InvertPermutation Less LessEqual Log
-    LogicalAnd LogicalNot LogicalOr LowerBound MatMul Max Maximum Mean
+    BroadcastArgs BroadcastTo CaseFoldUTF8 Cast Ceil ClipByValue ConcatV2 Const Cos
+    Cumsum DecodeRaw DenseBincount DisableCopyOnRead DivNoNan Einsum EnsureShape Equal
+    Erf Erfc Exp ExpandDims FastWordpieceTokenizeWithOffsets Fill FloorDiv FloorMod
+    GatherNd GatherV2 Greater GreaterEqual Identity IdentityN If InvertPermutation Less
+    LessEqual Log LogicalAnd LogicalNot LogicalOr LowerBound MatMul Max Maximum Mean
     MergeV2Checkpoints Min Minimum Mul Neg NoOp NormalizeUTF8 NotEqual OneHot OnesLike
     Pack Pad PadV2 PartitionedCall Placeholder Pow Prod RaggedGather RaggedRange
     RaggedTensorToTensor Range Rank ReadVariableOp RealDiv ReduceJoin
     RegexSplitWithOffsets Relu Reshape ResourceGather RestoreV2 ReverseV2 Rsqrt SaveV2
     Select SelectV2 SentencepieceOp SentencepieceTokenizeOp Shape ShardedFilename
-    Sigmoid Sin Size Slice Softmax SparseTensorDenseMatMul Split SplitV Sqrt Square
+    Sigmoid Sign Sin Size Slice Softmax SparseTensorDenseMatMul Split SplitV Sqrt Square
     SquaredDifference Squeeze StatefulPartitionedCall StatelessIf StatelessWhile
     StaticRegexFullMatch StaticRegexReplace StopGradient StridedSlice StringJoin
     StringLower StringSplitV2 StringToHashBucketFast Sub Sum Tanh TensorScatterUpdate
