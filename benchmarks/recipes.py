@@ -1,0 +1,140 @@
+"""What the recipes of the paper's data sets need, as trainers/plan.py reckons it.
+
+    python benchmarks/recipes.py           # the table of README.md
+    python benchmarks/recipes.py --write   # puts it there, and a line into each recipe
+
+Figures and commands stand in README.md, between two comments, and in the heads of
+configs/, after "Needs:". --write brings both up to date after a change of recipe or
+plan; the tests fail until it is run. Nothing is trained or downloaded.
+"""
+
+import argparse
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "trainers")]
+
+from benchmark_sets import SETS  # noqa: E402
+
+from xmc_keras.config_file import load_config  # noqa: E402
+from xmc_keras.encoder_shape import UNLIMITED, EncoderShape  # noqa: E402
+from xmc_keras.run_plan import RunPlan  # noqa: E402
+
+# As the config.json of this encoder says, which would have to be fetched.
+XLNET = {
+    "hf://xlnet/xlnet-base-cased": EncoderShape(
+        12, 12, 768, 3072, 32_000, max_sequence_length=UNLIMITED, num_segments=0
+    )
+}
+# P@1, P@3, P@5 of linear models in trees, as the paper's table 3 gives them.
+PARABEL = {
+    "eurlex4k": (82.12, 68.91, 57.89),
+    "wiki31k": (84.19, 72.46, 63.37),
+    "amazoncat13k": (93.02, 79.14, 64.51),
+    "wiki500k": (68.70, 49.57, 38.64),
+    "amazon670k": (44.91, 39.77, 35.98),
+}
+HEAD = (
+    "command",
+    "with a GPU",
+    "without",
+    "steps",
+    "ours",
+    "paper P@1 / 3 / 5",
+    "Parabel",
+)
+BEGIN, END = "<!-- python benchmarks/recipes.py --write -->\n", "<!-- end -->"
+NEEDS = re.compile(r"(# Measured here: .*\n)(?:# Needs: .*\n(?:# .*\n)*)?(?=#\n)")
+
+
+def recipes():
+    """Dictionary from the path of each recipe, of `SETS`, to its `RunPlan`."""
+    found = {}
+    for name, wanted in SETS.items():
+        paths = sorted(ROOT.glob(f"configs/{name}*.yaml"))
+        for path in sorted(paths, key=lambda path: path.stem != name):
+            config = load_config(path)
+            shape = XLNET.get(config.encoder) or EncoderShape.named(config.encoder)
+            found[path] = RunPlan(config, shape, wanted.labels, wanted.train)
+    return found
+
+
+def gigabytes(plan):
+    """`(GPU, machine beside it, machine alone)`, of what a run holds at most."""
+    with_gpu, alone = plan.needs(gpu=True), plan.needs()
+    return with_gpu["GPU"] / 1e9, with_gpu["machine"] / 1e9, alone["machine"] / 1e9
+
+
+def readme_table(plans):
+    """The table of README.md: a recipe a row, its variants left out."""
+    rows = [HEAD, ("---",) * len(HEAD)]
+    for path, plan in plans.items():
+        if path.stem in SETS:
+            text = path.read_text("utf-8")
+            gpu, beside, alone = gigabytes(plan)
+            paper = re.search(r"P@1/3/5 ([\d.]+)/([\d.]+)/([\d.]+)", text)
+            measured = re.search(r"# Measured here: (.*?)\.?\n", text)[1]
+            row = f"`python trainers/fit.py configs/{path.name}`"
+            row = row, f"{gpu:.1f} GB and {beside:.1f} GB", f"{alone:.1f} GB"
+            parabel = " / ".join(f"{value:.2f}" for value in PARABEL[path.stem])
+            paper = " / ".join(paper.groups())
+            rows.append((*row, f"{plan.steps:,}", measured, paper, parabel))
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def with_table(text, plans):
+    """The text of README.md with the table as it should be."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        sys.exit(f"error: Expected {BEGIN.strip()} and {END} in README.md.")
+    return f"{before}{BEGIN}{readme_table(plans)}{END}{after}"
+
+
+def with_needs(text, path, plan):
+    """The text of a recipe with what it needs as it should be."""
+    gpu, beside, alone = gigabytes(plan)
+    needs = (
+        f"Needs: {gpu:.1f} GB of a GPU and {beside:.1f} GB of the machine, or "
+        f"{alone:.1f} GB of a machine without one, and the texts; {plan.steps:,} "
+        f"steps. python trainers/plan.py configs/{path.name} --labels "
+        f"{plan.num_labels} --documents {plan.num_documents} says so, and with "
+        "--measure how many hours."
+    )
+    lines = textwrap.wrap(
+        needs,
+        88,
+        initial_indent="# ",
+        subsequent_indent="# ",
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+    found, count = NEEDS.subn(lambda m: m[1] + "\n".join(lines) + "\n", text)
+    if count != 1:
+        sys.exit(f"error: {path}: Expected a line '# Measured here: ...' in the head.")
+    return found
+
+
+def main(arguments):
+    plans = recipes()
+    if not arguments.write:
+        return print(readme_table(plans), end="")
+    readme = ROOT / "README.md"
+    texts = {readme: with_table(readme.read_text("utf-8"), plans)}
+    for path, plan in plans.items():
+        texts[path] = with_needs(path.read_text("utf-8"), path, plan)
+    for path, text in texts.items():
+        part = path.with_name(f"{path.name}.part")
+        part.write_text(text, "utf-8")
+        part.replace(path)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--write", action="store_true", help="change the files")
+    main(parser.parse_args())

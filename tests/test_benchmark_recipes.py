@@ -1,0 +1,71 @@
+"""benchmarks/recipes.py: README.md and the heads of recipes say what plan.py says."""
+
+import json
+import re
+import shlex
+
+import pytest
+import recipes
+from conftest import PROJECT
+
+from xmc_keras.config_file import load_config
+
+REMEDY = "run python benchmarks/recipes.py --write"
+
+
+@pytest.fixture(scope="module")
+def plans():
+    return recipes.recipes()
+
+
+def test_readme_and_recipes_are_up_to_date(plans):
+    names = {path.stem for path in plans}
+    assert len(plans) == 15 and {"eurlex4k", "wiki500k_seed2"} <= names
+    text = (PROJECT / "README.md").read_text("utf-8")
+    assert recipes.with_table(text, plans) == text, REMEDY
+    for path, plan in plans.items():
+        text = path.read_text("utf-8")
+        assert recipes.with_needs(text, path, plan) == text, REMEDY
+        assert max(map(len, text.splitlines())) <= 90
+
+
+@pytest.mark.parametrize("name", ["eurlex4k_roberta", "amazon670k"])
+def test_the_command_in_a_recipe_says_what_the_recipe_says(name, call, monkeypatch):
+    text = (PROJECT / f"configs/{name}.yaml").read_text("utf-8")
+    head = " ".join(text.partition("\n\n")[0].replace("\n#", "").split())
+    gpu, machine, alone, steps, command = re.search(
+        r"Needs: ([\d.]+) GB of a GPU and ([\d.]+) GB of the machine, or ([\d.]+) GB "
+        r"of a machine without one, and the texts; ([\d,]+) steps. python (.*) says so",
+        head,
+    ).groups()
+    program, recipe, *rest = shlex.split(command)
+    assert program == "trainers/plan.py"
+    for room in ({"machine": 1e12, "GPU": 1e12}, {"machine": 1e12}):
+        monkeypatch.setattr("plan.memory_room", lambda: room)
+        result = call("plan", PROJECT / recipe, *rest, "--json")
+        assert result.status == 0, result.stderr
+        report = json.loads(result.stdout)
+        assert f"{report['steps']:,}" == steps
+        wanted = {"machine": machine, "GPU": gpu}
+        wanted = wanted if "GPU" in room else {"machine": alone}
+        assert {k: f"{n:.1f}" for k, n in report["needs_gb"].items()} == wanted
+
+
+def test_a_change_of_a_recipe_is_brought_in(plans, tmp_path):
+    path = PROJECT / "configs/eurlex4k.yaml"
+    plan = plans[path].changed(batch_size=32)
+    text = path.read_text("utf-8")
+    changed = recipes.with_needs(text, path, plan)
+    steps = f"{plans[path].steps:,} steps", f"{plan.steps:,} steps"
+    flat = [" ".join(t.replace("\n#", "").split()) for t in (text, changed)]
+    assert steps[0] in flat[0] and steps[1] in flat[1] and steps[0] not in flat[1]
+    # What the recipe does is as it was, and a second time changes nothing.
+    (tmp_path / "a.yaml").write_text(changed)
+    assert load_config(tmp_path / "a.yaml") == load_config(path)
+    assert recipes.with_needs(changed, path, plan) == changed
+    bare = re.sub(r"# Needs: .*\n(# .*\n)*", "", text)
+    assert "Needs" not in bare and recipes.with_needs(bare, path, plan) == changed
+    with pytest.raises(SystemExit, match="Expected a line '# Measured here"):
+        recipes.with_needs(text.replace("Measured here", "Measured"), path, plan)
+    with pytest.raises(SystemExit, match="in README.md"):
+        recipes.with_table("no table", plans)
