@@ -1,8 +1,10 @@
 import types
 
+import pytest
 from matplotlib import pyplot
 from plot_curves import plot_curves
 
+from xmc_keras.bad_input import BadInput
 from xmc_keras.run_history import RunHistory
 
 
@@ -24,3 +26,11 @@ def test_a_picture_of_the_history(tmp_path, monkeypatch):
     pyplot.close(figure)
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert {path.name for path in tmp_path.iterdir()} == {"history.csv", "curves.png"}
+
+
+def test_a_damaged_history(tmp_path):
+    run = types.SimpleNamespace(path=tmp_path, history_path=tmp_path / "history.csv")
+    run.history_path.write_text("epoch,loss,val_loss\n0,1,2\n")
+    with pytest.raises(BadInput, match="history.csv:1: .*no column 'val_precision_at"):
+        plot_curves(run)
+    assert {path.name for path in tmp_path.iterdir()} == {"history.csv"}

@@ -7,6 +7,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 import scipy.sparse
 from hypothesis import example, given, settings
@@ -66,6 +68,16 @@ def write_repository(documents, folder):
     write_label_list(names, Path(folder, "lbl.json.gz"))
 
 
+def write_parquet(documents, folder, separator=None, **options):
+    """Labels as lists, or as strings where there is a separator."""
+    labels = [document.labels for document in documents]
+    if separator is not None:
+        labels = [separator.join(names) for names in labels]
+    columns = {"text": [document.text for document in documents], "labels": labels}
+    table, path = pyarrow.table(columns), Path(folder, "train.parquet")
+    pyarrow.parquet.write_table(table, path, **options)
+
+
 WRITERS = {
     "folder": (LINE, WORD, lambda found, folder: write_folder(found, folder, "train")),
     "fasttext": (
@@ -86,6 +98,7 @@ WRITERS = {
         NAME,
         lambda found, folder: write_table(found, Path(folder, "train.tsv.gz")),
     ),
+    "parquet": (ANY_TEXT, NAME, write_parquet),
 }
 
 
@@ -164,6 +177,24 @@ def test_line_ends_byte_order_mark_and_compression(written, data):
         (document.text, document.labels) for document in written
     ]
     assert [document.line for document in found] == list(range(1, len(written) + 1))
+
+
+@settings(deadline=None, max_examples=60)
+@given(documents(ANY_TEXT, NAME), st.data())
+def test_parquet_of_every_make(written, data):
+    """Labels in a string, few rows a group, and what files are compressed with."""
+    separator = data.draw(st.sampled_from([None, "|"]))
+    options = {
+        "row_group_size": data.draw(st.integers(1, 3)),
+        "compression": data.draw(st.sampled_from(["none", "snappy", "gzip", "zstd"])),
+        "use_dictionary": data.draw(st.booleans()),
+        "data_page_version": data.draw(st.sampled_from(["1.0", "2.0"])),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        write_parquet(written, folder, separator, **options)
+        read = Options(Columns(separator="|"))
+        found = list(find_parts(folder, "parquet", options=read)["train"])
+    assert found == written
 
 
 def test_every_format_reads_real_documents_alike(tmp_path):

@@ -37,6 +37,7 @@ from output_file import check_output, write_output
 
 from xmc_keras import program
 from xmc_keras.bad_input import BadInput
+from xmc_keras.filtered_labels import filtered_labels
 from xmc_keras.finished_runs import finished_runs, run_names
 from xmc_keras.read_part import read_part
 from xmc_keras.run_folder import MODELS
@@ -79,6 +80,7 @@ def main():
     width = runs[0].num_features()
     test = read_part(config.data, "test", args.skip_bad_lines, width)
     check_labels_known(test, label_set, args.skip_bad_lines)
+    filtered = filtered_labels(test, label_set)
     held_out = None
     if args.weights == "validation":
         everything = read_part(config.data, "train", args.skip_bad_lines)
@@ -109,9 +111,10 @@ def main():
         min(member.label_ids.shape[1] for member in members),
     )
     taken = time.monotonic() - begun
-    metrics = measures(top.numpy(), relevant, weight, len(label_set), taken)
+    against = relevant, weight, len(label_set)
+    metrics = measures(top.numpy(), *against, taken, filtered)
     found = {
-        name: measures(member.label_ids, relevant, weight, len(label_set), took)
+        name: measures(member.label_ids, *against, took, filtered)
         for name, member, took in zip(names, members, seconds)
     }
     mean = {key: statistics.mean(row[key] for row in found.values()) for key in metrics}

@@ -24,6 +24,8 @@ from xmc_keras import program
 from xmc_keras.bad_input import BadInput
 from xmc_keras.config_file import load_config
 from xmc_keras.describe_config import describe_config
+from xmc_keras.filtered_labels import filtered_labels
+from xmc_keras.filtered_ranking import filtered_ranking
 from xmc_keras.label_set import LabelSet
 from xmc_keras.peak_memory import peak_memory_gb
 from xmc_keras.read_part import read_part
@@ -78,6 +80,7 @@ def main():
     test = read_part(config.data, "test", args.skip_bad_lines, width)
     label_set = LabelSet.from_labels(everything.labels)
     check_labels_known(test, label_set, args.skip_bad_lines)
+    filtered = filtered_labels(test, label_set)
     rest, held_out = validation_split(
         len(everything), config.validation_documents, config.seed
     )
@@ -113,13 +116,20 @@ def main():
 
     relevant = label_set.encode(test.labels)
     weight = propensities(config, run, relevant)
-    metrics = evaluate(run.load_model(), test_batches, relevant, weight)
-    popular = popular_labels(label_set.encode(train.labels), len(test))
-    baselines = {"most popular labels": ranking_report(popular, relevant, weight)}
+    metrics = evaluate(run.load_model(), test_batches, relevant, weight, filtered)
+    # As many more as a document may lose.
+    most = 5 + (0 if filtered is None else int(np.diff(filtered.indptr).max()))
+    tops = {
+        "most popular labels": popular_labels(
+            label_set.encode(train.labels), len(test), most
+        )
+    }
     if len(label_set) <= NEAREST_LABELS:
-        nearest = nearest_labels(*rows)
-        baselines["nearest label by TF-IDF"] = ranking_report(nearest, relevant, weight)
-    metrics["baselines"] = baselines
+        tops["nearest label by TF-IDF"] = nearest_labels(*rows, most)
+    metrics["baselines"] = baselines = {
+        name: ranking_report(filtered_ranking(top, filtered), relevant, weight)
+        for name, top in tops.items()
+    }
     metrics.update(
         train_documents=len(train),
         validation_documents=len(validation),

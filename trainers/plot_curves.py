@@ -2,16 +2,20 @@
 
 import matplotlib
 
-from xmc_keras.run_history import RunHistory
+from xmc_keras.read_history import read_history
 
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 from matplotlib.ticker import MaxNLocator  # noqa: E402
 
+LOSSES = {"loss": "training", "val_loss": "validation"}
+PRECISIONS = {f"val_precision_at_{k}": f"P@{k}" for k in (1, 3, 5)}
+COLUMNS = (*LOSSES, *PRECISIONS)
+
 
 def plot_curves(run):
     """Draws `curves.png` from the run's `history.csv`."""
-    rows = RunHistory(run.history_path).rows()
+    rows = read_history(run.history_path, COLUMNS)
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4))
     draw_curves(left, right, [rows])
     for axes in (left, right):
@@ -28,15 +32,13 @@ def draw_curves(left, right, histories, styles=None):
 
     Args:
         left, right: `matplotlib` axes.
-        histories: list of the rows of runs, as of `RunHistory.rows`.
+        histories: list of the rows of runs, as of `read_history` with `COLUMNS`.
         styles: optional list of dictionaries for lines, one a run, with `color`,
             `marker` and `label`. Then a colour is a run, and a kind of line a measure.
     """
-    losses = {"loss": "training", "val_loss": "validation"}
-    precisions = {f"val_precision_at_{k}": f"P@{k}" for k in (1, 3, 5)}
     for i, rows in enumerate(histories):
         epochs = [row["epoch"] + 1 for row in rows]
-        for axes, names, percent in ((left, losses, 1), (right, precisions, 100)):
+        for axes, names, percent in ((left, LOSSES, 1), (right, PRECISIONS, 100)):
             for (key, name), line in zip(names.items(), ("-", "--", ":")):
                 values = [percent * row[key] for row in rows]
                 if styles is None:

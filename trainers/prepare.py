@@ -25,6 +25,9 @@ may be compressed (.gz, .xz). The test part stands beside the training part (tra
 and test.csv, trn.json and tst.json), or is --test, or is --test-share of the training
 part, drawn by a hash of the text, so that no text is in both.
 
+The labels that a filter file leaves out for a document go to test_filter.txt, and
+evaluate.py leaves them out of the ranking.
+
 What is bad stops it with file and line; --skip-bad-lines leaves such documents out and
 counts them. The folder is there once it is whole. A program that was stopped goes on
 with --resume. Memory: 8 bytes a document, and the names of the labels.

@@ -19,10 +19,13 @@ import shutil
 from pathlib import Path
 
 from output_file import check_output, write_output
+from plot_curves import COLUMNS
 
 from xmc_keras import program
 from xmc_keras.bad_input import BadInput
+from xmc_keras.filtered_labels import filtered_labels
 from xmc_keras.finished_runs import finished_metrics, finished_runs, run_names
+from xmc_keras.read_history import read_history
 from xmc_keras.read_part import read_part
 from xmc_keras.replace_folder import replace_folder
 from xmc_keras.run_folder import MODELS
@@ -52,6 +55,8 @@ def main():
     output = Path(args.output)
     folder = output.with_name(f"{output.stem}_pictures")
     runs = finished_runs(args.runs)
+    for run in runs:
+        read_history(run.history_path, COLUMNS)
     check_output(output, args.overwrite)
     if folder.exists() and not args.overwrite:
         raise BadInput(
@@ -62,6 +67,7 @@ def main():
     label_set, width = runs[0].label_set(), runs[0].num_features()
     test = read_part(runs[0].config().data, "test", args.skip_bad_lines, width)
     check_labels_known(test, label_set, args.skip_bad_lines)
+    filtered = filtered_labels(test, label_set)
 
     relevant = label_set.encode(test.labels)
     unknown = dict.fromkeys(name for _, name in label_set.unknown(test.labels))
@@ -78,7 +84,7 @@ def main():
             run,
             finished_metrics(run),
             relevant,
-            run_predictions(run, test, known, args.model),
+            run_predictions(run, test, known, args.model, filtered),
         )
         for name, run in zip(run_names(runs), runs)
     ]

@@ -3,12 +3,16 @@
 import dataclasses
 import logging
 import operator
+from pathlib import Path
 
 import numpy as np
 import scipy.sparse
 from sklearn.preprocessing import normalize
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.filtered_labels import leave_out
+from xmc_keras.formats.filter_pairs import FilterPairs
+from xmc_keras.formats.find_format import there
 from xmc_keras.read_features import read_features
 
 logger = logging.getLogger(__name__)
@@ -29,6 +33,7 @@ class FeatureDocuments:
         texts_path: string. The file that the features were read from.
         labels_path: string. The file that the labels were read from.
         skipped: integer. Documents left out. Defaults to `0`.
+        filtered, filter_path: as of `Documents`.
 
     Attributes:
         num_features: int.
@@ -48,6 +53,8 @@ class FeatureDocuments:
     texts_path: str
     labels_path: str
     skipped: int = 0
+    filtered: list | None = None
+    filter_path: str | None = None
 
     def __len__(self):
         return self.features.shape[0]
@@ -68,6 +75,7 @@ class FeatureDocuments:
             features=self.features[indices],
             labels=[self.labels[index] for index in indices],
             lines=[self.lines[index] for index in indices],
+            filtered=self.filtered and [self.filtered[index] for index in indices],
         )
 
 
@@ -75,6 +83,8 @@ def read_feature_documents(folder, part, skip_bad_lines=False, num_features=None
     """Reads one part of a data set of features, for training and evaluation.
 
     Rows are scaled to norm 1, as an exported model scales those that it is asked for.
+    A file `filter_labels_test.txt` of the Extreme Classification Repository, beside the
+    test part, tells what evaluation leaves out (`filtered`).
 
     Args:
         folder, part, num_features: as of `read_features`.
@@ -85,7 +95,7 @@ def read_feature_documents(folder, part, skip_bad_lines=False, num_features=None
         `FeatureDocuments`, at least one.
 
     Raises:
-        BadInput: as `read_features`, or a document without a label.
+        BadInput: as `read_features`, a document without a label, or a damaged filter.
 
     Example:
 
@@ -129,6 +139,12 @@ def read_feature_documents(folder, part, skip_bad_lines=False, num_features=None
         found.labels_path,
         skipped=len(bare),
     )
+    filter_path = there(Path(found.path).parent, "filter_labels_test.txt")
+    if part == "test" and filter_path is not None:
+        pairs = FilterPairs(filter_path)
+        pairs.check(len(documents))
+        filtered = [tuple(map(str, pairs.of(i))) for i in range(len(documents))]
+        leave_out(documents, filtered, filter_path)
     if len(bare):
         documents = documents.subset(np.setdiff1d(np.arange(len(documents)), bare))
     return documents

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import keras
 
+from xmc_keras.read_history import read_history
+
 
 class RunHistory(keras.callbacks.Callback):
     """Writes losses and validation metrics to a CSV file, an epoch a row.
@@ -36,15 +38,11 @@ class RunHistory(keras.callbacks.Callback):
 
         Returns:
             A list of dictionaries from column to float, `epoch` (from 0) an int.
+
+        Raises:
+            BadInput: the file is damaged.
         """
-        if not self.path.exists():
-            return []
-        with open(self.path, newline="", encoding="utf-8") as file:
-            rows = [
-                {k: float(v) for k, v in row.items()} for row in csv.DictReader(file)
-            ]
-        for row in rows:
-            row["epoch"] = int(row["epoch"])
+        rows = read_history(self.path)
         return [row for row in rows if before is None or row["epoch"] < before]
 
     def on_epoch_end(self, epoch, logs=None):

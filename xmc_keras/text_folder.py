@@ -7,6 +7,7 @@ import operator
 import os
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.filtered_labels import leave_out
 from xmc_keras.formats.bad_lines import BadLines
 from xmc_keras.formats.folder import FolderPart
 from xmc_keras.label_set import LabelSet
@@ -25,6 +26,10 @@ class Documents:
         texts_path: string. The file that the texts were read from.
         labels_path: string. The file that the labels were read from.
         skipped: integer. Number of bad lines left out of the files. Defaults to `0`.
+        filtered: optional list of tuples of strings. The labels that evaluation leaves
+            out for each document, which `labels` is without. Defaults to `None`: there
+            is no filter.
+        filter_path: optional string. The file that `filtered` was read from.
 
     Example:
 
@@ -41,6 +46,8 @@ class Documents:
     texts_path: str
     labels_path: str
     skipped: int = 0
+    filtered: list | None = None
+    filter_path: str | None = None
 
     def __len__(self):
         return len(self.texts)
@@ -53,6 +60,7 @@ class Documents:
             texts=[self.texts[index] for index in indices],
             labels=[self.labels[index] for index in indices],
             lines=[self.lines[index] for index in indices],
+            filtered=self.filtered and [self.filtered[index] for index in indices],
         )
 
 
@@ -64,6 +72,11 @@ def read_documents(folder, part: str, skip_bad_lines: bool = False) -> Documents
     separated by white space. Each file may be compressed (`.gz`, `.xz`). Where
     both hold texts the raw ones are read: AttentionXML's preprocessing writes its
     tokens to `{part}_texts.txt` beside them.
+
+    The test part may have `test_filter.txt`, as `trainers/prepare.py` writes it: the
+    labels that evaluation leaves out for each document, on its line, which may be
+    empty. They are taken out of the document's own labels, of which it may be left with
+    none.
 
     Args:
         folder: string or path.
@@ -89,19 +102,27 @@ def read_documents(folder, part: str, skip_bad_lines: bool = False) -> Documents
         raise ValueError(f"Expected part 'train' or 'test'. Received: {part!r}.")
     texts_path = _find(folder, f"{part}_raw_texts.txt", f"{part}_texts.txt")
     labels_path = _find(folder, f"{part}_labels.txt")
-    return read_pair(texts_path, labels_path, skip_bad_lines)
+    filter_path = _there(folder, "test_filter.txt") if part == "test" else None
+    return read_pair(texts_path, labels_path, skip_bad_lines, filter_path)
 
 
-def read_pair(texts_path, labels_path, skip_bad_lines: bool = False) -> Documents:
-    """Reads two files of the form that `read_documents()` describes."""
+def read_pair(
+    texts_path, labels_path, skip_bad_lines: bool = False, filter_path=None
+) -> Documents:
+    """Reads two files, or three, of the form that `read_documents()` describes."""
     documents = Documents([], [], [], str(texts_path), str(labels_path))
+    filtered = []
     seen = {}  # A label stands on many lines; one string in memory is enough.
     bad_lines = BadLines()
     skip = bad_lines if skip_bad_lines else None
-    for text, names, line, _ in FolderPart(texts_path, labels_path, skip):
+    part = FolderPart(texts_path, labels_path, skip, filter_path)
+    for text, names, line, gone in part:
         documents.texts.append(text)
         documents.labels.append([seen.setdefault(name, name) for name in names])
         documents.lines.append(line)
+        filtered.append(gone)
+    if filter_path is not None:
+        leave_out(documents, filtered, filter_path)
     documents.skipped = bad_lines.count
     kept = f"{len(documents)} documents, {documents.skipped} bad lines left out"
     if not len(documents):
@@ -155,10 +176,8 @@ def check_labels_known(
 
 def _find(folder, *names):
     """Returns the path of the first of the files that exists, compressed or not."""
-    for name, suffix in itertools.product(names, ("", ".gz", ".xz")):
-        path = os.path.join(folder, name + suffix)
-        if os.path.exists(path):
-            return path
+    if path := _there(folder, *names):
+        return path
     problem = "none of these" if os.path.isdir(folder) else "no such folder"
     raise BadInput(
         f"Expected {' or '.join(names)} in this folder, plain or with .gz or .xz. "
@@ -166,3 +185,11 @@ def _find(folder, *names):
         "benchmark sets: AttentionXML's published folders (see configs/).",
         folder,
     )
+
+
+def _there(folder, *names):
+    for name, suffix in itertools.product(names, ("", ".gz", ".xz")):
+        path = os.path.join(folder, name + suffix)
+        if os.path.exists(path):
+            return path
+    return None

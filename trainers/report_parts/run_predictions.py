@@ -9,6 +9,7 @@ import zipfile
 import numpy as np
 
 from xmc_keras.documents_digest import documents_digest
+from xmc_keras.filtered_ranking import filtered_ranking
 from xmc_keras.run_folder import MODELS
 
 logger = logging.getLogger("report")
@@ -37,7 +38,7 @@ class RunPredictions:
     kept: int
 
 
-def run_predictions(run, documents, relevant, name=None):
+def run_predictions(run, documents, relevant, name=None, filtered=None):
     """Predictions of a run for documents, computed once and then read.
 
     They are kept in the run's folder, by what they depend on: model and documents.
@@ -47,6 +48,8 @@ def run_predictions(run, documents, relevant, name=None):
         documents: `Documents` or `FeatureDocuments`.
         relevant: csr matrix (documents, labels), their labels as far as known.
         name: optional string. Which of the run's models.
+        filtered: optional csr matrix (documents, labels). What is left out of the
+            predictions, as of `filtered_ranking`.
 
     Returns:
         A `RunPredictions`.
@@ -64,7 +67,8 @@ def run_predictions(run, documents, relevant, name=None):
         except OSError as error:
             logger.warning("Predictions are not kept: %s", error)
             part.unlink(missing_ok=True)
-    return found
+    label_ids, scores = filtered_ranking(found.label_ids, filtered, found.scores)
+    return dataclasses.replace(found, label_ids=label_ids, scores=scores)
 
 
 def _key(run, documents, name):

@@ -3,15 +3,16 @@
 import dataclasses
 
 import numpy as np
-from evaluate import propensities
+from evaluate import propensities, recalls
+from plot_curves import COLUMNS
 
 from report_parts.by_frequency import frequency_groups, shares_by_group
 from report_parts.calibration import calibration
 from report_parts.confused_labels import confused_labels
 from report_parts.recall_curve import recall_curve
 from xmc_keras.config import Config
-from xmc_keras.ranking_metrics import ranking_report, recall_at_k
-from xmc_keras.run_history import RunHistory
+from xmc_keras.ranking_metrics import ranking_report
+from xmc_keras.read_history import read_history
 
 
 @dataclasses.dataclass
@@ -72,9 +73,9 @@ def run_report(name, run, metrics, relevant, predictions):
     top = predictions.label_ids
     names, groups = frequency_groups(counts)
     metrics = {
-        **metrics,
+        **{key: x for key, x in metrics.items() if not key.startswith("recall@")},
         **ranking_report(top, relevant, weight),
-        "recall@100": 100 * recall_at_k(top, relevant, 100),
+        **recalls(top, relevant),
     }
     cluster_labels = cluster_documents = None
     if run.clusters_path.exists():
@@ -86,7 +87,7 @@ def run_report(name, run, metrics, relevant, predictions):
         name,
         config,
         metrics,
-        RunHistory(run.history_path).rows(),
+        read_history(run.history_path, COLUMNS),
         top,
         predictions.scores,
         names,

@@ -105,7 +105,9 @@ def find_parts(source, format, test=None, options=None, skip=None):
 
 def _open(format, path, part, names, options, skip):
     if format == "folder":
-        return FolderPart(path, _partner(path, format, part), skip)
+        name = without_compression(path.name).split("_")[0]
+        beside = there(path.parent, f"{name}_filter.txt")
+        return FolderPart(path, _partner(path, format, part), skip, beside)
     if format == "repository":
         beside = there(path.parent, f"filter_labels_{part}.txt")
         pairs = beside and FilterPairs(beside, names and len(names))

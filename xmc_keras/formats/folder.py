@@ -1,5 +1,6 @@
-"""Two files a part: texts, and labels separated by white space, a document a line."""
+"""Files of a part: texts, and labels separated by white space, a document a line."""
 
+import contextlib
 import itertools
 from pathlib import Path
 
@@ -19,6 +20,8 @@ class FolderPart:
         skip: optional callable. Documents with no text, no label or invalid UTF-8 are
             left out, and this is called with the `BadInput` that says so. Defaults to
             `None`: it is raised.
+        filter_path: optional string or path. The labels that evaluation leaves out for
+            each text, likewise; a line may be empty. Defaults to none.
 
     Attributes:
         share: float in [0, 1]. Of the texts, what has been read.
@@ -37,51 +40,58 @@ class FolderPart:
     True
     """
 
-    def __init__(self, texts_path, labels_path, skip=None):
-        self.texts_path, self.labels_path, self.skip = texts_path, labels_path, skip
-        self._texts = None
+    def __init__(self, texts_path, labels_path, skip=None, filter_path=None):
+        self.skip, self._texts = skip, None
+        self._paths = [texts_path, labels_path]
+        if filter_path is not None:
+            self._paths.append(filter_path)
 
     @property
     def share(self):
         return 0.0 if self._texts is None else self._texts.share
 
     def __iter__(self):
-        paths = self.texts_path, self.labels_path
-        with TextFile(paths[0]) as self._texts, TextFile(paths[1]) as labels:
-            files = _lines(self._texts, paths[0]), _lines(labels, paths[1])
-            for line, pair in enumerate(itertools.zip_longest(*files), 1):
-                if None in pair:
-                    raise self._unequal(pair, files, line)
-                text = self._decoded(0, pair[0], line)
-                names = text and self._decoded(1, pair[1], line)
-                if names:
-                    yield Document(text, names.split(), line)
+        with contextlib.ExitStack() as stack:
+            opened = [stack.enter_context(TextFile(path)) for path in self._paths]
+            self._texts = opened[0]
+            files = [_lines(*pair) for pair in zip(opened, self._paths)]
+            for line, row in enumerate(itertools.zip_longest(*files), 1):
+                if None in row:
+                    raise self._unequal(row, files, line)
+                text = self._decoded(0, row[0], line)
+                names = text and self._decoded(1, row[1], line)
+                filtered = ""
+                if names and len(row) > 2:
+                    filtered = self._decoded(2, row[2], line)
+                if names and filtered is not None:
+                    yield Document(text, names.split(), line, tuple(filtered.split()))
         self._texts = None
 
     def _decoded(self, which, content, line):
-        path = (self.texts_path, self.labels_path)[which]
         try:
             text = content.decode()
         except UnicodeDecodeError as error:
             received = f"invalid UTF-8 at byte offset {error.start} of the line"
         else:
-            if text and not text.isspace():
+            if which == 2 or (text and not text.isspace()):
                 return text
             received = "an empty line"
-        expected = ("a text", "labels with white space between")[which]
+        expected = ("a text", *["labels with white space between"] * 2)[which]
         message = f"Expected {expected}. Received: {received}."
-        refused(self.skip, message, path, line)
+        refused(self.skip, message, self._paths[which], line)
         return None
 
-    def _unequal(self, pair, files, line):
+    def _unequal(self, row, files, line):
         counts = [
             line - (content is None) + sum(1 for _ in rest)
-            for content, rest in zip(pair, files)
+            for content, rest in zip(row, files)
         ]
+        # The first of the others that ends elsewhere than the texts.
+        other = next(i for i, c in enumerate(row) if (c is None) != (row[0] is None))
         return BadInput(
-            f"Expected as many lines in {self.texts_path} as in {self.labels_path}. "
-            f"Received: {counts[0]} and {counts[1]}, so this line has no partner.",
-            self.texts_path if pair[1] is None else self.labels_path,
+            f"Expected as many lines in {self._paths[0]} as in {self._paths[other]}. "
+            f"Received: {counts[0]} and {counts[other]}, so this line has no partner.",
+            self._paths[0 if row[other] is None else other],
             line,
         )
 
