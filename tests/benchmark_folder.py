@@ -39,18 +39,17 @@ def write_benchmark_folder(folder, num_labels, labels_a_document):
 
 def write_tiny_encoder(folder):
     """A keras-nlp preset: BERT of five layers of 16 over `VOCABULARY`."""
-    import keras
     import keras_nlp
+    from tiny_bert import tiny_bert
 
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *VOCABULARY]
-    keras.utils.set_random_seed(0)
-    backbone = keras_nlp.models.BertBackbone(
+    backbone = tiny_bert(
         vocabulary_size=len(vocabulary),
         num_layers=5,
-        num_heads=2,
         hidden_dim=16,
         intermediate_dim=32,
         max_sequence_length=512,
+        dropout=0.1,
     )
     backbone.save_to_preset(str(folder))
     keras_nlp.models.BertTokenizer(vocabulary).save_to_preset(str(folder))

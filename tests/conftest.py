@@ -1,6 +1,9 @@
+import fcntl
+import functools
 import importlib
 import io
 import os
+import runpy
 import subprocess
 import sys
 import types
@@ -13,6 +16,7 @@ import pytest  # noqa: E402
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(PROJECT / "trainers"), str(PROJECT / "export")]
+sys.path.append(str(PROJECT / "benchmarks"))  # last: two have names of trainers/
 
 
 @pytest.fixture(scope="session")
@@ -26,19 +30,29 @@ def minilm():
 @pytest.fixture
 def backbone():
     """A BERT of two layers of four, over 40 tokens."""
-    import keras
-    import keras_nlp
+    from tiny_bert import tiny_bert
 
-    keras.utils.set_random_seed(0)
-    return keras_nlp.models.BertBackbone(
-        vocabulary_size=40,
-        num_layers=2,
-        num_heads=2,
-        hidden_dim=4,
-        intermediate_dim=8,
-        max_sequence_length=16,
-        dropout=0.0,
-    )
+    return tiny_bert()
+
+
+@pytest.fixture(scope="session")
+def golden_version(tmp_path_factory):
+    """Folder of a version of the golden model, `1` in one of its own: to be copied."""
+    from golden_model import write_golden_model
+
+    folder = tmp_path_factory.mktemp("golden") / "1"
+    write_golden_model(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def golden_model(golden_version):
+    """The golden model, loaded as the server loads it."""
+    from server.served_model import ServedModel
+
+    model = ServedModel(golden_version)
+    yield model
+    model.close()
 
 
 @pytest.fixture(autouse=True)
@@ -69,38 +83,61 @@ def write_part(folder, part, num_documents, seed):
 
 
 @pytest.fixture(scope="session")
-def tiny_data(tmp_path_factory):
-    """Folder of 160 and 60 documents with 20 labels that can be learnt."""
-    folder = tmp_path_factory.mktemp("tiny_data")
-    write_part(folder, "train", 160, seed=1)
-    write_part(folder, "test", 60, seed=2)
-    return folder
+def made_once(tmp_path_factory):
+    """Makes a folder for all processes of the tests, in the first that asks for it."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def made_once(name, make):
+        folder, whole = root / name, root / f"{name}.whole"
+        with open(root / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not whole.exists():
+                folder.mkdir(exist_ok=True)
+                make(folder)
+                whole.touch()
+        return folder
+
+    return made_once
 
 
 @pytest.fixture(scope="session")
-def tiny_encoder(tmp_path_factory):
+def tiny_data(made_once):
+    """Folder of 160 and 60 documents with 20 labels that can be learnt."""
+
+    def make(folder):
+        write_part(folder, "train", 160, seed=1)
+        write_part(folder, "test", 60, seed=2)
+
+    return made_once("tiny_data", make)
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(made_once):
     """Folder of a keras-nlp preset: BERT of two layers of 32, over `WORDS`."""
+    return made_once("tiny_encoder", write_tiny_encoder)
+
+
+def write_tiny_encoder(folder):
     import keras
     import keras_nlp
+    from tiny_bert import tiny_bert
 
-    folder = tmp_path_factory.mktemp("tiny_encoder")
     words = [word for words in WORDS.values() for word in words]
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
-    keras.utils.set_random_seed(0)
-    backbone = keras_nlp.models.BertBackbone(
+    backbone = tiny_bert(
         vocabulary_size=len(vocabulary),
-        num_layers=2,
-        num_heads=2,
         hidden_dim=32,
         intermediate_dim=64,
         max_sequence_length=32,
+        dropout=0.1,
     )
     # Words far apart, as after pretraining: the model learns in three epochs.
     embeddings = backbone.token_embedding.embeddings
     embeddings.assign(keras.random.normal(embeddings.shape, seed=0))
     backbone.save_to_preset(str(folder))
     keras_nlp.models.BertTokenizer(vocabulary).save_to_preset(str(folder))
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -131,6 +168,12 @@ num_predictions: 10
     return path
 
 
+def run_benchmark(name, *arguments):
+    """Runs a program of benchmarks/, as a user does; returns what has ended."""
+    command = [sys.executable, f"benchmarks/{name}.py", *map(str, arguments)]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+
+
 def start(name, *arguments, **kwargs):
     """Starts a program of trainers/, as a user does; returns the `Popen`."""
     command = [sys.executable, f"trainers/{name}.py", *map(str, arguments)]
@@ -140,26 +183,37 @@ def start(name, *arguments, **kwargs):
 
 
 @pytest.fixture(scope="session")
-def tiny_run(tmp_path_factory, tiny_config):
+def tiny_run(made_once, tiny_config):
     """A run that is finished: its `folder`, and the program's `stdout`, `stderr`."""
-    folder = tmp_path_factory.mktemp("runs") / "tiny"
-    process = start("fit", tiny_config, "--run", folder)
-    stdout, stderr = (output.decode() for output in process.communicate())
-    assert process.returncode == 0, stderr
-    return types.SimpleNamespace(folder=folder, stdout=stdout, stderr=stderr)
+
+    def make(folder):
+        process = start("fit", tiny_config, "--run", folder / "runs/tiny")
+        stdout, stderr = process.communicate()
+        assert process.returncode == 0, stderr.decode()
+        (folder / "stdout").write_bytes(stdout)
+        (folder / "stderr").write_bytes(stderr)
+
+    folder = made_once("tiny_run", make)
+    said = {name: (folder / name).read_text("utf-8") for name in ("stdout", "stderr")}
+    return types.SimpleNamespace(folder=folder / "runs/tiny", **said)
 
 
 @pytest.fixture
 def call(monkeypatch, capfd):
-    """Runs a program of trainers/ within this process, which is much faster.
+    """Runs a program within this process, which is much faster.
 
-    Returns its `status`, `stdout` and `stderr`. With `tensorflow=False` it may not
-    import Keras.
+    `name` is that of one of trainers/ or export/, or a path such as
+    `benchmarks/data.py`. Returns its `status`, `stdout` and `stderr`. With
+    `tensorflow=False` it may not import Keras.
     """
 
     def call(name, *arguments, stdin=b"", tensorflow=True):
-        program = importlib.import_module("xmc_keras.program")
-        main = importlib.import_module(name).main
+        if name.endswith(".py"):
+            run = functools.partial(runpy.run_path, str(PROJECT / name), {}, "__main__")
+        else:
+            program = importlib.import_module("xmc_keras.program")
+            main = importlib.import_module(name).main
+            run = functools.partial(program.run, main)
         capfd.readouterr()
         with monkeypatch.context() as patch:
             patch.setattr(sys, "argv", [name, *map(str, arguments)])
@@ -167,7 +221,7 @@ def call(monkeypatch, capfd):
             if not tensorflow:
                 patch.setitem(sys.modules, "keras", None)
             try:
-                program.run(main)
+                run()
                 status = 0
             except SystemExit as end:
                 status = end.code

@@ -70,8 +70,9 @@ def check_functional_model(layer, inputs, expected, folder):
         assert all(a in (None, b) for a, b in zip(symbolic.shape[1:], value.shape[1:]))
     path = folder / "model.keras"
     model.save(path)
-    for m in (model, keras.models.load_model(path)):
-        for output, value in zip(as_list(m.predict(inputs, verbose=0)), expected):
+    loaded = keras.models.load_model(path)
+    for outputs in (model(inputs), loaded.predict(inputs, verbose=0)):
+        for output, value in zip(as_list(outputs), expected):
             np.testing.assert_allclose(output, value, 1e-5, 1e-6)
 
 

@@ -153,9 +153,29 @@ def test_a_bad_place_for_the_run(refused, tmp_path):
         refused("data: .* of something else", "--run", tmp_path / "data", *flags)
 
 
-def test_bad_data_leaves_the_run_that_is_there(data, refused, tmp_path, tiny_run):
-    run = tmp_path / "run"
-    shutil.copytree(tiny_run.folder, run)
+@pytest.fixture
+def earlier(data, recipe, tmp_path):
+    """Begins a run, by the recipe with other settings, on the data that are there."""
+    from xmc_keras.config_file import load_config
+    from xmc_keras.label_set import LabelSet
+    from xmc_keras.run_folder import RunFolder
+    from xmc_keras.text_folder import read_documents
+
+    def earlier(*settings):
+        train = read_documents(data, "train")
+        label_set = LabelSet.from_labels(train.labels)
+        run = RunFolder(tmp_path / "run")
+        run.begin(load_config(recipe, settings), label_set, [list(range(20))], train)
+        return run
+
+    return earlier
+
+
+def test_bad_data_leaves_the_run_that_is_there(data, refused, earlier):
+    run = earlier("data=elsewhere")
+    run.save_metrics({"P@1": 50.0})
+    (run.path / "best.keras").write_bytes(b"what was learnt")
+    run = run.path
     refused("no earlier run. Received: a run folder. .*--resume", "--run", run)
     refused(
         "Received: data was .*; .*epochs was",
@@ -169,18 +189,8 @@ def test_bad_data_leaves_the_run_that_is_there(data, refused, tmp_path, tiny_run
     refused("train_texts.txt:7: ", "--run", run, "--overwrite")
 
 
-def test_other_data_than_the_run_was_begun_with(
-    data, recipe, refused, tmp_path, monkeypatch
-):
-    from xmc_keras.config_file import load_config
-    from xmc_keras.label_set import LabelSet
-    from xmc_keras.run_folder import RunFolder
-    from xmc_keras.text_folder import read_documents
-
-    train = read_documents(data, "train")
-    run = RunFolder(tmp_path / "run")
-    label_set = LabelSet.from_labels(train.labels)
-    run.begin(load_config(recipe), label_set, [list(range(20))], train)
+def test_other_data_than_the_run_was_begun_with(data, refused, earlier):
+    run = earlier()
     spoil(data / "train_texts.txt", 7, b"another text")
     refused(
         "train_texts.txt: Expected the training part that the run was begun with",

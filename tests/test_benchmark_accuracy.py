@@ -1,18 +1,14 @@
 """benchmarks/accuracy.py: what is trained, what not again, and what is told of it."""
 
 import json
-import sys
 from pathlib import Path
 
+import accuracy
+import numpy as np
 import pytest
+import sweep
 
-sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
-
-import accuracy  # noqa: E402
-import numpy as np  # noqa: E402
-import sweep  # noqa: E402
-
-from xmc_keras.config_file import load_config, save_config  # noqa: E402
+from xmc_keras.config_file import load_config, save_config
 
 
 @pytest.fixture

@@ -1,24 +1,17 @@
 """benchmarks/clustering.py on a small data folder and a small generated shape."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from conftest import run_benchmark
 
-PROJECT = Path(__file__).resolve().parent.parent
-
-
-def run(*arguments):
-    command = [sys.executable, "benchmarks/clustering.py", *map(str, arguments)]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+PROGRAM = "benchmarks/clustering.py"
 
 
-def test_a_data_folder(tiny_data):
-    process = run(tiny_data, "--max-leaf", 5, "--seeds", 2)
-    assert process.returncode == 0, process.stderr
-    found = json.loads(process.stdout)
+def test_a_data_folder(tiny_data, call):
+    result = call(PROGRAM, tiny_data, "--max-leaf", 5, "--seeds", 2)
+    assert result.status == 0, result.stderr
+    found = json.loads(result.stdout)
     assert (found["documents"], found["labels"]) == (160, 20)
     for side in ("cluster_labels", "plain"):
         assert found[side]["clusters"] == 4
@@ -30,7 +23,7 @@ def test_a_data_folder(tiny_data):
 def test_a_shape(tmp_path):
     path = tmp_path / "new" / "found.json"
     shape = ("--shape", "amazon670k", "--scale", 0.002, "--threads", 1)
-    process = run(*shape, "--without-plain", "--json", path)
+    process = run_benchmark("clustering", *shape, "--without-plain", "--json", path)
     assert process.returncode == 0, process.stderr
     found = json.loads(process.stdout)
     assert found == json.loads(path.read_text())
@@ -49,7 +42,6 @@ def test_a_shape(tmp_path):
         (["nowhere"], "nowhere"),
     ],
 )
-def test_wrong_arguments(arguments, message):
-    process = run(*arguments)
-    assert process.returncode == 2 and message in process.stderr
-    assert "Traceback" not in process.stderr and not process.stdout
+def test_wrong_arguments(arguments, message, call):
+    result = call(PROGRAM, *arguments)
+    assert result.status == 2 and message in result.stderr and not result.stdout

@@ -1,17 +1,14 @@
 """benchmarks/data.py: its arithmetic, and a run on a small data folder."""
 
 import json
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
+from conftest import run_benchmark
 
-PROJECT = Path(__file__).resolve().parent.parent
-sys.path.append(str(PROJECT / "benchmarks"))
+import data as data_benchmark
 
-import data as data_benchmark  # noqa: E402
+PROGRAM = "benchmarks/data.py"
 
 
 def slow_batches(count, seconds):
@@ -45,16 +42,11 @@ def test_a_busy_step_takes_its_time():
     assert time.process_time() > worked + 0.02
 
 
-def run(*arguments):
-    command = [sys.executable, "benchmarks/data.py", *map(str, arguments)]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
-
-
 @pytest.mark.large
 def test_a_data_folder(tiny_data, tmp_path):
     path = tmp_path / "found.json"
     few = ("--steps", 6, "--step", 0.02, "--tokens", 16)
-    process = run(tiny_data, *few, "--json", path)
+    process = run_benchmark("data", tiny_data, *few, "--json", path)
     assert process.returncode == 0, process.stderr
     found = json.loads(process.stdout)
     assert found == json.loads(path.read_text())
@@ -64,14 +56,14 @@ def test_a_data_folder(tiny_data, tmp_path):
     assert min(found[key] for key in ("build_s", "tokens_s", "documents_s")) > 0
 
 
-def test_too_few_documents(tiny_data):
-    process = run(tiny_data, "--batch", 160)
-    assert process.returncode == 2
-    assert process.stderr.endswith(
+def test_too_few_documents(tiny_data, call):
+    result = call(PROGRAM, tiny_data, "--batch", 160, tensorflow=False)
+    assert result.status == 2
+    assert result.stderr.endswith(
         "Expected two batches or more of 160. Received: 160 documents. Lower --batch.\n"
     )
 
 
-def test_a_step_takes_time(tiny_data):
-    process = run(tiny_data, "--step", 0)
-    assert process.returncode == 2 and "expected seconds above 0: 0" in process.stderr
+def test_a_step_takes_time(tiny_data, call):
+    result = call(PROGRAM, tiny_data, "--step", 0, tensorflow=False)
+    assert result.status == 2 and "expected seconds above 0: 0" in result.stderr

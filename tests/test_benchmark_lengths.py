@@ -1,20 +1,14 @@
 """benchmarks/lengths.py: whose seconds are whose, and a run on a small data folder."""
 
 import json
-import subprocess
-import sys
 import time
-from pathlib import Path
 
+import lengths
 import numpy as np
 import pytest
+from conftest import run_benchmark
 
-PROJECT = Path(__file__).resolve().parent.parent
-sys.path.append(str(PROJECT / "benchmarks"))
-
-import lengths  # noqa: E402
-
-from xmc_keras.text_folder import read_documents  # noqa: E402
+from xmc_keras.text_folder import read_documents
 
 
 class Batches:
@@ -66,16 +60,11 @@ def test_a_sample_has_the_labels_of_its_documents(tiny_data):
         assert row.sum() == len(by_text[text])
 
 
-def run(*arguments):
-    command = [sys.executable, "benchmarks/lengths.py", *map(str, arguments)]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
-
-
 @pytest.mark.large
 def test_a_data_folder(tiny_data, tmp_path):
     path = tmp_path / "found.json"
     few = ("--documents", 40, "--tokens", 64, "--batch", 8, "--predict-batch", 8)
-    process = run(tiny_data, *few, "--json", path)
+    process = run_benchmark("lengths", tiny_data, *few, "--json", path)
     assert process.returncode == 0, process.stderr
     found = json.loads(process.stdout)
     assert found == json.loads(path.read_text())
@@ -90,9 +79,10 @@ def test_a_data_folder(tiny_data, tmp_path):
         assert by_length["documents_s"] > rows[work, "fixed"]["documents_s"]
 
 
-def test_too_few_documents(tiny_data):
-    process = run(tiny_data, "--documents", 161)
-    assert process.returncode == 2
-    assert process.stderr.endswith(
+def test_too_few_documents(tiny_data, call):
+    arguments = tiny_data, "--documents", 161
+    result = call("benchmarks/lengths.py", *arguments, tensorflow=False)
+    assert result.status == 2
+    assert result.stderr.endswith(
         "Expected 161 documents or more. Received: 160. Lower --documents.\n"
     )

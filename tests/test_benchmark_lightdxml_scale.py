@@ -2,13 +2,12 @@
 
 import importlib.util
 import json
-import subprocess
-import sys
-from pathlib import Path
 
+import nearest_search
+import numpy as np
 import pytest
+from conftest import run_benchmark
 
-PROJECT = Path(__file__).resolve().parent.parent
 PHASES = [
     "generation",
     "model",
@@ -21,16 +20,11 @@ PHASES = [
 ]
 
 
-def run(name, *arguments):
-    command = [sys.executable, f"benchmarks/{name}.py", *map(str, arguments)]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
-
-
 def test_a_cycle(tmp_path):
     path = tmp_path / "new" / "found.json"
     sizes = ("--documents", 900, "--labels", 700, "--features", 500)
     parts = ("--searched", 300, "--steps", 3, "--predicted", 300)
-    process = run("lightdxml_scale", *sizes, *parts, "--json", path)
+    process = run_benchmark("lightdxml_scale", *sizes, *parts, "--json", path)
     assert process.returncode == 0, process.stderr
     found = json.loads(process.stdout)
     assert found == json.loads(path.read_text())
@@ -46,25 +40,25 @@ def test_a_cycle(tmp_path):
     assert peaks == sorted(peaks) and peaks[-1] == found["peak_gb"] < 3
 
 
-def test_wrong_arguments():
+def test_wrong_arguments(call):
     for arguments, message in (
         (["--documents", "3"], "expected at least 100"),
         (["--set", "epochs=-1"], "Expected epochs to be"),
     ):
-        process = run("lightdxml_scale", *arguments)
-        assert process.returncode == 2 and message in process.stderr
-        assert "Traceback" not in process.stderr and not process.stdout
+        result = call("benchmarks/lightdxml_scale.py", *arguments, tensorflow=False)
+        assert result.status == 2 and message in result.stderr and not result.stdout
 
 
-def test_nearest_search():
+def test_nearest_search(call):
+    program = "benchmarks/nearest_search.py"
     if importlib.util.find_spec("hnswlib") is None:
-        process = run("nearest_search", "--labels", 300)
-        assert process.returncode == 2 and "pip install .[ann]" in process.stderr
+        result = call(program, "--labels", 300)
+        assert result.status == 2 and "pip install .[ann]" in result.stderr
         return
     sizes = ("--labels", 900, 300, "--build-rows", 600, "--dim", 8)
-    process = run("nearest_search", *sizes, "--neighbors", 10, "--documents", 64)
-    assert process.returncode == 0, process.stderr
-    few, many = json.loads(process.stdout)["measured"]
+    result = call(program, *sizes, "--neighbors", 10, "--documents", 64)
+    assert result.status == 0, result.stderr
+    few, many = json.loads(result.stdout)["measured"]
     assert (few["labels"], few["built"]) == (300, 300)
     assert (many["labels"], many["built"]) == (900, 600)
     assert few["recall"] > 0.9 and many["recall"] > 0.9
@@ -72,10 +66,6 @@ def test_nearest_search():
 
 @pytest.mark.parametrize("rows", [64, 200])
 def test_what_is_made_up(rows):
-    sys.path.append(str(PROJECT / "benchmarks"))
-    import nearest_search
-    import numpy as np
-
     table = nearest_search.embeddings(rows, 30, np.random.default_rng(0))
     unit = table / np.linalg.norm(table, axis=1, keepdims=True)
     assert (table >= 0).all()

@@ -1,14 +1,9 @@
 """benchmarks/run_all.py: what it keeps and what RESULTS.md shows of it."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
-
-import run_all  # noqa: E402
+import run_all
 
 PROGRAM = """import json, sys
 print(json.dumps({

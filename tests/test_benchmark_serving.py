@@ -2,22 +2,18 @@
 
 import itertools
 import json
-import os
-import subprocess
-import sys
+import shutil
 import threading
 import time
-from pathlib import Path
 
 import pytest
+import serving
+from conftest import run_benchmark
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from serving_sides import free_ports
 
-PROJECT = Path(__file__).resolve().parent.parent
-sys.path.append(str(PROJECT / "benchmarks"))
-
-import serving  # noqa: E402
-from serving_sides import free_ports  # noqa: E402
+PROGRAM = "benchmarks/serving.py"
 
 
 def percentile(values, percent):
@@ -131,34 +127,26 @@ def test_free_ports_differ():
     assert len(set(free_ports(5))) == 5
 
 
-def run(*arguments):
-    command = [sys.executable, "benchmarks/serving.py", *map(str, arguments)]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True)
-
-
 @pytest.mark.parametrize("name", ["missing", "empty", "no_version"])
-def test_a_folder_without_versions_is_one_sentence_and_status_2(tmp_path, name):
+def test_a_folder_without_versions_is_one_sentence_and_status_2(tmp_path, call, name):
     (tmp_path / "empty").mkdir()
     (tmp_path / "no_version" / ".tmp-1").mkdir(parents=True)
-    done = run(tmp_path / name, "--json", tmp_path / "new" / "figures.json")
-    assert done.returncode == 2
-    assert done.stdout == b""
-    (sentence,) = done.stderr.decode().splitlines()
+    figures = ("--json", tmp_path / "new" / "figures.json")
+    result = call(PROGRAM, tmp_path / name, *figures)
+    assert (result.status, result.stdout) == (2, "")
+    (sentence,) = result.stderr.splitlines()
     assert sentence.startswith(f"error: {tmp_path / name}: Expected the folder that")
     assert not (tmp_path / "new").exists()
 
 
-def test_measures_a_small_model(tmp_path, tiny_data):
-    from golden_model import write_golden_model
-
-    write_golden_model(tmp_path / "golden" / "3")
+def test_measures_a_small_model(golden_version, tmp_path, tiny_data):
+    shutil.copytree(golden_version, tmp_path / "golden" / "3")
     figures = tmp_path / "figures" / "golden.json"
-    done = run(
-        *(tmp_path / "golden", "--data", tiny_data, "--json", figures, "--grpc"),
-        *("--seconds", 1, "--clients", 1),
+    done = run_benchmark(
+        *("serving", tmp_path / "golden", "--data", tiny_data, "--json", figures),
+        *("--grpc", "--seconds", 1, "--clients", 1),
     )
-    assert done.returncode == 0, done.stderr.decode()
+    assert done.returncode == 0, done.stderr
     found = json.loads(figures.read_text())
     assert found["export"] == "golden" and found["version"] == 3
     assert found["documents"] == 60
@@ -171,6 +159,6 @@ def test_measures_a_small_model(tmp_path, tiny_data):
         assert 0 < row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"]
     p50 = [row["p50_ms"] for row in rows]
     assert found["p50_ratio"] == pytest.approx(p50[1] / p50[0], abs=1e-3)
-    *table, last = done.stdout.decode().splitlines()
+    *table, last = done.stdout.splitlines()
     assert len(table) == 1 + len(rows)
     assert f"{found['p50_ratio']} times" in last

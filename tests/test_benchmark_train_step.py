@@ -1,21 +1,15 @@
 """benchmarks/train_step.py and predict.py: arithmetic, and a run on few labels."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import run_benchmark
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-PROJECT = Path(__file__).resolve().parent.parent
-sys.path.append(str(PROJECT / "benchmarks"))
-
-from random_batches import random_batches, rectangle  # noqa: E402
-from sides import spread  # noqa: E402
-from train_step import summary  # noqa: E402
+from random_batches import random_batches, rectangle
+from sides import spread
+from train_step import summary
 
 
 @settings(max_examples=60, deadline=None)
@@ -60,18 +54,17 @@ def test_summary():
 @pytest.mark.parametrize(
     "program, more",
     [
-        ("train_step.py", ["--optimizer", "rowwise_sgd", "--table-dtype", "bfloat16"]),
-        ("predict.py", []),
+        ("train_step", ["--optimizer", "rowwise_sgd", "--table-dtype", "bfloat16"]),
+        ("predict", []),
     ],
 )
 def test_a_run_on_few_labels(program, more):
     shape = "--labels 200 --clusters 20 --top-k 3 --bottleneck 8 --batch 2 --tokens 8"
-    command = [sys.executable, PROJECT / "benchmarks" / program, *shape.split()]
-    command += ["--steps", "1", "--turns", "2", "--json", *more]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    few = ["--steps", "1", "--turns", "2", "--json"]
+    done = run_benchmark(program, *shape.split(), *few, *more)
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
-    rows = record["sides" if program == "train_step.py" else "measured"]
+    rows = record["sides" if program == "train_step" else "measured"]
     assert {row["side"] for row in rows} == {"ours", "4,096 labels", "encoder alone"}
     assert all(row["peak_gb"] > 0.1 for row in rows)
     assert record["machine"]["cores"] and record["commit"]

@@ -1,8 +1,9 @@
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from check_export import _compare, check_export
-from golden_model import write_golden_model
 from server.load_version import WARMUP_FILE
 from server.served_model import ServedModel
 from serving_ops import graph_problems
@@ -14,9 +15,9 @@ TEXTS = {"text": np.array([text.encode() for text in ("a", "bc", "Ü")], object)
 
 
 @pytest.fixture(scope="module")
-def version(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("golden") / "1"
-    write_golden_model(folder)
+def version(golden_version, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exported") / "1"
+    shutil.copytree(golden_version, folder)
     write_warm_up([_request("serving_default", text=np.array(["a"], object))], folder)
     return folder
 
@@ -91,14 +92,13 @@ def test_few_texts_may_differ_by_chance(precision, texts, allowed):
                 _compare(answer, expected, precision)
 
 
-def test_no_warm_up(version, expected, tmp_path):
-    write_golden_model(tmp_path / "1")
+def test_no_warm_up(golden_version, expected):
     with pytest.raises(BadInput, match="There are no warm-up requests"):
-        check_export(tmp_path / "1", TEXTS, expected, "float32")
+        check_export(golden_version, TEXTS, expected, "float32")
 
 
-def test_warm_up_that_fails(expected, tmp_path):
-    write_golden_model(tmp_path / "1")
+def test_warm_up_that_fails(golden_version, expected, tmp_path):
+    shutil.copytree(golden_version, tmp_path / "1")
     write_warm_up([_request("no_such", text=np.array(["a"], object))], tmp_path / "1")
     with pytest.raises(BadInput, match='It does not load: .*"no_such" not found'):
         check_export(tmp_path / "1", TEXTS, expected, "float32")

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from client import Client
 from conftest import PROJECT
-from golden_model import write_golden_model
 from server.grpc_service import build_grpc_server
 from server.model_versions import ModelVersions
 
@@ -69,11 +68,9 @@ def server():
 
 
 @pytest.fixture(scope="module")
-def golden(tmp_path_factory):
+def golden(golden_version):
     """A gRPC server of the golden model: its `address` and `models`."""
-    folder = tmp_path_factory.mktemp("golden") / "m"
-    write_golden_model(folder / "1")
-    models = ModelVersions("m", folder)
+    models = ModelVersions("m", golden_version.parent)
     server, port = build_grpc_server(models, "127.0.0.1:0", 2)
     models.start()
     server.start()

@@ -2,6 +2,7 @@ import keras
 import keras_nlp
 import numpy as np
 import pytest
+from tiny_bert import LONG, tiny_bert
 
 from xmc_keras.cls_features import cls_features
 from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
@@ -32,14 +33,7 @@ def called_as_it_is(encoder, inputs, monkeypatch):
 
 @pytest.mark.parametrize("num_layers, num_feature_layers", [(1, 1), (3, 1), (3, 3)])
 def test_features_are_those_of_the_encoder(num_layers, num_feature_layers, monkeypatch):
-    backbone = keras_nlp.models.BertBackbone(
-        vocabulary_size=40,
-        num_layers=num_layers,
-        num_heads=2,
-        hidden_dim=8,
-        intermediate_dim=12,
-        max_sequence_length=16,
-    )
+    backbone = tiny_bert(num_layers=num_layers, hidden_dim=8, intermediate_dim=12)
     encoder = shaken(MultiLayerCLSEncoder(backbone, num_feature_layers))
     expected = encoder(INPUTS, training=False).numpy()
     assert abs(expected).max() > 0.1
@@ -72,13 +66,6 @@ def test_other_encoders_are_called_as_they_are(backbone, monkeypatch):
     half = MultiLayerCLSEncoder(type(backbone).from_config(backbone.get_config()), 2)
     assert called_as_it_is(half, INPUTS, monkeypatch)
     keras.config.set_dtype_policy("float32")
-    roberta = keras_nlp.models.RobertaBackbone(
-        vocabulary_size=40,
-        num_layers=1,
-        num_heads=2,
-        hidden_dim=4,
-        intermediate_dim=8,
-        max_sequence_length=16,
-    )
+    roberta = keras_nlp.models.RobertaBackbone(**{**LONG, "num_layers": 1})
     encoder = MultiLayerCLSEncoder(roberta, 1)
     assert called_as_it_is(encoder, INPUTS, monkeypatch)

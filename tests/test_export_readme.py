@@ -3,17 +3,10 @@
 import json
 import re
 import shlex
-from pathlib import Path
 
 import yaml
-
-PROJECT = Path(__file__).resolve().parent.parent
-EXPORT = PROJECT / "export"
-SERVING = EXPORT / "serving"
-README = (EXPORT / "README.md").read_text("utf-8")
-IMAGE = "tensorflow/serving:2.20.0"
-METRICS = "/monitoring/prometheus/metrics"
-STATUS = "/v1/models/xmc"
+from conftest import PROJECT
+from serving_folder import EXPORT, IMAGE, METRICS, README, SERVING, STATUS
 
 
 def table(heading):

@@ -10,7 +10,7 @@ from server.serving_error import ServingError
 from serving_module import ServingModule
 from serving_ops import graph_problems
 from test_lightdxml_member import make_with_words, of_words
-from test_serving_module import ask, check_rows, rows_of
+from test_serving_module import ask, check_rows, rows_of, signatures_of
 from tiny_lightdxml import NAMES, all_scores, inputs_of, make_lightdxml
 
 from xmc_keras.bad_input import BadInput
@@ -76,7 +76,7 @@ def test_rows_are_scaled(module):
 
 
 def test_saved_graph(model, module, tmp_path):
-    tf.saved_model.save(module, str(tmp_path), module.signatures())
+    tf.saved_model.save(module, str(tmp_path), signatures_of(module))
     assert graph_problems(tmp_path) == []
     served = ServedModel(tmp_path)
     assert set(served.signature("top_k").inputs) == {

@@ -10,7 +10,6 @@ import pytest
 import tensorflow as tf
 from test_fit import METRICS, Killed, metrics
 
-from xmc_keras.run_checkpoint import RunCheckpoint
 from xmc_keras.run_folder import RunFolder
 from xmc_keras.validation_split import validation_split
 
@@ -111,11 +110,11 @@ def test_from_files_to_a_signature_of_features(config, data, tmp_path, call):
 
 
 def test_resume_after_the_data_changed(config, data, tmp_path, call, monkeypatch):
-    def die(checkpoint):
+    def die(*arguments):
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(RunCheckpoint, "save", die)
+        patch.setattr("cycles.train_cycles", die)
         with pytest.raises(Killed):
             call("fit", config, "--run", tmp_path / "run")
     path = data / "train.txt"

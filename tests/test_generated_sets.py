@@ -1,19 +1,13 @@
 """benchmarks/generated_sets.py: the statistics that it promises."""
 
 import itertools
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from generated_sets import SHAPES, Shape, generated_set
 
-PROJECT = Path(__file__).resolve().parent.parent
-sys.path.append(str(PROJECT / "benchmarks"))
-
-from generated_sets import SHAPES, Shape, generated_set  # noqa: E402
-
-from xmc_keras.label_clustering import cluster_labels  # noqa: E402
-from xmc_keras.label_features import label_features  # noqa: E402
+from xmc_keras.label_clustering import cluster_labels
+from xmc_keras.label_features import label_features
 
 SMALL = SHAPES["amazon670k"].scaled(0.02)
 

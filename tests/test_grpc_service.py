@@ -6,10 +6,8 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
-from golden_model import write_golden_model
 from server.answer_request import answer_request
 from server.grpc_service import build_grpc_server
-from server.served_model import ServedModel
 from server.serving_error import ServingError
 from server.version_state import VersionState
 from tensorflow.core.framework import tensor_pb2, types_pb2
@@ -54,12 +52,8 @@ class Versions:
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("golden") / "1"
-    write_golden_model(folder)
-    model = ServedModel(folder)
-    yield model
-    model.close()
+def model(golden_model):
+    return golden_model
 
 
 @pytest.fixture(scope="module")

@@ -8,15 +8,38 @@ from lightdxml_member import weighted_sums
 from server.served_model import ServedModel
 from serving_module import BLOCK, ServingModule
 from serving_ops import graph_problems
-from test_serving_module import ask, check_rows, make_model
+from test_serving_module import (
+    ask,
+    best_of_offered,
+    check_rows,
+    make_model,
+    signatures_of,
+)
 from test_serving_module import rows_of as names_and_scores
-from tiny_lightdxml import NAMES, all_scores, make_lightdxml, rows_of
+from tiny_lightdxml import (
+    NAMES,
+    all_scores,
+    make_lightdxml,
+    make_vectorizer,
+    rows_of,
+)
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.label_words import LabelWords
 from xmc_keras.lightdxml import LightDXML
 
 TEXTS = ["sea", "Sky sky AIR mud", "", "no\0thing", "sun\nsea sky " * 30, "\U0001f600"]
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return make_lightdxml()
+
+
+@pytest.fixture(scope="module")
+def alone(plain):
+    """A module of `plain` alone."""
+    return ServingModule([plain], k=3)
 
 
 def expected_rows(model, texts, k):
@@ -66,17 +89,15 @@ def test_the_classifier_alone(candidates_from):
     assert len(tables) == (2 if candidates_from == "embeddings" else 1)
 
 
-def test_many_texts_and_none():
-    model = make_lightdxml()
+def test_many_texts_and_none(plain, alone):
     rng = np.random.default_rng(0)
     words = ["sea", "sky", "air", "mud", "x"]
     texts = [" ".join(rng.choice(words, n)) for n in rng.integers(0, 9, 2 * BLOCK + 5)]
-    module = ServingModule([model], k=2)
-    found = names_and_scores(ask(module, "serving_default", text=texts))
-    check_rows(found, expected_rows(model, texts, 2))
+    found = names_and_scores(ask(alone, "serving_default", text=texts))
+    check_rows(found, expected_rows(plain, texts, 3))
     none = tf.zeros([0], tf.string)
-    assert ask(module, "serving_default", text=none)["labels"].shape == (0, 2)
-    unknown = ask(module, "embed", text=["x"] * 3)["embedding"]
+    assert ask(alone, "serving_default", text=none)["labels"].shape == (0, 3)
+    unknown = ask(alone, "embed", text=["x"] * 3)["embedding"]
     assert (unknown == unknown[0]).all()
 
 
@@ -104,25 +125,24 @@ def test_saved_graph(tmp_path, stored):
     served.close()
 
 
-def test_float16():
-    model = make_lightdxml()
-    exact = ask(ServingModule([model], 4), "score", text=["sea"], labels=[NAMES])
-    module = ServingModule([model], 4, "float16", "float16")
-    near = ask(module, "score", text=["sea"], labels=[NAMES])
+def test_float16(plain, alone):
+    asked = {"text": ["sea"], "labels": [NAMES]}
+    module = ServingModule([plain], 4, "float16", "float16")
+    exact, near = (ask(m, "score", **asked) for m in (alone, module))
     np.testing.assert_allclose(near["scores"], exact["scores"], atol=0.01)
     assert (near["scores"] != exact["scores"]).any()
     halves = [v.shape for v in module.weights if v.dtype == tf.float16]
-    features = model.encoder.num_features
+    features = plain.encoder.num_features
     assert sorted(map(tuple, halves)) == sorted([(3, 6), (6, 3), (features, 3)])
-    table_alone = ServingModule([model], 4, "float16")
+    table_alone = ServingModule([plain], 4, "float16")
     assert sum(v.dtype == tf.float16 for v in table_alone.weights) == 2
     with pytest.raises(BadInput, match="float16 for LightDXML, .* Received: int8"):
-        ServingModule([model], 4, "int8")
+        ServingModule([plain], 4, "int8")
 
 
 def make_with_words(num_words=4, coarse_words=2, **arguments):
     """A model in which labels have words; `u` has none, and some have few."""
-    num_features = make_lightdxml().encoder.num_features
+    num_features = make_vectorizer().num_features
     lexical = LabelWords(len(NAMES), num_features, num_words, coarse_words)
     model = make_lightdxml(lexical=lexical, **{"beta": 0.9, **arguments})
     rng = np.random.default_rng(3)
@@ -133,6 +153,13 @@ def make_with_words(num_words=4, coarse_words=2, **arguments):
     lexical.gains.assign(rng.uniform(0.5, 2, (num_features, 1)))
     lexical.scale.assign(1.5)
     return model
+
+
+def scores_with_words(model, texts):
+    """As `all_scores`, of texts and with words."""
+    features = model.encoder(rows_of(model, texts)).numpy()
+    rows = model.vectorizer.transform(texts).toarray()
+    return all_scores(model, features, of_words(model, rows))
 
 
 def of_words(model, features):
@@ -164,9 +191,7 @@ def test_words_of_labels(candidates_from, num_words, coarse_words):
     module = ServingModule([model], k=3)
     found = names_and_scores(ask(module, "serving_default", text=texts))
     check_rows(found, model.recommend(texts, 3))
-    features = model.encoder(rows_of(model, texts)).numpy()
-    added = of_words(model, model.vectorizer.transform(texts).toarray())
-    every, candidate = all_scores(model, features, added)
+    every, candidate = scores_with_words(model, texts)
     best = np.argsort(-np.where(candidate, every, -1), axis=1, kind="stable")[:, :3]
     check_rows(
         found,
@@ -179,6 +204,7 @@ def test_words_of_labels(candidates_from, num_words, coarse_words):
     np.testing.assert_allclose(scores[:, [0, 2, 3]], every[:, [5, 0, 1]], atol=1e-5)
     assert (scores[:, 1] == -1).all()
     embedding = ask(module, "embed", text=texts)["embedding"]
+    features = model.encoder(rows_of(model, texts))
     np.testing.assert_allclose(embedding, features, atol=1e-5)
     for few in ([""], ["sea"]):
         found = names_and_scores(ask(module, "serving_default", text=few))
@@ -190,14 +216,14 @@ def test_words_of_labels(candidates_from, num_words, coarse_words):
 @pytest.mark.parametrize("candidates_from", ["embeddings", "classifier"])
 def test_words_of_labels_in_float16(tmp_path, candidates_from):
     model = make_with_words(candidates_from=candidates_from, residual=False)
-    exact = ask(ServingModule([model], 4), "score", text=["sea sky"], labels=[NAMES])
+    exact, _ = scores_with_words(model, ["sea sky"])
     module = ServingModule([model], 4, "float16", "float16")
     near = ask(module, "score", text=["sea sky"], labels=[NAMES])
-    np.testing.assert_allclose(near["scores"], exact["scores"], atol=0.01)
-    assert (near["scores"] != exact["scores"]).any()
+    np.testing.assert_allclose(near["scores"], exact, atol=0.01)
+    assert np.abs(near["scores"] - exact).max() > 1e-5
     whole = [v.dtype for v in module.weights if v.shape.rank == 2]
     assert tf.float32 not in whole  # of tables nothing is larger than it need be
-    tf.saved_model.save(module, str(tmp_path), module.signatures())
+    tf.saved_model.save(module, str(tmp_path), signatures_of(module))
     assert graph_problems(tmp_path) == []
     served = ServedModel(tmp_path)
     text = np.array([b"sea sky"], object)
@@ -214,9 +240,12 @@ def test_words_of_labels_of_an_ensemble(candidates_from):
     module = ServingModule([words, plain], k=3)
     asked = [names] * len(texts)
     mean = np.zeros((len(texts), len(names)))
-    for model in (words, plain):
-        alone = ask(ServingModule([model], 1), "score", text=texts, labels=asked)
-        mean += np.maximum(alone["scores"], 0) / 2
+    for model, (every, _) in (
+        (words, scores_with_words(words, texts)),
+        (plain, all_scores(plain, plain.encoder(rows_of(plain, texts)).numpy())),
+    ):
+        columns = [names.index(name) for name in model.label_set.names]
+        mean[:, columns] += every / 2
     scores = ask(module, "score", text=texts, labels=asked)["scores"]
     np.testing.assert_allclose(scores, mean, atol=1e-5)
     found = names_and_scores(ask(module, "serving_default", text=texts))
@@ -225,8 +254,7 @@ def test_words_of_labels_of_an_ensemble(candidates_from):
             assert score == pytest.approx(means[names.index(name)], abs=1e-5)
 
 
-def test_mixed_precision_is_traced_in_float32():
-    plain = make_lightdxml()
+def test_mixed_precision_is_traced_in_float32(plain):
     keras.config.set_dtype_policy("mixed_bfloat16")
     half = make_lightdxml()
     keras.config.set_dtype_policy("float32")
@@ -255,13 +283,8 @@ def test_ensemble_with_lightxml():
         mean += np.maximum(alone["scores"], 0) / 2
     scores = ask(module, "score", text=texts, labels=asked)["scores"]
     np.testing.assert_allclose(scores, mean, atol=1e-5)
-    expected = []
-    for row, *offers in zip(
-        mean, words.recommend(texts, 3), letters.recommend(texts, 4)
-    ):
-        offered = {name for offer in offers for name, _ in offer}
-        best = sorted(offered, key=lambda name: -row[names.index(name)])
-        expected.append([(name, row[names.index(name)]) for name in best[:3]])
+    offers = words.recommend(texts, 3), letters.recommend(texts, 4)
+    expected = best_of_offered(mean, names, offers, 3)
     found = ask(module, "serving_default", text=texts)
     check_rows(names_and_scores(found), expected)
 

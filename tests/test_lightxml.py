@@ -71,7 +71,13 @@ def check_prediction(model, found, x=INPUTS):
 def test_fit_evaluate_predict():
     model = make_model()
     history = model.fit(
-        X, LABELS, batch_size=4, epochs=60, validation_data=(X, LABELS), verbose=0
+        X,
+        LABELS,
+        batch_size=4,
+        epochs=60,
+        validation_data=(X, LABELS),
+        validation_freq=30,
+        verbose=0,
     ).history
     losses = {"loss", "cluster_loss", "ranking_loss"}
     measured = {"precision_at_1", "precision_at_3", "candidate_recall"}

@@ -3,7 +3,6 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
-from golden_model import write_golden_model
 from server.load_version import load_version
 from server.model_versions import ModelVersions
 from server.served_model import ServedModel
@@ -15,17 +14,10 @@ from xmc_keras.bad_input import BadInput
 WARMUP = "assets.extra/tf_serving_warmup_requests"
 
 
-@pytest.fixture(scope="module")
-def golden(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("golden") / "1"
-    write_golden_model(folder)
-    return folder
-
-
 @pytest.fixture
-def version(golden, tmp_path):
+def version(golden_version, tmp_path):
     """A copy of the model that a test may spoil."""
-    return shutil.copytree(golden, tmp_path / "model" / "1")
+    return shutil.copytree(golden_version, tmp_path / "model" / "1")
 
 
 def record(signature="", texts=("a", "b")):

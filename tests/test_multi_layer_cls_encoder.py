@@ -3,6 +3,7 @@ import keras_nlp
 import numpy as np
 import pytest
 from layer_test import run_layer_test
+from tiny_bert import LONG, SIZES, tiny_bert
 
 from xmc_keras.cls_features import cls_features
 from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
@@ -15,19 +16,10 @@ INPUTS = {
     "padding_mask": IDS > 0,
     "segment_ids": np.array([[0, 0, 1, 1, 1], [0] * 5, [0] * 5], "int32"),
 }
-SIZES = {
-    "vocabulary_size": 40,
-    "num_layers": 2,
-    "num_heads": 2,
-    "hidden_dim": 4,
-    "intermediate_dim": 8,
-    "dropout": 0.0,
-}
-LONG = {**SIZES, "max_sequence_length": 16}
 MODELS = keras_nlp.models
 # Each kind of encoder, of two layers or more.
 BACKBONES = {
-    "bert": lambda: MODELS.BertBackbone(**LONG),
+    "bert": tiny_bert,
     "roberta": lambda: MODELS.RobertaBackbone(**LONG),
     "xlm_roberta": lambda: MODELS.XLMRobertaBackbone(**LONG),
     "distil_bert": lambda: MODELS.DistilBertBackbone(**LONG),
@@ -60,13 +52,14 @@ def by_hand(backbone, inputs, num_feature_layers):
     return np.concatenate(states[::-1][:num_feature_layers], axis=-1)
 
 
-@pytest.mark.parametrize("recompute", [False, True])
+# The layers that are recomputed are tested by themselves in test_recomputed.py.
+@pytest.mark.parametrize(
+    "recompute", [False, pytest.param(True, marks=pytest.mark.large)]
+)
 def test_is_a_keras_layer(tmp_path, recompute):
     def make():
-        keras.utils.set_random_seed(0)
-        backbone = keras_nlp.models.BertBackbone(**SIZES, max_sequence_length=16)
         return MultiLayerCLSEncoder(
-            backbone, num_feature_layers=2, dropout=0.0, recompute=recompute
+            tiny_bert(), num_feature_layers=2, dropout=0.0, recompute=recompute
         )
 
     run_layer_test(make, [INPUTS], [(3, 8)], tmp_path)

@@ -1,35 +1,19 @@
-"""The page for people, in real Chromium.
-
-Needs the extra `browser` and Debian's packages `chromium` and `chromium-driver`.
-"""
+"""The page for people, in real Chromium."""
 
 import contextlib
-import os
-import shutil
 import socket
 import threading
 import types
 
 import pytest
+from chromium import MARKS, chromium
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
-pytest.importorskip("selenium", reason="the extra `browser` is not installed")
-
-from selenium import webdriver  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
 SECONDS = 60  # on a busy machine
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not (CHROMIUM and DRIVER),
-        reason="Debian's packages chromium and chromium-driver are missing",
-    ),
-]
+pytestmark = MARKS
 
 
 class Served:
@@ -64,15 +48,12 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def golden(tmp_path_factory):
-    """The small model, served under the name `xmc`; `served_model` and `app`."""
-    from golden_model import write_golden_model
+def golden(golden_version):
+    """The small model, served under the name `xmc`: its `app` and `model`."""
     from server.model_versions import ModelVersions
     from server.rest_app import build_app
 
-    folder = tmp_path_factory.mktemp("page")
-    write_golden_model(folder / "1")
-    models = ModelVersions("xmc", folder)
+    models = ModelVersions("xmc", golden_version.parent)
     models.start()
     app = build_app(models, max_body_bytes=300, threads=2)
     with models.use() as (_, model):
@@ -82,14 +63,7 @@ def golden(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    options.add_argument("--headless=new")
-    options.add_argument("--disable-dev-shm-usage")  # small in containers
-    if os.geteuid() == 0:
-        options.add_argument("--no-sandbox")  # root has none
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+    driver = chromium(**{"goog:loggingPrefs": {"browser": "ALL"}})
     yield driver
     driver.quit()
 

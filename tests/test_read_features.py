@@ -3,6 +3,7 @@ import gzip
 import numpy as np
 import pytest
 import scipy.sparse
+from damaged import damage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -76,13 +77,7 @@ def test_damaged_npz(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("npz")
     write_npz(folder)
     path = folder / data.draw(st.sampled_from(["X.trn.npz", "Y.trn.npz"]))
-    content = bytearray(path.read_bytes())
-    place = data.draw(st.integers(0, len(content) - 1))
-    if data.draw(st.booleans()):
-        content = content[:place]
-    else:
-        content[place] ^= data.draw(st.integers(1, 255))
-    path.write_bytes(content)
+    damage(path, data)
     try:
         documents = read_features(folder, "train")
     except BadInput as error:

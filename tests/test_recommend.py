@@ -14,16 +14,20 @@ from xmc_keras.recommend import _graphs, recommend
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "cafe", "au", "lait"]
 
 
-@pytest.fixture
-def model(backbone):
+def make_model(backbone, max_tokens):
     return LightXML(
         MultiLayerCLSEncoder(backbone, 2),
         ClusterGenerator([[0, 1], [2, -1]], top_k=2),
         DynamicCandidateRanker(num_labels=4, bottleneck_dim=4),
         tokenizer=keras_nlp.models.BertTokenizer(WORDS),
-        max_tokens=4,
+        max_tokens=max_tokens,
         label_names=["a", "b", "c"],
     )
+
+
+@pytest.fixture
+def model(backbone):
+    return make_model(backbone, max_tokens=4)
 
 
 def test_each_text_has_its_own_labels_whatever_the_batch(model):
@@ -53,15 +57,7 @@ def test_no_texts(model):
 
 
 def test_one_graph_for_all_shapes_that_goes_with_the_model(backbone):
-    # Not the fixture, which pytest keeps.
-    model = LightXML(
-        MultiLayerCLSEncoder(backbone, 2),
-        ClusterGenerator([[0, 1], [2, -1]], top_k=2),
-        DynamicCandidateRanker(num_labels=4, bottleneck_dim=4),
-        tokenizer=keras_nlp.models.BertTokenizer(WORDS),
-        max_tokens=9,
-        label_names=["a", "b", "c"],
-    )
+    model = make_model(backbone, max_tokens=9)  # not the fixture, which pytest keeps
     for length in range(1, 9):
         for number in (1, 2, 5):
             recommend(model, ["au " * length] * number, batch_size=4)

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import report
+import scipy.sparse
 from made_run import make_run
 from report_parts import run_predictions as predictions_file
 from report_parts.html_table import html_table
@@ -57,8 +58,24 @@ def runs(tmp_path_factory, tiny_config):
     return runs
 
 
+@pytest.fixture(scope="module")
+def drawn():
+    """The test documents that a page shows."""
+    return np.sort(np.random.default_rng(0).permutation(60)[:20])
+
+
+@pytest.fixture(scope="module")
+def best(runs, tiny_data, drawn):
+    """The five best labels of these, for each run."""
+    texts = read_documents(tiny_data, "test").texts
+    texts = [texts[i] for i in drawn]
+    return [run.load_model().recommend(texts, 5) for run in runs]
+
+
 @pytest.mark.parametrize("count", [1, 4])
-def test_one_page_of_one_run_and_of_four(runs, tiny_data, tmp_path, call, count):
+def test_one_page_of_one_run_and_of_four(
+    runs, tiny_data, drawn, best, tmp_path, call, count
+):
     output = tmp_path / "deep" / "page.html"
     paths = [run.path for run in runs[:count]]
     result = call("report", *paths, "--output", output)
@@ -78,13 +95,11 @@ def test_one_page_of_one_run_and_of_four(runs, tiny_data, tmp_path, call, count)
     assert ("score" in words and "product" in words) == (count == 4)
     # The marks of twenty documents, by hand.
     test = read_documents(tiny_data, "test")
-    drawn = np.sort(np.random.default_rng(0).permutation(60)[:20])
-    models = [run.load_model() for run in runs[:count]]
     expected = {"right": 0, "wrong": 0, "found": 0, "missed": 0}
-    for i in drawn:
+    for i, *rows in zip(drawn, *best[:count]):
         right, seen = set(test.labels[i]), set()
-        for model in models:
-            given = {name for name, _ in model.recommend([test.texts[i]], 5)[0]}
+        for row in rows:
+            given = {name for name, _ in row}
             expected["right"] += len(given & right)
             expected["wrong"] += len(given - right)
             seen |= given
@@ -113,6 +128,15 @@ def test_predictions_are_computed_once(runs, tiny_data, tmp_path, monkeypatch):
         again = run_predictions(run, test, relevant)
     np.testing.assert_array_equal(again.ranks, first.ranks)
     assert (again.step, again.kept) == (5, 2)
+    # What a filter leaves out is so after that.
+    pairs = range(60), first.label_ids[:, 0]
+    best = scipy.sparse.csr_matrix((np.ones(60), pairs), relevant.shape)
+    with monkeypatch.context() as patch:
+        patch.setattr(predictions_file, "_predict", None)
+        filtered = run_predictions(run, test, relevant, filtered=best)
+    shifted = np.pad(first.label_ids[:, 1:], [(0, 0), (0, 1)], constant_values=-1)
+    np.testing.assert_array_equal(filtered.label_ids, shifted)
+    np.testing.assert_array_equal(filtered.scores[:, :-1], first.scores[:, 1:])
     # Not of other documents, nor after damage.
     computed = []
 
@@ -212,6 +236,13 @@ def test_bad_input(runs, tmp_path, call):
     (other / "label_names.txt").write_text("x\n")
     assert "same labels as" in refused(a, other)
     shutil.copy(a / "label_names.txt", other)
+    history = (other / "history.csv").read_bytes()
+    (other / "history.csv").write_bytes(history[:-2] + b"\xff\n")
+    error = refused(other)
+    assert "other/history.csv:4: Expected UTF-8. Received: other bytes. Rest" in error
+    (other / "history.csv").write_bytes(history.replace(b"val_loss", b"v"))
+    assert "other/history.csv:1: " in refused(other)
+    (other / "history.csv").write_bytes(history)
     (other / "best.keras").unlink()
     assert "Expected best.keras" in refused(other)
 

@@ -16,14 +16,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import uvicorn
-from golden_model import write_golden_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from server import page_response
 from server.request_body import BodyTooLarge, inflate
 from server.rest_app import build_app
-from server.served_model import ServedModel
 from server.serving_error import ServingError
 
 GOLDEN = Path(__file__).with_name("golden.jsonl")
@@ -72,12 +70,8 @@ def serving(models, max_body_bytes=LIMIT, threads=2):
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("golden") / "1"
-    write_golden_model(folder)
-    model = ServedModel(folder)
-    yield model
-    model.close()
+def model(golden_model):
+    return golden_model
 
 
 @pytest.fixture(scope="module")

@@ -1,3 +1,4 @@
+import functools
 import unicodedata
 
 import pytest
@@ -29,25 +30,31 @@ def tokenizers():
     return {kind: TextTokenizer(made(kind), 20) for kind in KINDS}
 
 
-def by_hand(kind, text, most=20):
-    """With the `sentencepiece` package, and Python's own Unicode."""
+@functools.cache
+def processor(kind):
     name = kind.split()[0]
-    text = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-    text = text.replace("\0", " ")
     content = XLNET if kind == "xlnet" else proto(name, kind.endswith("lower"))
     if name in ("albert", "xlnet"):
-        text = " ".join(text.split()).replace("``", '"').replace("''", '"')
-        text = unicodedata.normalize("NFKD", text)
-        text = "".join(c for c in text if not unicodedata.combining(c))
         model = sentencepiece_model_pb2.ModelProto.FromString(content)
         for piece in model.pieces:
             if len(piece.piece) > 1 and piece.piece[-1] == ",":
                 piece.score -= 100 * piece.piece[-2].isdigit()
         content = model.SerializeToString()
+    return sentencepiece.SentencePieceProcessor(model_proto=content)
+
+
+def by_hand(kind, text, most=20):
+    """With the `sentencepiece` package, and Python's own Unicode."""
+    name = kind.split()[0]
+    text = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    text = text.replace("\0", " ")
+    if name in ("albert", "xlnet"):
+        text = " ".join(text.split()).replace("``", '"').replace("''", '"')
+        text = unicodedata.normalize("NFKD", text)
+        text = "".join(c for c in text if not unicodedata.combining(c))
     if kind.endswith("lower"):
         text = text.lower()
-    ids = sentencepiece.SentencePieceProcessor(model_proto=content).encode(text)
-    ids = ids[: most - 2]
+    ids = processor(kind).encode(text)[: most - 2]
     if kind == "xlnet":
         return [*ids, 4, 3]
     if kind == "xlm_roberta":

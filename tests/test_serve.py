@@ -19,7 +19,6 @@ import serve
 import tensorflow as tf
 from client import Client
 from conftest import PROJECT
-from golden_model import write_golden_model
 from grpc_predict import grpc_predict
 
 TEXTS = ["a", "", "Ünïcödé 日本", "nul \x00 byte"]
@@ -98,17 +97,10 @@ def start(tmp_path):
         server.process.wait()
 
 
-@pytest.fixture(scope="session")
-def golden(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("golden") / "1"
-    write_golden_model(folder)
-    return folder
-
-
 @pytest.fixture
-def folder(golden, tmp_path):
+def folder(golden_version, tmp_path):
     """The folder of a model `m` with the golden model as version 1."""
-    shutil.copytree(golden, tmp_path / "m" / "1")
+    shutil.copytree(golden_version, tmp_path / "m" / "1")
     return tmp_path / "m"
 
 
@@ -136,7 +128,7 @@ class Slow(tf.Module):
         return {"text": text, "waited": end[0] - begin}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def slow(tmp_path_factory):
     folder = tmp_path_factory.mktemp("slow") / "slow"
     model = Slow()
@@ -160,7 +152,7 @@ class Call(threading.Thread):
             self.found = error
 
 
-def test_the_program(folder, golden, start, call):
+def test_the_program(folder, golden_version, start, call):
     server = start(folder).ready()
     said = server.said()
     assert f"REST: POST {server.url}/v1/models/m:predict\n" in said
@@ -187,7 +179,7 @@ def test_the_program(folder, golden, start, call):
     status, body = server.get("/monitoring/prometheus/metrics")
     assert status == 200 and b":tensorflow:serving:request_count" in body
     # Versions.
-    load(server, folder, golden, seconds=6, every=1, clients=4, corrupt=3)
+    load(server, folder, golden_version, seconds=6, every=1, clients=4, corrupt=3)
     # An idle connection does not hold it up; nor does Ctrl-C twice.
     with server.connect() as idle:
         idle.request("GET", "/v1/models/m")
@@ -198,9 +190,9 @@ def test_the_program(folder, golden, start, call):
 
 
 @pytest.mark.large
-def test_versions_under_full_load(folder, golden, start):
+def test_versions_under_full_load(folder, golden_version, start):
     server = start(folder, "--poll-seconds", "1").ready()
-    load(server, folder, golden, seconds=60, every=10, clients=32, corrupt=3)
+    load(server, folder, golden_version, seconds=60, every=10, clients=32, corrupt=3)
     status, seconds = server.stop()
     assert status == 0 and seconds < 5
 
@@ -388,10 +380,10 @@ def test_a_port_in_use(folder, refused, monkeypatch):
         )
 
 
-def test_nothing_to_serve(folder, golden, tmp_path, refused):
+def test_nothing_to_serve(folder, golden_version, tmp_path, refused):
     ports = ["--rest-port", 0, "--grpc-port", 0]
     assert "Received: No such file or directory." in refused(tmp_path / "no", *ports)
-    assert "a SavedModel itself (name the folder" in refused(golden, *ports)
+    assert "a SavedModel itself (name the folder" in refused(golden_version, *ports)
     (folder / "1" / "saved_model.pb").write_bytes(b"junk")
     error = refused(folder, *ports)
     assert "Expected a version that loads. Received: version 1: DATA_LOSS, " in error

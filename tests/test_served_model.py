@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from golden_model import write_golden_model
 from server.served_model import ServedModel
 from server.serving_error import ServingError
 
@@ -17,17 +16,14 @@ def strings(*texts):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("golden") / "1"
-    write_golden_model(folder)
-    return folder
+def model(golden_model):
+    return golden_model
 
 
 @pytest.fixture(scope="module")
-def model(folder):
-    model = ServedModel(folder)
-    yield model
-    model.close()
+def eager(golden_version):
+    """The golden model as TensorFlow itself loads it."""
+    return tf.saved_model.load(str(golden_version))
 
 
 class Constant(tf.Module):
@@ -70,11 +66,10 @@ def constant(tmp_path):
 
 @pytest.mark.parametrize("name", ["serving_default", "serve", "top_k", "labels_only"])
 @pytest.mark.parametrize("texts", [TEXTS, TEXTS[:1], []], ids=len)
-def test_outputs_are_those_of_the_eager_model(folder, model, name, texts):
-    eager = tf.saved_model.load(str(folder)).signatures[name]
+def test_outputs_are_those_of_the_eager_model(eager, model, name, texts):
     more = {"k": np.int32(3)} if name == "top_k" else {}
     found = model.predict({"text": strings(*texts), **more}, name)
-    expected = eager(text=tf.constant(texts, tf.string), **more)
+    expected = eager.signatures[name](text=tf.constant(texts, tf.string), **more)
     assert set(found) == set(expected)
     for key, value in expected.items():
         assert found[key].shape == value.shape

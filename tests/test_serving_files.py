@@ -6,7 +6,6 @@ import re
 import socket
 import subprocess
 import threading
-from pathlib import Path
 
 import pytest
 import yaml
@@ -17,15 +16,8 @@ from google.protobuf import (
     text_format,
     wrappers_pb2,
 )
+from serving_folder import EXPORT, IMAGE, METRICS, README, SERVING, STATUS
 from tensorflow_serving.config import model_server_config_pb2
-
-PROJECT = Path(__file__).resolve().parent.parent
-EXPORT = PROJECT / "export"
-SERVING = EXPORT / "serving"
-README = (EXPORT / "README.md").read_text("utf-8")
-IMAGE = "tensorflow/serving:2.20.0"
-METRICS = "/monitoring/prometheus/metrics"
-STATUS = "/v1/models/xmc"
 
 # Of tensorflow_model_server, from its main.cc; those that these files might use.
 FLAGS = {

@@ -1,3 +1,5 @@
+import functools
+
 import keras
 import keras_nlp
 import numpy as np
@@ -5,6 +7,7 @@ import pytest
 import tensorflow as tf
 from float32_model import float32_model
 from serving_module import BLOCK, ServingModule
+from tiny_bert import tiny_bert
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.cluster_generator import ClusterGenerator
@@ -17,15 +20,7 @@ TEXTS = ["b", "Á c d e f g h i j k l", "", "z\0y", "😀 a", "x " * 3000]
 
 
 def make_model(seed, names, clusters, ranker=True, top_k=2, **arguments):
-    keras.utils.set_random_seed(seed)
-    backbone = keras_nlp.models.BertBackbone(
-        vocabulary_size=len(WORDS),
-        num_layers=2,
-        num_heads=2,
-        hidden_dim=4,
-        intermediate_dim=8,
-        max_sequence_length=16,
-    )
+    backbone = tiny_bert(seed, vocabulary_size=len(WORDS))
     # Word vectors far apart, so that texts have scores of their own.
     table = backbone.token_embedding.embeddings
     table.assign(keras.random.normal(table.shape, seed=seed))
@@ -65,6 +60,16 @@ def second():
     return make_model(5, list("usqp"), [[2, 0], [1, 3], [-1, -1]])
 
 
+@pytest.fixture(scope="module")
+def alone(first):
+    return ServingModule([first], k=2)
+
+
+@pytest.fixture(scope="module")
+def both(first, second):
+    return ServingModule([first, second], k=3)
+
+
 def all_scores(model, texts):
     """(texts, labels) by the whole label table, in NumPy."""
     features = model.encoder(tokens_of(model, texts)).numpy()
@@ -81,8 +86,15 @@ def all_scores(model, texts):
     return scores
 
 
+@functools.lru_cache(maxsize=8)
+def signatures_of(module):
+    """Those of a module, each traced once, however often it is asked."""
+    return module.signatures()
+
+
 def ask(module, name, **inputs):
-    answer = module.signatures()[name](**{k: tf.constant(v) for k, v in inputs.items()})
+    inputs = {key: tf.constant(value) for key, value in inputs.items()}
+    answer = signatures_of(module)[name](**inputs)
     return {key: value.numpy() for key, value in answer.items()}
 
 
@@ -91,6 +103,19 @@ def rows_of(answer):
         [(label.decode(), score) for label, score in zip(*row) if label]
         for row in zip(answer["labels"], answer["scores"])
     ]
+
+
+def best_of_offered(scores, names, offers, k):
+    """Rows of `(name, score)`: the best `k` of what the models offer for a text.
+
+    From scores (texts, labels) of all `names`, and each model's rows.
+    """
+    rows = []
+    for row, *of_models in zip(scores, *offers):
+        offered = {name for offer in of_models for name, _ in offer}
+        best = sorted(offered, key=lambda name: -row[names.index(name)])
+        rows.append([(name, row[names.index(name)]) for name in best[:k]])
+    return rows
 
 
 def check_rows(rows, expected):
@@ -113,66 +138,58 @@ def test_one_model_answers_as_recommend(ranker):
         check_rows(rows_of(answer), model.recommend(TEXTS, k))
 
 
-def test_top_k_takes_the_largest_k_within_its_bounds(first):
-    module = ServingModule([first], k=1)
-    assert ask(module, "top_k", text=["a", "b"], k=[1, 3])["labels"].shape == (2, 3)
-    assert ask(module, "top_k", text=["a"], k=99)["labels"].shape == (1, 4)
-    assert ask(module, "top_k", text=["a"], k=-1)["labels"].shape == (1, 1)
+def test_top_k_takes_the_largest_k_within_its_bounds(alone):
+    assert ask(alone, "top_k", text=["a", "b"], k=[1, 3])["labels"].shape == (2, 3)
+    assert ask(alone, "top_k", text=["a"], k=99)["labels"].shape == (1, 4)
+    assert ask(alone, "top_k", text=["a"], k=-1)["labels"].shape == (1, 1)
 
 
-def test_many_texts_keep_their_order(first):
+def test_many_texts_keep_their_order(first, alone):
     rng = np.random.default_rng(0)
     texts = [
         " ".join(rng.choice(WORDS[5:], n)) for n in rng.integers(0, 9, 2 * BLOCK + 5)
     ]
-    answer = ask(ServingModule([first], k=2), "serving_default", text=texts)
+    answer = ask(alone, "serving_default", text=texts)
     check_rows(rows_of(answer), first.recommend(texts, 2))
 
 
-def test_no_texts(first):
-    module = ServingModule([first], k=2)
+def test_no_texts(alone):
     none = tf.zeros([0], tf.string)
-    assert ask(module, "serving_default", text=none)["labels"].shape == (0, 2)
-    assert ask(module, "embed", text=none)["embedding"].shape == (0, 8)
+    assert ask(alone, "serving_default", text=none)["labels"].shape == (0, 2)
+    assert ask(alone, "embed", text=none)["embedding"].shape == (0, 8)
 
 
-def test_score(first):
+def test_score(first, alone):
     labels = [["t", "no such", "t"], ["", "p", "q"]]
-    answer = ask(ServingModule([first], k=1), "score", text=["a b", "c"], labels=labels)
+    answer = ask(alone, "score", text=["a b", "c"], labels=labels)
     a, c = all_scores(first, ["a b", "c"])
     expected = [[a[4], -1, a[4]], [-1, c[0], c[1]]]
     np.testing.assert_allclose(answer["scores"], expected, atol=1e-5)
 
 
-def test_score_wants_labels_for_each_text(first):
+def test_score_wants_labels_for_each_text(alone):
     with pytest.raises(tf.errors.InvalidArgumentError, match="a row for each text"):
-        ask(ServingModule([first], k=1), "score", text=["a", "b"], labels=[["p"]])
+        ask(alone, "score", text=["a", "b"], labels=[["p"]])
 
 
-def test_embed(first, second):
+def test_embed(first, second, both):
     texts = ["a b", "c d e f g h i j"]
-    answer = ask(ServingModule([first, second], k=1), "embed", text=texts)
+    answer = ask(both, "embed", text=texts)
     expected = [m.encoder(tokens_of(m, texts)).numpy() for m in (first, second)]
     np.testing.assert_allclose(answer["embedding"], np.hstack(expected), atol=1e-5)
 
 
-def test_ensemble_averages_over_the_union_of_labels(first, second):
+def test_ensemble_averages_over_the_union_of_labels(first, second, both):
     texts = ["a b", "c", "", "z y x w v u t", "e"]
-    module = ServingModule([first, second], k=3)
     union = list("pqrstu")
     scores = np.zeros((len(texts), 6))
     for model in (first, second):
         columns = [union.index(name) for name in model.label_set.names]
         scores[:, columns] += all_scores(model, texts) / 2
-    expected = []
-    for row, *offers in zip(
-        scores, first.recommend(texts, 4), second.recommend(texts, 4)
-    ):
-        offered = {name for offer in offers for name, _ in offer}
-        best = sorted(offered, key=lambda name: -row[union.index(name)])
-        expected.append([(name, row[union.index(name)]) for name in best[:3]])
-    check_rows(rows_of(ask(module, "serving_default", text=texts)), expected)
-    answer = ask(module, "score", text=texts, labels=[union] * len(texts))
+    offers = [model.recommend(texts, 4) for model in (first, second)]
+    expected = best_of_offered(scores, union, offers, 3)
+    check_rows(rows_of(ask(both, "serving_default", text=texts)), expected)
+    answer = ask(both, "score", text=texts, labels=[union] * len(texts))
     np.testing.assert_allclose(answer["scores"], scores, atol=1e-5)
 
 
@@ -187,15 +204,10 @@ def test_half_precision_is_traced_in_float32(first):
 
 
 @pytest.mark.parametrize("table, dense", [("float16",) * 2, ("int8", "float16")])
-def test_stored_in_fewer_bits(first, second, table, dense):
+def test_stored_in_fewer_bits(first, second, both, table, dense):
     module = ServingModule([first, second], 3, table, dense)
-    exact = ask(
-        ServingModule([first, second], 3),
-        "score",
-        text=["a b"],
-        labels=[list("pqrstu")],
-    )
-    near = ask(module, "score", text=["a b"], labels=[list("pqrstu")])
+    asked = {"text": ["a b"], "labels": [list("pqrstu")]}
+    exact, near = (ask(m, "score", **asked) for m in (both, module))
     np.testing.assert_allclose(near["scores"], exact["scores"], atol=0.02)
     assert (near["scores"] != exact["scores"]).any()
     floats = {v.dtype.name for v in module.weights if v.dtype.is_floating}

@@ -1,7 +1,8 @@
 import keras
 import numpy as np
 from layer_test import run_layer_test
-from test_multi_layer_cls_encoder import IDS, SIZES, made
+from test_multi_layer_cls_encoder import IDS, made
+from tiny_bert import SIZES
 
 from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
 from xmc_keras.xlnet_backbone import RelativePositions, XLNetBackbone

@@ -11,10 +11,14 @@ NAMES = list("pqrstu")
 WORDS = "sea sky air mud sun"
 
 
+def make_vectorizer():
+    return WordVectorizer.fit([WORDS, *WORDS.split(), "sea sky"], max_ngram=2)
+
+
 def make_lightdxml(seed=0, names=NAMES, vectorizer=True, residual=True, **arguments):
     """A built `LightDXML` that reads `WORDS`, or features without `vectorizer`."""
     keras.utils.set_random_seed(seed)
-    words = WordVectorizer.fit([WORDS, *WORDS.split(), "sea sky"], max_ngram=2)
+    words = make_vectorizer()
     arguments = {"num_candidates": 5, "num_predictions": 4, "beta": 0.6, **arguments}
     model = LightDXML(
         SparseTextEncoder(words.num_features, dim=3, residual=residual),
