@@ -22,6 +22,7 @@ from benchmark_sets import SETS  # noqa: E402
 from xmc_keras.config_file import load_config  # noqa: E402
 from xmc_keras.encoder_shape import UNLIMITED, EncoderShape  # noqa: E402
 from xmc_keras.run_plan import RunPlan  # noqa: E402
+from xmc_keras.written import written  # noqa: E402
 
 # As the config.json of this encoder says, which would have to be fetched.
 XLNET = {
@@ -127,9 +128,8 @@ def main(arguments):
     for path, plan in plans.items():
         texts[path] = with_needs(path.read_text("utf-8"), path, plan)
     for path, text in texts.items():
-        part = path.with_name(f"{path.name}.part")
-        part.write_text(text, "utf-8")
-        part.replace(path)
+        with written(path) as file:
+            file.write(text.encode())
 
 
 if __name__ == "__main__":

@@ -11,13 +11,14 @@ and commit; RESULTS.md is made of what is there. --only runs those whose name be
 
 import argparse
 import json
-import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 from figures import table
+
+from xmc_keras.written import written
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -93,9 +94,8 @@ def run(name, command, torch):
     record = {"command": "python benchmarks/" + shlex.join(words)}
     record |= json.loads(done.stdout)
     RESULTS.mkdir(exist_ok=True)
-    part = RESULTS / f"{name}.part"
-    part.write_text(json.dumps(record, indent=2) + "\n")
-    os.replace(part, RESULTS / f"{name}.json")
+    with written(RESULTS / f"{name}.json") as file:
+        file.write(json.dumps(record, indent=2).encode() + b"\n")
 
 
 def section(title, record):
@@ -144,9 +144,8 @@ def main(arguments):
     for name, (_, command) in RUNS.items():
         if arguments.only is None or name.startswith(arguments.only):
             run(name, command, arguments.torch)
-    part = HERE / "RESULTS.part"
-    part.write_text(results())
-    os.replace(part, HERE / "RESULTS.md")
+    with written(HERE / "RESULTS.md") as file:
+        file.write(results().encode())
 
 
 if __name__ == "__main__":

@@ -35,21 +35,3 @@ def write_benchmark_folder(folder, num_labels, labels_a_document):
         (folder / f"{part}_raw_texts.txt").write_text("\n".join(texts) + "\n")
         (folder / f"{part}_labels.txt").write_text("\n".join(labels) + "\n")
     return count
-
-
-def write_tiny_encoder(folder):
-    """A keras-nlp preset: BERT of five layers of 16 over `VOCABULARY`."""
-    import keras_nlp
-    from tiny_bert import tiny_bert
-
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *VOCABULARY]
-    backbone = tiny_bert(
-        vocabulary_size=len(vocabulary),
-        num_layers=5,
-        hidden_dim=16,
-        intermediate_dim=32,
-        max_sequence_length=512,
-        dropout=0.1,
-    )
-    backbone.save_to_preset(str(folder))
-    keras_nlp.models.BertTokenizer(vocabulary).save_to_preset(str(folder))

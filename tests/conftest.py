@@ -119,20 +119,17 @@ def tiny_encoder(made_once):
     return made_once("tiny_encoder", write_tiny_encoder)
 
 
-def write_tiny_encoder(folder):
+def write_tiny_encoder(folder, words=None, **sizes):
+    """A keras-nlp preset of a BERT over `words`, those of `WORDS` by default."""
     import keras
     import keras_nlp
     from tiny_bert import tiny_bert
 
-    words = [word for words in WORDS.values() for word in words]
+    words = words or [word for words in WORDS.values() for word in words]
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
-    backbone = tiny_bert(
-        vocabulary_size=len(vocabulary),
-        hidden_dim=32,
-        intermediate_dim=64,
-        max_sequence_length=32,
-        dropout=0.1,
-    )
+    usual = {"hidden_dim": 32, "intermediate_dim": 64, "max_sequence_length": 32}
+    sizes = {"vocabulary_size": len(vocabulary), "dropout": 0.1, **usual, **sizes}
+    backbone = tiny_bert(**sizes)
     # Words far apart, as after pretraining: the model learns in three epochs.
     embeddings = backbone.token_embedding.embeddings
     embeddings.assign(keras.random.normal(embeddings.shape, seed=0))

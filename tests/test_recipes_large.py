@@ -14,10 +14,10 @@ import sys
 import time
 
 import pytest
-from benchmark_folder import write_benchmark_folder, write_tiny_encoder
+from benchmark_folder import VOCABULARY, write_benchmark_folder
 from benchmark_sets import SETS
 from client import Client
-from conftest import PROJECT
+from conftest import PROJECT, write_tiny_encoder
 
 from xmc_keras.config_file import load_config
 
@@ -87,7 +87,8 @@ def serving(exports, log):
 @pytest.fixture(scope="module")
 def small_encoder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("small_encoder")
-    write_tiny_encoder(folder)
+    sizes = {"num_layers": 5, "hidden_dim": 16, "intermediate_dim": 32}
+    write_tiny_encoder(folder, VOCABULARY, **sizes, max_sequence_length=512)
     return folder
 
 

@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.written import written
 
 
 class AnswerFile:
@@ -108,10 +109,8 @@ class AnswerFile:
             return
         # In this order: settings never stand beside lines of others.
         self._file.truncate(0)
-        text = json.dumps(self.settings, indent=2) + "\n"
-        part = self._settings_path.with_name(f"{self._settings_path.name}.part")
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, self._settings_path)
+        with written(self._settings_path) as file:
+            file.write(json.dumps(self.settings, indent=2).encode() + b"\n")
 
     def _earlier_settings(self):
         try:

@@ -1,7 +1,6 @@
 """The training of LightDXML: embeddings, shortlists and epochs, in cycles."""
 
 import logging
-import os
 
 import keras
 import numpy as np
@@ -21,6 +20,7 @@ from xmc_keras.run_checkpoint import RunCheckpoint
 from xmc_keras.run_history import RunHistory
 from xmc_keras.shortlist_labels import shortlist_labels
 from xmc_keras.train_label_proxy import train_label_proxy
+from xmc_keras.written import written
 
 logger = logging.getLogger("fit")
 
@@ -107,9 +107,8 @@ def make_shortlist(config, model, batches, epoch, path, phases):
         shortlist = shortlist_labels(
             features, embeddings, config.num_neighbors, batches.labels, config.search
         )
-        part = path.with_suffix(".part.npy")
-        np.save(part, shortlist)
-        os.replace(part, path)
+        with written(path) as file:
+            np.save(file, shortlist)
 
 
 def embed_labels(config, features, label_matrix, epoch, phases):

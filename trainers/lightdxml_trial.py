@@ -5,15 +5,13 @@ import time
 import keras
 import numpy as np
 import scipy.sparse
-from build_batches import batches_of
-from trial import drawn_documents, random_documents, timed_steps
+from trial import timed_steps, token_batches
 
 from xmc_keras.build_lightdxml import build_lightdxml, lightdxml_optimizer
 from xmc_keras.label_set import LabelSet
 from xmc_keras.pretrained import load_encoder
 from xmc_keras.shortlist_labels import shortlist_labels
 from xmc_keras.sparse_document_batches import SparseDocumentBatches
-from xmc_keras.text_tokenizer import TextTokenizer
 
 SEARCHED = 512  # documents
 
@@ -43,14 +41,9 @@ def lightdxml_trial(plan, documents, steps):
         batches = SparseDocumentBatches(rows, labels, config.batch_size, shuffle=True)
     else:
         backbone, tokenizer = load_encoder(config.encoder)
-        text_tokenizer = TextTokenizer(tokenizer, config.max_tokens)
-        if documents is None:
-            tokens, labels = random_documents(plan, steps)
-        else:
-            tokens, labels = drawn_documents(plan, documents, steps, text_tokenizer)
-        batches = batches_of(config, text_tokenizer, tokens, labels, shuffle=True)
+        batches = token_batches(plan, documents, steps, tokenizer)
     neighbors = min(config.num_neighbors, plan.num_labels)
-    shape = labels.shape[0], neighbors
+    shape = batches.labels.shape[0], neighbors
     shortlist = rng.integers(plan.num_labels, size=shape, dtype=np.int32)
     batches = batches.with_shortlist(shortlist)
     names = [f"label{i}" for i in range(plan.num_labels)]

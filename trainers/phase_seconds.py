@@ -3,9 +3,10 @@
 import contextlib
 import json
 import logging
-import os
 import time
 from pathlib import Path
+
+from xmc_keras.written import written
 
 logger = logging.getLogger("fit")
 
@@ -45,9 +46,8 @@ class PhaseSeconds:
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
         logger.info("%s: %.1f s", name.capitalize(), seconds)
         if self.path.parent.exists():
-            part = self.path.with_suffix(".part.json")
-            part.write_text(json.dumps(self.seconds))
-            os.replace(part, self.path)
+            with written(self.path) as file:
+                file.write(json.dumps(self.seconds).encode())
 
     def remove(self):
         """Deletes the file of a run that is finished."""

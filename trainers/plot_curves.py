@@ -2,14 +2,13 @@
 
 import matplotlib
 
-from xmc_keras.read_history import read_history
+from xmc_keras.read_history import PRECISIONS, read_history
 
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 from matplotlib.ticker import MaxNLocator  # noqa: E402
 
 LOSSES = {"loss": "training", "val_loss": "validation"}
-PRECISIONS = {f"val_precision_at_{k}": f"P@{k}" for k in (1, 3, 5)}
 COLUMNS = (*LOSSES, *PRECISIONS)
 
 

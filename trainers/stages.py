@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import os
 
 import keras
 import numpy as np
@@ -19,6 +18,7 @@ from xmc_keras.run_checkpoint import RunCheckpoint
 from xmc_keras.run_folder import RunFolder
 from xmc_keras.run_history import RunHistory
 from xmc_keras.swa import SWA
+from xmc_keras.written import written
 
 logger = logging.getLogger("fit")
 
@@ -142,9 +142,8 @@ def fix_shortlists(config, run, model, batches, validation_batches):
         recall.save_weights(weights)
         in_order = batches.in_order()
         shortlist = in_order.restore(kept_clusters(recall, in_order.dataset()))
-        part = run.shortlist_path.with_suffix(".part.npy")
-        np.save(part, shortlist)
-        os.replace(part, run.shortlist_path)
+        with written(run.shortlist_path) as file:
+            np.save(file, shortlist)
         checkpoint.remove()
         seconds = checkpoint.seconds
     if model.is_paired:

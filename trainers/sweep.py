@@ -30,14 +30,15 @@ from xmc_keras import program
 from xmc_keras.bad_input import BadInput
 from xmc_keras.config_file import load_config
 from xmc_keras.finished_runs import finished_metrics
-from xmc_keras.read_history import read_history
+from xmc_keras.read_history import PRECISIONS, read_history
 from xmc_keras.run_folder import RunFolder
 
 logger = logging.getLogger("sweep")
 
 ROOT = Path(__file__).resolve().parents[1]
-PRECISION = {f"P@{k}": f"val_precision_at_{k}" for k in (1, 3, 5)}
+PRECISION = list(PRECISIONS.values())
 QUALITY = [*PRECISION, "PSP@1", "PSP@3", "PSP@5"]
+BEST_BY = "val_precision_at_5"  # as fit.py keeps the best model
 
 
 def main():
@@ -70,7 +71,7 @@ def main():
         configs[name] = path
         load_config(path, args.set)  # all of them before the first is trained
     runs = Path(args.runs)
-    quality = list(PRECISION) if args.validation else QUALITY
+    quality = PRECISION if args.validation else QUALITY
     table = runs / ("validation.md" if args.validation else "sweep.md")
     found = {name: {} for name in configs}
     failed = []
@@ -133,14 +134,14 @@ def train_run(path, folder, settings, started_in=None):
 
 def on_validation(run):
     """P@k in percent on the validation split, of the epoch that is best by P@5."""
-    rows = read_history(run.history_path, PRECISION.values())
+    rows = read_history(run.history_path, PRECISIONS)
     if not rows:
         raise BadInput(
             "Expected the epochs of a finished run. Received: none. Train it anew.",
             run.history_path,
         )
-    best = max(rows, key=lambda row: row[PRECISION["P@5"]])
-    return {name: 100 * best[column] for name, column in PRECISION.items()}
+    best = max(rows, key=lambda row: row[BEST_BY])
+    return {name: 100 * best[column] for column, name in PRECISIONS.items()}
 
 
 def summary(found, quality):

@@ -37,12 +37,7 @@ def trial(plan, documents, steps):
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
     backbone, tokenizer = load_encoder(config.encoder)
-    text_tokenizer = TextTokenizer(tokenizer, config.max_tokens)
-    if documents is None:
-        tokens, label_matrix = random_documents(plan, steps)
-    else:
-        tokens, label_matrix = drawn_documents(plan, documents, steps, text_tokenizer)
-    batches = batches_of(config, text_tokenizer, tokens, label_matrix, shuffle=True)
+    batches = token_batches(plan, documents, steps, tokenizer)
     num_clusters, size = plan.clusters
     clusters = np.arange(num_clusters * size).reshape(size, num_clusters).T
     clusters = np.where(clusters < plan.num_labels, clusters, -1)
@@ -64,6 +59,17 @@ def timed_steps(model, batches):
         model.fit(batches.dataset(epoch), verbose=0, shuffle=False)
         seconds = (time.perf_counter() - begun) / len(batches)
     return {"steps": len(batches), "step_s": seconds, "peak_gb": peak_gb()}
+
+
+def token_batches(plan, documents, steps, tokenizer):
+    """Batches of documents drawn from the data, or of random ones without."""
+    config = plan.config
+    text_tokenizer = TextTokenizer(tokenizer, config.max_tokens)
+    if documents is None:
+        found = random_documents(plan, steps)
+    else:
+        found = drawn_documents(plan, documents, steps, text_tokenizer)
+    return batches_of(config, text_tokenizer, *found, shuffle=True)
 
 
 def random_documents(plan, steps):

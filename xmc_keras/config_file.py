@@ -2,7 +2,6 @@
 
 import dataclasses
 import difflib
-import os
 from pathlib import Path
 
 import yaml
@@ -11,6 +10,7 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.config import Config
 from xmc_keras.config_conflicts import conflicts
 from xmc_keras.config_key import convert
+from xmc_keras.written import written
 
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 
@@ -83,14 +83,9 @@ def save_config(config: Config, path):
     ...     load_config(Path(folder, "config.yaml")) == config
     True
     """
-    path = Path(path)
-    part = path.with_name(f"{path.name}.part")
     text = yaml.safe_dump(dataclasses.asdict(config), sort_keys=False)
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with written(path) as file:
+        file.write(text.encode())
 
 
 def _read_text(path):

@@ -1,13 +1,13 @@
 """The names of the labels and their ids."""
 
 import itertools
-import os
 from pathlib import Path
 
 import numpy as np
 import scipy.sparse
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.written import written
 
 
 class LabelSet:
@@ -113,10 +113,8 @@ class LabelSet:
 
     def save(self, path):
         """Writes one name a line, UTF-8, beside `path` and then renames the file."""
-        path = Path(path)
-        partial = path.with_name(path.name + ".partial")
-        partial.write_bytes("".join(f"{name}\n" for name in self.names).encode())
-        os.replace(partial, path)
+        with written(path) as file:
+            file.write("".join(f"{name}\n" for name in self.names).encode())
 
     @classmethod
     def load(cls, path):

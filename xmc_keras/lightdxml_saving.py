@@ -4,10 +4,10 @@ from pathlib import Path
 
 import keras
 
-from xmc_keras.label_set import LabelSet
+from xmc_keras.label_names_asset import LabelNamesAsset
 
 
-class LightDXMLSaving:
+class LightDXMLSaving(LabelNamesAsset):
     """The part of `LightDXML` that is written: its config, label names and words."""
 
     def get_config(self):
@@ -37,15 +37,12 @@ class LightDXMLSaving:
     # Label names and words are assets of the `.keras` file, beside the weights.
 
     def save_assets(self, folder):
-        if self.label_set is not None:
-            self.label_set.save(Path(folder) / "label_names.txt")
+        super().save_assets(folder)
         if self.vectorizer is not None:
             self.vectorizer.save(Path(folder) / "vectorizer")
 
     def load_assets(self, folder):
-        path = Path(folder) / "label_names.txt"
-        if path.exists():
-            self.label_set = LabelSet.load(path)
+        super().load_assets(folder)
         path = Path(folder) / "vectorizer"
         if path.exists():
             from xmc_keras.word_vectorizer import WordVectorizer

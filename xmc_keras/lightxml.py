@@ -1,7 +1,5 @@
 """LightXML as a Keras model."""
 
-from pathlib import Path
-
 import keras
 import tensorflow as tf
 from keras import ops
@@ -20,12 +18,13 @@ from xmc_keras.any_equal import any_equal
 from xmc_keras.candidate_recall import CandidateRecall
 from xmc_keras.cls_features import cls_features
 from xmc_keras.cross_entropy import cross_entropy
+from xmc_keras.label_names_asset import LabelNamesAsset
 from xmc_keras.label_set import LabelSet
 from xmc_keras.paired_encoders import PairedEncoders
 
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
-class LightXML(keras.Model):
+class LightXML(LabelNamesAsset, keras.Model):
     """Text to its few right labels among many: recall clusters, rank labels.
 
     One text representation feeds two heads that learn together: the generator
@@ -273,14 +272,3 @@ class LightXML(keras.Model):
         for name in ("encoder", "generator", "ranker", "tokenizer"):
             config[name] = keras.saving.deserialize_keras_object(config[name])
         return cls(**config)
-
-    # The label names are an asset of the `.keras` file, beside the weights.
-
-    def save_assets(self, folder):
-        if self.label_set is not None:
-            self.label_set.save(Path(folder) / "label_names.txt")
-
-    def load_assets(self, folder):
-        path = Path(folder) / "label_names.txt"
-        if path.exists():
-            self.label_set = LabelSet.load(path)

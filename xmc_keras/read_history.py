@@ -6,6 +6,8 @@ from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
 
+# Columns of validation metrics, and what people call them.
+PRECISIONS = {f"val_precision_at_{k}": f"P@{k}" for k in (1, 3, 5)}
 REMEDY = "Restore the file, or remove it: only the curves of training are in it."
 
 

@@ -4,18 +4,19 @@ import dataclasses
 import json
 import os
 import shutil
-import tempfile
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.check_place import check_place
 from xmc_keras.config_file import load_config, save_config
 from xmc_keras.config_key import shown
 from xmc_keras.documents_digest import documents_digest
 from xmc_keras.label_set import LabelSet
 from xmc_keras.replace_folder import replace_folder
+from xmc_keras.written import written
 
 # What evaluation and prediction use unless told, the first that is there.
 MODELS = ("best", "averaged")
@@ -59,7 +60,9 @@ class RunFolder:
 
     def check(self, config, resume=False, overwrite=False):
         """Raises BadInput if a run with `config` may not be put here."""
-        self._check_writable()
+        check_place(self.path, "for a run", "--run")
+        if self.path.exists() and not self.path.is_dir():
+            raise BadInput("Expected a folder. Received: a file.", self.path)
         if not self.path.exists() or not any(self.path.iterdir()):
             return
         # Both, because --overwrite deletes what is here.
@@ -91,21 +94,6 @@ class RunFolder:
                 "another folder with --run.",
                 self.config_path,
             )
-
-    def _check_writable(self):
-        try:
-            if self.path.exists() and not self.path.is_dir():
-                raise BadInput("Expected a folder. Received: a file.", self.path)
-            above = self.path.resolve().parents
-            # Made and removed again: root passes any question about permissions.
-            with tempfile.TemporaryDirectory(dir=next(p for p in above if p.exists())):
-                pass
-        except OSError as error:
-            raise BadInput(
-                f"Expected a place for a run. Received: {error.strerror}. Choose "
-                "another with --run.",
-                self.path,
-            ) from None
 
     def begin(self, config, label_set, clusters, training_part):
         """Makes the folder anew, in place of an earlier run.
@@ -244,6 +232,5 @@ class RunFolder:
 
     def save_metrics(self, metrics):
         """Writes `metrics.json`."""
-        part = self.metrics_path.with_suffix(".part.json")
-        part.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-        os.replace(part, self.metrics_path)
+        with written(self.metrics_path) as file:
+            file.write(json.dumps(metrics, indent=2).encode() + b"\n")

@@ -1,12 +1,13 @@
 """The `history.csv` of a run."""
 
 import csv
-import os
+import io
 from pathlib import Path
 
 import keras
 
 from xmc_keras.read_history import read_history
+from xmc_keras.written import written
 
 
 class RunHistory(keras.callbacks.Callback):
@@ -47,9 +48,9 @@ class RunHistory(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         row = {"epoch": epoch, **dict(sorted(logs.items()))}
-        part = self.path.with_suffix(".part.csv")
-        with open(part, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, row)
-            writer.writeheader()
-            writer.writerows([*self.rows(before=epoch), row])
-        os.replace(part, self.path)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, row)
+        writer.writeheader()
+        writer.writerows([*self.rows(before=epoch), row])
+        with written(self.path) as file:
+            file.write(text.getvalue().encode())

@@ -2,8 +2,6 @@
 
 import hashlib
 import logging
-import os
-from pathlib import Path
 
 import numpy as np
 import scipy.sparse
@@ -14,6 +12,7 @@ from xmc_keras.document_counts import document_counts
 from xmc_keras.ngram_hashes import ngram_hashes
 from xmc_keras.over_texts import over_texts
 from xmc_keras.split_words import RULE_VERSION, string_tensor
+from xmc_keras.written import written
 
 logger = logging.getLogger(__name__)
 
@@ -197,9 +196,7 @@ class WordVectorizer(tf.Module):
 
     def save(self, path):
         """Writes an `.npz` file beside `path`, then renames it."""
-        path = Path(path)
-        partial = path.with_name(path.name + ".partial")
-        with open(partial, "wb") as file:
+        with written(path) as file:
             np.savez(
                 file,
                 rule=RULE_VERSION,
@@ -208,7 +205,6 @@ class WordVectorizer(tf.Module):
                 max_ngram=self.max_ngram,
                 sublinear=self.sublinear,
             )
-        os.replace(partial, path)
 
     @classmethod
     def load(cls, path):

@@ -154,9 +154,10 @@ def confused(reports, names):
     )
     tables = []
     for report in reports:
-        rows = [[names[a], names[b], str(n)] for a, b, n in report.confused]
         head = ["instead of", "came", "documents"]
-        rows = [[right, wrong, count] for wrong, right, count in rows]
+        rows = [
+            [names[right], names[wrong], str(n)] for wrong, right, n in report.confused
+        ]
         table = html_table(head, rows, text_columns=(0, 1)) if rows else "<p>None.</p>"
         tables.append(f"<div><h3>{safe(report.name)}</h3>{table}</div>")
     return (

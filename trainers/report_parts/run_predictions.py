@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import logging
-import os
 import zipfile
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from xmc_keras.documents_digest import documents_digest
 from xmc_keras.filtered_ranking import filtered_ranking
 from xmc_keras.run_folder import MODELS
+from xmc_keras.written import written
 
 logger = logging.getLogger("report")
 
@@ -60,13 +60,11 @@ def run_predictions(run, documents, relevant, name=None, filtered=None):
     if found is None:
         logger.info("Predicting %d documents with %s", len(documents), run.path)
         found = _predict(run, run.load_model(name), documents, relevant)
-        part = path.with_name(f"{path.stem}.part.npz")
         try:
-            np.savez(part, key=key, **dataclasses.asdict(found))
-            os.replace(part, path)
+            with written(path) as file:
+                np.savez(file, key=key, **dataclasses.asdict(found))
         except OSError as error:
             logger.warning("Predictions are not kept: %s", error)
-            part.unlink(missing_ok=True)
     label_ids, scores = filtered_ranking(found.label_ids, filtered, found.scores)
     return dataclasses.replace(found, label_ids=label_ids, scores=scores)
 

@@ -6,7 +6,7 @@ from xmc_keras.formats.document import Document
 from xmc_keras.formats.folder import line_of
 from xmc_keras.formats.refused import refused, usable
 from xmc_keras.formats.text_rows import TextRows
-from xmc_keras.formats.written import written
+from xmc_keras.written import written
 
 SPACE = " \t\v\f\r\0"  # what fastText separates words at; not all of Unicode's
 

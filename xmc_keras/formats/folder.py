@@ -7,8 +7,8 @@ from pathlib import Path
 from xmc_keras.bad_input import BadInput
 from xmc_keras.formats.document import Document
 from xmc_keras.formats.refused import refused
-from xmc_keras.formats.written import written
 from xmc_keras.text_file import TextFile
+from xmc_keras.written import written
 
 
 class FolderPart:

@@ -6,7 +6,7 @@ from xmc_keras.formats.document import Document
 from xmc_keras.formats.label_list import expected_ids, named
 from xmc_keras.formats.refused import refused, usable
 from xmc_keras.formats.text_rows import TextRows
-from xmc_keras.formats.written import written
+from xmc_keras.written import written
 
 FIELDS = ("title", "content")
 

@@ -7,7 +7,7 @@ from xmc_keras.formats.columns import Columns, wrong_cells
 from xmc_keras.formats.document import Document
 from xmc_keras.formats.refused import refused, usable
 from xmc_keras.formats.text_rows import TextRows
-from xmc_keras.formats.written import written
+from xmc_keras.written import written
 
 LONGEST = 2**31 - 1  # characters of a cell
 # All in quotes, because Python leaves out those around a carriage return.
