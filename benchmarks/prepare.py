@@ -1,6 +1,6 @@
 """How fast trainers/prepare.py is, and how much memory it takes.
 
-    python benchmarks/prepare.py --json benchmarks/prepare.json
+    python benchmarks/prepare.py --kill
     python benchmarks/prepare.py --documents 20000 --format fasttext
 
 Generates data of Wiki-500K's numbers of documents and labels (1,779,881 and 769,421

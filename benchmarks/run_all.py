@@ -74,6 +74,7 @@ RUNS = {
     ),
     "accuracy_one_seed": ("The same, of more ways", "accuracy.py --seeds 1"),
     "data": ("Tokens and batches, Debian-24K", "data.py"),
+    "prepare": ("Preparing data of Wiki-500K's size", "prepare.py --kill"),
 }
 
 
