@@ -3,7 +3,11 @@ import types
 import keras
 import pytest
 
-from xmc_keras.build_lightdxml import build_lightdxml, lightdxml_optimizer
+from xmc_keras.build_lightdxml import (
+    build_lightdxml,
+    fit_vectorizer,
+    lightdxml_optimizer,
+)
 from xmc_keras.config import Config
 from xmc_keras.sparse_text_encoder import SparseTextEncoder
 
@@ -43,6 +47,21 @@ def test_a_model_of_words():
     assert model.classifier.initial_probability == 0.1 and model.max_positives == 2
     assert (model.lexical.num_words, model.lexical.initial_scale) == (5, 2.0)
     assert (model.lexical.num_labels, model.lexical.num_features) == (50, 9)
+
+
+@pytest.mark.parametrize(
+    "keys, num_features",
+    [
+        ({}, 3),  # of fewer than 1,000 texts all
+        ({"min_documents": 2}, 2),
+        ({"max_ngram": 2}, 6),
+        ({"max_ngram": 2, "max_features": 4}, 4),
+        ({"max_ngram": 2, "min_documents": 2, "max_features": 4}, 3),
+    ],
+)
+def test_the_words_of_a_config(keys, num_features):
+    texts = ["sea sky", "sea sky", "sky sea hill"]
+    assert fit_vectorizer(config(**keys), texts).num_features == num_features
 
 
 @pytest.mark.parametrize("frozen", [True, False])

@@ -27,19 +27,14 @@ def fit_lightdxml(config, run, parts, label_set, continued, args):
     from document_inputs import build_inputs
     from phase_seconds import PhaseSeconds
 
-    from xmc_keras.build_lightdxml import build_lightdxml
+    from xmc_keras.build_lightdxml import build_lightdxml, fit_vectorizer
     from xmc_keras.pretrained import load_encoder
-    from xmc_keras.word_vectorizer import WordVectorizer
 
     # === Words ===
     begun = time.monotonic()
     vectorizer, features = None, getattr(train, "features", None)
     if features is None:
-        vectorizer = WordVectorizer.fit(
-            train.texts,
-            max_features=config.max_features,
-            max_ngram=config.max_ngram,
-        )
+        vectorizer = fit_vectorizer(config, train.texts)
         features = vectorizer.transform(train.texts)
     words_seconds = time.monotonic() - begun
     label_matrix = label_set.encode(train.labels)

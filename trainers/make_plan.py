@@ -90,11 +90,9 @@ def some_rows(config, documents):
     some = documents.subset(range(0, len(documents), 1 + len(documents) // SAMPLE))
     if isinstance(documents, FeatureDocuments):
         return some
-    from xmc_keras.word_vectorizer import WordVectorizer
+    from xmc_keras.build_lightdxml import fit_vectorizer
 
-    vectorizer = WordVectorizer.fit(
-        documents.texts, max_features=config.max_features, max_ngram=config.max_ngram
-    )
+    vectorizer = fit_vectorizer(config, documents.texts)
     rows = vectorizer.transform(some.texts)
     paths = some.texts_path, some.labels_path
     return FeatureDocuments(rows, some.labels, some.lines, *paths)

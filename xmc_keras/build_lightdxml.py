@@ -1,4 +1,4 @@
-"""A LightDXML model and its optimizer by a config."""
+"""A LightDXML model, its words and its optimizer by a config."""
 
 import keras
 
@@ -9,9 +9,28 @@ from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
 from xmc_keras.rowwise_adamw import RowwiseAdamW
 from xmc_keras.sparse_text_encoder import SparseTextEncoder
 from xmc_keras.warmup_decay import WarmupDecay
+from xmc_keras.word_vectorizer import WordVectorizer
 
 TABLES = ["token_embeddings", "label_weights", "gains"]
 GAINS_RATE = 3  # times the rate of the encoder: a gain of one has farther to go
+
+
+def fit_vectorizer(config, texts):
+    """The `WordVectorizer` of training documents that a config describes.
+
+    Example:
+
+    >>> from xmc_keras.config import Config
+    >>> config = Config(system="lightdxml", data="texts", encoder="words", max_ngram=2)
+    >>> fit_vectorizer(config, ["text editor", "image editor"]).num_features
+    5
+    """
+    return WordVectorizer.fit(
+        texts,
+        min_documents=config.min_documents,
+        max_features=config.max_features,
+        max_ngram=config.max_ngram,
+    )
 
 
 def build_lightdxml(

@@ -18,7 +18,13 @@ class LightDXMLKeys:
         "Longest sequence of words that is a feature.", 1, minimum=1, maximum=3
     )
     max_features: int | None = _key(
-        "Features, those in most documents; null = all in two or more.", None, minimum=1
+        "Features, those in most documents; null = any number.", None, minimum=1
+    )
+    min_documents: int | None = _key(
+        "Documents that a feature is in, at least; null = 2, or 1 for fewer than 1,000 "
+        "documents. With few documents a label, 1 keeps the names that tell rare ones.",
+        None,
+        minimum=1,
     )
     freeze_encoder: bool = _key("Train the classifier alone.", False)
     refresh: int = _key(
