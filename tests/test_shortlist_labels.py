@@ -1,5 +1,7 @@
+import gc
 import sys
 import types
+import weakref
 
 import numpy as np
 import pytest
@@ -39,6 +41,23 @@ def test_equals_a_sort(k, positives, products, monkeypatch):
 def test_without_any_positive():
     found = shortlist_labels(FEATURES, EMBEDDINGS, 3, scipy.sparse.csr_matrix((50, 12)))
     assert (found >= 0).all()
+
+
+def test_the_scaled_table_is_freed_at_once(monkeypatch):
+    held, unit_table = [], module.unit_table
+
+    def remember(rows):
+        held.append(unit_table(rows))
+        return held[0]
+
+    monkeypatch.setattr(module, "unit_table", remember)
+    gc.disable()
+    try:
+        shortlist_labels(FEATURES, EMBEDDINGS, 3)
+        held[0] = weakref.ref(held[0])
+        assert held[0]() is None
+    finally:
+        gc.enable()
 
 
 class Index:

@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -24,6 +27,24 @@ def mean_loss(embeddings):
         for i, label in zip(*LABELS.nonzero())
     ]
     return np.mean(losses)
+
+
+def test_the_copy_of_the_features_is_freed_at_once(monkeypatch):
+    copies, convert = [], tf.convert_to_tensor
+
+    def remember(value, *args, **kwargs):
+        found = convert(value, *args, **kwargs)
+        if value is FEATURES:
+            copies.append(weakref.ref(found))
+        return found
+
+    monkeypatch.setattr(tf, "convert_to_tensor", remember)
+    gc.disable()
+    try:
+        train_label_proxy(LabelProxy(4), FEATURES, LABELS, epochs=1)
+        assert len(copies) == 1 and copies[0]() is None
+    finally:
+        gc.enable()
 
 
 def test_loss_and_gradient():

@@ -66,15 +66,22 @@ def exact_rows(queries, table, k):
     units = unit_table(table)
     size = min(max(PRODUCTS // min(len(table), BLOCK), 16), 4096)
 
-    @tf.function(input_signature=[tf.TensorSpec([None, table.shape[1]])])
-    def nearest(x):
+    # The table is an argument: what a function of TensorFlow has hold of is not freed
+    # with it, but some time later.
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, table.shape[1]]),
+            tf.TensorSpec(table.shape),
+        ]
+    )
+    def nearest(x, units):
         # Queries are not scaled: that changes no order of their rows.
         return top_rows(x, units, k)[0]
 
     found = np.empty((len(queries), min(k, len(table))), np.int32)
     for start in range(0, len(queries), size):
         part = slice(start, start + size)
-        found[part] = nearest(queries[part]).numpy()
+        found[part] = nearest(queries[part], units).numpy()
     return found
 
 

@@ -12,6 +12,7 @@ from xmc_keras.label_centroids import label_centroids
 logger = logging.getLogger(__name__)
 
 BLOCK = 2**14  # labels that are embedded at a time
+_ROWS = tf.TensorSpec([None, None])
 _INTS = tf.TensorSpec([None], tf.int32)
 _FLOATS = tf.TensorSpec([None], tf.float32)
 
@@ -72,16 +73,17 @@ def train_label_proxy(
     num_steps = -(-len(known) // batch_size)
     scale = np.float32(num_steps / max(labels.nnz, 1))
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None]), _INTS, _INTS, _FLOATS])
-    def step(centroids, documents, places, weights):
-        x = tf.gather(features_, documents)  # (pairs, dim)
+    # Features are an argument, so that they are freed with this call.
+    @tf.function(input_signature=[_ROWS, _ROWS, _INTS, _INTS, _FLOATS])
+    def step(features, centroids, documents, places, weights):
+        x = tf.gather(features, documents)  # (pairs, dim)
         with tf.GradientTape() as tape:
             loss = pair_loss(proxy(centroids), x, places, weights)
         variables = proxy.trainable_variables
         optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
 
-    features_ = tf.convert_to_tensor(features)
+    features = tf.convert_to_tensor(features)
     random = np.random.default_rng(seed)
     for epoch in range(epochs):
         total = 0.0
@@ -90,7 +92,8 @@ def train_label_proxy(
             batch = order[start : start + batch_size]
             pairs = pairs_of(labels, batch, max_documents, random)
             documents, places, weights = pairs
-            total += step(centroids[batch], documents, places, weights * scale)
+            some = centroids[batch], documents, places, weights * scale
+            total += step(features, *some)
         loss = float(total) / max(num_steps, 1)
         logger.info("Proxy epoch %d of %d: loss %.4f", epoch + 1, epochs, loss)
     blocks = range(0, len(centroids), BLOCK)
