@@ -139,7 +139,8 @@ def test_killed_within_an_epoch_and_before_evaluation(
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     assert progress["epoch"] == 0 and not (folder / "history.csv").exists()
-    (folder / "best.part.keras").write_bytes(b"half")
+    for name in ("best.part.keras", "shortlist.npy.part"):
+        (folder / name).write_bytes(b"half")
     with monkeypatch.context() as patch:
         # Now without the many checkpoints, and killed when all is trained.
         patch.setattr("stages.RunCheckpoint", lambda p, _, s: RunCheckpoint(p, 10, s))

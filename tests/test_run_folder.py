@@ -191,6 +191,16 @@ def test_models_that_cannot_be_read(tmp_path):
         run.load_model()
 
 
+def test_what_a_killed_run_was_writing(tmp_path):
+    run = begin(tmp_path / "run")
+    before = files(run.path)
+    for name in ("history.csv.part", "shortlist-0.npy.part", "best.part.keras"):
+        (run.path / name).write_bytes(b"half")
+    (run.path / "checkpoint.part").mkdir()
+    run.remove_half_written()
+    assert files(run.path) == before | {"checkpoint.part"}
+
+
 def test_models_are_saved_whole_without_the_optimizer(tmp_path):
     import keras
 

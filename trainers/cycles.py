@@ -53,8 +53,7 @@ def train_cycles(config, run, model, batches, validation_batches, relevant, phas
     model(next(validation_batches.batches(0))[0])
     model.optimizer.build(model.trainable_variables)
     checkpoint = RunCheckpoint(run.checkpoint_path, config.checkpoint_minutes)
-    for half_written in run.path.glob("*.part.*"):
-        half_written.unlink()
+    run.remove_half_written()
     if checkpoint.restore(model):
         logger.info(
             "Continuing at epoch %d, step %d of %d",

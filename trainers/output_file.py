@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.check_place import check_place
+from xmc_keras.check_writable import check_writable
 from xmc_keras.written import written
 
 
 def check_output(path, overwrite=False):
     """Raises BadInput if a file may not, or cannot, be written to `path`."""
     path = Path(path)
-    check_place(path, "to write to", "--output")
+    check_writable(path, "to write to", "--output")
     if path.is_dir():
         raise BadInput("Expected a file to write. Received: a folder.", path)
     if path.exists() and not overwrite:

@@ -3,6 +3,7 @@
 import matplotlib
 
 from xmc_keras.read_history import PRECISIONS, read_history
+from xmc_keras.written import written
 
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
@@ -20,10 +21,9 @@ def plot_curves(run):
     for axes in (left, right):
         axes.legend()
     figure.tight_layout()
-    part = run.path / "curves.part.png"
-    figure.savefig(part, dpi=120)
+    with written(run.path / "curves.png") as file:
+        figure.savefig(file, format="png", dpi=120)
     pyplot.close(figure)
-    part.replace(run.path / "curves.png")
 
 
 def draw_curves(left, right, histories, styles=None):

@@ -58,8 +58,7 @@ def train_stage(config, run, model, batches, validation_batches, first=0, second
     checkpoint = RunCheckpoint(run.checkpoint_path, config.checkpoint_minutes, swa)
     checkpoint.epoch, checkpoint.seconds = first, seconds
     best = BestModel(run)
-    for half_written in run.path.glob("*.part.*"):
-        half_written.unlink()
+    run.remove_half_written()
     if checkpoint.restore(model):
         best.restore(checkpoint.epoch)
         logger.info(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.check_place import check_place
+from xmc_keras.check_writable import check_writable
 from xmc_keras.config_file import load_config, save_config
 from xmc_keras.config_key import shown
 from xmc_keras.documents_digest import documents_digest
@@ -60,7 +60,7 @@ class RunFolder:
 
     def check(self, config, resume=False, overwrite=False):
         """Raises BadInput if a run with `config` may not be put here."""
-        check_place(self.path, "for a run", "--run")
+        check_writable(self.path, "for a run", "--run")
         if self.path.exists() and not self.path.is_dir():
             raise BadInput("Expected a folder. Received: a file.", self.path)
         if not self.path.exists() or not any(self.path.iterdir()):
@@ -201,6 +201,13 @@ class RunFolder:
         finally:
             model.optimizer = optimizer
         os.replace(part, self.path / f"{name}.keras")
+
+    def remove_half_written(self):
+        """Deletes files that a run was writing when it was killed."""
+        for pattern in ("*.part", "*.part.keras"):
+            for path in self.path.glob(pattern):
+                if path.is_file():  # a checkpoint is a folder, with ways of its own
+                    path.unlink()
 
     def load_model(self, name=None):
         """The run's model; `name` as in `save_model`, by default the best."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from xmc_keras.bad_input import BadInput
 
 
-def check_place(path, purpose, option):
+def check_writable(path, purpose, option):
     """Raises BadInput if nothing can be written where `path` would be.
 
     Args:
@@ -16,7 +16,7 @@ def check_place(path, purpose, option):
 
     Example:
 
-    >>> check_place("setup.py/a", "for a run", "--run")
+    >>> check_writable("setup.py/a", "for a run", "--run")
     Traceback (most recent call last):
     xmc_keras.bad_input.BadInput: setup.py/a: Expected a place for a run. Received: ...
     """
