@@ -1,5 +1,6 @@
 import fcntl
 import functools
+import gc
 import importlib
 import io
 import os
@@ -61,6 +62,14 @@ def float32_policy():
     yield
     if "keras" in sys.modules:
         sys.modules["keras"].config.set_dtype_policy("float32")
+
+
+@pytest.fixture
+def no_collection():
+    """Only what nothing refers to is freed, no cycles of references."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 WORDS = {f"label{i:02d}": [f"word{i}a", f"word{i}b", f"word{i}c"] for i in range(20)}

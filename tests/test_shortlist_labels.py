@@ -1,4 +1,3 @@
-import gc
 import sys
 import types
 import weakref
@@ -43,7 +42,7 @@ def test_without_any_positive():
     assert (found >= 0).all()
 
 
-def test_the_scaled_table_is_freed_at_once(monkeypatch):
+def test_the_scaled_table_is_freed_at_once(monkeypatch, no_collection):
     held, unit_table = [], module.unit_table
 
     def remember(rows):
@@ -51,13 +50,9 @@ def test_the_scaled_table_is_freed_at_once(monkeypatch):
         return held[0]
 
     monkeypatch.setattr(module, "unit_table", remember)
-    gc.disable()
-    try:
-        shortlist_labels(FEATURES, EMBEDDINGS, 3)
-        held[0] = weakref.ref(held[0])
-        assert held[0]() is None
-    finally:
-        gc.enable()
+    shortlist_labels(FEATURES, EMBEDDINGS, 3)
+    held[0] = weakref.ref(held[0])
+    assert held[0]() is None
 
 
 class Index:

@@ -1,4 +1,3 @@
-import gc
 import weakref
 
 import keras
@@ -29,7 +28,7 @@ def mean_loss(embeddings):
     return np.mean(losses)
 
 
-def test_the_copy_of_the_features_is_freed_at_once(monkeypatch):
+def test_the_copy_of_the_features_is_freed_at_once(monkeypatch, no_collection):
     copies, convert = [], tf.convert_to_tensor
 
     def remember(value, *args, **kwargs):
@@ -39,12 +38,8 @@ def test_the_copy_of_the_features_is_freed_at_once(monkeypatch):
         return found
 
     monkeypatch.setattr(tf, "convert_to_tensor", remember)
-    gc.disable()
-    try:
-        train_label_proxy(LabelProxy(4), FEATURES, LABELS, epochs=1)
-        assert len(copies) == 1 and copies[0]() is None
-    finally:
-        gc.enable()
+    train_label_proxy(LabelProxy(4), FEATURES, LABELS, epochs=1)
+    assert len(copies) == 1 and copies[0]() is None
 
 
 def test_loss_and_gradient():
