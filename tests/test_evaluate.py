@@ -2,10 +2,14 @@ import json
 import math
 import shutil
 
+import numpy as np
 import pytest
 from test_ranking_metrics import slow_ndcg, slow_precision, slow_recall
 
+from xmc_keras.document_batches import DocumentBatches
 from xmc_keras.run_folder import RunFolder
+from xmc_keras.text_tokenizer import TextTokenizer
+from xmc_keras.token_cache import TokenCache
 
 KEYS = [f"{name}@{k}" for name in ("P", "nDCG", "PSP", "PSnDCG") for k in (1, 3, 5)]
 TEXTS = ["word3a word3b", "word4a word4c word9a word9b"]
@@ -78,6 +82,30 @@ def test_the_other_model_of_the_run(tiny_run, call):
     assert json.loads(result.stdout)["P@1"] > 40
 
 
+def test_labels_by_their_own_probability(tiny_run, tiny_data, call):
+    def found(*arguments):
+        result = call("evaluate", tiny_run.folder, "--json", *arguments)
+        return {key: json.loads(result.stdout)[key] for key in KEYS}
+
+    model = RunFolder(tiny_run.folder).load_model()
+    texts = (tiny_data / "test_texts.txt").read_text().splitlines()
+    lines = (tiny_data / "test_labels.txt").read_text().splitlines()
+    tokenizer = TextTokenizer(model.tokenizer, model.max_tokens)
+    tokens, size = TokenCache(*tokenizer(texts)), len(texts)
+    batches = DocumentBatches(tokens, None, size, tokenizer.pad_id, shuffle=False)
+    outputs = model(next(batches.batches()))
+    candidates = batches.restore(np.array(outputs["candidates"]))
+    logits = batches.restore(np.array(outputs["logits"]))
+    order = np.argsort(np.where(candidates < 0, np.inf, -logits), kind="stable")
+    names = np.array(model.label_set.names)
+    top = names[np.take_along_axis(candidates, order, axis=1)[:, :10]]
+    relevant = [set(line.split()) for line in lines]
+    alone = found("--score", "label")
+    for k in (1, 3, 5):
+        assert alone[f"P@{k}"] == pytest.approx(100 * slow_precision(top, relevant, k))
+    assert found("--score", "product") == found() != alone
+
+
 def test_bad_input(tiny_run, tmp_path, call):
     def refused(*arguments):
         result = call("evaluate", *arguments, tensorflow=False)
@@ -108,6 +136,10 @@ def test_bad_input(tiny_run, tmp_path, call):
     assert "None is known: give the label file of the same data set." in error
     assert "none.txt: " in refused(tiny_run.folder, *files[:3], tmp_path / "none.txt")
     assert "with config.yaml in it" in refused(tmp_path)
+    (tmp_path / "config.yaml").write_text(
+        "system: lightdxml\ndata: a\nencoder: words\n"
+    )
+    assert "beside --score. Received: lightdxml" in refused(tmp_path, "--score=label")
     run = tmp_path / "run"
     shutil.copytree(tiny_run.folder, run)
     (run / "averaged.keras").unlink()

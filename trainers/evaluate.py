@@ -3,6 +3,7 @@
     python trainers/evaluate.py runs/debian24k
     python trainers/evaluate.py runs/debian24k --json
     python trainers/evaluate.py runs/debian24k --texts T.txt --labels L.txt
+    python trainers/evaluate.py runs/debian24k --score label
 
 Without --texts and --labels on the test part of the run's data. Propensities are
 those of the training part, whatever is evaluated. Where the data has a test_filter.txt
@@ -10,6 +11,9 @@ those of the training part, whatever is evaluated. Where the data has a test_fil
 Repository), its labels are taken out of what is relevant for their document and of what
 was predicted, and the next ones move up; so is --filter beside --texts. recall@k is
 given for each k up to the labels that the run predicts (num_predictions).
+
+--score ranks by another score than the run's own (score in its config), which training
+does not depend on: no second run is needed to compare the two.
 """
 
 import argparse
@@ -48,6 +52,12 @@ def main():
         "be empty",
     )
     parser.add_argument("--model", choices=MODELS, help="which of the run's models")
+    parser.add_argument(
+        "--score",
+        choices=["product", "label"],
+        help="rank LightXML's labels by the product with their cluster's probability, "
+        "or by their own alone",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
         "--skip-bad-lines",
@@ -65,6 +75,12 @@ def main():
         )
     run = RunFolder(args.run)
     config = run.config()
+    if args.score and config.system != "lightxml":
+        raise BadInput(
+            "Expected a run of system: lightxml beside --score. Received: "
+            f"{config.system}. Leave --score out.",
+            run.path,
+        )
     label_set, width = run.label_set(), run.num_features()
     if args.texts:
         check_reads_texts(run)
@@ -76,6 +92,8 @@ def main():
     filtered = filtered_labels(documents, label_set)
 
     model = run.load_model(args.model)
+    if args.score:
+        model.score = args.score
     from document_inputs import build_inputs
 
     batches = build_inputs(config, run, model, documents.texts)
