@@ -31,10 +31,14 @@ def called_as_it_is(encoder, inputs, monkeypatch):
     return bool(calls)
 
 
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
 @pytest.mark.parametrize("num_layers, num_feature_layers", [(1, 1), (3, 1), (3, 3)])
-def test_features_are_those_of_the_encoder(num_layers, num_feature_layers, monkeypatch):
+def test_features_are_those_of_the_encoder(
+    num_layers, num_feature_layers, pooling, monkeypatch
+):
     backbone = tiny_bert(num_layers=num_layers, hidden_dim=8, intermediate_dim=12)
-    encoder = shaken(MultiLayerCLSEncoder(backbone, num_feature_layers))
+    encoder = MultiLayerCLSEncoder(backbone, num_feature_layers, pooling=pooling)
+    shaken(encoder)
     expected = encoder(INPUTS, training=False).numpy()
     assert abs(expected).max() > 0.1
     found = cls_features(encoder, INPUTS)

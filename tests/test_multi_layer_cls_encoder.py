@@ -40,15 +40,20 @@ BACKBONES = {
 }
 
 
-def by_hand(backbone, inputs, num_feature_layers):
+def by_hand(backbone, inputs, num_feature_layers, pooling="cls"):
     """The feature by calling a BERT's layers one after another."""
+    lengths = np.sum(inputs["padding_mask"], axis=1)
     token = backbone.token_embedding(inputs["token_ids"])
     segment = backbone.segment_embedding(inputs["segment_ids"])
     hidden = token + backbone.position_embedding(token) + segment
     hidden, states = backbone.embeddings_layer_norm(hidden), []
     for layer in backbone.transformer_layers:
         hidden = layer(hidden, padding_mask=inputs["padding_mask"])
-        states.append(np.asarray(hidden)[:, 0])
+        found = np.asarray(hidden)
+        if pooling == "cls":
+            states.append(found[:, 0])
+        else:
+            states.append([row[:n].mean(axis=0) for row, n in zip(found, lengths)])
     return np.concatenate(states[::-1][:num_feature_layers], axis=-1)
 
 
@@ -65,12 +70,18 @@ def test_is_a_keras_layer(tmp_path, recompute):
     run_layer_test(make, [INPUTS], [(3, 8)], tmp_path)
 
 
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
 @pytest.mark.parametrize("num_feature_layers", [1, 2])
-def test_equals_a_loop_over_the_layers(backbone, num_feature_layers):
-    encoder = MultiLayerCLSEncoder(backbone, num_feature_layers)
-    expected = by_hand(backbone, INPUTS, num_feature_layers)
+def test_equals_a_loop_over_the_layers(backbone, num_feature_layers, pooling):
+    encoder = MultiLayerCLSEncoder(backbone, num_feature_layers, pooling=pooling)
+    expected = by_hand(backbone, INPUTS, num_feature_layers, pooling)
     assert expected.shape == (3, 4 * num_feature_layers)
     np.testing.assert_allclose(encoder(INPUTS), expected, 1e-5, 1e-6)
+    again = MultiLayerCLSEncoder.from_config(encoder.get_config())
+    again.set_weights(encoder.get_weights())
+    np.testing.assert_allclose(again(INPUTS), expected, 1e-5, 1e-6)
+    if pooling == "mean":
+        return
     last = backbone.predict(INPUTS, verbose=0)["sequence_output"][:, 0]
     np.testing.assert_allclose(encoder(INPUTS)[:, :4], last, 1e-5, 1e-6)
 

@@ -149,7 +149,7 @@ def test_bad_input(configs, trained, call):
 def test_the_ablations_are_all_there():
     names = {path.stem for path in ABLATIONS}
     assert names >= {"reference", "static_negatives", "one_layer", "with_swa"}
-    assert names >= {"label_score", "one_rate", "dense_updates"}
+    assert names >= {"label_score", "one_rate", "dense_updates", "mean_pooling"}
 
 
 @pytest.mark.parametrize("path", ABLATIONS, ids=lambda path: path.stem)

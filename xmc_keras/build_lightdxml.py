@@ -77,6 +77,7 @@ def build_lightdxml(
             config.num_feature_layers,
             config.feature_dropout,
             recompute=config.recompute,
+            pooling=config.pooling,
             name="encoder",
         )
     encoder.trainable = not config.freeze_encoder

@@ -66,6 +66,7 @@ def build_model(config, backbone, tokenizer, clusters, label_names):
         config.num_feature_layers,
         config.feature_dropout,
         recompute=config.recompute,
+        pooling=config.pooling,
         name="encoder",
     )
     if config.ranking_encoder == "own":

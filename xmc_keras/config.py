@@ -52,9 +52,15 @@ class _SharedKeys:
         minimum=1,
     )
     num_feature_layers: int = _key(
-        "Last layers whose [CLS] states are the feature; 1 = the paper's ablation.",
+        "Last layers whose states are the feature; 1 = the paper's ablation.",
         5,
         minimum=1,
+    )
+    pooling: str = _key(
+        "State of a layer that is a feature: that of [CLS], as in the paper, or the "
+        "mean of all tokens', for encoders that were trained so, as minilm was.",
+        "cls",
+        choices=["cls", "mean"],
     )
     feature_dropout: float = _key("Dropout of the feature.", 0.5, minimum=0, below=1)
     recompute: bool = _key(

@@ -7,6 +7,7 @@ from keras import ops
 
 from xmc_keras.feedforward_activation import set_activation
 from xmc_keras.last_token import LastToken
+from xmc_keras.mean_state import mean_state
 from xmc_keras.recomputed import Recomputed
 
 
@@ -40,6 +41,9 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
             less memory for more time, see `Recomputed`. Defaults to `False`.
         activation: optional string, as of `set_activation`. `None`, the default, is
             what the backbone has.
+        pooling: `"cls"`, or `"mean"`: the mean of all tokens' states of a layer in the
+            place of its [CLS] state, for encoders that were trained so, as
+            sentence-transformers are. Defaults to `"cls"`.
         **kwargs: other arguments of `keras.layers.Layer`.
 
     Example:
@@ -67,9 +71,14 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
         cls_index=None,
         recompute=False,
         activation=None,
+        pooling="cls",
         **kwargs,
     ):
         super().__init__(**kwargs)
+        if pooling not in ("cls", "mean"):
+            raise ValueError(
+                f'Expected `pooling` to be "cls" or "mean". Received: pooling={pooling}'
+            )
         if not getattr(backbone, "transformer_layers", None):
             raise ValueError(
                 "Expected `backbone` to be a keras-nlp backbone with "
@@ -98,6 +107,7 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
             cls_index = getattr(backbone, "cls_index", 0)
         self.cls_index = cls_index
         self.recompute = recompute
+        self.pooling = pooling
         # Keras's config of a backbone does not tell it, so that of this layer does.
         self.activation = activation or getattr(
             backbone, "feedforward_activation", None
@@ -109,11 +119,12 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
         # Only this model is tracked, not the backbone: its pooler is no part of
         # the feature and would be two weights that never get a gradient.
         states = states[: -num_feature_layers - 1 : -1]
-        if cls_index == -1:
-            mark = LastToken(name="last_token")(backbone.input["padding_mask"])
-            cls_states = [
-                ops.sum(s * ops.cast(mark, s.dtype)[..., None], axis=1) for s in states
-            ]
+        mask = backbone.input["padding_mask"]
+        if pooling == "mean":
+            cls_states = [mean_state(s, mask) for s in states]
+        elif cls_index == -1:
+            mark = LastToken(name="last_token")(mask)
+            cls_states = [mean_state(s, mark) for s in states]
         else:
             cls_states = [s[:, cls_index, :] for s in states]
         self.cls_states = keras.Model(backbone.input, cls_states, name="cls_states")
@@ -154,6 +165,7 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
                 "cls_index": self.cls_index,
                 "recompute": self.recompute,
                 "activation": self.activation,
+                "pooling": self.pooling,
             }
         )
         return config

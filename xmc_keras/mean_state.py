@@ -1,0 +1,26 @@
+"""States of tokens to one of the document."""
+
+from keras import ops
+
+
+def mean_state(states, mask):
+    """The mean of the states of those tokens that a mask has.
+
+    Args:
+        states: float tensor (batch, tokens, dim).
+        mask: bool, int or float tensor (batch, tokens), 0 where a state counts not.
+
+    Returns:
+        Tensor (batch, dim) of the states' dtype; zeros for a row without tokens.
+
+    Example:
+
+    >>> states = ops.convert_to_tensor([[[1.0], [3.0], [9.0]]])
+    >>> mean_state(states, [[1, 1, 0]]).numpy().tolist()
+    [[2.0]]
+    """
+    mask = ops.cast(mask, states.dtype)
+    # In bfloat16 a sum of ones stops growing at 256.
+    count = ops.sum(ops.cast(mask, "float32"), axis=1, keepdims=True)
+    total = ops.einsum("bt,btd->bd", mask, states)
+    return total / ops.cast(ops.maximum(count, 1.0), states.dtype)
