@@ -7,9 +7,11 @@ import pytest
 import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from report_parts.by_frequency import EDGES, frequency_groups, shares_by_group
 from report_parts.calibration import calibration
 from report_parts.confused_labels import confused_labels
+from report_parts.log_numbers import LogNumbers
 from report_parts.recall_curve import recall_curve
 from report_parts.run_predictions import places
 
@@ -133,3 +135,21 @@ def test_places_of_labels_among_candidates():
     found = places(*map(lambda x: x.astype("int32"), (candidates, labels))).numpy()
     for row, own, at in zip(candidates.tolist(), labels.tolist(), found.tolist()):
         assert at == [row.index(i) if i in row else -1 for i in own]
+
+
+@pytest.mark.parametrize(
+    "values, shown",
+    [((3, 24), {"3", "10", "20"}), ((2400, 9400), {"3,000"}), ((1, 24043), {"1,000"})],
+)
+def test_plain_numbers_beside_a_logarithmic_axis(values, shown):
+    figure = Figure(figsize=(5, 4))
+    axis = figure.subplots()
+    axis.plot(values, values)
+    axis.set_xscale("log")
+    LogNumbers.beside(axis.xaxis)
+    figure.draw_without_rendering()
+    texts = [t.get_text() for t in axis.get_xticklabels() + axis.get_xticklabels(True)]
+    assert shown <= set(texts)
+    assert all(set(text) <= set("0123456789,.") for text in texts)
+    if values[1] > 10000:  # decades alone
+        assert all(text.strip("0,.") in ("", "1") for text in texts)

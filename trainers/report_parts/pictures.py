@@ -4,8 +4,10 @@ import io
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator
 from plot_curves import draw_curves
+
+from report_parts.log_numbers import LogNumbers
 
 # Okabe and Ito's colours, which colour-blind people can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -89,7 +91,7 @@ def candidates(reports):
         last = min(report.kept, len(values)) - 1
         axis.plot(labels[last], values[last], ms=9, **style(i))
     axis.set_xscale("log")
-    axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    LogNumbers.beside(axis.xaxis)
     axis.set(xlabel="candidate labels of a document", ylabel="right labels found (%)")
     axis.set_ylim(0, 102)
     axis.grid(alpha=0.3)
@@ -138,6 +140,7 @@ def clusters(reports):
     left.yaxis.set_major_locator(MaxNLocator(integer=True))
     right.set(xlabel="clusters, largest first", ylabel="labels of training documents")
     right.set_yscale("log")
+    LogNumbers.beside(right.yaxis)
     right.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axis in (left, right):
         axis.grid(alpha=0.3)

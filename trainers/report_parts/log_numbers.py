@@ -1,0 +1,26 @@
+"""Numbers beside a logarithmic axis."""
+
+from matplotlib.ticker import LogFormatter
+
+
+class LogNumbers(LogFormatter):
+    """Plain numbers, `6,000` and not 6 x 10^3, at those ticks that have room for them.
+
+    >>> from matplotlib.figure import Figure
+    >>> axis = Figure().subplots()
+    >>> axis.set_yscale("log")
+    >>> LogNumbers.beside(axis.yaxis)
+    >>> axis.yaxis.get_major_formatter()(1000)
+    '1,000'
+    """
+
+    @classmethod
+    def beside(cls, axis):
+        """Sets it for a matplotlib `Axis` of logarithmic scale."""
+        axis.set_major_formatter(cls())
+        axis.set_minor_formatter(cls())
+
+    def __call__(self, x, pos=None):
+        if not super().__call__(x, pos):
+            return ""
+        return f"{x:,.0f}" if x >= 1 else f"{x:g}"
