@@ -114,6 +114,11 @@ def test_shares_the_backbone_and_leaves_its_pooler_out(backbone):
     assert left_out == {id(w) for w in backbone.get_layer("pooled_dense").weights}
 
 
+def test_another_pooling_is_refused(backbone):
+    with pytest.raises(ValueError, match='"cls" or "mean". Received: pooling=max'):
+        MultiLayerCLSEncoder(backbone, 2, pooling="max")
+
+
 def test_dropout_only_while_training(backbone):
     encoder = MultiLayerCLSEncoder(backbone, 2, dropout=0.5)
     feature, dropped = encoder(INPUTS), np.asarray(encoder(INPUTS, training=True))
@@ -151,6 +156,11 @@ def test_all_kinds_of_backbones(kind, recompute):
     # A document does not depend on others, nor on how far it is padded.
     alone = {name: x[1:2, :3] for name, x in INPUTS.items()}
     np.testing.assert_allclose(encoder(alone), feature[1:2], 1e-4, 1e-4)
+
+    lengths = INPUTS["padding_mask"].sum(axis=1)
+    expected = [row[:n].mean(axis=0) for row, n in zip(last, lengths)]
+    means = MultiLayerCLSEncoder(backbone, 2, recompute=recompute, pooling="mean")
+    np.testing.assert_allclose(means(INPUTS)[:, :4], expected, 1e-5, 1e-5)
 
     again = MultiLayerCLSEncoder.from_config(encoder.get_config())
     assert again.cls_index == encoder.cls_index == (-1 if kind == "xlnet" else 0)
