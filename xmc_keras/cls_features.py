@@ -67,18 +67,17 @@ def cls_features(encoder, inputs):
     states = _normalised(states, layers["embeddings_layer_norm"])
     by_cls, features = encoder.pooling == "cls", []
     for i, layer in enumerate(transformers):
-        last = by_cls and i == len(transformers) - 1
-        asking = _first(states, batch, length) if last else states
+        last = i == len(transformers) - 1
+        asking = _by_token(states, batch)[:, 0] if last and by_cls else states
         context = _context(layer, asking, states, mask, batch)
         states = _transformed(layer, asking, context)
-        if last:
-            features.append(states)
-        elif by_cls:
-            features.append(_first(states, batch, length))
-        else:
-            by_token = tf.reshape(states, [batch, length, dim])
-            features.append(mean_state(by_token, inputs["padding_mask"]))
-    return tf.concat(features[: -encoder.num_feature_layers - 1 : -1], axis=1)
+        if i >= len(transformers) - encoder.num_feature_layers:
+            found = _by_token(states, batch)
+            if by_cls:
+                features.append(found[:, 0])
+            else:
+                features.append(mean_state(found, inputs["padding_mask"]))
+    return tf.concat(features[::-1], axis=1)
 
 
 def _is_plain_bert(encoder):
@@ -95,9 +94,9 @@ def _of(layer):
     return layer.layer if isinstance(layer, Recomputed) else layer
 
 
-def _first(states, batch, length):
-    """The [CLS] states, (batch, dim)."""
-    return tf.reshape(states, [batch, length, states.shape[-1]])[:, 0]
+def _by_token(states, batch):
+    """States (batch, tokens, dim) from those of a matrix, of each document as many."""
+    return tf.reshape(states, [batch, -1, states.shape[-1]])
 
 
 def _normalised(x, layer):
