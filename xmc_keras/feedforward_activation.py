@@ -2,6 +2,8 @@
 
 import keras
 
+from xmc_keras.exact_gelu import exact_gelu
+
 
 def gelu_tanh(x):
     """Google's form of gelu, by tanh; Hugging Face's `gelu` is the one by erf."""
@@ -9,7 +11,7 @@ def gelu_tanh(x):
 
 
 ACTIVATIONS = {
-    "gelu": keras.activations.gelu,
+    "gelu": exact_gelu,
     "gelu_tanh": gelu_tanh,
     "relu": keras.activations.relu,
     "silu": keras.activations.silu,

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from xmc_keras.feedforward_activation import set_activation
+from xmc_keras.fused_dropout import FusedDropout, set_dropout
 from xmc_keras.last_token import LastToken
 from xmc_keras.mean_state import mean_state
 from xmc_keras.recomputed import Recomputed
@@ -114,6 +115,7 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
         )
         if self.activation is not None:
             set_activation(backbone, self.activation)
+        set_dropout(backbone)
         self.backbone_config = keras.saving.serialize_keras_object(backbone)
 
         # Only this model is tracked, not the backbone: its pooler is no part of
@@ -131,7 +133,7 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
         if recompute:
             layers = keras.tree.flatten(list(backbone.transformer_layers))
             self.cls_states = with_recomputed(self.cls_states, layers)
-        self.feature_dropout = keras.layers.Dropout(
+        self.feature_dropout = FusedDropout(
             dropout, dtype=self.dtype_policy, name="feature_dropout"
         )
         self.feature_dim = sum(int(s.shape[-1]) for s in cls_states)

@@ -1,0 +1,89 @@
+"""Dropout in a fraction of the time."""
+
+import keras
+import tensorflow as tf
+
+VALUES = 1 << 16  # of 16 random bits
+
+
+@keras.saving.register_keras_serializable(package="xmc_keras")
+class FusedDropout(keras.layers.Dropout):
+    """`keras.layers.Dropout` as one kernel of XLA, with 16 random bits a value.
+
+    Keras draws a float for each value and multiplies and selects in passes of their
+    own, which made a fourth of a training step of MiniLM on a CPU. Here one pass draws
+    and multiplies. The rate is rounded to a multiple of 1 / 65,536, and what is kept
+    is scaled by what is so kept, so that the expectation is exact. The step around it
+    need not be compiled, and may be. With a `noise_shape` it is Keras's.
+
+    Args:
+        rate, noise_shape, seed, **kwargs: as of `keras.layers.Dropout`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> dropout = FusedDropout(0.25, seed=1)
+    >>> dropped = dropout(np.ones((100, 100), "float32"), training=True).numpy()
+    >>> np.unique(dropped).round(4).tolist()
+    [0.0, 1.3333]
+
+    Reference: Srivastava et al., "Dropout: a simple way to prevent neural networks
+    from overfitting" (https://jmlr.org/papers/v15/srivastava14a.html).
+    """
+
+    def call(self, inputs, training=False):
+        if not training or not self.rate or self.noise_shape is not None:
+            return super().call(inputs, training=training)
+        seed = self.seed_generator.next()
+        dropped = min(round(self.rate * VALUES), VALUES - 1)
+
+        @tf.custom_gradient
+        def dropout(x):
+            x, kept = _drop(x, seed, dropped)
+            return x, lambda gradient: _scale(gradient, kept, dropped)
+
+        return dropout(tf.convert_to_tensor(inputs))
+
+
+def set_dropout(model):
+    """Makes every `keras.layers.Dropout` within a model a `FusedDropout`.
+
+    Rates, seeds and their state stay; a subclass of Dropout stays what it is.
+
+    Args:
+        model: a `keras.Model` or layer, built.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.layers.Dropout(0.5)])
+    >>> set_dropout(model)
+    >>> type(model.layers[0]).__name__
+    'FusedDropout'
+    """
+    for layer in model._flatten_layers():
+        if type(layer) is keras.layers.Dropout:
+            # A built layer takes no other layer in the place of one that it has.
+            layer.__class__ = FusedDropout
+
+
+@tf.function(jit_compile=True)
+def _drop(x, seed, dropped):
+    size = tf.size(x)
+    bits = tf.random.stateless_uniform(
+        [(size + 1) // 2],
+        seed,
+        minval=None,
+        maxval=None,
+        dtype=tf.int32,
+        alg="threefry",  # which XLA computes four times as fast as Philox on a CPU
+    )
+    bits = tf.reshape(tf.bitcast(bits, tf.int16), [-1])[:size]
+    least = tf.constant(dropped - VALUES // 2, tf.int16)
+    kept = tf.reshape(bits, tf.shape(x)) >= least
+    return _scale(x, kept, dropped), kept
+
+
+@tf.function(jit_compile=True)
+def _scale(x, kept, dropped):
+    scale = tf.constant(VALUES / (VALUES - dropped), x.dtype)
+    return tf.where(kept, x * scale, tf.zeros([], x.dtype))
