@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 import sweep
 
 from xmc_keras.config_file import load_config, save_config
@@ -154,12 +155,9 @@ def test_the_ablations_are_all_there():
 
 @pytest.mark.parametrize("path", ABLATIONS, ids=lambda path: path.stem)
 def test_an_ablation_differs_by_a_setting_or_two(path):
-    reference = vars(load_config(path.with_name("reference.yaml")))
-    quickstart = vars(load_config(path.parents[1] / "quickstart.yaml"))
-    own = vars(load_config(path))
-    base = quickstart if path.stem == "reference" else reference
-    changed = [key for key in own if own[key] != base[key]]
-    assert 1 <= len(changed) <= 2
-    assert own["data"] == quickstart["data"]
+    base = path.parent / yaml.safe_load(path.read_text("utf-8"))["base"]
+    own, other = vars(load_config(path)), vars(load_config(base))
+    assert 1 <= sum(own[key] != other[key] for key in own) <= 2
+    assert own["data"] == other["data"]
     head = path.read_text("utf-8").split("\n\n")[0]
     assert f"configs/ablations/{path.name}" in head and "# Measured here: " in head
