@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 import sweep
+import yaml
 
 from xmc_keras.config_file import load_config, save_config
 
