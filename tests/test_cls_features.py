@@ -65,11 +65,20 @@ def test_recomputed_layers(backbone, monkeypatch):
     assert not called_as_it_is(encoder, INPUTS, monkeypatch)
 
 
-def test_other_encoders_are_called_as_they_are(backbone, monkeypatch):
+def test_half_precision(monkeypatch):
     keras.config.set_dtype_policy("mixed_bfloat16")
-    half = MultiLayerCLSEncoder(type(backbone).from_config(backbone.get_config()), 2)
-    assert called_as_it_is(half, INPUTS, monkeypatch)
-    keras.config.set_dtype_policy("float32")
+    half = MultiLayerCLSEncoder(tiny_bert(num_layers=2), 2)
+    expected, found = half(INPUTS, training=False), cls_features(half, INPUTS)
+    assert found.dtype == expected.dtype == "bfloat16"
+    expected, found = (np.asarray(x).astype("float32") for x in (expected, found))
+    np.testing.assert_allclose(found, expected, atol=0.05)
+    assert not called_as_it_is(half, INPUTS, monkeypatch)
+
+
+def test_other_encoders_are_called_as_they_are(backbone, monkeypatch):
     roberta = keras_nlp.models.RobertaBackbone(**{**LONG, "num_layers": 1})
     encoder = MultiLayerCLSEncoder(roberta, 1)
     assert called_as_it_is(encoder, INPUTS, monkeypatch)
+    # Layers of another precision than the feature's.
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    assert called_as_it_is(MultiLayerCLSEncoder(backbone, 2), INPUTS, monkeypatch)

@@ -4,6 +4,8 @@ import math
 
 import tensorflow as tf
 
+from xmc_keras.fused import fused
+
 
 def exact_gelu(x):
     """x times the standard normal distribution function of x, in float32 within.
@@ -27,23 +29,25 @@ def exact_gelu(x):
     Reference: Hendrycks and Gimpel, "Gaussian error linear units"
     (https://arxiv.org/abs/1606.08415), equation 1.
     """
+    return _gelu(x)
 
-    @tf.custom_gradient
-    def gelu(x):
-        wide = tf.cast(x, tf.float32)
-        value = tf.cast(wide * _distribution(wide), x.dtype)
-        return value, lambda gradient: _gradient(x, gradient)
 
-    return gelu(tf.convert_to_tensor(x))
+def _value(x):
+    wide = tf.cast(x, tf.float32)
+    return tf.cast(wide * _distribution(wide), x.dtype), (x,)
+
+
+def _gradient(of_value, held):
+    (x,) = held
+    wide = tf.cast(x, tf.float32)
+    density = tf.exp(-0.5 * tf.square(wide)) / math.sqrt(2 * math.pi)
+    slope = _distribution(wide) + wide * density
+    return [tf.cast(tf.cast(of_value, tf.float32) * slope, x.dtype)]
 
 
 def _distribution(x):
     return 0.5 + 0.5 * tf.math.erf(x * math.sqrt(0.5))
 
 
-@tf.function(jit_compile=True)
-def _gradient(x, gradient):
-    wide = tf.cast(x, tf.float32)
-    density = tf.exp(-0.5 * tf.square(wide)) / math.sqrt(2 * math.pi)
-    slope = _distribution(wide) + wide * density
-    return tf.cast(tf.cast(gradient, tf.float32) * slope, x.dtype)
+_gelu = fused(_value, _gradient, compile_value=False)
+fused_gelu = fused(_value, _gradient)

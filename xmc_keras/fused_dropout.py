@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from xmc_keras.fused import fused
+
 VALUES = 1 << 16  # of 16 random bits
 
 
@@ -34,15 +36,12 @@ class FusedDropout(keras.layers.Dropout):
     def call(self, inputs, training=False):
         if not training or not self.rate or self.noise_shape is not None:
             return super().call(inputs, training=training)
-        seed = self.seed_generator.next()
-        dropped = min(round(self.rate * VALUES), VALUES - 1)
+        return _drop(inputs, self.seed_generator.next(), dropped=self.dropped)
 
-        @tf.custom_gradient
-        def dropout(x):
-            x, kept = _drop(x, seed, dropped)
-            return x, lambda gradient: _scale(gradient, kept, dropped)
-
-        return dropout(tf.convert_to_tensor(inputs))
+    @property
+    def dropped(self):
+        """How many of 65,536 values are dropped at the mean."""
+        return min(round(self.rate * VALUES), VALUES - 1)
 
 
 def set_dropout(model):
@@ -66,8 +65,19 @@ def set_dropout(model):
             layer.__class__ = FusedDropout
 
 
-@tf.function(jit_compile=True)
-def _drop(x, seed, dropped):
+def drop(x, seed, dropped):
+    """Values of `x`, or 0, each scaled by what is kept; for functions that are `fused`.
+
+    Args:
+        x: float tensor.
+        seed: int tensor (2,).
+        dropped: int. As of `FusedDropout.dropped`.
+
+    Returns:
+        A tensor like `x`, and a tuple of what `drop_again` wants.
+    """
+    if not dropped:
+        return x, ()
     size = tf.size(x)
     bits = tf.random.stateless_uniform(
         [(size + 1) // 2],
@@ -78,12 +88,16 @@ def _drop(x, seed, dropped):
         alg="threefry",  # which XLA computes four times as fast as Philox on a CPU
     )
     bits = tf.reshape(tf.bitcast(bits, tf.int16), [-1])[:size]
-    least = tf.constant(dropped - VALUES // 2, tf.int16)
-    kept = tf.reshape(bits, tf.shape(x)) >= least
-    return _scale(x, kept, dropped), kept
+    kept = tf.reshape(bits, tf.shape(x)) >= tf.constant(dropped - VALUES // 2, tf.int16)
+    return drop_again(x, (kept,), dropped), (kept,)
 
 
-@tf.function(jit_compile=True)
-def _scale(x, kept, dropped):
+def drop_again(x, held, dropped):
+    """Drops and scales as `drop` did: also the gradient of it."""
+    if not dropped:
+        return x
     scale = tf.constant(VALUES / (VALUES - dropped), x.dtype)
-    return tf.where(kept, x * scale, tf.zeros([], x.dtype))
+    return tf.where(held[0], x * scale, tf.zeros([], x.dtype))
+
+
+_drop = fused(drop, lambda *found, dropped: [drop_again(*found, dropped), None])

@@ -5,6 +5,7 @@ import importlib
 import keras
 from keras import ops
 
+from xmc_keras.bert_features import bert_features, is_plain_bert
 from xmc_keras.feedforward_activation import set_activation
 from xmc_keras.fused_dropout import FusedDropout, set_dropout
 from xmc_keras.last_token import LastToken
@@ -143,16 +144,22 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, training=None):
+        if training is True and is_plain_bert(self, training):
+            features = bert_features(self, inputs, training)
+        else:
+            features = self.layer_by_layer(inputs, training)
+        return self.feature_dropout(features, training=training)
+
+    def layer_by_layer(self, inputs, training=None):
+        """The features (batch, feature_dim) as keras-nlp computes them."""
         inputs = dict(inputs)
         if "segment_ids" not in inputs:
             inputs["segment_ids"] = ops.zeros_like(inputs["token_ids"])
         inputs = {name: inputs[name] for name in self.cls_states.input}
         states = self.cls_states(inputs, training=training)
         states = states if isinstance(states, (list, tuple)) else [states]
-        features = ops.concatenate(
-            [ops.cast(s, self.compute_dtype) for s in states], axis=-1
-        )  # (batch, num_feature_layers * hidden_dim)
-        return self.feature_dropout(features, training=training)
+        states = [ops.cast(s, self.compute_dtype) for s in states]
+        return ops.concatenate(states, axis=-1)
 
     def compute_output_shape(self, inputs_shape):
         return (inputs_shape["token_ids"][0], self.feature_dim)

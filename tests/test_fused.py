@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from xmc_keras.fused import fused
+
+
+def weighted(x, y, ids, power):
+    held = x, y
+    return tf.reduce_sum(y * x**power, axis=1) + tf.cast(ids, x.dtype), held
+
+
+def of_weighted(slope, held, power):
+    x, y = held
+    slope = slope[:, None]
+    return [slope * y * power * x ** (power - 1), slope * x**power, None]
+
+
+@pytest.mark.parametrize("compile_value", [False, True])
+@pytest.mark.parametrize("jit_compile", [None, False, True])
+def test_value_and_gradients_of_several_arguments(compile_value, jit_compile):
+    function = fused(weighted, of_weighted, compile_value)
+
+    def both(x, y, ids):
+        with tf.GradientTape() as tape:
+            tape.watch([x, y])
+            value = function(x, y, ids, power=3)
+        return value, tape.gradient(value, [x, y])
+
+    if jit_compile is not None:
+        both = tf.function(both, jit_compile=jit_compile)
+    for rows in (2, 5):
+        rng = np.random.default_rng(rows)
+        x, y = rng.normal(size=(2, rows, 4)).astype("float32")
+        value, slopes = both(*map(tf.constant, (x, y)), tf.range(rows))
+        expected = (y * x**3).sum(axis=1) + np.arange(rows)
+        np.testing.assert_allclose(value, expected, 1e-5, 1e-5)
+        np.testing.assert_allclose(slopes[0], 3 * y * x**2, 1e-5, 1e-5)
+        np.testing.assert_allclose(slopes[1], x**3, 1e-5, 1e-5)
+
+
+def test_compiled_is_what_is_said():
+    x = tf.ones((2, 3)), tf.ones((2, 3)), tf.range(2)
+    for compile_value in (False, True):
+        function = fused(weighted, of_weighted, compile_value)
+        graph = tf.function(lambda: function(*x, power=2)).get_concrete_function()
+        compiled = [
+            op for op in graph.graph.get_operations() if op.type.endswith("Call")
+        ]
+        assert bool(compiled) == compile_value
