@@ -140,6 +140,9 @@ def test_bad_input(tiny_run, tmp_path, call):
         "system: lightdxml\ndata: a\nencoder: words\n"
     )
     assert "beside --score. Received: lightdxml" in refused(tmp_path, "--score=label")
+    (tmp_path / "config.yaml").write_text("data: a\nencoder: minilm\nmax_leaf: 1\n")
+    error = refused(tmp_path, "--score=product")
+    assert "Expected a run with a ranker beside --score. Received: max_leaf: 1" in error
     run = tmp_path / "run"
     shutil.copytree(tiny_run.folder, run)
     (run / "averaged.keras").unlink()

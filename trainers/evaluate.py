@@ -81,6 +81,12 @@ def main():
             f"{config.system}. Leave --score out.",
             run.path,
         )
+    if args.score and config.max_leaf == 1:
+        raise BadInput(
+            "Expected a run with a ranker beside --score. Received: max_leaf: 1, where "
+            "a label is a cluster and has one score. Leave --score out.",
+            run.path,
+        )
     label_set, width = run.label_set(), run.num_features()
     if args.texts:
         check_reads_texts(run)
