@@ -22,7 +22,7 @@ from sides import ROOT
 
 sys.path.append(str(ROOT / "trainers"))
 
-from sweep import mean_and_deviation, mean_difference, train_run  # noqa: E402
+from sweep import PRECISION, mean_and_deviation, mean_difference, train_run  # noqa: E402
 
 from xmc_keras.bad_input import BadInput  # noqa: E402
 
@@ -42,33 +42,36 @@ WAYS = {
 PACKAGES = ("tensorflow", "keras", "keras-nlp", "numpy")
 
 
-def train(way, seed, runs):
+def train(config, run, settings):
     """Metrics of a run, which is trained, or gone on with, unless it is there."""
-    run = Path(runs, f"{way}-{seed}".replace(" ", "_"))
     commit, there = run / "commit.txt", (run / "metrics.json").exists()
     try:
-        metrics = train_run(CONFIG, run, [f"seed={seed}", *WAYS[way]], ROOT)
+        metrics = train_run(config, run, settings, ROOT)
     except BadInput as error:
-        sys.exit(f"error: {way}, seed {seed} ended early: {error}")
+        sys.exit(f"error: {run.name} ended early: {error}")
     if not there:
         commit.write_text(circumstances(())["commit"])
     return metrics | {"commit": commit.read_text().strip()}
 
 
-def summary(found):
-    """A row a way, from its metrics of each seed."""
+def summary(found, first, kind, called):
+    """A row for each `kind` of runs, from its metrics by seed.
+
+    `first` is the kind, called `called`, that the others are compared with.
+    """
     rows = []
-    for way, runs in found.items():
-        row = {"way": way, "seeds": len(runs)}
-        for name in ("P@1", "P@3", "P@5"):
-            values = dict(enumerate(run[name] for run in runs))
-            dense = dict(enumerate(run[name] for run in found.get(DENSE, [])))
+    for name, runs in found.items():
+        row = {kind: name, "seeds": len(runs)}
+        for key in PRECISION:
+            values, base = (
+                {s: run[key] for s, run in f.items()} for f in (runs, first)
+            )
             told = mean_and_deviation(list(values.values()))
-            row[name], row[f"{name} deviation"] = told["mean"], told["deviation"]
-            row[f"{name} vs dense"] = mean_difference(values, dense)
-        row["train_s"] = [run["train_seconds"] for run in runs]
-        row["peak_gb"] = max(run["peak_memory_gb"] for run in runs)
-        row["commits"] = sorted({run["commit"] for run in runs})
+            row[key], row[f"{key} deviation"] = told["mean"], told["deviation"]
+            row[f"{key} vs {called}"] = mean_difference(values, base)
+        row["train_s"] = [run["train_seconds"] for run in runs.values()]
+        row["peak_gb"] = max(run["peak_memory_gb"] for run in runs.values())
+        row["commits"] = sorted({run["commit"] for run in runs.values()})
         rows.append(row)
     return rows
 
@@ -77,11 +80,12 @@ def main(arguments):
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     make_place(arguments.json)
     runs = Path(arguments.runs).resolve()
-    found = {way: [] for way in WAYS if way in (arguments.only or WAYS)}
+    found = {way: {} for way in WAYS if way in (arguments.only or WAYS)}
     for seed in range(arguments.seeds):
         for way in found:
-            found[way].append(train(way, seed, runs))
-    rows = summary(found)
+            run = runs / f"{way}-{seed}".replace(" ", "_")
+            found[way][seed] = train(CONFIG, run, [f"seed={seed}", *WAYS[way]])
+    rows = summary(found, found.get(DENSE, {}), "way", "dense")
     print(table(rows), file=sys.stderr)
     print(keep({"measured": rows} | circumstances(PACKAGES), arguments.json))
 

@@ -73,6 +73,10 @@ RUNS = {
         "--only 'bfloat16 table' --only XLA",
     ),
     "accuracy_one_seed": ("The same, of more ways", "accuracy.py --seeds 1"),
+    "ablations": (
+        "The paper's claims, Debian-24K",
+        "ablations.py --set precision=mixed_bfloat16",
+    ),
     "data": ("Tokens and batches, Debian-24K", "data.py"),
     "prepare": ("Preparing data of Wiki-500K's size", "prepare.py --kill"),
 }
@@ -112,6 +116,8 @@ def section(title, record):
     figures = table(rows)
     if "label_share" in record:
         figures += f"\n\nlabel_share {record['label_share']}"
+    if "ensemble" in record:
+        figures += f"\n\n{table([record['ensemble']])}"
     indented = "\n".join(f"    {line}".rstrip() for line in figures.splitlines())
     return (
         f"## {title}\n\n`{record['command']}`, commit {record['commit']}, "

@@ -71,7 +71,7 @@ def test_a_run_that_is_there_is_not_trained_again(trained, tmp_path):
 def test_a_run_that_ends_early_ends_all(monkeypatch, tmp_path):
     done = type("Done", (), {"returncode": 2})
     monkeypatch.setattr(sweep.subprocess, "run", lambda *_, **__: done)
-    with pytest.raises(SystemExit, match="XLA, seed 0 ended early"):
+    with pytest.raises(SystemExit, match="XLA-0 ended early"):
         ask(tmp_path, 1, ["XLA"])
 
 

@@ -1,0 +1,121 @@
+"""Whether the claims of the paper hold on Debian-24K, over seeds.
+
+    python benchmarks/ablations.py --json benchmarks/results/ablations.json
+    python benchmarks/ablations.py --seeds 1 --only reference --only one_layer
+
+Each config of `configs/ablations/` (12,000 documents, MiniLM) is trained by
+`trainers/fit.py` for the seeds 0, 1, ..., which draw the documents too: configs are
+compared on the same ones. `vs reference` is the mean of the differences, seed by seed,
+and `+-` their deviation. P@k is in percent on the whole test part.
+
+Labels by their own score alone (`label_score`) are the reference's runs, evaluated by
+`trainers/evaluate.py --score label`. *three clusterings* are the reference with seed 0
+and three seeds of the clusters, as one by `trainers/ensemble.py`; its row is compared
+with their mean. Runs are kept in --runs and not trained again: stop it when you like
+and start it again. A row names the commits that trained it.
+"""
+
+import argparse
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+from accuracy import PACKAGES, PRECISION, ROOT, mean_and_deviation, summary, train
+from circumstances import circumstances
+from figures import add_integers, add_json, keep, make_place, table
+
+CONFIGS = {path.stem: path for path in (ROOT / "configs/ablations").glob("*.yaml")}
+REFERENCE, BY_LABEL, ENSEMBLE = "reference", "label_score", "three clusterings"
+NAMES = [REFERENCE, *sorted(CONFIGS.keys() - {REFERENCE}), ENSEMBLE]
+
+
+def measured(name, seed, runs, settings):
+    """Metrics of a config and a seed, whose run is trained unless it is there."""
+    trained = REFERENCE if name == BY_LABEL else name
+    run = runs / f"{trained}-{seed}"
+    metrics = train(CONFIGS[trained], run, [*settings, f"seed={seed}"])
+    if name == BY_LABEL:
+        metrics |= ask("evaluate.py", run, "--score", "label")
+    return metrics
+
+
+def ask(program, *arguments):
+    """What a program of `trainers/` prints as JSON."""
+    command = [sys.executable, ROOT / "trainers" / program, *arguments, "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    if done.returncode:
+        sys.exit(f"error: {program} ended with status {done.returncode}; see above.")
+    return json.loads(done.stdout)
+
+
+def ensemble_row(runs, settings):
+    """Three clusterings as one, beside their mean."""
+    folders, commits = [], set()
+    for seed in range(3):
+        run = runs / f"clustering-{seed}"
+        own = [*settings, "seed=0", f"cluster_seed={seed}"]
+        commits.add(train(CONFIGS[REFERENCE], run, own)["commit"])
+        folders.append(run)
+    found = ask("ensemble.py", *folders)
+    row = {"config": ENSEMBLE}
+    for key in PRECISION:
+        members = [member[key] for member in found["members"].values()]
+        row[key] = round(found[key], 2)
+        row[f"{key} vs mean"] = round(found[key] - found["mean member"][key], 2)
+        row[f"{key} of members"] = [round(value, 2) for value in members]
+    return row | {"commits": sorted(commits)}
+
+
+def rows_of(found):
+    """The rows of `summary`, with the deviations of the differences."""
+    first = found.get(REFERENCE, {})
+    rows = summary(found, first, "config", REFERENCE)
+    for row in rows:
+        runs = found[row["config"]]
+        for key in PRECISION:
+            both = [runs[s][key] - first[s][key] for s in runs if s in first]
+            row[f"{key} +-"] = mean_and_deviation(both)["deviation"] if both else None
+    return rows
+
+
+def main(arguments):
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    make_place(arguments.json)
+    runs = Path(arguments.runs).resolve()
+    chosen = [name for name in NAMES if name in (arguments.only or NAMES)]
+    found = {name: {} for name in chosen if name != ENSEMBLE}
+    for seed in range(arguments.seeds):
+        for name in found:
+            found[name][seed] = measured(name, seed, runs, arguments.set)
+    rows = rows_of(found)
+    figures = {"settings": arguments.set, "measured": rows}
+    if rows:
+        columns = ["config", *PRECISION, "P@1 vs reference", "P@1 +-"]
+        columns += ["P@5 vs reference", "P@5 +-"]
+        print(table([{c: row[c] for c in columns} for row in rows]), file=sys.stderr)
+    if ENSEMBLE in chosen:
+        figures["ensemble"] = ensemble_row(runs, arguments.set)
+        print(table([figures["ensemble"]]), file=sys.stderr)
+    print(keep(figures | circumstances(PACKAGES), arguments.json))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_integers(parser, [("seeds", 3, 1, "seeds a config")])
+    parser.add_argument(
+        "--only", action="append", choices=NAMES, help="a row; may be repeated"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another value for a key of all configs; may be given several times",
+    )
+    parser.add_argument("--runs", default="runs/ablations", help="folder of the runs")
+    add_json(parser)
+    main(parser.parse_args())

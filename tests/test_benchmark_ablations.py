@@ -1,0 +1,87 @@
+"""benchmarks/ablations.py: what is trained, what is asked, and what is told of it."""
+
+import json
+from pathlib import Path
+
+import ablations
+import pytest
+
+from xmc_keras.config_file import load_config
+
+
+@pytest.fixture
+def programs(monkeypatch):
+    """What was trained and asked, with made-up metrics."""
+    done = {"trained": [], "asked": []}
+
+    def train(config, run, settings):
+        done["trained"].append((Path(config).stem, run.name, settings))
+        seed = int(run.name[-1])
+        worse = {"one_layer": 2 + seed, "with_swa": -1}.get(Path(config).stem, 0)
+        metrics = {f"P@{k}": 50.0 + seed - worse for k in (1, 3, 5)}
+        return metrics | {"train_seconds": 2, "peak_memory_gb": 1, "commit": "abc"}
+
+    def ask(program, *arguments):
+        done["asked"].append((program, *(getattr(a, "name", a) for a in arguments)))
+        if program == "evaluate.py":
+            return {f"P@{k}": 40.0 for k in (1, 3, 5)}
+        members = {f"m{i}": {f"P@{k}": 50.0 + i for k in (1, 3, 5)} for i in range(3)}
+        whole = {f"P@{k}": 53.0 for k in (1, 3, 5)}
+        return {**whole, "members": members, "mean member": members["m1"]}
+
+    monkeypatch.setattr(ablations, "train", train)
+    monkeypatch.setattr(ablations, "ask", ask)
+    return done
+
+
+def found(tmp_path, seeds, only=None):
+    arguments = {"seeds": seeds, "only": only, "set": ["epochs=1"]}
+    arguments |= {"runs": tmp_path / "runs", "json": tmp_path / "found.json"}
+    ablations.main(type("Arguments", (), arguments))
+    return json.loads((tmp_path / "found.json").read_text())
+
+
+def test_configs_are_compared_seed_by_seed(programs, tmp_path):
+    figures = found(tmp_path, 2, ["reference", "one_layer", "with_swa"])
+    rows = {row["config"]: row for row in figures["measured"]}
+    assert list(rows) == ["reference", "one_layer", "with_swa"]
+    assert rows["reference"]["P@1"] == 50.5 and rows["reference"]["commits"] == ["abc"]
+    one_layer = rows["one_layer"]
+    assert one_layer["P@1 vs reference"] == -2.5
+    assert one_layer["P@1 +-"] == pytest.approx(0.71)
+    assert rows["with_swa"]["P@5 vs reference"] == 1 and rows["with_swa"]["P@5 +-"] == 0
+    assert programs["trained"][-1] == (
+        "with_swa",
+        "with_swa-1",
+        ["epochs=1", "seed=1"],
+    )
+    assert figures["settings"] == ["epochs=1"] and "ensemble" not in figures
+
+
+def test_the_score_of_labels_is_asked_of_the_reference(programs, tmp_path):
+    (row,) = found(tmp_path, 1, ["label_score"])["measured"]
+    assert row["P@1"] == 40 and row["P@1 vs reference"] is None
+    assert programs["trained"][0][:2] == ("reference", "reference-0")
+    assert programs["asked"] == [("evaluate.py", "reference-0", "--score", "label")]
+
+
+def test_an_ensemble_is_compared_with_the_mean_of_its_members(programs, tmp_path):
+    figures = found(tmp_path, 3, ["three clusterings"])
+    assert figures["measured"] == [] and len(programs["trained"]) == 3
+    settings = {tuple(settings) for _, _, settings in programs["trained"]}
+    assert settings == {
+        ("epochs=1", "seed=0", f"cluster_seed={seed}") for seed in range(3)
+    }
+    row = figures["ensemble"]
+    assert row["P@1"] == 53 and row["P@1 vs mean"] == 2
+    assert row["P@5 of members"] == [50, 51, 52]
+    assert programs["asked"][0] == (
+        "ensemble.py",
+        *(f"clustering-{i}" for i in range(3)),
+    )
+
+
+def test_every_config_of_the_folder_is_there():
+    assert ablations.NAMES[0] == "reference" and len(ablations.NAMES) == 10
+    for path in ablations.CONFIGS.values():
+        load_config(path)
