@@ -53,9 +53,12 @@ def ask(program, *arguments):
 def ensemble_row(runs, settings):
     """Three clusterings as one, beside their mean."""
     folders, commits = [], set()
-    for seed in range(3):
-        run = runs / f"clustering-{seed}"
-        own = [*settings, "seed=0", f"cluster_seed={seed}"]
+    for cluster_seed in range(3):
+        own = [*settings, "seed=0"]
+        run = runs / f"{REFERENCE}-0"  # its clusters are of seed 0
+        if cluster_seed:
+            own.append(f"cluster_seed={cluster_seed}")
+            run = runs / f"clustering-{cluster_seed}"
         commits.add(train(CONFIGS[REFERENCE], run, own)["commit"])
         folders.append(run)
     found = ask("ensemble.py", *folders)

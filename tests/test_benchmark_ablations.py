@@ -68,17 +68,16 @@ def test_the_score_of_labels_is_asked_of_the_reference(programs, tmp_path):
 def test_an_ensemble_is_compared_with_the_mean_of_its_members(programs, tmp_path):
     figures = found(tmp_path, 3, ["three clusterings"])
     assert figures["measured"] == [] and len(programs["trained"]) == 3
-    settings = {tuple(settings) for _, _, settings in programs["trained"]}
+    settings = {run: own for _, run, own in programs["trained"]}
     assert settings == {
-        ("epochs=1", "seed=0", f"cluster_seed={seed}") for seed in range(3)
+        "reference-0": ["epochs=1", "seed=0"],
+        "clustering-1": ["epochs=1", "seed=0", "cluster_seed=1"],
+        "clustering-2": ["epochs=1", "seed=0", "cluster_seed=2"],
     }
     row = figures["ensemble"]
     assert row["P@1"] == 53 and row["P@1 vs mean"] == 2
     assert row["P@5 of members"] == [50, 51, 52]
-    assert programs["asked"][0] == (
-        "ensemble.py",
-        *(f"clustering-{i}" for i in range(3)),
-    )
+    assert programs["asked"] == [("ensemble.py", *settings)]
 
 
 def test_every_config_of_the_folder_is_there():
