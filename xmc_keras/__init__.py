@@ -17,6 +17,7 @@ _HOMES = {
     "Config": "config",
     "DocumentBatches": "document_batches",
     "DynamicCandidateRanker": "dynamic_candidate_ranker",
+    "FusedDropout": "fused_dropout",
     "LabelProxy": "label_proxy",
     "LabelSet": "label_set",
     "LightDXML": "lightdxml",

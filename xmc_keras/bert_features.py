@@ -6,7 +6,7 @@ import tensorflow as tf
 from keras_nlp.layers import TransformerEncoder
 
 from xmc_keras.attention_weights import attention_weights, fused_attention_weights
-from xmc_keras.exact_gelu import exact_gelu, fused_gelu
+from xmc_keras.fused_activation import fused_activation
 from xmc_keras.fused_dropout import FusedDropout
 from xmc_keras.fused_norm import added, fused_added, fused_normalised, normalised
 from xmc_keras.mean_state import mean_state
@@ -148,8 +148,10 @@ def _transformed(layer, states, context, training):
     norm = layer._self_attention_layer_norm
     states = _added(norm, states, context, after_attention, training)
     hidden = _dense(states, wide, wide.kernel.shape)
-    exact = training and layer.activation is exact_gelu
-    hidden = fused_gelu(hidden) if exact else layer.activation(hidden)
+    if training:
+        hidden = fused_activation(hidden, layer.activation)
+    else:
+        hidden = layer.activation(hidden)
     hidden = _dense(hidden, narrow, narrow.kernel.shape)
     norm = layer._feedforward_layer_norm
     return _added(norm, states, hidden, after_dense, training)

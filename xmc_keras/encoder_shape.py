@@ -96,7 +96,10 @@ class EncoderShape(NamedTuple):
     def kept(self, config):
         """Bytes a token that a training step keeps for the way back, see `RunPlan`."""
         c = number_bytes(config)
-        layer = self.hidden_dim * (18 + 6 * c) + self.intermediate_dim * 5 * c
+        if self.num_segments and not config.recompute:  # as `bert_features` trains
+            layer = self.hidden_dim * (8 * c + 2) + self.intermediate_dim * 2 * c
+        else:
+            layer = self.hidden_dim * (18 + 6 * c) + self.intermediate_dim * 5 * c
         layer += self.num_heads * config.max_tokens * (2 * c + 1)
         layers = (self.num_layers + 1) * layer
         if config.recompute:

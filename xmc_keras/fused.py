@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def fused(value, gradient, compile_value=True):
+def fused(value, gradient, holds=(), compile_value=True):
     """A function as one kernel of XLA, and its gradient as another.
 
     Operations value by value each pass over memory, which is what most of a training
@@ -12,10 +12,12 @@ def fused(value, gradient, compile_value=True):
 
     Args:
         value: function of tensors by place, and of other things, which have to be
-            hashable, by name. Returns a tensor and what the gradient wants of it, a
-            tuple of tensors.
-        gradient: function of the gradient by that tensor, of that tuple, and of the
-            same things by name. Returns a gradient for each tensor, or None.
+            hashable, by name. Returns a tensor and a tuple of what the gradient wants
+            beside.
+        gradient: function of the gradient by that tensor, of the tuple of what is held,
+            and of the same things by name. Returns a gradient for each tensor, or None.
+        holds: places of the tensors that the gradient wants, which come first in its
+            tuple. Defaults to none.
         compile_value: bool. Without it the gradient alone is compiled: then the graph
             of a model that is exported has plain operations.
 
@@ -25,8 +27,9 @@ def fused(value, gradient, compile_value=True):
     Example:
 
     >>> square = fused(
-    ...     lambda x, scale: (scale * x * x, (x,)),
-    ...     lambda slope, held, scale: [2 * scale * held[0] * slope])
+    ...     lambda x, scale: (scale * x * x, ()),
+    ...     lambda slope, held, scale: [2 * scale * held[0] * slope],
+    ...     holds=(0,))
     >>> x = tf.constant([1.0, 3.0])
     >>> with tf.GradientTape() as tape:
     ...     tape.watch(x)
@@ -35,13 +38,14 @@ def fused(value, gradient, compile_value=True):
     ([2.0, 18.0], [4.0, 12.0])
     """
     if compile_value:
-        value = tf.function(value, jit_compile=True, reduce_retracing=True)
-    gradient = tf.function(gradient, jit_compile=True, reduce_retracing=True)
+        value = tf.function(value, jit_compile=True)
+    gradient = tf.function(gradient, jit_compile=True)
 
     def call(*tensors, **named):
         @tf.custom_gradient
         def computed(*tensors):
             result, held = value(*tensors, **named)
+            held = *(tensors[i] for i in holds), *held
             return result, lambda of_result: gradient(of_result, held, **named)
 
         return computed(*map(tf.convert_to_tensor, tensors))

@@ -88,7 +88,8 @@ def drop(x, seed, dropped):
         alg="threefry",  # which XLA computes four times as fast as Philox on a CPU
     )
     bits = tf.reshape(tf.bitcast(bits, tf.int16), [-1])[:size]
-    kept = tf.reshape(bits, tf.shape(x)) >= tf.constant(dropped - VALUES // 2, tf.int16)
+    bits = tf.ensure_shape(tf.reshape(bits, tf.shape(x)), x.shape)
+    kept = bits >= tf.constant(dropped - VALUES // 2, tf.int16)
     return drop_again(x, (kept,), dropped), (kept,)
 
 

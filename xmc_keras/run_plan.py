@@ -27,11 +27,12 @@ class RunPlan(MemoryPlan):
     - `averages`: SWA's, and the weights that wait for it to be used.
     - `step`, what a training step adds. *Gradients*: 4 a parameter but for the label
       table, once more with `clip_norm` and with `mixed_float16`; in half precision
-      the casts of these weights, 2 each. *Activations*: BT(h(18 + 6c) + 5ic +
-      nT(2c + 1)) a layer, that is 10 arrays of width h, 4 of them float32 in
-      LayerNorm, 5 of width i in gelu, two of all scores of attention, a byte for each
-      number that dropout may drop; one layer more for the way back, and the embeddings.
-      With `recompute` one layer alone, and the inputs of each. *Label rows*: those that
+      the casts of these weights, 2 each. *Activations*: BT(h(8c + 2) + 2ic +
+      nT(2c + 1)) a layer of BERT, that is 8 arrays of width h, 2 of width i, two of all
+      scores of attention, a byte for each number that dropout may drop; one layer more
+      for the way back, and the embeddings. Where keras-nlp's own layers train, those
+      of RoBERTa and, with `recompute`, of BERT, BT(h(18 + 6c) + 5ic + nT(2c + 1));
+      with `recompute` one layer alone, and the inputs of each. *Label rows*: those that
       a batch gathers at most (`pool`) and as many of their gradient, bt each, bc more
       where they are cast, 4b more for a float32 gradient of a bfloat16 table. *Scores*:
       float32 arrays (B, K) and (B, pool). *Update*: the largest weight that is updated
