@@ -5,8 +5,9 @@
 
 Each config of `configs/ablations/` (12,000 documents, MiniLM) is trained by
 `trainers/fit.py` for the seeds 0, 1, ..., which draw the documents too: configs are
-compared on the same ones. `vs reference` is the mean of the differences, seed by seed,
-and `+-` their deviation. P@k is in percent on the whole test part.
+compared on the same ones. `vs base` is the mean of the differences, seed by seed, from
+the reference, or from another config (`base`), and `+-` their deviation. P@k is in
+percent on the whole test part.
 
 Labels by their own score alone (`label_score`) are the reference's runs, evaluated by
 `trainers/evaluate.py --score label`. *three clusterings* are the reference with seed 0
@@ -28,6 +29,8 @@ from figures import add_integers, add_json, keep, make_place, table
 
 CONFIGS = {path.stem: path for path in (ROOT / "configs/ablations").glob("*.yaml")}
 REFERENCE, BY_LABEL, ENSEMBLE = "reference", "label_score", "three clusterings"
+# Static negatives take an epoch before: the base has as many.
+BASES = dict.fromkeys(("static_negatives", "static_two_encoders"), "three_epochs")
 NAMES = [REFERENCE, *sorted(CONFIGS.keys() - {REFERENCE}), ENSEMBLE]
 
 
@@ -72,14 +75,16 @@ def ensemble_row(runs, settings):
 
 
 def rows_of(found):
-    """The rows of `summary`, with the deviations of the differences."""
-    first = found.get(REFERENCE, {})
-    rows = summary(found, first, "config", REFERENCE)
-    for row in rows:
-        runs = found[row["config"]]
+    """A row a config, beside the config that it is compared with."""
+    rows = []
+    for name, runs in found.items():
+        base = BASES.get(name, REFERENCE)
+        first = found.get(base, {})
+        (row,) = summary({name: runs}, first, "config", "base")
         for key in PRECISION:
             both = [runs[s][key] - first[s][key] for s in runs if s in first]
-            row[f"{key} +-"] = mean_and_deviation(both)["deviation"] if both else None
+            row[f"{key} +-"] = mean_and_deviation(both)["deviation"]
+        rows.append({"config": name, "base": base, **row})
     return rows
 
 
@@ -95,8 +100,8 @@ def main(arguments):
     rows = rows_of(found)
     figures = {"settings": arguments.set, "measured": rows}
     if rows:
-        columns = ["config", *PRECISION, "P@1 vs reference", "P@1 +-"]
-        columns += ["P@5 vs reference", "P@5 +-"]
+        columns = ["config", "base", *PRECISION, "P@1 vs base", "P@1 +-"]
+        columns += ["P@5 vs base", "P@5 +-"]
         print(table([{c: row[c] for c in columns} for row in rows]), file=sys.stderr)
     if ENSEMBLE in chosen:
         figures["ensemble"] = ensemble_row(runs, arguments.set)

@@ -47,9 +47,9 @@ def test_configs_are_compared_seed_by_seed(programs, tmp_path):
     assert list(rows) == ["reference", "one_layer", "with_swa"]
     assert rows["reference"]["P@1"] == 50.5 and rows["reference"]["commits"] == ["abc"]
     one_layer = rows["one_layer"]
-    assert one_layer["P@1 vs reference"] == -2.5
+    assert one_layer["P@1 vs base"] == -2.5
     assert one_layer["P@1 +-"] == pytest.approx(0.71)
-    assert rows["with_swa"]["P@5 vs reference"] == 1 and rows["with_swa"]["P@5 +-"] == 0
+    assert rows["with_swa"]["P@5 vs base"] == 1 and rows["with_swa"]["P@5 +-"] == 0
     assert programs["trained"][-1] == (
         "with_swa",
         "with_swa-1",
@@ -58,9 +58,16 @@ def test_configs_are_compared_seed_by_seed(programs, tmp_path):
     assert figures["settings"] == ["epochs=1"] and "ensemble" not in figures
 
 
+def test_static_negatives_are_compared_with_as_many_epochs(programs, tmp_path):
+    chosen = ["reference", "three_epochs", "static_negatives"]
+    rows = found(tmp_path, 1, chosen)["measured"]
+    assert [row["base"] for row in rows] == ["reference", "three_epochs", "reference"]
+    assert [row["config"] for row in rows][1] == "static_negatives"
+
+
 def test_the_score_of_labels_is_asked_of_the_reference(programs, tmp_path):
     (row,) = found(tmp_path, 1, ["label_score"])["measured"]
-    assert row["P@1"] == 40 and row["P@1 vs reference"] is None
+    assert row["P@1"] == 40 and row["P@1 vs base"] is None
     assert programs["trained"][0][:2] == ("reference", "reference-0")
     assert programs["asked"] == [("evaluate.py", "reference-0", "--score", "label")]
 
