@@ -13,7 +13,8 @@ Labels by their own score alone (`label_score`) are the reference's runs, evalua
 `trainers/evaluate.py --score label`. *three clusterings* are the reference with seed 0
 and three seeds of the clusters, as one by `trainers/ensemble.py`; its row is compared
 with their mean. Runs are kept in --runs and not trained again: stop it when you like
-and start it again. A row names the commits that trained it.
+and start it again. What the file of --json has is not measured again either, so that
+figures of several machines or days add up. A row names the commits that trained it.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from figures import add_integers, add_json, keep, make_place, table
 
 CONFIGS = {path.stem: path for path in (ROOT / "configs/ablations").glob("*.yaml")}
 REFERENCE, BY_LABEL, ENSEMBLE = "reference", "label_score", "three clusterings"
+KEPT = [*PRECISION, "train_seconds", "peak_memory_gb", "commit"]
 # Static negatives take an epoch before: the base has as many.
 BASES = dict.fromkeys(("static_negatives", "static_two_encoders"), "three_epochs")
 NAMES = [REFERENCE, *sorted(CONFIGS.keys() - {REFERENCE}), ENSEMBLE]
@@ -88,25 +90,51 @@ def rows_of(found):
     return rows
 
 
+def earlier(path, settings):
+    """The figures that a file of the same settings has already, by config and seed."""
+    if not path or not Path(path).exists():
+        return {}, None
+    figures = json.loads(Path(path).read_text())
+    if figures["settings"] != settings:
+        sys.exit(
+            f"error: {path}: Expected figures of --set {settings}. Received: those of "
+            f"{figures['settings']}. Name another file, or delete it."
+        )
+    runs = figures["runs"].items()
+    found = {name: {int(seed): m for seed, m in of.items()} for name, of in runs}
+    return found, figures["ensemble"]
+
+
 def main(arguments):
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     make_place(arguments.json)
     runs = Path(arguments.runs).resolve()
     chosen = [name for name in NAMES if name in (arguments.only or NAMES)]
-    found = {name: {} for name in chosen if name != ENSEMBLE}
+    found, ensemble = earlier(arguments.json, arguments.set)
+    found = {name: found.get(name, {}) for name in NAMES if name != ENSEMBLE}
+
+    def figures():
+        told = {name: of for name, of in found.items() if of}
+        told = {"settings": arguments.set, "measured": rows_of(told), "runs": told}
+        return keep(
+            told | {"ensemble": ensemble} | circumstances(PACKAGES), arguments.json
+        )
+
     for seed in range(arguments.seeds):
-        for name in found:
-            found[name][seed] = measured(name, seed, runs, arguments.set)
-    rows = rows_of(found)
-    figures = {"settings": arguments.set, "measured": rows}
-    if rows:
-        columns = ["config", "base", *PRECISION, "P@1 vs base", "P@1 +-"]
-        columns += ["P@5 vs base", "P@5 +-"]
-        print(table([{c: row[c] for c in columns} for row in rows]), file=sys.stderr)
-    if ENSEMBLE in chosen:
-        figures["ensemble"] = ensemble_row(runs, arguments.set)
-        print(table([figures["ensemble"]]), file=sys.stderr)
-    print(keep(figures | circumstances(PACKAGES), arguments.json))
+        for name in chosen:
+            if name != ENSEMBLE and seed not in found[name]:
+                metrics = measured(name, seed, runs, arguments.set)
+                found[name][seed] = {key: metrics[key] for key in KEPT}
+                figures()
+    if ENSEMBLE in chosen and not ensemble:
+        ensemble = ensemble_row(runs, arguments.set)
+    text = figures()
+    columns = ["config", "base", "seeds", *PRECISION, "P@1 vs base", "P@1 +-"]
+    columns += ["P@5 vs base", "P@5 +-"]
+    rows = [{c: row[c] for c in columns} for row in json.loads(text)["measured"]]
+    for part in filter(None, (rows, ensemble and [ensemble])):
+        print(table(part), file=sys.stderr)
+    print(text)
 
 
 if __name__ == "__main__":

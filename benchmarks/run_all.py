@@ -75,7 +75,8 @@ RUNS = {
     "accuracy_one_seed": ("The same, of more ways", "accuracy.py --seeds 1"),
     "ablations": (
         "The paper's claims, Debian-24K",
-        "ablations.py --set precision=mixed_bfloat16",
+        "ablations.py --set precision=mixed_bfloat16 --json "
+        "benchmarks/results/ablations.json",
     ),
     "data": ("Tokens and batches, Debian-24K", "data.py"),
     "prepare": ("Preparing data of Wiki-500K's size", "prepare.py --kill"),
@@ -116,7 +117,7 @@ def section(title, record):
     figures = table(rows)
     if "label_share" in record:
         figures += f"\n\nlabel_share {record['label_share']}"
-    if "ensemble" in record:
+    if record.get("ensemble"):
         figures += f"\n\n{table([record['ensemble']])}"
     indented = "\n".join(f"    {line}".rstrip() for line in figures.splitlines())
     return (

@@ -55,7 +55,25 @@ def test_configs_are_compared_seed_by_seed(programs, tmp_path):
         "with_swa-1",
         ["epochs=1", "seed=1"],
     )
-    assert figures["settings"] == ["epochs=1"] and "ensemble" not in figures
+    assert figures["settings"] == ["epochs=1"] and figures["ensemble"] is None
+
+
+def test_figures_of_several_starts_add_up(programs, tmp_path):
+    found(tmp_path, 1, ["reference"])
+    found(tmp_path, 2, ["reference", "with_swa"])
+    figures = found(tmp_path, 2, ["three clusterings"])
+    by_seed = {name: list(runs) for name, runs in figures["runs"].items()}
+    assert by_seed == {"reference": ["0", "1"], "with_swa": ["0", "1"]}
+    names = [run for _, run, _ in programs["trained"]]
+    assert names[:4] == ["reference-0", "with_swa-0", "reference-1", "with_swa-1"]
+    again = found(tmp_path, 2, ["reference", "three clusterings"])
+    assert len(programs["trained"]) == len(names)
+    for key in ("measured", "runs", "ensemble"):
+        assert again[key] == figures[key]
+    path = tmp_path / "found.json"
+    path.write_text(path.read_text().replace("epochs=1", "epochs=7"))
+    with pytest.raises(SystemExit, match="Expected figures of --set .*epochs=7"):
+        found(tmp_path, 1, ["reference"])
 
 
 def test_static_negatives_are_compared_with_as_many_epochs(programs, tmp_path):
