@@ -189,5 +189,7 @@ def test_training_follows_the_equations(backbone, reduction, activation):
         for name, gradient in gradients.items():
             adam[name].step(np.asarray(tf.convert_to_tensor(gradient)), RATE)
     for name, weight in weights.items():
+        if "key/bias" in name:  # its gradient is rounding alone, which Adam scales up
+            continue
         np.testing.assert_allclose(weight, adam[name].weight, 0, 1e-5, err_msg=name)
         assert "key/bias" in name or np.abs(weight - start[name]).max() > RATE

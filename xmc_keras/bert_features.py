@@ -3,6 +3,7 @@
 import math
 
 import tensorflow as tf
+from keras.src.backend.common.variables import AutocastScope
 from keras_nlp.layers import TransformerEncoder
 
 from xmc_keras.attention_weights import attention_weights, fused_attention_weights
@@ -100,8 +101,9 @@ def _dropouts(layer):
 
 
 def _table(variable):
-    # `.value` would cast the whole table where the dtype is mixed, for a few rows.
-    return variable._value
+    # Where the dtype is mixed, Keras would cast the whole table for a few rows.
+    with AutocastScope(None):
+        return variable.value
 
 
 def _by_token(states, batch):

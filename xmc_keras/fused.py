@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def fused(value, gradient, holds=(), compile_value=True):
+def fused(value, gradient, holds=()):
     """A function as one kernel of XLA, and its gradient as another.
 
     Operations value by value each pass over memory, which is what most of a training
@@ -18,8 +18,6 @@ def fused(value, gradient, holds=(), compile_value=True):
             and of the same things by name. Returns a gradient for each tensor, or None.
         holds: places of the tensors that the gradient wants, which come first in its
             tuple. Defaults to none.
-        compile_value: bool. Without it the gradient alone is compiled: then the graph
-            of a model that is exported has plain operations.
 
     Returns:
         A function of the arguments of `value` that returns the tensor.
@@ -37,8 +35,7 @@ def fused(value, gradient, holds=(), compile_value=True):
     >>> y.numpy().tolist(), tape.gradient(y, x).numpy().tolist()
     ([2.0, 18.0], [4.0, 12.0])
     """
-    if compile_value:
-        value = tf.function(value, jit_compile=True)
+    value = tf.function(value, jit_compile=True)
     gradient = tf.function(gradient, jit_compile=True)
 
     def call(*tensors, **named):
