@@ -115,7 +115,14 @@ def main(arguments):
 
     def figures():
         told = {name: of for name, of in found.items() if of}
-        told = {"settings": arguments.set, "measured": rows_of(told), "runs": told}
+        command = "python benchmarks/ablations.py"
+        command += "".join(f" --set {setting}" for setting in arguments.set)
+        told = {
+            "command": command,
+            "settings": arguments.set,
+            "measured": rows_of(told),
+            "runs": told,
+        }
         return keep(
             told | {"ensemble": ensemble} | circumstances(PACKAGES), arguments.json
         )

@@ -55,6 +55,7 @@ def test_configs_are_compared_seed_by_seed(programs, tmp_path):
         "with_swa-1",
         ["epochs=1", "seed=1"],
     )
+    assert figures["command"] == "python benchmarks/ablations.py --set epochs=1"
     assert figures["settings"] == ["epochs=1"] and figures["ensemble"] is None
 
 
