@@ -13,8 +13,8 @@ class FusedDropout(keras.layers.Dropout):
     """`keras.layers.Dropout` as one kernel of XLA, with 16 random bits a value.
 
     Keras draws a float for each value and multiplies and selects in passes of their
-    own, which made a fourth of a training step of MiniLM on a CPU. Here one pass draws
-    and multiplies. The rate is rounded to a multiple of 1 / 65,536, and what is kept
+    own, a large part of a transformer's training step on a CPU. Here one pass draws and
+    multiplies. The rate is rounded to a multiple of 1 / 65,536, and what is kept
     is scaled by what is so kept, so that the expectation is exact. The step around it
     need not be compiled, and may be. With a `noise_shape` it is Keras's.
 
