@@ -45,7 +45,7 @@ class RunPlan(MemoryPlan):
 
     `phases` adds up what there is at a time, but for the texts and clustering. A step
     was 0.91 to 1.10 times what was measured on a CPU, with MiniLM and BERT-base, 4,096
-    to 670,091 labels and 8 to 256 tokens, in all precisions; four are measured again by
+    to 670,091 labels and 8 to 256 tokens, in all precisions; six are measured again by
     `python -m pytest -m large tests/test_plan.py`. No GPU was at hand.
 
     Args:
