@@ -27,6 +27,7 @@ from pathlib import Path
 from accuracy import PACKAGES, PRECISION, ROOT, mean_and_deviation, summary, train
 from circumstances import circumstances
 from figures import add_integers, add_json, keep, make_place, table
+from sweep import add_settings
 
 CONFIGS = {path.stem: path for path in (ROOT / "configs/ablations").glob("*.yaml")}
 REFERENCE, BY_LABEL, ENSEMBLE = "reference", "label_score", "three clusterings"
@@ -152,13 +153,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--only", action="append", choices=NAMES, help="a row; may be repeated"
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="another value for a key of all configs; may be given several times",
-    )
+    add_settings(parser)
     parser.add_argument("--runs", default="runs/ablations", help="folder of the runs")
     add_json(parser)
     main(parser.parse_args())

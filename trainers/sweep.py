@@ -48,13 +48,7 @@ def main():
     parser.add_argument("configs", nargs="+", metavar="config", help="recipes")
     parser.add_argument("--seeds", type=int, default=3, help="seeds a config (3)")
     parser.add_argument("--runs", default="runs/sweep", help="folder (runs/sweep)")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="another value for a key of all configs; may be given several times",
-    )
+    add_settings(parser)
     parser.add_argument(
         "--validation", action="store_true", help="tell P@k on the validation split"
     )
@@ -96,6 +90,17 @@ def main():
     if failed:
         logger.error("Failed: %s", ", ".join(failed))
         sys.exit(1)
+
+
+def add_settings(parser):
+    """Adds the option of settings, as of `load_config`, for several configs."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another value for a key of all configs; may be given several times",
+    )
 
 
 def train_run(path, folder, settings, started_in=None):
