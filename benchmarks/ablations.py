@@ -10,11 +10,14 @@ the reference, or from another config (`base`), and `+-` their deviation. P@k is
 percent on the whole test part.
 
 Labels by their own score alone (`label_score`) are the reference's runs, evaluated by
-`trainers/evaluate.py --score label`. *three clusterings* are the reference with seed 0
-and three seeds of the clusters, as one by `trainers/ensemble.py`; its row is compared
-with their mean. Runs are kept in --runs and not trained again: stop it when you like
-and start it again. What the file of --json has is not measured again either, so that
-figures of several machines or days add up. A row names the commits that trained it.
+`trainers/evaluate.py --score label`. Ensembles (`trainers/ensemble.py`) are compared
+with the mean of their members: *three clusterings* are the reference with seed 0 and
+three seeds of the clusters; *three seeds* have the documents of seed 0, too, and draw
+everything else apart.
+
+Runs are kept in --runs and not trained again: stop it when you like and start it again.
+What the file of --json has is not measured again either, so that figures of several
+machines or days add up. A row names the commits that trained it.
 """
 
 import argparse
@@ -30,11 +33,17 @@ from figures import add_integers, add_json, keep, make_place, table
 from sweep import add_settings
 
 CONFIGS = {path.stem: path for path in (ROOT / "configs/ablations").glob("*.yaml")}
-REFERENCE, BY_LABEL, ENSEMBLE = "reference", "label_score", "three clusterings"
+REFERENCE, BY_LABEL = "reference", "label_score"
 KEPT = [*PRECISION, "train_seconds", "peak_memory_gb", "commit"]
 # Static negatives take an epoch before: the base has as many.
 BASES = dict.fromkeys(("static_negatives", "static_two_encoders"), "three_epochs")
-NAMES = [REFERENCE, *sorted(CONFIGS.keys() - {REFERENCE}), ENSEMBLE]
+# What the second and the third run of an ensemble are called and set to; the first is
+# the reference with seed 0.
+ENSEMBLES = {
+    "three clusterings": ("clustering", ["seed=0", "cluster_seed={}"]),
+    "three seeds": ("same_documents", ["seed={}", "split_seed=0"]),
+}
+NAMES = [REFERENCE, *sorted(CONFIGS.keys() - {REFERENCE}), *ENSEMBLES]
 
 
 def measured(name, seed, runs, settings):
@@ -56,19 +65,18 @@ def ask(program, *arguments):
     return json.loads(done.stdout)
 
 
-def ensemble_row(runs, settings):
-    """Three clusterings as one, beside their mean."""
-    folders, commits = [], set()
-    for cluster_seed in range(3):
-        own = [*settings, "seed=0"]
-        run = runs / f"{REFERENCE}-0"  # its clusters are of seed 0
-        if cluster_seed:
-            own.append(f"cluster_seed={cluster_seed}")
-            run = runs / f"clustering-{cluster_seed}"
-        commits.add(train(CONFIGS[REFERENCE], run, own)["commit"])
-        folders.append(run)
-    found = ask("ensemble.py", *folders)
-    row = {"config": ENSEMBLE}
+def ensemble_row(name, runs, settings):
+    """An ensemble of three, beside the mean of its members."""
+    prefix, own = ENSEMBLES[name]
+    members = {runs / f"{REFERENCE}-0": ["seed=0"]}
+    for i in (1, 2):
+        members[runs / f"{prefix}-{i}"] = [setting.format(i) for setting in own]
+    commits = {
+        train(CONFIGS[REFERENCE], run, settings + own)["commit"]
+        for run, own in members.items()
+    }
+    found = ask("ensemble.py", *members)
+    row = {"config": name}
     for key in PRECISION:
         members = [member[key] for member in found["members"].values()]
         row[key] = round(found[key], 2)
@@ -94,7 +102,7 @@ def rows_of(found):
 def earlier(path, settings):
     """The figures that a file of the same settings has already, by config and seed."""
     if not path or not Path(path).exists():
-        return {}, None
+        return {}, {}
     figures = json.loads(Path(path).read_text())
     if figures["settings"] != settings:
         sys.exit(
@@ -103,7 +111,7 @@ def earlier(path, settings):
         )
     runs = figures["runs"].items()
     found = {name: {int(seed): m for seed, m in of.items()} for name, of in runs}
-    return found, figures["ensemble"]
+    return found, {row["config"]: row for row in figures["ensembles"]}
 
 
 def main(arguments):
@@ -111,8 +119,8 @@ def main(arguments):
     make_place(arguments.json)
     runs = Path(arguments.runs).resolve()
     chosen = [name for name in NAMES if name in (arguments.only or NAMES)]
-    found, ensemble = earlier(arguments.json, arguments.set)
-    found = {name: found.get(name, {}) for name in NAMES if name != ENSEMBLE}
+    found, ensembles = earlier(arguments.json, arguments.set)
+    found = {name: found.get(name, {}) for name in NAMES if name not in ENSEMBLES}
 
     def figures():
         told = {name: of for name, of in found.items() if of}
@@ -124,23 +132,24 @@ def main(arguments):
             "measured": rows_of(told),
             "runs": told,
         }
-        return keep(
-            told | {"ensemble": ensemble} | circumstances(PACKAGES), arguments.json
-        )
+        told["ensembles"] = [ensembles[name] for name in ENSEMBLES if name in ensembles]
+        return keep(told | circumstances(PACKAGES), arguments.json)
 
     for seed in range(arguments.seeds):
         for name in chosen:
-            if name != ENSEMBLE and seed not in found[name]:
+            if name in found and seed not in found[name]:
                 metrics = measured(name, seed, runs, arguments.set)
                 found[name][seed] = {key: metrics[key] for key in KEPT}
                 figures()
-    if ENSEMBLE in chosen and not ensemble:
-        ensemble = ensemble_row(runs, arguments.set)
+    for name in ENSEMBLES:
+        if name in chosen and name not in ensembles:
+            ensembles[name] = ensemble_row(name, runs, arguments.set)
+            figures()
     text = figures()
     columns = ["config", "base", "seeds", *PRECISION, "P@1 vs base", "P@1 +-"]
     columns += ["P@5 vs base", "P@5 +-"]
     rows = [{c: row[c] for c in columns} for row in json.loads(text)["measured"]]
-    for part in filter(None, (rows, ensemble and [ensemble])):
+    for part in filter(None, (rows, list(ensembles.values()))):
         print(table(part), file=sys.stderr)
     print(text)
 

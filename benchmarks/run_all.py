@@ -117,8 +117,8 @@ def section(title, record):
     figures = table(rows)
     if "label_share" in record:
         figures += f"\n\nlabel_share {record['label_share']}"
-    if record.get("ensemble"):
-        figures += f"\n\n{table([record['ensemble']])}"
+    if record.get("ensembles"):
+        figures += f"\n\n{table(record['ensembles'])}"
     indented = "\n".join(f"    {line}".rstrip() for line in figures.splitlines())
     return (
         f"## {title}\n\n`{record['command']}`, commit {record['commit']}, "

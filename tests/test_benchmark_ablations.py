@@ -56,7 +56,7 @@ def test_configs_are_compared_seed_by_seed(programs, tmp_path):
         ["epochs=1", "seed=1"],
     )
     assert figures["command"] == "python benchmarks/ablations.py --set epochs=1"
-    assert figures["settings"] == ["epochs=1"] and figures["ensemble"] is None
+    assert figures["settings"] == ["epochs=1"] and figures["ensembles"] == []
 
 
 def test_figures_of_several_starts_add_up(programs, tmp_path):
@@ -69,7 +69,7 @@ def test_figures_of_several_starts_add_up(programs, tmp_path):
     assert names[:4] == ["reference-0", "with_swa-0", "reference-1", "with_swa-1"]
     again = found(tmp_path, 2, ["reference", "three clusterings"])
     assert len(programs["trained"]) == len(names)
-    for key in ("measured", "runs", "ensemble"):
+    for key in ("measured", "runs", "ensembles"):
         assert again[key] == figures[key]
     path = tmp_path / "found.json"
     path.write_text(path.read_text().replace("epochs=1", "epochs=7"))
@@ -92,21 +92,28 @@ def test_the_score_of_labels_is_asked_of_the_reference(programs, tmp_path):
 
 
 def test_an_ensemble_is_compared_with_the_mean_of_its_members(programs, tmp_path):
-    figures = found(tmp_path, 3, ["three clusterings"])
-    assert figures["measured"] == [] and len(programs["trained"]) == 3
-    settings = {run: own for _, run, own in programs["trained"]}
-    assert settings == {
-        "reference-0": ["epochs=1", "seed=0"],
-        "clustering-1": ["epochs=1", "seed=0", "cluster_seed=1"],
-        "clustering-2": ["epochs=1", "seed=0", "cluster_seed=2"],
-    }
-    row = figures["ensemble"]
-    assert row["P@1"] == 53 and row["P@1 vs mean"] == 2
-    assert row["P@5 of members"] == [50, 51, 52]
-    assert programs["asked"] == [("ensemble.py", *settings)]
+    figures = found(tmp_path, 3, ["three seeds", "three clusterings"])
+    assert figures["measured"] == []
+    settings = [(run, *own) for _, run, own in programs["trained"]]
+    assert settings == [
+        ("reference-0", "epochs=1", "seed=0"),
+        ("clustering-1", "epochs=1", "seed=0", "cluster_seed=1"),
+        ("clustering-2", "epochs=1", "seed=0", "cluster_seed=2"),
+        ("reference-0", "epochs=1", "seed=0"),
+        ("same_documents-1", "epochs=1", "seed=1", "split_seed=0"),
+        ("same_documents-2", "epochs=1", "seed=2", "split_seed=0"),
+    ]
+    for row, name in zip(figures["ensembles"], ablations.ENSEMBLES, strict=True):
+        assert row["config"] == name
+        assert row["P@1"] == 53 and row["P@1 vs mean"] == 2
+        assert row["P@5 of members"] == [50, 51, 52]
+    assert programs["asked"] == [
+        ("ensemble.py", "reference-0", f"{name}-1", f"{name}-2")
+        for name in ("clustering", "same_documents")
+    ]
 
 
 def test_every_config_of_the_folder_is_there():
-    assert ablations.NAMES[0] == "reference" and len(ablations.NAMES) == 11
+    assert ablations.NAMES[0] == "reference" and len(ablations.NAMES) == 12
     for path in ablations.CONFIGS.values():
         load_config(path)

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from made_run import make_run
 from serving_module import ServingModule
+from split_documents import split_documents
 from test_serving_module import ask
 
 from xmc_keras.bad_input import BadInput
@@ -176,8 +177,8 @@ def test_documents_that_no_run_learnt_from():
     found = ensemble.trained_by_none(few, 500)
     assert len(found) == 40
     for one in few:
-        rest, _ = validation_split(500, 40, one.seed)
-        assert not set(found) & set(ensemble.choose(rest, one))
+        trained, _ = split_documents(one, 500)
+        assert not set(found) & set(trained)
     others = [config(seed=seed, validation_documents=40) for seed in (0, 1)]
     with pytest.raises(BadInput, match="Expected a validation split of 20 documents"):
         ensemble.trained_by_none(others, 500)

@@ -12,8 +12,8 @@ or cluster_seed), or both systems. The table has each run, their mean, and the e
 With --output all of it goes to FOLDER/metrics.json, in the form of a run's.
 
 With --weights validation the runs count by what ranks documents best that no run was
-trained on: those held back by validation_documents, the same ones in runs of one seed,
-and those that train_documents left out.
+trained on: those held back by validation_documents, the same ones in runs of one
+split_seed, and those that train_documents left out.
 
 Export the ensemble as one SavedModel, as all runs alike or with the weights that this
 program prints:
@@ -32,8 +32,8 @@ from pathlib import Path
 
 import numpy as np
 from evaluate import measures, propensities, table
-from fit import choose
 from output_file import check_output, write_output
+from split_documents import split_documents
 
 from xmc_keras import program
 from xmc_keras.bad_input import BadInput
@@ -42,7 +42,6 @@ from xmc_keras.finished_runs import finished_runs, run_names
 from xmc_keras.read_part import read_part
 from xmc_keras.run_folder import MODELS
 from xmc_keras.text_folder import check_labels_known
-from xmc_keras.validation_split import validation_split
 
 logger = logging.getLogger("ensemble")
 
@@ -161,18 +160,13 @@ def trained_by_none(configs, num_documents):
     """
     free = np.arange(num_documents)
     for config in configs:
-        rest, _ = validation_split(
-            num_documents, config.validation_documents, config.seed
-        )
-        if config.train_documents is not None:
-            rest = choose(rest, config)
-        free = np.setdiff1d(free, rest)
+        trained_by_one, _ = split_documents(config, num_documents)
+        free = np.setdiff1d(free, trained_by_one)
     if len(free) < LEAST:
         raise BadInput(
             f"Expected a validation split of {LEAST} documents or more that no run was "
             f"trained on, to choose weights by. Received: {len(free)}. Train runs of "
-            "one seed (cluster_seed gives each its own clusters), or leave --weights "
-            "out."
+            "one split_seed, or leave --weights out."
         )
     most = max(config.validation_documents for config in configs)
     drawn = np.random.default_rng(configs[0].seed).permutation(free)

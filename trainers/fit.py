@@ -19,9 +19,9 @@ from check_reads import check_reads_features
 from config_arguments import add_config
 from fit_lightdxml import fit_lightdxml
 from fit_lightxml import fit_lightxml
+from split_documents import split_documents
 
 from xmc_keras import program
-from xmc_keras.bad_input import BadInput
 from xmc_keras.config_file import load_config
 from xmc_keras.describe_config import describe_config
 from xmc_keras.filtered_labels import filtered_labels
@@ -31,7 +31,6 @@ from xmc_keras.peak_memory import peak_memory_gb
 from xmc_keras.read_part import read_part
 from xmc_keras.run_folder import RunFolder
 from xmc_keras.text_folder import check_labels_known
-from xmc_keras.validation_split import validation_split
 
 logger = logging.getLogger("fit")
 
@@ -81,12 +80,7 @@ def main():
     label_set = LabelSet.from_labels(everything.labels)
     check_labels_known(test, label_set, args.skip_bad_lines)
     filtered = filtered_labels(test, label_set)
-    rest, held_out = validation_split(
-        len(everything), config.validation_documents, config.seed
-    )
-    if config.train_documents is not None:
-        rest = choose(rest, config)
-    train, validation = everything.subset(rest), everything.subset(held_out)
+    train, validation = map(everything.subset, split_documents(config, len(everything)))
     logger.info(
         "%d documents to train on, %d to validate, %d to test, %d labels",
         *map(len, (train, validation, test, label_set)),
@@ -145,18 +139,6 @@ def main():
     checkpoint.remove()
     print(table({NAMES[config.system]: metrics, **baselines}))
     logger.info("Saved %s", run.metrics_path)
-
-
-def choose(indices, config):
-    """`config.train_documents` of the indices, drawn by the seed, sorted."""
-    if config.train_documents > len(indices):
-        raise BadInput(
-            "Expected train_documents to be at most the training documents that the "
-            f"validation split leaves, {len(indices)}. Received: "
-            f"{config.train_documents}."
-        )
-    drawn = np.random.default_rng([config.seed, 1]).permutation(indices)
-    return np.sort(drawn[: config.train_documents])
 
 
 if __name__ == "__main__":

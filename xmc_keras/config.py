@@ -25,15 +25,24 @@ class _SharedKeys:
         "test_labels.txt, relative to where the program is started."
     )
     train_documents: int | None = _key(
-        "Train on that many documents, drawn by the seed; null = all.", None, minimum=1
+        "Train on that many documents, drawn by split_seed; null = all.",
+        None,
+        minimum=1,
     )
     validation_documents: int = _key(
-        "Documents held back from the training part, drawn by the seed.",
+        "Documents held back from the training part, drawn by split_seed.",
         1000,
         minimum=1,
     )
     seed: int = _key(
         "Seed of everything drawn at random.", 0, minimum=0, maximum=2**32 - 1
+    )
+    split_seed: int | None = _key(
+        "Seed of the validation split and of train_documents alone, for runs of "
+        "several seeds on the same documents; null = seed.",
+        None,
+        minimum=0,
+        maximum=2**32 - 1,
     )
 
     # Encoder
