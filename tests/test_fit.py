@@ -162,6 +162,23 @@ def test_killed_within_an_epoch_and_before_evaluation(
         np.testing.assert_allclose(weight, other, rtol=1e-3, atol=1e-4)
 
 
+def test_heads_start_where_the_config_says(tiny_config, tmp_path, call, monkeypatch):
+    rows = {}
+
+    def look(model, *arguments, **keywords):
+        rows[where] = model.ranker.label_embeddings.numpy()
+        raise Killed
+
+    monkeypatch.setattr("stages.LightXML.fit", look)
+    for where in ("centroids", "random"):
+        run = ["--run", tmp_path / where, "--set", f"head_start={where}"]
+        with pytest.raises(Killed):
+            call("fit", tiny_config, *run)
+    lengths = {name: np.linalg.norm(found, axis=1) for name, found in rows.items()}
+    # All labels have documents, and each place of the clusters holds a label.
+    assert np.ptp(lengths["centroids"]) < 1e-3 < np.ptp(lengths["random"])
+
+
 @pytest.mark.large
 def test_killed_between_epochs(tiny_run, tiny_config, tmp_path, call, monkeypatch):
     folder, save = tmp_path / "killed", RunCheckpoint.save

@@ -54,6 +54,27 @@ def test_each_document_keeps_the_clusters_found_by_the_generator(
     ]
 
 
+def test_the_generator_does_not_start_again_with_the_ranker(
+    tiny_config, tmp_path, call, monkeypatch
+):
+    started = []
+
+    def plot(run):
+        if run.path.name != "recall":
+            raise Killed
+
+    monkeypatch.setattr(
+        "stages.start_from_centroids",
+        lambda model, batches, generator: started.append((model.name, generator)),
+    )
+    monkeypatch.setattr("stages.LightXML.fit", lambda *a, **k: None)
+    monkeypatch.setattr("stages.plot_curves", plot)
+    start = ["--set", "head_start=centroids"]
+    with pytest.raises(Killed):
+        call("fit", tiny_config, "--run", tmp_path / "run", *SETTINGS, *start)
+    assert started == [("recall", True), ("lightxml", False)]
+
+
 @pytest.mark.large
 def test_killed_in_either_stage_and_continued(tiny_config, tmp_path, call):
     save = RunCheckpoint.save

@@ -2,9 +2,11 @@
 
 import dataclasses
 import logging
+import time
 
 import keras
 import numpy as np
+from bar import Bar
 from finite_loss import FiniteLoss
 from plot_curves import plot_curves
 from progress import Progress
@@ -17,6 +19,7 @@ from xmc_keras.precision_at_k import PrecisionAtK
 from xmc_keras.run_checkpoint import RunCheckpoint
 from xmc_keras.run_folder import RunFolder
 from xmc_keras.run_history import RunHistory
+from xmc_keras.start_from_centroids import start_from_centroids
 from xmc_keras.swa import SWA
 from xmc_keras.written import written
 
@@ -65,6 +68,12 @@ def train_stage(config, run, model, batches, validation_batches, first=0, second
             "Continuing at epoch %d, step %d of %d",
             *(checkpoint.epoch + 1, checkpoint.step + 1, len(batches)),
         )
+    elif config.head_start == "centroids":
+        begun = time.monotonic()
+        logger.info("Starting the heads at the centroids of labels and clusters")
+        # After the first stage the generator has learnt.
+        start_from_centroids(model, shown(batches), generator=first == 0)
+        checkpoint.seconds += time.monotonic() - begun
     callbacks = [
         FiniteLoss(),
         *([swa] if swa else []),
@@ -101,6 +110,15 @@ def train_stage(config, run, model, batches, validation_batches, first=0, second
         )
     plot_curves(run)
     return checkpoint
+
+
+def shown(batches):
+    """The batches of the first epoch, behind a progress bar."""
+    bar = Bar(lambda: bar.done / len(batches.tokens))
+    for x, y in batches.batches():
+        yield x, y
+        bar.answered(len(y))
+    bar.end()
 
 
 def fix_shortlists(config, run, model, batches, validation_batches):

@@ -121,6 +121,13 @@ class _SharedKeys:
         above=0,
         below=1,
     )
+    head_start: str = _key(
+        "Where rows of labels and clusters begin: at random, as published, or at the "
+        "centroids of their documents, which costs one pass over these, for encoders "
+        "that were trained to tell texts apart, as minilm was.",
+        "random",
+        choices=["random", "centroids"],
+    )
     negatives: str = _key(
         "dynamic = candidates from the generator as it is; static = from the "
         "generator as it was after recall_epochs (the paper's ablation).",

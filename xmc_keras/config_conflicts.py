@@ -86,6 +86,7 @@ ONLY = (
     ("negatives", "dynamic"),
     ("score", "product"),
     ("cluster_seed", None),
+    ("head_start", "random"),
 )
 
 
