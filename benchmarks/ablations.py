@@ -27,7 +27,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from accuracy import PACKAGES, PRECISION, ROOT, mean_and_deviation, summary, train
+from accuracy import PACKAGES, PRECISION, ROOT, summary, train
 from circumstances import circumstances
 from figures import add_integers, add_json, keep, make_place, table
 from sweep import add_settings
@@ -90,11 +90,7 @@ def rows_of(found):
     rows = []
     for name, runs in found.items():
         base = BASES.get(name, REFERENCE)
-        first = found.get(base, {})
-        (row,) = summary({name: runs}, first, "config", "base")
-        for key in PRECISION:
-            both = [runs[s][key] - first[s][key] for s in runs if s in first]
-            row[f"{key} +-"] = mean_and_deviation(both)["deviation"]
+        (row,) = summary({name: runs}, found.get(base, {}), "config", "base")
         rows.append({"config": name, "base": base, **row})
     return rows
 

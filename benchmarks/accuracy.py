@@ -22,7 +22,7 @@ from sides import ROOT
 
 sys.path.append(str(ROOT / "trainers"))
 
-from sweep import PRECISION, mean_and_deviation, mean_difference, train_run  # noqa: E402
+from sweep import PRECISION, difference, mean_and_deviation, train_run  # noqa: E402
 
 from xmc_keras.bad_input import BadInput  # noqa: E402
 
@@ -68,7 +68,9 @@ def summary(found, first, kind, called):
             )
             told = mean_and_deviation(list(values.values()))
             row[key], row[f"{key} deviation"] = told["mean"], told["deviation"]
-            row[f"{key} vs {called}"] = mean_difference(values, base)
+            between = difference(values, base)
+            row[f"{key} vs {called}"] = between["mean"]
+            row[f"{key} +-"] = between["deviation"]
         row["train_s"] = [run["train_seconds"] for run in runs.values()]
         row["peak_gb"] = max(run["peak_memory_gb"] for run in runs.values())
         row["commits"] = sorted({run["commit"] for run in runs.values()})

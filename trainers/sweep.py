@@ -170,7 +170,7 @@ def summary(found, quality):
             row[key] = mean_and_deviation(list(values.values()))
             if key in quality and runs is not first:
                 others = {seed: first[seed][key] for seed in first}
-                row[key]["vs_first"] = mean_difference(values, others)
+                row[key]["vs_first"] = difference(values, others)["mean"]
         rows.append(row)
     return rows
 
@@ -183,14 +183,13 @@ def mean_and_deviation(values):
     }
 
 
-def mean_difference(ours, theirs):
-    """The mean of `ours - theirs`, by the seeds that both dictionaries have.
+def difference(ours, theirs):
+    """`mean_and_deviation` of `ours - theirs`, by the seeds that both have.
 
-    >>> mean_difference({0: 5.0, 1: 7.0}, {1: 6.0, 2: 9.0})
-    1.0
+    >>> difference({0: 5.0, 1: 7.0, 3: 4.0}, {1: 6.0, 2: 9.0, 3: 4.0})
+    {'mean': 0.5, 'deviation': 0.71}
     """
-    both = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
-    return rounded(statistics.mean, both)
+    return mean_and_deviation([ours[s] - theirs[s] for s in ours if s in theirs])
 
 
 def rounded(statistic, values, least=1):
