@@ -7,6 +7,8 @@ from xmc_keras.config_key import config_key as _key
 from xmc_keras.config_key import convert
 from xmc_keras.lightdxml_keys import LightDXMLKeys
 
+_SEEDS = {"minimum": 0, "maximum": 2**32 - 1}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _SharedKeys:
@@ -34,15 +36,12 @@ class _SharedKeys:
         1000,
         minimum=1,
     )
-    seed: int = _key(
-        "Seed of everything drawn at random.", 0, minimum=0, maximum=2**32 - 1
-    )
+    seed: int = _key("Seed of everything drawn at random.", 0, **_SEEDS)
     split_seed: int | None = _key(
         "Seed of the validation split and of train_documents alone, for runs of "
         "several seeds on the same documents; null = seed.",
         None,
-        minimum=0,
-        maximum=2**32 - 1,
+        **_SEEDS,
     )
 
     # Encoder
@@ -89,8 +88,7 @@ class _SharedKeys:
         "Seed of the clusters alone, for ensembles of several clusterings that train "
         "on the same documents; null = seed.",
         None,
-        minimum=0,
-        maximum=2**32 - 1,
+        **_SEEDS,
     )
     bottleneck_dim: int = _key("Width of a label embedding.", 300, minimum=1)
     bottleneck_activation: str | None = _key(

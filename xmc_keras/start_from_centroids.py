@@ -39,11 +39,11 @@ def start_from_centroids(model, batches, generator=True, scale=SCALE):
 
     >>> import keras_nlp
     >>> from xmc_keras.cluster_generator import ClusterGenerator
+    >>> from xmc_keras.lightxml import LightXML
     >>> from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
     >>> backbone = keras_nlp.models.BertBackbone(
     ...     vocabulary_size=50, num_layers=1, num_heads=2, hidden_dim=4,
     ...     intermediate_dim=8, max_sequence_length=16)
-    >>> from xmc_keras.lightxml import LightXML
     >>> model = LightXML(
     ...     MultiLayerCLSEncoder(backbone, num_feature_layers=1),
     ...     ClusterGenerator([[0], [1]], top_k=2), num_predictions=2)
@@ -62,33 +62,34 @@ def start_from_centroids(model, batches, generator=True, scale=SCALE):
 
     @tf.function(reduce_retracing=True, autograph=False)
     def hidden(x):
-        """Features of the generator and bottleneck features of the ranker."""
-        features = model.views(cls_features(model.encoder, x))
-        parts = [features[0]] if generator else []
+        """Features of the generator, and bottleneck features of the ranker."""
+        of_generator, of_ranker = model.views(cls_features(model.encoder, x))
+        parts = {"clusters": of_generator}
         if ranker is not None:
-            parts.append(ranker.bottleneck(features[1]))
-        return [tf.cast(part, tf.float32) for part in parts]
+            parts["labels"] = ranker.bottleneck(of_ranker)
+        return {name: tf.cast(part, tf.float32) for name, part in parts.items()}
 
-    sizes = [model.generator.num_clusters] if generator else []
-    sizes += [] if ranker is None else [ranker.num_labels]
-    heads = [Centroids(size) for size in sizes]
+    heads = {}
+    if generator:
+        heads["clusters"] = Centroids(model.generator.num_clusters)
+    if ranker is not None:
+        heads["labels"] = Centroids(ranker.num_labels)
     for x, label_ids in batches:
-        known = {n: v for n, v in x.items() if n not in ("label_ids", "shortlist")}
-        found = hidden({name: tf.convert_to_tensor(v) for name, v in known.items()})
+        found = hidden(x)
         rows = model.generator.rows_of(tf.cast(label_ids, tf.int32)).numpy()
-        clusters = rows // model.generator.cluster_size  # -1 stays -1
-        ids = ([clusters] if generator else []) + [rows]
-        for head, part, own in zip(heads, found, ids):
-            head.add(part.numpy(), own)
+        # -1 stays -1.
+        places = {"clusters": rows // model.generator.cluster_size, "labels": rows}
+        for name, head in heads.items():
+            head.add(found[name].numpy(), places[name])
     if generator:
         kernel = model.generator.kernel
         columns = kernel.numpy()  # (dim, clusters)
-        for known, rows in heads[0].rows(scale):
+        for known, rows in heads["clusters"].rows(scale):
             columns[:, known] = rows.T
         kernel.assign(columns)
     if ranker is not None:
         table = ranker.label_embeddings
-        for known, rows in heads[-1].rows(scale):
+        for known, rows in heads["labels"].rows(scale):
             slices = tf.IndexedSlices(tf.cast(rows, table.dtype), tf.constant(known))
             table.value.scatter_update(slices)
 
