@@ -35,8 +35,10 @@ from sweep import add_settings
 CONFIGS = {path.stem: path for path in (ROOT / "configs/ablations").glob("*.yaml")}
 REFERENCE, BY_LABEL = "reference", "label_score"
 KEPT = [*PRECISION, "train_seconds", "peak_memory_gb", "commit"]
-# Static negatives take an epoch before: the base has as many.
+# Configs that are compared with another one than the reference. Static negatives take an
+# epoch before: their base has as many.
 BASES = dict.fromkeys(("static_negatives", "static_two_encoders"), "three_epochs")
+BASES["constant_rate_swa"] = "constant_rate"
 # What the second and the third run of an ensemble are called and set to; the first is
 # the reference with seed 0.
 ENSEMBLES = {

@@ -114,6 +114,6 @@ def test_an_ensemble_is_compared_with_the_mean_of_its_members(programs, tmp_path
 
 
 def test_every_config_of_the_folder_is_there():
-    assert ablations.NAMES[0] == "reference" and len(ablations.NAMES) == 13
+    assert ablations.NAMES[0] == "reference" and len(ablations.NAMES) == 15
     for path in ablations.CONFIGS.values():
         load_config(path)
