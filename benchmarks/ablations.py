@@ -35,7 +35,7 @@ from sweep import add_settings
 CONFIGS = {path.stem: path for path in (ROOT / "configs/ablations").glob("*.yaml")}
 REFERENCE, BY_LABEL = "reference", "label_score"
 KEPT = [*PRECISION, "train_seconds", "peak_memory_gb", "commit"]
-# Configs that are compared with another one than the reference. Static negatives take an
+# What is compared with another config than the reference. Static negatives take an
 # epoch before: their base has as many.
 BASES = dict.fromkeys(("static_negatives", "static_two_encoders"), "three_epochs")
 BASES["constant_rate_swa"] = "constant_rate"
