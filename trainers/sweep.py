@@ -1,7 +1,7 @@
 """Train several configs for several seeds and write a table of what came out.
 
     python trainers/sweep.py configs/ablations/*.yaml --seeds 3
-    python trainers/sweep.py configs/quickstart.yaml configs/ablations/swa.yaml
+    python trainers/sweep.py configs/quickstart.yaml configs/debian24k.yaml
     python trainers/sweep.py configs/ablations/*.yaml --set train_documents=6000
 
 A run goes to RUNS/<config name>-<seed>, as trainers/fit.py makes it, for the seeds
