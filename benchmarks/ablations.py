@@ -6,8 +6,8 @@
 Each config of `configs/ablations/` (12,000 documents, MiniLM) is trained by
 `trainers/fit.py` for the seeds 0, 1, ..., which draw the documents too: configs are
 compared on the same ones. `vs base` is the mean of the differences, seed by seed, from
-the reference, or from another config (`base`), and `+-` their deviation. P@k is in
-percent on the whole test part.
+the config that its `base:` names, and `+-` their deviation. P@k is in percent on the
+whole test part.
 
 Labels by their own score alone (`label_score`) are the reference's runs, evaluated by
 `trainers/evaluate.py --score label`. Ensembles (`trainers/ensemble.py`) are compared
@@ -27,6 +27,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
 from accuracy import PACKAGES, PRECISION, ROOT, summary, train
 from circumstances import circumstances
 from figures import add_integers, add_json, keep, make_place, table
@@ -35,10 +36,11 @@ from sweep import add_settings
 CONFIGS = {path.stem: path for path in (ROOT / "configs/ablations").glob("*.yaml")}
 REFERENCE, BY_LABEL = "reference", "label_score"
 KEPT = [*PRECISION, "train_seconds", "peak_memory_gb", "commit"]
-# What is compared with another config than the reference. Static negatives take an
-# epoch before: their base has as many.
-BASES = dict.fromkeys(("static_negatives", "static_two_encoders"), "three_epochs")
-BASES["constant_rate_swa"] = "constant_rate"
+# What a config changes, which its figures are compared with.
+BASES = {
+    name: Path(yaml.safe_load(path.read_text("utf-8")).get("base", REFERENCE)).stem
+    for name, path in CONFIGS.items()
+}
 # What the second and the third run of an ensemble are called and set to; the first is
 # the reference with seed 0.
 ENSEMBLES = {
@@ -91,7 +93,7 @@ def rows_of(found):
     """A row a config, beside the config that it is compared with."""
     rows = []
     for name, runs in found.items():
-        base = BASES.get(name, REFERENCE)
+        base = BASES[name]
         (row,) = summary({name: runs}, found.get(base, {}), "config", "base")
         rows.append({"config": name, "base": base, **row})
     return rows
