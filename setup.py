@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 VERSION = re.search(
@@ -47,7 +47,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     license_files=["LICENSE"],
-    packages=["xmc_keras", "xmc_keras.formats"],
+    packages=find_packages(include=["xmc_keras*"]),
     python_requires=">=3.10,<3.13",
     install_requires=REQUIREMENTS,
     extras_require={

@@ -34,11 +34,11 @@ from figures import above_zero, add_json, at_least, keep, make_place
 from generated_sets import SHAPES, generated_set
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.label_clustering import cluster_labels
-from xmc_keras.label_features import document_features, label_features
-from xmc_keras.label_set import LabelSet
-from xmc_keras.peak_memory import peak_memory_gb
-from xmc_keras.text_folder import read_documents
+from xmc_keras.data.documents import read_documents
+from xmc_keras.labels.label_clustering import cluster_labels
+from xmc_keras.labels.label_features import document_features, label_features
+from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.training.memory import peak_memory_gb
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -29,8 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.label_set import LabelSet
-from xmc_keras.text_folder import read_documents
+from xmc_keras.data.documents import read_documents
+from xmc_keras.labels.label_set import LabelSet
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("tensorflow", "tensorflow-text", "keras", "keras-nlp", "numpy")
@@ -73,7 +73,7 @@ def share_waited(seconds, step_s):
 
 def caches(folder, parts, tokenizer):
     """Opens the token cache of each part and reads it; returns caches and seconds."""
-    from xmc_keras.token_cache import TokenCache
+    from xmc_keras.data.token_cache import TokenCache
 
     start = time.perf_counter()
     found = [TokenCache.open(folder, part.texts, tokenizer) for part in parts]
@@ -86,9 +86,9 @@ def measured(arguments, parts):
     """The figures, as a dictionary."""
     from keras_nlp.models import BertTokenizer
 
-    from xmc_keras.document_batches import DocumentBatches
-    from xmc_keras.pretrained import minilm_folder
-    from xmc_keras.text_tokenizer import TextTokenizer
+    from xmc_keras.data.document_batches import DocumentBatches
+    from xmc_keras.encoders.pretrained import minilm_folder
+    from xmc_keras.text.text_tokenizer import TextTokenizer
 
     bert = BertTokenizer.from_preset(str(minilm_folder()))
     tokenizer = TextTokenizer(bert, arguments.tokens)

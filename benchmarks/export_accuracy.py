@@ -47,9 +47,9 @@ def main(arguments):
     make_place(arguments.json)
     from evaluate import propensities
 
-    from xmc_keras.ranking_metrics import ranking_report
-    from xmc_keras.run_folder import RunFolder
-    from xmc_keras.text_folder import read_documents
+    from xmc_keras.data.documents import read_documents
+    from xmc_keras.metrics.ranking_metrics import ranking_report
+    from xmc_keras.runs.run_folder import RunFolder
 
     run = RunFolder(arguments.run)
     config, label_set = run.config(), run.label_set()

@@ -34,11 +34,11 @@ PACKAGES = ("tensorflow", "tensorflow-text", "keras", "keras-nlp", "numpy")
 def build_model(arguments):
     import keras_nlp
 
-    from xmc_keras.cluster_generator import ClusterGenerator
-    from xmc_keras.dynamic_candidate_ranker import DynamicCandidateRanker
-    from xmc_keras.lightxml import LightXML
-    from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
-    from xmc_keras.pretrained import minilm_folder
+    from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
+    from xmc_keras.encoders.pretrained import minilm_folder
+    from xmc_keras.lightxml.cluster_generator import ClusterGenerator
+    from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
+    from xmc_keras.lightxml.lightxml import LightXML
 
     # The vocabulary of MiniLM is that of BERT-base, uncased.
     tokenizer = keras_nlp.models.Tokenizer.from_preset(str(minilm_folder()))

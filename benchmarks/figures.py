@@ -8,7 +8,7 @@ from pathlib import Path
 # So that it runs in a clone that is not installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from xmc_keras.aligned import aligned
+from xmc_keras.cli.tables import aligned
 
 
 def at_least(least):

@@ -56,9 +56,9 @@ def generated_set(shape, seed=0, threads=None):
     document a label, and most labels of a document are of one topic. Of the words of a
     document, 60 % are drawn by Zipf's law from all features, the others likewise from
     some that its field, its topic or one of its labels likes; the length is
-    log-normal. The row is TF-IDF as of `xmc_keras.label_features.fit_tfidf`. So there
-    is something to find: labels of a topic, topics of a field. Balanced 2-means takes
-    about as many rounds as on Debian-24K.
+    log-normal. The row is TF-IDF, as `fit_tfidf` computes it. So there is something to
+    find: labels of a topic, topics of a field. Balanced 2-means takes about as many
+    rounds as on Debian-24K.
 
     Args:
         shape: `Shape`, such as `SHAPES["amazon670k"].scaled(0.1)`.

@@ -12,11 +12,10 @@ import numpy as np
 import tensorflow as tf
 from random_batches import random_batches, rectangle
 
-from xmc_keras.build_model import build_model
-from xmc_keras.build_optimizer import build_optimizer
-from xmc_keras.cls_features import cls_features
-from xmc_keras.config import Config
-from xmc_keras.pretrained import load_encoder
+from xmc_keras.config.config import Config
+from xmc_keras.encoders.cls_features import cls_features
+from xmc_keras.encoders.pretrained import load_encoder
+from xmc_keras.lightxml.build import build_model, build_optimizer
 
 
 class EncoderAlone(keras.Model):

@@ -25,8 +25,8 @@ from random_batches import rectangle
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.label_set import LabelSet
-from xmc_keras.text_folder import read_documents
+from xmc_keras.data.documents import read_documents
+from xmc_keras.labels.label_set import LabelSet
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("tensorflow", "keras", "keras-nlp", "numpy")
@@ -52,7 +52,7 @@ def in_turns(batches, step):
 
 def sample(documents, count, tokenizer):
     """Tokens and label matrix of documents drawn at random."""
-    from xmc_keras.token_cache import TokenCache
+    from xmc_keras.data.token_cache import TokenCache
 
     chosen = np.random.default_rng(0).choice(len(documents), count, replace=False)
     drawn = documents.subset(chosen)
@@ -65,13 +65,12 @@ def measured(arguments, documents):
     import keras
     import tensorflow as tf
 
-    from xmc_keras.build_model import build_model
-    from xmc_keras.build_optimizer import build_optimizer
-    from xmc_keras.cls_features import cls_features
-    from xmc_keras.config import Config
-    from xmc_keras.document_batches import DocumentBatches
-    from xmc_keras.pretrained import load_encoder
-    from xmc_keras.text_tokenizer import TextTokenizer
+    from xmc_keras.config.config import Config
+    from xmc_keras.data.document_batches import DocumentBatches
+    from xmc_keras.encoders.cls_features import cls_features
+    from xmc_keras.encoders.pretrained import load_encoder
+    from xmc_keras.lightxml.build import build_model, build_optimizer
+    from xmc_keras.text.text_tokenizer import TextTokenizer
 
     keras.utils.set_random_seed(0)
     backbone, bert = load_encoder("minilm")

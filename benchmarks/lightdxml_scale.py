@@ -35,8 +35,8 @@ from figures import add_integers, add_json, keep, make_place
 from generated_sets import Shape, generated_set
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.config_file import load_config
-from xmc_keras.peak_memory import peak_memory_gb
+from xmc_keras.config.config_file import load_config
+from xmc_keras.training.memory import peak_memory_gb
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "hnswlib")
@@ -74,7 +74,7 @@ def shortlists(config, arguments, features, embeddings, labels):
 
     Returns the array (documents, neighbors), seconds, and documents of these seconds.
     """
-    from xmc_keras.shortlist_labels import remove_positives, shortlist_labels
+    from xmc_keras.lightdxml.shortlist_labels import remove_positives, shortlist_labels
 
     def searched(count):
         begun = time.perf_counter()
@@ -138,11 +138,10 @@ def main(arguments):
 
     import keras
 
-    from xmc_keras.build_lightdxml import build_lightdxml, lightdxml_optimizer
-    from xmc_keras.encode_documents import encode_documents
-    from xmc_keras.label_proxy import LabelProxy
-    from xmc_keras.sparse_document_batches import SparseDocumentBatches
-    from xmc_keras.train_label_proxy import train_label_proxy
+    from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
+    from xmc_keras.encoders.encode_documents import encode_documents
+    from xmc_keras.lightdxml.build import build_lightdxml, lightdxml_optimizer
+    from xmc_keras.lightdxml.label_proxy import LabelProxy, train_label_proxy
 
     keras.utils.set_random_seed(config.seed)
     names = [f"l{i}" for i in range(shape.labels)]

@@ -38,9 +38,9 @@ from circumstances import circumstances
 from figures import add_integers, add_json, at_least, keep, make_place
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.hnsw_rows import EF, hnsw_index
-from xmc_keras.peak_memory import peak_memory_gb
-from xmc_keras.shortlist_labels import exact_rows
+from xmc_keras.lightdxml.hnsw_rows import EF, hnsw_index
+from xmc_keras.lightdxml.shortlist_labels import exact_rows
+from xmc_keras.training.memory import peak_memory_gb
 
 PACKAGES = ("tensorflow", "hnswlib", "numpy")
 LABELS_A_TOPIC, TOPICS_A_FIELD = 64, 16

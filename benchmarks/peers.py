@@ -42,10 +42,10 @@ from circumstances import circumstances
 from figures import at_least
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.inverse_propensity import inverse_propensity
-from xmc_keras.label_set import LabelSet
-from xmc_keras.ranking_metrics import ranking_report
-from xmc_keras.text_folder import read_documents
+from xmc_keras.data.documents import read_documents
+from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.metrics.inverse_propensity import inverse_propensity
+from xmc_keras.metrics.ranking_metrics import ranking_report
 
 ROOT = Path(__file__).resolve().parents[1]
 TOP = 5

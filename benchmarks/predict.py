@@ -26,7 +26,7 @@ from figures import table
 from sides import ROOT, spread, take_turns
 from train_step import PACKAGES, parser_of, shape_of, sides_of
 
-from xmc_keras.text_folder import read_documents
+from xmc_keras.data.documents import read_documents
 
 sys.path.insert(0, str(ROOT / "export"))
 
@@ -57,9 +57,9 @@ def of_run(path, max_tokens, form):
     """Latency of single documents as they are and at full length, in turns."""
     from server.served_model import ServedModel
 
-    from xmc_keras.run_folder import RunFolder
-    from xmc_keras.split_words import split_words
-    from xmc_keras.text_tokenizer import TextTokenizer
+    from xmc_keras.runs.run_folder import RunFolder
+    from xmc_keras.text.ngrams import split_words
+    from xmc_keras.text.text_tokenizer import TextTokenizer
 
     run = RunFolder(path)
     model = run.load_model()

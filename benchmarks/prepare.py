@@ -27,10 +27,10 @@ from figures import add_integers, add_json, keep, make_place
 # So that it runs in a clone that is not installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from xmc_keras.formats.document import Document
-from xmc_keras.formats.fasttext import write_fasttext
-from xmc_keras.formats.folder import write_folder
-from xmc_keras.formats.json_lines import write_json_lines, write_label_list
+from xmc_keras.data.formats.document import Document
+from xmc_keras.data.formats.fasttext import write_fasttext
+from xmc_keras.data.formats.folder import write_folder
+from xmc_keras.data.formats.json_lines import write_json_lines, write_label_list
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("numpy", "scikit-learn")
@@ -43,7 +43,7 @@ import runpy, sys
 sys.path[:0] = [{root!r}, {trainers!r}]
 sys.argv = {argv!r}
 runpy.run_path(sys.argv[0], run_name="__main__")
-from xmc_keras.peak_memory import peak_memory_gb
+from xmc_keras.training.memory import peak_memory_gb
 print("peak", peak_memory_gb())
 """
 

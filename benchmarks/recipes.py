@@ -19,10 +19,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "trainers")]
 
 from benchmark_sets import SETS  # noqa: E402
 
-from xmc_keras.config_file import load_config  # noqa: E402
-from xmc_keras.encoder_shape import UNLIMITED, EncoderShape  # noqa: E402
-from xmc_keras.run_plan import RunPlan  # noqa: E402
-from xmc_keras.written import written  # noqa: E402
+from xmc_keras.config.config_file import load_config  # noqa: E402
+from xmc_keras.encoders.encoder_shape import UNLIMITED, EncoderShape  # noqa: E402
+from xmc_keras.files.atomic_files import written  # noqa: E402
+from xmc_keras.training.planning.lightxml_plan import RunPlan  # noqa: E402
 
 # As the config.json of this encoder says, which would have to be fetched.
 XLNET = {

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from figures import table
 
-from xmc_keras.written import written
+from xmc_keras.files.atomic_files import written
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"

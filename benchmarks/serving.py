@@ -39,7 +39,7 @@ from server.find_versions import find_versions
 from serving_sides import Grpc, InProcess, Rest, server
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.text_folder import read_documents
+from xmc_keras.data.documents import read_documents
 
 ROOT = Path(__file__).resolve().parents[1]
 TURN = 2.0  # seconds

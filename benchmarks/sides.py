@@ -17,7 +17,7 @@ from pathlib import Path
 # So that it runs in a clone that is not installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from xmc_keras.peak_memory import peak_memory_gb
+from xmc_keras.training.memory import peak_memory_gb
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent

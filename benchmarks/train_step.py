@@ -20,7 +20,7 @@ from circumstances import circumstances
 from figures import add_integers, table
 from sides import spread, take_turns
 
-from xmc_keras.pretrained import minilm_folder
+from xmc_keras.encoders.pretrained import minilm_folder
 
 PACKAGES = ("tensorflow", "keras", "keras-nlp", "numpy")
 SMALL = {"labels": 4096, "clusters": 64}

@@ -20,9 +20,9 @@ import re
 import sys
 from urllib.parse import quote, unquote, urlsplit
 
-from xmc_keras import program
 from xmc_keras.bad_input import BadInput
-from xmc_keras.text_lines import text_lines
+from xmc_keras.cli import program
+from xmc_keras.files.text_file import text_lines
 
 CHUNK = 256  # texts in a request
 KINDS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}

@@ -7,9 +7,9 @@ import scipy.sparse
 from sklearn.preprocessing import normalize
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.read_features import read_features
-from xmc_keras.sparse_document_batches import SparseDocumentBatches
-from xmc_keras.text_folder import read_documents
+from xmc_keras.data.documents import read_documents
+from xmc_keras.data.features.read_features import read_features
+from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
 
 logger = logging.getLogger("export")
 

@@ -4,10 +4,10 @@ import tensorflow as tf
 from stored_ranker import StoredRanker
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.cls_features import cls_features
-from xmc_keras.label_scores import label_scores
-from xmc_keras.lightxml import LightXML
-from xmc_keras.text_tokenizer import TextTokenizer
+from xmc_keras.encoders.cls_features import cls_features
+from xmc_keras.evaluation.ensemble.member_scores import label_scores
+from xmc_keras.lightxml.lightxml import LightXML
+from xmc_keras.text.text_tokenizer import TextTokenizer
 
 
 class EnsembleMember:

@@ -2,7 +2,7 @@
 
 import keras
 
-from xmc_keras.lightdxml import LightDXML
+from xmc_keras.lightdxml.lightdxml import LightDXML
 
 
 def float32_model(model):

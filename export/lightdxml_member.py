@@ -6,11 +6,11 @@ from searched_table import SearchedTable
 from stored_words import StoredWords
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.cls_features import cls_features
-from xmc_keras.fused_scores import fused_scores, scores_as_candidates
-from xmc_keras.nearest_labels import unit_rows
-from xmc_keras.sparse_text_encoder import SparseTextEncoder
-from xmc_keras.text_tokenizer import TextTokenizer
+from xmc_keras.encoders.cls_features import cls_features
+from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
+from xmc_keras.lightdxml.nearest_labels import unit_rows
+from xmc_keras.lightdxml.scores import fused_scores, scores_as_candidates
+from xmc_keras.text.text_tokenizer import TextTokenizer
 
 
 class LightDXMLMember:

@@ -24,10 +24,10 @@ import sys
 from model_card import TOLD
 from version_folder import new_version, next_version
 
-from xmc_keras import program
 from xmc_keras.bad_input import BadInput
-from xmc_keras.finished_runs import finished_metrics
-from xmc_keras.run_folder import MODELS, RunFolder
+from xmc_keras.cli import program
+from xmc_keras.runs.finished_runs import finished_metrics
+from xmc_keras.runs.run_folder import MODELS, RunFolder
 
 logger = logging.getLogger("export")
 

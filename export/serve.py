@@ -23,8 +23,8 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from xmc_keras import program
 from xmc_keras.bad_input import BadInput
+from xmc_keras.cli import program
 
 logger = logging.getLogger("serve")
 

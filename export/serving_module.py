@@ -9,12 +9,12 @@ from label_names import LabelNames
 from lightdxml_member import LightDXMLMember
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.ensemble_ranking import (
+from xmc_keras.evaluation.ensemble.ensemble_ranking import (
     checked_weights,
     ensemble_ranking,
     mean_scores,
 )
-from xmc_keras.lightdxml import LightDXML
+from xmc_keras.lightdxml.lightdxml import LightDXML
 
 # Texts computed at a time: memory stays bounded, whatever a request holds.
 BLOCK = 32

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from xmc_keras.dynamic_candidate_ranker import DynamicCandidateRanker
+from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
 
 LEVELS = 127  # of an int8, on either side of zero
 

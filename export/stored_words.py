@@ -36,7 +36,7 @@ class StoredWords:
 
     Example:
 
-    >>> from xmc_keras.label_words import LabelWords
+    >>> from xmc_keras.lightdxml.label_words import LabelWords
     >>> layer = LabelWords(num_labels=2, num_features=3, coarse_words=1)
     >>> layer.build()
     >>> layer.refresh(np.eye(3), np.array([[1, 0], [1, 0], [0, 1]]))

@@ -23,7 +23,7 @@ sys.path.append(str(PROJECT / "benchmarks"))  # last: two have names of trainers
 @pytest.fixture(scope="session")
 def minilm():
     """Folder of the real pretrained encoder, as a string."""
-    from xmc_keras.pretrained import minilm_folder
+    from xmc_keras.encoders.pretrained import minilm_folder
 
     return str(minilm_folder())
 
@@ -217,7 +217,7 @@ def call(monkeypatch, capfd):
         if name.endswith(".py"):
             run = functools.partial(runpy.run_path, str(PROJECT / name), {}, "__main__")
         else:
-            program = importlib.import_module("xmc_keras.program")
+            program = importlib.import_module("xmc_keras.cli.program")
             main = importlib.import_module(name).main
             run = functools.partial(program.run, main)
         capfd.readouterr()

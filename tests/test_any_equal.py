@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.any_equal import any_equal
+from xmc_keras.ops.elementwise import any_equal
 
 ROWS = st.integers(1, 4).flatmap(
     lambda n: st.tuples(

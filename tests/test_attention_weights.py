@@ -2,7 +2,10 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import softmax
 
-from xmc_keras.attention_weights import attention_weights, fused_attention_weights
+from xmc_keras.encoders.fused.attention import (
+    attention_weights,
+    fused_attention_weights,
+)
 
 RNG = np.random.default_rng(0)
 SCORES, WEIGHT = RNG.normal(0, 4, size=(2, 3, 2, 5, 5)).astype("float32")

@@ -156,10 +156,10 @@ def test_a_bad_place_for_the_run(refused, tmp_path):
 @pytest.fixture
 def earlier(data, recipe, tmp_path):
     """Begins a run, by the recipe with other settings, on the data that are there."""
-    from xmc_keras.config_file import load_config
-    from xmc_keras.label_set import LabelSet
-    from xmc_keras.run_folder import RunFolder
-    from xmc_keras.text_folder import read_documents
+    from xmc_keras.config.config_file import load_config
+    from xmc_keras.data.documents import read_documents
+    from xmc_keras.labels.label_set import LabelSet
+    from xmc_keras.runs.run_folder import RunFolder
 
     def earlier(*settings):
         train = read_documents(data, "train")

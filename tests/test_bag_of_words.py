@@ -4,7 +4,7 @@ import scipy.sparse
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.preprocessing import MultiLabelBinarizer
 
-from xmc_keras.bag_of_words import BagOfWords
+from xmc_keras.data.features.bag_of_words import BagOfWords
 
 
 def test_matrices_of_scikit_learn():

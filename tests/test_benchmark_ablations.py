@@ -6,7 +6,7 @@ from pathlib import Path
 import ablations
 import pytest
 
-from xmc_keras.config_file import load_config
+from xmc_keras.config.config_file import load_config
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sweep
 
-from xmc_keras.config_file import load_config, save_config
+from xmc_keras.config.config_file import load_config, save_config
 
 
 @pytest.fixture

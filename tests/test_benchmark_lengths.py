@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import run_benchmark
 
-from xmc_keras.text_folder import read_documents
+from xmc_keras.data.documents import read_documents
 
 
 class Batches:

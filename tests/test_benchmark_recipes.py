@@ -8,7 +8,7 @@ import pytest
 import recipes
 from conftest import PROJECT
 
-from xmc_keras.config_file import load_config
+from xmc_keras.config.config_file import load_config
 
 REMEDY = "run python benchmarks/recipes.py --write"
 

@@ -5,8 +5,8 @@ import tensorflow as tf
 from test_cls_features import IDS, INPUTS, shaken
 from tiny_bert import tiny_bert
 
-from xmc_keras.bert_features import bert_features, is_plain_bert
-from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
+from xmc_keras.encoders.bert_features import bert_features, is_plain_bert
+from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
 
 
 def with_gradients(encoder, features, state):

@@ -2,8 +2,8 @@ import types
 
 import pytest
 
-from xmc_keras.best_model import BestModel
-from xmc_keras.run_history import RunHistory
+from xmc_keras.runs.run_history import RunHistory
+from xmc_keras.training.callbacks.best_model import BestModel
 
 KEY = "val_precision_at_5"
 

@@ -3,13 +3,13 @@ import types
 import keras
 import pytest
 
-from xmc_keras.build_lightdxml import (
+from xmc_keras.config.config import Config
+from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
+from xmc_keras.lightdxml.build import (
     build_lightdxml,
     fit_vectorizer,
     lightdxml_optimizer,
 )
-from xmc_keras.config import Config
-from xmc_keras.sparse_text_encoder import SparseTextEncoder
 
 WORDS = types.SimpleNamespace(num_features=9)
 

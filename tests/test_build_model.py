@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from xmc_keras.build_model import HEAD, build_model
-from xmc_keras.config import Config
+from xmc_keras.config.config import Config
+from xmc_keras.lightxml.build import HEAD, build_model
 
 CLUSTERS = np.array([[0, 3, 5], [1, 2, -1], [4, 6, -1]])
 NAMES = list("abcdefg")

@@ -2,10 +2,10 @@ import keras
 import numpy as np
 import pytest
 
-from xmc_keras.build_optimizer import build_optimizer
-from xmc_keras.config import Config
-from xmc_keras.row_loss_scale import RowLossScale
-from xmc_keras.rowwise_adamw import RowwiseAdamW
+from xmc_keras.config.config import Config
+from xmc_keras.lightxml.build import build_optimizer
+from xmc_keras.optimizers.row_loss_scale import RowLossScale
+from xmc_keras.optimizers.rowwise_adamw import RowwiseAdamW
 
 RATES = {"learning_rate": 0.01, "head_learning_rate": 0.05}
 

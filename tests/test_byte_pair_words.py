@@ -5,7 +5,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.byte_pair_words import word_starts
+from xmc_keras.text.byte_pair_words import word_starts
 
 # encoder.py of openai/gpt-2.
 PATTERN = regex.compile(

@@ -4,7 +4,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.candidate_pool import candidate_pool
+from xmc_keras.ops.row_pools import candidate_pool
 
 CLUSTERS, SIZE, MOST = 7, 3, 2
 

@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 
-from xmc_keras.candidate_recall import CandidateRecall
+from xmc_keras.metrics.candidate_recall import CandidateRecall
 
 
 def test_against_sets():

@@ -4,12 +4,17 @@ import sys
 import pytest
 import yaml
 
-from xmc_keras import check_memory as module
 from xmc_keras.bad_input import BadInput
-from xmc_keras.check_memory import advice, check_memory, remedies, together
-from xmc_keras.config import Config
-from xmc_keras.encoder_shape import EncoderShape
-from xmc_keras.run_plan import RunPlan
+from xmc_keras.config.config import Config
+from xmc_keras.encoders.encoder_shape import EncoderShape
+from xmc_keras.training.planning import check_memory as module
+from xmc_keras.training.planning.check_memory import (
+    advice,
+    check_memory,
+    remedies,
+    together,
+)
+from xmc_keras.training.planning.lightxml_plan import RunPlan
 
 LABELS = 670_091
 

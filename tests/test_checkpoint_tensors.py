@@ -7,7 +7,7 @@ from safetensors.numpy import save_file
 from test_torch_file import FOLDER
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.checkpoint_tensors import checkpoint_tensors
+from xmc_keras.encoders.checkpoints.tensors import checkpoint_tensors
 
 
 def test_safetensors_come_first(tmp_path):

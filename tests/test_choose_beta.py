@@ -2,8 +2,8 @@ import numpy as np
 import scipy.sparse
 from test_lightdxml import INPUTS, LABELS, NUM_LABELS, make_model
 
-from xmc_keras.choose_beta import choose_beta
-from xmc_keras.sparse_document_batches import SparseDocumentBatches
+from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
+from xmc_keras.lightdxml.scores import choose_beta
 
 
 def test_the_best_beta_is_found_and_set():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from tiny_bert import LONG, tiny_bert
 
-from xmc_keras.cls_features import cls_features
-from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
+from xmc_keras.encoders.cls_features import cls_features
+from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
 
 RNG = np.random.default_rng(0)
 IDS = RNG.integers(5, 40, (3, 6)).astype("int32")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_test import run_layer_test
 
-from xmc_keras.cluster_generator import ClusterGenerator
+from xmc_keras.lightxml.cluster_generator import ClusterGenerator
 
 # Clusters of 13 labels, in no order, unequal in size, one of them empty.
 CLUSTERS = [[3, 0, 12], [7, -1, -1], [-1, -1, -1], [1, 11, 5], [10, 2, -1]]

@@ -2,8 +2,7 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.cluster_shape import cluster_shape
-from xmc_keras.label_clustering import cluster_labels
+from xmc_keras.labels.label_clustering import cluster_labels, cluster_shape
 
 
 @settings(deadline=None, max_examples=60)

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from xmc_keras.config import Config
-from xmc_keras.config_conflicts import conflicts
-from xmc_keras.config_file import load_config, save_config
+from xmc_keras.config.config import Config
+from xmc_keras.config.config_conflicts import conflicts
+from xmc_keras.config.config_file import load_config, save_config
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 DEFAULTS = {

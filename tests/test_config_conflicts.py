@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
-from xmc_keras.config import Config
-from xmc_keras.config_conflicts import conflicts
+from xmc_keras.config.config import Config
+from xmc_keras.config.config_conflicts import conflicts
 
 GOOD = vars(Config(data="texts", encoder="minilm"))
 

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.config import Config
-from xmc_keras.config_file import load_config, save_config
+from xmc_keras.config.config import Config
+from xmc_keras.config.config_file import load_config, save_config
 
 START = "data: texts\nencoder: minilm\n"  # two lines
 

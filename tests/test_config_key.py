@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.config_key import config_key, convert, expected, shown
+from xmc_keras.config.config_key import config_key, convert, expected, shown
 
 
 @dataclasses.dataclass

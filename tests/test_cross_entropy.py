@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from xmc_keras.cross_entropy import cross_entropy
+from xmc_keras.lightxml.loss import cross_entropy
 
 RNG = np.random.default_rng(0)
 TARGET = RNG.integers(0, 2, (3, 5)).astype("float32")

@@ -9,14 +9,13 @@ import pytest
 import scipy.sparse
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.formats.bad_lines import BadLines
-from xmc_keras.formats.document import Document
-from xmc_keras.formats.fasttext import write_fasttext
-from xmc_keras.formats.find_parts import find_parts
-from xmc_keras.formats.folder import write_folder
-from xmc_keras.formats.json_lines import write_json_lines, write_label_list
-from xmc_keras.formats.numbered_lines import write_numbered_lines
-from xmc_keras.formats.table import write_table
+from xmc_keras.data.formats.document import BadLines, Document
+from xmc_keras.data.formats.fasttext import write_fasttext
+from xmc_keras.data.formats.find_parts import find_parts
+from xmc_keras.data.formats.folder import write_folder
+from xmc_keras.data.formats.json_lines import write_json_lines, write_label_list
+from xmc_keras.data.formats.numbered_lines import write_numbered_lines
+from xmc_keras.data.formats.table import write_table
 
 NAMES = ["blue", "groß", "old"]
 DOCUMENTS = [

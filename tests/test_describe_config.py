@@ -1,7 +1,7 @@
 import dataclasses
 
-from xmc_keras.config import Config
-from xmc_keras.describe_config import describe_config
+from xmc_keras.config.config import Config
+from xmc_keras.config.describe_config import describe_config
 
 
 def test_every_key_is_described_with_type_default_and_meaning():

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from xmc_keras.document_batches import DocumentBatches
-from xmc_keras.token_cache import TokenCache
+from xmc_keras.data.document_batches import DocumentBatches
+from xmc_keras.data.token_cache import TokenCache
 
 PAD = 999
 

@@ -5,8 +5,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.document_counts import document_counts
-from xmc_keras.ngram_hashes import BUCKETS
+from xmc_keras.text.ngrams import BUCKETS, document_counts
 
 TEXTS = st.lists(st.lists(st.sampled_from("abcd"), max_size=6).map(" ".join))
 
@@ -32,7 +31,7 @@ def test_counts(texts, max_ngram):
 def test_parts_are_added_up(monkeypatch):
     texts = [f"a{i % 7} b" for i in range(100)]
     whole = document_counts(texts)
-    monkeypatch.setattr("xmc_keras.over_texts.MOST_CHARACTERS", 300)
+    monkeypatch.setattr("xmc_keras.text.over_texts.MOST_CHARACTERS", 300)
     parts = document_counts(texts)
     assert all((a == b).all() for a, b in zip(whole, parts))
     assert sorted(parts[1].tolist()) == [14] * 5 + [15] * 2 + [100]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from xmc_keras.document_words import DocumentWords
+from xmc_keras.lightdxml.document_words import DocumentWords
 
 NUM_FEATURES = 9
 IDS = np.array([[3, 0, 8, 3], [5, -1, -1, -1], [-1, -1, -1, -1]], "int32")

@@ -1,5 +1,4 @@
-from xmc_keras.documents_digest import documents_digest
-from xmc_keras.text_folder import Documents
+from xmc_keras.data.documents import Documents, documents_digest
 
 
 def digest(texts, labels):

@@ -14,7 +14,7 @@ from conftest import PROJECT
 from fetch import fetch
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.text_folder import read_documents
+from xmc_keras.data.documents import read_documents
 
 TEXTS = {"trn": ["red rose", "old oak", "sea", "sky"], "tst": ["sun", "rose"]}
 ROWS = {

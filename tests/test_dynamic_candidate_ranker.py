@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 from layer_test import run_layer_test
 from tensorflow.python.ops.handle_data_util import get_resource_handle_data
 
-from xmc_keras.dynamic_candidate_ranker import MASKED_LOGIT, DynamicCandidateRanker
-from xmc_keras.rowwise_adamw import RowwiseAdamW
+from xmc_keras.lightxml.dynamic_candidate_ranker import (
+    MASKED_LOGIT,
+    DynamicCandidateRanker,
+)
+from xmc_keras.optimizers.rowwise_adamw import RowwiseAdamW
 
 NUM_LABELS, DIM = 9, 3
 FEATURES = np.random.default_rng(0).normal(size=(2, 5)).astype("float32")

@@ -1,9 +1,9 @@
 import numpy as np
 import scipy.sparse
 
-from xmc_keras.encode_documents import encode_documents
-from xmc_keras.sparse_document_batches import SparseDocumentBatches
-from xmc_keras.sparse_text_encoder import SparseTextEncoder
+from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
+from xmc_keras.encoders.encode_documents import encode_documents
+from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
 
 
 def test_features_are_in_the_order_of_the_documents():

@@ -13,11 +13,11 @@ from split_documents import split_documents
 from test_serving_module import ask
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.config import Config
-from xmc_keras.filtered_labels import leave_out
-from xmc_keras.ranking_metrics import ranking_report
-from xmc_keras.text_folder import read_documents
-from xmc_keras.validation_split import validation_split
+from xmc_keras.config.config import Config
+from xmc_keras.data.documents import read_documents
+from xmc_keras.data.filters import leave_out
+from xmc_keras.data.splits import validation_split
+from xmc_keras.metrics.ranking_metrics import ranking_report
 
 
 @pytest.fixture(scope="module")
@@ -136,10 +136,13 @@ def test_metrics_are_those_of_averages_over_the_union(
 def test_the_exported_ensemble_ranks_alike(models, tiny_data):
     from build_batches import batches_of
 
-    from xmc_keras.ensemble_ranking import ensemble_ranking, mean_scores
-    from xmc_keras.member_scores import MemberScores
-    from xmc_keras.text_tokenizer import TextTokenizer
-    from xmc_keras.token_cache import TokenCache
+    from xmc_keras.data.token_cache import TokenCache
+    from xmc_keras.evaluation.ensemble.ensemble_ranking import (
+        ensemble_ranking,
+        mean_scores,
+    )
+    from xmc_keras.evaluation.ensemble.member_scores import MemberScores
+    from xmc_keras.text.text_tokenizer import TextTokenizer
 
     texts, weights = read_documents(tiny_data, "test").texts, [3, 1, 2]
     config = Config(data="none", encoder="none")

@@ -4,7 +4,11 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.ensemble_ranking import checked_weights, ensemble_ranking, mean_scores
+from xmc_keras.evaluation.ensemble.ensemble_ranking import (
+    checked_weights,
+    ensemble_ranking,
+    mean_scores,
+)
 
 LABELS = 9
 

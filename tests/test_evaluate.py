@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from test_ranking_metrics import slow_ndcg, slow_precision, slow_recall
 
-from xmc_keras.document_batches import DocumentBatches
-from xmc_keras.run_folder import RunFolder
-from xmc_keras.text_tokenizer import TextTokenizer
-from xmc_keras.token_cache import TokenCache
+from xmc_keras.data.document_batches import DocumentBatches
+from xmc_keras.data.token_cache import TokenCache
+from xmc_keras.runs.run_folder import RunFolder
+from xmc_keras.text.text_tokenizer import TextTokenizer
 
 KEYS = [f"{name}@{k}" for name in ("P", "nDCG", "PSP", "PSnDCG") for k in (1, 3, 5)]
 TEXTS = ["word3a word3b", "word4a word4c word9a word9b"]

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 from scipy.special import erf
 
-from xmc_keras.exact_gelu import exact_gelu
+from xmc_keras.encoders.activations import exact_gelu
 
 X = np.linspace(-9, 9, 1801)
 GELU = X * (1 + erf(X / np.sqrt(2))) / 2

@@ -17,11 +17,11 @@ from test_torch_file import FOLDER
 from tiny_tokenizers import tokenizer
 from warm_up import warm_up_requests, write_warm_up
 
-from xmc_keras.build_model import build_model
-from xmc_keras.config import Config
-from xmc_keras.pretrained import load_encoder
-from xmc_keras.run_folder import RunFolder
-from xmc_keras.text_tokenizer import TextTokenizer
+from xmc_keras.config.config import Config
+from xmc_keras.encoders.pretrained import load_encoder
+from xmc_keras.lightxml.build import build_model
+from xmc_keras.runs.run_folder import RunFolder
+from xmc_keras.text.text_tokenizer import TextTokenizer
 
 TEXTS = [
     "A fast terminal text editor, since 1999,",

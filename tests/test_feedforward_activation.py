@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 from test_multi_layer_cls_encoder import BACKBONES, INPUTS
 
-from xmc_keras.cls_features import cls_features
-from xmc_keras.feedforward_activation import ACTIVATIONS, set_activation
-from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
+from xmc_keras.encoders.activations import ACTIVATIONS, set_activation
+from xmc_keras.encoders.cls_features import cls_features
+from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
 
 FORMULAS = {
     "gelu": lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2,

@@ -3,10 +3,10 @@ import gzip
 import pytest
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.filtered_labels import filtered_labels
-from xmc_keras.formats.find_parts import find_parts
-from xmc_keras.label_set import LabelSet
-from xmc_keras.read_part import read_part
+from xmc_keras.data.filters import filtered_labels
+from xmc_keras.data.formats.find_parts import find_parts
+from xmc_keras.data.splits import read_part
+from xmc_keras.labels.label_set import LabelSet
 
 LABELS = LabelSet(["a", "b", "c"])
 

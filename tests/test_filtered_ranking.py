@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_ranking_metrics import slow_ndcg, slow_precision, slow_psndcg, slow_psp
 
-from xmc_keras.filtered_ranking import filtered_ranking
-from xmc_keras.ranking_metrics import ranking_report
+from xmc_keras.metrics.filtered_ranking import filtered_ranking
+from xmc_keras.metrics.ranking_metrics import ranking_report
 
 SLOW = {"P": slow_precision, "nDCG": slow_ndcg}
 SLOW_WEIGHTED = {"PSP": slow_psp, "PSnDCG": slow_psndcg}

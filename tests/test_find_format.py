@@ -7,12 +7,12 @@ import pytest
 import scipy.sparse
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.formats.columns import Columns
-from xmc_keras.formats.dataset_rows import DatasetRows
-from xmc_keras.formats.filter_pairs import FilterPairs
-from xmc_keras.formats.find_format import find_format
-from xmc_keras.formats.find_parts import Options, find_parts
-from xmc_keras.formats.matrix_documents import MatrixDocuments
+from xmc_keras.data.formats.columns import Columns
+from xmc_keras.data.formats.dataset_rows import DatasetRows
+from xmc_keras.data.formats.filter_pairs import FilterPairs
+from xmc_keras.data.formats.find_format import find_format
+from xmc_keras.data.formats.find_parts import Options, find_parts
+from xmc_keras.data.formats.matrix_documents import MatrixDocuments
 
 
 def pairs(reader):

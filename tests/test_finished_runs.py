@@ -1,11 +1,11 @@
 import pytest
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.config import Config
-from xmc_keras.finished_runs import finished_metrics, finished_runs, run_names
-from xmc_keras.label_set import LabelSet
-from xmc_keras.run_folder import RunFolder
-from xmc_keras.text_folder import Documents
+from xmc_keras.config.config import Config
+from xmc_keras.data.documents import Documents
+from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.runs.finished_runs import finished_metrics, finished_runs, run_names
+from xmc_keras.runs.run_folder import RunFolder
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from conftest import PROJECT, start
 
-from xmc_keras.config_file import load_config
-from xmc_keras.label_set import LabelSet
-from xmc_keras.run_checkpoint import RunCheckpoint
-from xmc_keras.run_folder import RunFolder
-from xmc_keras.validation_split import validation_split
+from xmc_keras.config.config_file import load_config
+from xmc_keras.data.splits import validation_split
+from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.runs.run_checkpoint import RunCheckpoint
+from xmc_keras.runs.run_folder import RunFolder
 
 METRICS = [f"{name}@{k}" for name in ("P", "nDCG", "PSP", "PSnDCG") for k in (1, 3, 5)]
 

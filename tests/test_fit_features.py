@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 from test_fit import METRICS, Killed, metrics
 
-from xmc_keras.run_folder import RunFolder
-from xmc_keras.validation_split import validation_split
+from xmc_keras.data.splits import validation_split
+from xmc_keras.runs.run_folder import RunFolder
 
 NUM_LABELS, NUM_FEATURES = 12, 40
 

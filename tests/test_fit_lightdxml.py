@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from test_fit import METRICS, Killed, history, metrics
 
-from xmc_keras.run_checkpoint import RunCheckpoint
-from xmc_keras.run_folder import RunFolder
+from xmc_keras.runs.run_checkpoint import RunCheckpoint
+from xmc_keras.runs.run_folder import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +181,9 @@ def test_a_frozen_transformer_and_shared_negatives(
 
 
 def test_after_the_epochs(finished, call, tmp_path, monkeypatch):
-    monkeypatch.setattr("xmc_keras.choose_beta.choose_beta.__defaults__", ((0.8,),))
+    monkeypatch.setattr(
+        "xmc_keras.lightdxml.scores.choose_beta.__defaults__", ((0.8,),)
+    )
     folder, config = tmp_path / "after", finished[1]
     settings = ("epochs=1", "halve_at=1", "initial_probability=0.5")
     settings += ("shared_negatives=true", "random_negatives=4", "logq_correction=0.5")

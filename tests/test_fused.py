@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from xmc_keras.fused import fused
+from xmc_keras.encoders.fused.kernel import fused
 
 
 def weighted(x, y, ids, power):

@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 from test_feedforward_activation import FORMULAS
 
-from xmc_keras.feedforward_activation import ACTIVATIONS
-from xmc_keras.fused_activation import fused_activation
+from xmc_keras.encoders.activations import ACTIVATIONS
+from xmc_keras.encoders.fused.activation import fused_activation
 
 X = np.linspace(-4, 4, 32, dtype="float32")
 WEIGHT = np.cos(X)

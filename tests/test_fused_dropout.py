@@ -5,8 +5,8 @@ import tensorflow as tf
 from layer_test import check_config, check_functional_model, check_graph_and_xla
 from test_multi_layer_cls_encoder import BACKBONES
 
-from xmc_keras.fused_dropout import FusedDropout, set_dropout
-from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
+from xmc_keras.encoders.fused.fused_dropout import FusedDropout, set_dropout
+from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
 
 RNG = np.random.default_rng(0)
 

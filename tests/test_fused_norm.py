@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from xmc_keras.fused_norm import added, fused_added, fused_normalised, normalised
+from xmc_keras.encoders.fused.layer_norm import (
+    added,
+    fused_added,
+    fused_normalised,
+    normalised,
+)
 
 RNG = np.random.default_rng(0)
 X, MORE, WEIGHT = RNG.normal(2, 3, size=(3, 4, 5, 8))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from xmc_keras.fused_scores import fused_scores
+from xmc_keras.lightdxml.scores import fused_scores
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(0, 3, (4, 6)).astype("float32")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from generated_sets import SHAPES, Shape, generated_set
 
-from xmc_keras.label_clustering import cluster_labels
-from xmc_keras.label_features import label_features
+from xmc_keras.labels.label_clustering import cluster_labels
+from xmc_keras.labels.label_features import label_features
 
 SMALL = SHAPES["amazon670k"].scaled(0.02)
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_byte_pair_words import PATTERN
 
-from xmc_keras.graph_byte_pairs import GraphBytePairs, bytes_to_letters
+from xmc_keras.text.graph_byte_pairs import GraphBytePairs, bytes_to_letters
 
 
 def by_hand(text, vocabulary, merges):

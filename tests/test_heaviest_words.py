@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.heaviest_words import heaviest_words
+from xmc_keras.lightdxml.document_words import heaviest_words
 
 
 @settings(max_examples=60, deadline=None)
@@ -29,7 +29,7 @@ def test_many_blocks_are_as_one(monkeypatch):
     rng = np.random.default_rng(0)
     features, labels = rng.random((30, 8)), rng.random((30, 21)) < 0.2
     whole = heaviest_words(features, labels, 3)
-    monkeypatch.setattr("xmc_keras.heaviest_words.BLOCK", 4)
+    monkeypatch.setattr("xmc_keras.lightdxml.document_words.BLOCK", 4)
     for one, other in zip(whole, heaviest_words(features, labels, 3)):
         np.testing.assert_array_equal(one, other)
 

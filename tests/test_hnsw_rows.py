@@ -5,7 +5,7 @@ import pytest
 from test_shortlist_labels import EMBEDDINGS, FEATURES, Index, expected
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.hnsw_rows import hnsw_rows
+from xmc_keras.lightdxml.hnsw_rows import hnsw_rows
 
 
 @pytest.mark.parametrize("k", [3, 99])

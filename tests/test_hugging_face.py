@@ -13,10 +13,13 @@ from huggingface_hub.errors import EntryNotFoundError
 from safetensors.numpy import load_file, save_file
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.hugging_face import hugging_face_config
-from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder, layer_states
-from xmc_keras.pretrained import load_encoder
-from xmc_keras.text_tokenizer import TextTokenizer
+from xmc_keras.encoders.checkpoints.hugging_face import hugging_face_config
+from xmc_keras.encoders.multi_layer_cls_encoder import (
+    MultiLayerCLSEncoder,
+    layer_states,
+)
+from xmc_keras.encoders.pretrained import load_encoder
+from xmc_keras.text.text_tokenizer import TextTokenizer
 
 FOLDER = Path(__file__).parent / "recorded_encoders"
 SOURCES = {

@@ -1,7 +1,7 @@
 import pytest
 import tensorflow as tf
 
-from xmc_keras.in_xla import in_xla
+from xmc_keras.ops.xla import in_xla
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.inverse_propensity import inverse_propensity
+from xmc_keras.metrics.inverse_propensity import inverse_propensity
 
 COUNTS = [40, 21, 13, 9, 6, 4, 3, 2, 1, 0]
 

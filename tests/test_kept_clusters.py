@@ -1,9 +1,9 @@
 import numpy as np
 
-from xmc_keras.cluster_generator import ClusterGenerator
-from xmc_keras.kept_clusters import kept_clusters
-from xmc_keras.lightxml import LightXML
-from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
+from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
+from xmc_keras.lightxml.cluster_generator import ClusterGenerator
+from xmc_keras.lightxml.lightxml import LightXML
+from xmc_keras.lightxml.static_negatives import kept_clusters
 
 
 def test_are_the_best_of_each_document_in_order(backbone):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from xmc_keras.label_centroids import label_centroids
+from xmc_keras.labels.label_centroids import label_centroids
 
 
 def test_equals_a_plain_loop():

@@ -6,11 +6,11 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras import label_clustering, row_chunks
-from xmc_keras.label_clustering import cluster_labels
-from xmc_keras.label_features import document_features, label_features
-from xmc_keras.label_set import LabelSet
-from xmc_keras.text_folder import read_documents
+from xmc_keras.data.documents import read_documents
+from xmc_keras.labels import label_clustering, row_chunks
+from xmc_keras.labels.label_clustering import cluster_labels
+from xmc_keras.labels.label_features import document_features, label_features
+from xmc_keras.labels.label_set import LabelSet
 
 DEBIAN24K = Path(__file__).resolve().parents[1] / "data" / "debian24k"
 

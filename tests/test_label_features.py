@@ -8,9 +8,9 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras import label_features as label_features_file
 from xmc_keras.bad_input import BadInput
-from xmc_keras.label_features import document_features, label_features
+from xmc_keras.labels import label_features as label_features_file
+from xmc_keras.labels.label_features import document_features, label_features
 
 TEXTS = ["A text editor", "Editor for editor fans, in C", "C library, for text", "..."]
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from layer_test import run_layer_test
 
-from xmc_keras.label_proxy import LabelProxy
+from xmc_keras.lightdxml.label_proxy import LabelProxy
 
 CENTROIDS = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tiny_lightxml as tiny
 
-from xmc_keras.label_scores import label_scores
+from xmc_keras.evaluation.ensemble.member_scores import label_scores
 
 FEATURES = np.random.default_rng(1).normal(size=(2, 4)).astype("float32")
 LABEL_IDS = np.array([[3, -1, 9, 3], [0, 5, 2, -1]], "int32")

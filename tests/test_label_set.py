@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.label_set import LabelSet
+from xmc_keras.labels.label_set import LabelSet
 
 NAMES = st.text(
     st.characters(codec="utf-8", exclude_characters="\n"), min_size=1, max_size=8

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_test import run_layer_test
 
-from xmc_keras.label_words import LabelWords
-from xmc_keras.sparse_document_batches import padded
+from xmc_keras.data.sparse_document_batches import padded
+from xmc_keras.lightdxml.label_words import LabelWords
 
 NUM_DOCUMENTS, NUM_FEATURES, NUM_LABELS = 8, 12, 6
 GAINS = np.random.default_rng(1).uniform(0.5, 2, NUM_FEATURES)

@@ -1,6 +1,6 @@
 import numpy as np
 
-from xmc_keras.last_token import LastToken
+from xmc_keras.encoders.pooling import LastToken
 
 
 def test_marks_the_last_real_token():

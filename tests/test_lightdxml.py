@@ -3,13 +3,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from xmc_keras.label_words import LabelWords
-from xmc_keras.lightdxml import LightDXML
-from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
-from xmc_keras.precision_at_k import PrecisionAtK
-from xmc_keras.rowwise_adamw import RowwiseAdamW
-from xmc_keras.sparse_text_encoder import SparseTextEncoder
-from xmc_keras.word_vectorizer import WordVectorizer
+from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
+from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
+from xmc_keras.lightdxml.label_words import LabelWords
+from xmc_keras.lightdxml.lightdxml import LightDXML
+from xmc_keras.metrics.precision_at_k import PrecisionAtK
+from xmc_keras.optimizers.rowwise_adamw import RowwiseAdamW
+from xmc_keras.text.word_vectorizer import WordVectorizer
 
 NUM_FEATURES, NUM_LABELS, DIM = 20, 12, 4
 RNG = np.random.default_rng(0)
@@ -125,7 +125,7 @@ def test_loss_over_each_shortlist(jit_compile):
 
 @pytest.mark.parametrize("random_negatives", [0, 50])
 def test_loss_over_shared_negatives(random_negatives, monkeypatch):
-    monkeypatch.setattr("xmc_keras.row_pool.row_pool.__defaults__", (1,))
+    monkeypatch.setattr("xmc_keras.ops.row_pools.row_pool.__defaults__", (1,))
     model = make_model(shared_negatives=True, random_negatives=random_negatives)
     _, logits = all_logits(model)
     shared = {*LABELS[LABELS >= 0], *SHORTLIST[SHORTLIST >= 0]}
@@ -140,7 +140,7 @@ def test_loss_over_shared_negatives(random_negatives, monkeypatch):
 @pytest.mark.parametrize("shared", [False, True])
 def test_loss_with_words_of_labels(shared, monkeypatch):
     """Positives have the cosine with other documents of the label."""
-    monkeypatch.setattr("xmc_keras.row_pool.row_pool.__defaults__", (1,))
+    monkeypatch.setattr("xmc_keras.ops.row_pools.row_pool.__defaults__", (1,))
     model = with_words(max_positives=None, shared_negatives=shared)
     logits = all_logits(model)[1] + lexical_logits(left_out=True)
     losses = []

@@ -25,8 +25,8 @@ from tiny_lightdxml import (
 )
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.label_words import LabelWords
-from xmc_keras.lightdxml import LightDXML
+from xmc_keras.lightdxml.label_words import LabelWords
+from xmc_keras.lightdxml.lightdxml import LightDXML
 
 TEXTS = ["sea", "Sky sky AIR mud", "", "no\0thing", "sun\nsea sky " * 30, "\U0001f600"]
 

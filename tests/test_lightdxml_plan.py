@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.build_lightdxml import build_lightdxml, lightdxml_optimizer
-from xmc_keras.check_memory import advice, remedies, together
-from xmc_keras.config import Config
-from xmc_keras.encoder_shape import EncoderShape
-from xmc_keras.hnsw_rows import hnsw_pays
-from xmc_keras.lightdxml_plan import BLOCK, PRODUCTS, LightDXMLPlan
-from xmc_keras.memory_plan import CHUNK, PROCESS
-from xmc_keras.word_vectorizer import WordVectorizer
+from xmc_keras.config.config import Config
+from xmc_keras.encoders.encoder_shape import EncoderShape
+from xmc_keras.lightdxml.build import build_lightdxml, lightdxml_optimizer
+from xmc_keras.lightdxml.hnsw_rows import hnsw_pays
+from xmc_keras.text.word_vectorizer import WordVectorizer
+from xmc_keras.training.planning.check_memory import advice, remedies, together
+from xmc_keras.training.planning.lightdxml_plan import BLOCK, PRODUCTS, LightDXMLPlan
+from xmc_keras.training.planning.memory_plan import CHUNK, PROCESS
 
 LABELS, FEATURES, DIM = 30, 50, 6
 
@@ -116,7 +116,8 @@ def test_a_step_by_hand():
 
 
 def test_copied_constants():
-    from xmc_keras import shortlist_labels, top_rows
+    from xmc_keras.lightdxml import shortlist_labels
+    from xmc_keras.ops import tables as top_rows
 
     assert (top_rows.BLOCK, shortlist_labels.PRODUCTS) == (BLOCK, PRODUCTS)
 

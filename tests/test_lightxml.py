@@ -15,7 +15,7 @@ from tiny_lightxml import (
     make_model,
 )
 
-from xmc_keras.rowwise_adamw import RowwiseAdamW
+from xmc_keras.optimizers.rowwise_adamw import RowwiseAdamW
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ import pytest
 import tensorflow as tf
 from numpy_adamw import NumpyAdamW
 
-from xmc_keras.cluster_generator import ClusterGenerator
-from xmc_keras.dynamic_candidate_ranker import DynamicCandidateRanker
-from xmc_keras.lightxml import LightXML
-from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
-from xmc_keras.rowwise_adamw import RowwiseAdamW
+from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
+from xmc_keras.lightxml.cluster_generator import ClusterGenerator
+from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
+from xmc_keras.lightxml.lightxml import LightXML
+from xmc_keras.optimizers.rowwise_adamw import RowwiseAdamW
 
 CLUSTERS = [[3, 0, 8], [1, 5], [7, 2, 9], [4, 6], [10, 11, 12]]
 TOP_K, DIM = 2, 3

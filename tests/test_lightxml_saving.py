@@ -19,13 +19,13 @@ from tiny_lightxml import (
     make_model,
 )
 
-from xmc_keras.cluster_generator import ClusterGenerator
-from xmc_keras.dynamic_candidate_ranker import DynamicCandidateRanker
-from xmc_keras.lightxml import LightXML
-from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
-from xmc_keras.precision_at_k import PrecisionAtK
-from xmc_keras.rowwise_adamw import RowwiseAdamW
-from xmc_keras.warmup_decay import WarmupDecay
+from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
+from xmc_keras.lightxml.cluster_generator import ClusterGenerator
+from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
+from xmc_keras.lightxml.lightxml import LightXML
+from xmc_keras.metrics.precision_at_k import PrecisionAtK
+from xmc_keras.optimizers.rowwise_adamw import RowwiseAdamW
+from xmc_keras.optimizers.warmup_decay import WarmupDecay
 
 WORDS = [a + b for a in "abcde" for b in "xyzuvwt"]
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]

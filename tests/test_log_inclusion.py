@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xmc_keras.log_inclusion import log_inclusion
+from xmc_keras.lightdxml.log_inclusion import log_inclusion
 
 
 @pytest.mark.parametrize("random_negatives", [0, 3])

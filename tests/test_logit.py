@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from xmc_keras.logit import logit
+from xmc_keras.ops.elementwise import logit
 
 
 @pytest.mark.parametrize("probability", [1e-6, 0.01, 0.5, 0.99])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from xmc_keras.mean_state import mean_state
+from xmc_keras.encoders.pooling import mean_state
 
 RNG = np.random.default_rng(0)
 

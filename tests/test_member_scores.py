@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from tiny_lightdxml import NAMES, all_scores, make_lightdxml, rows_of
 
-from xmc_keras.label_words import LabelWords
-from xmc_keras.member_scores import MemberScores
-from xmc_keras.sparse_document_batches import SparseDocumentBatches
+from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
+from xmc_keras.evaluation.ensemble.member_scores import MemberScores
+from xmc_keras.lightdxml.label_words import LabelWords
 
 TEXTS = ["sea", "sky sky air mud", "sun", "mud sun sea sky", "air"]
 

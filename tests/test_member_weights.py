@@ -5,7 +5,7 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.member_weights import member_weights
+from xmc_keras.evaluation.ensemble.member_weights import member_weights
 
 
 def quality(weights, label_ids, scores, relevant):

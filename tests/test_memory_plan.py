@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
-from xmc_keras.config import Config
-from xmc_keras.memory_plan import PROCESS, XLA, MemoryPlan
+from xmc_keras.config.config import Config
+from xmc_keras.training.planning.memory_plan import PROCESS, XLA, MemoryPlan
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.client import device_lib
 
-from xmc_keras.memory_room import machine_room, memory_room
+from xmc_keras.training.memory import machine_room, memory_room
 
 GIB = 2**30
 MEMINFO = f"MemTotal: {8 * 2**20} kB\nMemAvailable: {2**20} kB\nBuffers: 3 kB\n"

@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 from numpy_adamw import NumpyAdamW
 
-from xmc_keras import move_rows as file
-from xmc_keras.move_rows import adam_rows, adam_rows_by_xla, move_rows
+from xmc_keras.optimizers import row_updates as file
+from xmc_keras.optimizers.row_updates import adam_rows, adam_rows_by_xla, move_rows
 
 
 @pytest.mark.parametrize("num_rows", [0, 1, 4, 7, 8])

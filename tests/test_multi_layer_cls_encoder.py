@@ -5,10 +5,10 @@ import pytest
 from layer_test import run_layer_test
 from tiny_bert import LONG, SIZES, tiny_bert
 
-from xmc_keras.cls_features import cls_features
-from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
-from xmc_keras.pretrained import load_encoder
-from xmc_keras.xlnet_backbone import XLNetBackbone
+from xmc_keras.encoders.cls_features import cls_features
+from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
+from xmc_keras.encoders.pretrained import load_encoder
+from xmc_keras.encoders.xlnet.xlnet_backbone import XLNetBackbone
 
 IDS = np.array([[2, 7, 9, 11, 3], [2, 5, 3, 0, 0], [2, 8, 6, 3, 0]], "int32")
 INPUTS = {
@@ -191,7 +191,9 @@ def test_number_of_albert_layers():
 
 def test_xlnet_of_keras_nlp():
     backbone = MODELS.XLNetBackbone(**SIZES)
-    with pytest.raises(ValueError, match="Expected `xmc_keras.xlnet_backbone"):
+    with pytest.raises(
+        ValueError, match="Expected `xmc_keras.encoders.xlnet.xlnet_backbone"
+    ):
         MultiLayerCLSEncoder(backbone, 2)
 
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from xmc_keras.nearest_labels import NearestLabels, unit_rows
+from xmc_keras.lightdxml.nearest_labels import NearestLabels, unit_rows
 
 RNG = np.random.default_rng(0)
 FEATURES = RNG.normal(size=(4, 3)).astype("float32")
@@ -66,7 +66,7 @@ def test_errors(arguments):
 
 @pytest.mark.parametrize("rows", [1, 3, 100])
 def test_a_table_is_filled_some_rows_at_a_time(rows, monkeypatch):
-    monkeypatch.setattr("xmc_keras.nearest_labels.ROWS", rows)
+    monkeypatch.setattr("xmc_keras.lightdxml.nearest_labels.ROWS", rows)
     norms = np.linalg.norm(EMBEDDINGS, axis=1, keepdims=True)
     expected = EMBEDDINGS / np.where(norms, norms, 1)
     layer = make_layer()

@@ -2,7 +2,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.ngram_hashes import BUCKETS, ngram_hashes
+from xmc_keras.text.ngrams import BUCKETS, ngram_hashes
 
 TEXTS = st.lists(st.lists(st.sampled_from("abc"), max_size=6).map(" ".join), max_size=4)
 

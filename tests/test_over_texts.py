@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras import over_texts as module
-from xmc_keras.over_texts import over_texts
+from xmc_keras.text import over_texts as module
+from xmc_keras.text.over_texts import over_texts
 
 
 @settings(deadline=None, max_examples=60)

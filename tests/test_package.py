@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from xmc_keras.pretrained import minilm_folder
+from xmc_keras.encoders.pretrained import minilm_folder
 from xmc_keras.version import __version__
 
 ROOT = Path(__file__).parent.parent

@@ -8,13 +8,13 @@ import pytest
 import tiny_lightxml as tiny
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.cluster_generator import ClusterGenerator
-from xmc_keras.config_file import load_config
-from xmc_keras.dynamic_candidate_ranker import DynamicCandidateRanker
-from xmc_keras.label_scores import label_scores
-from xmc_keras.lightxml import LightXML
-from xmc_keras.paired_encoders import PairedEncoders
-from xmc_keras.run_folder import RunFolder
+from xmc_keras.config.config_file import load_config
+from xmc_keras.encoders.paired_encoders import PairedEncoders
+from xmc_keras.evaluation.ensemble.member_scores import label_scores
+from xmc_keras.lightxml.cluster_generator import ClusterGenerator
+from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
+from xmc_keras.lightxml.lightxml import LightXML
+from xmc_keras.runs.run_folder import RunFolder
 
 
 def make_model():

@@ -4,10 +4,10 @@ import sys
 
 import pytest
 
-from xmc_keras.peak_memory import peak_memory_gb
+from xmc_keras.training.memory import peak_memory_gb
 
 PROGRAM = """
-from xmc_keras.peak_memory import peak_memory_gb
+from xmc_keras.training.memory import peak_memory_gb
 before = peak_memory_gb()
 array = bytearray(b"x") * 300_000_000
 after = peak_memory_gb()

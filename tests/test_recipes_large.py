@@ -19,7 +19,7 @@ from benchmark_sets import SETS
 from client import Client
 from conftest import PROJECT, write_tiny_encoder
 
-from xmc_keras.config_file import load_config
+from xmc_keras.config.config_file import load_config
 
 MOST_GB = 12
 # Runs a program, then tells the most memory that it held.
@@ -28,7 +28,7 @@ import runpy, sys
 sys.path[:0] = {paths!r}
 sys.argv = {argv!r}
 runpy.run_path(sys.argv[0], run_name="__main__")
-from xmc_keras.peak_memory import peak_memory_gb
+from xmc_keras.training.memory import peak_memory_gb
 print("peak", peak_memory_gb())
 """
 RECORDED = PROJECT / "tests/recorded_encoders"  # of three layers, in real form

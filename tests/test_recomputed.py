@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from layer_test import run_layer_test
 
-from xmc_keras.recomputed import Recomputed
+from xmc_keras.encoders.recomputed import Recomputed
 
 X = np.random.default_rng(0).normal(size=(3, 5, 8)).astype("float32")
 MASK = np.arange(5) < np.array([[5], [3], [2]])

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from xmc_keras.replace_folder import replace_folder
+from xmc_keras.files.atomic_files import replace_folder
 
 
 def make(path, content):

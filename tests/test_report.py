@@ -13,10 +13,10 @@ from report_parts.html_table import html_table
 from report_parts.pictures import short
 from report_parts.run_predictions import run_predictions
 
-from xmc_keras.config import Config
-from xmc_keras.label_set import LabelSet
-from xmc_keras.run_folder import RunFolder
-from xmc_keras.text_folder import read_documents
+from xmc_keras.config.config import Config
+from xmc_keras.data.documents import read_documents
+from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.runs.run_folder import RunFolder
 
 PICTURES = {"by_frequency", "calibration", "candidates", "clusters", "curves"}
 

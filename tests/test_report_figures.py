@@ -15,7 +15,7 @@ from report_parts.log_numbers import LogNumbers
 from report_parts.recall_curve import recall_curve
 from report_parts.run_predictions import places
 
-from xmc_keras.ranking_metrics import ranking_report
+from xmc_keras.metrics.ranking_metrics import ranking_report
 
 
 def case(seed, documents=7, labels=12, kept=6):

@@ -14,15 +14,15 @@ import scipy.sparse
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.formats.columns import Columns
-from xmc_keras.formats.document import Document, one_space
-from xmc_keras.formats.fasttext import write_fasttext
-from xmc_keras.formats.find_format import find_format
-from xmc_keras.formats.find_parts import Options, find_parts
-from xmc_keras.formats.folder import write_folder
-from xmc_keras.formats.json_lines import write_json_lines, write_label_list
-from xmc_keras.formats.numbered_lines import write_numbered_lines
-from xmc_keras.formats.table import write_table
+from xmc_keras.data.formats.columns import Columns
+from xmc_keras.data.formats.document import Document, one_space
+from xmc_keras.data.formats.fasttext import write_fasttext
+from xmc_keras.data.formats.find_format import find_format
+from xmc_keras.data.formats.find_parts import Options, find_parts
+from xmc_keras.data.formats.folder import write_folder
+from xmc_keras.data.formats.json_lines import write_json_lines, write_label_list
+from xmc_keras.data.formats.numbered_lines import write_numbered_lines
+from xmc_keras.data.formats.table import write_table
 
 CHARACTERS = st.characters(codec="utf-8", exclude_characters="\n\r\0")
 LINE = st.text(CHARACTERS).filter(lambda text: text.strip())

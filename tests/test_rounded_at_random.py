@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from xmc_keras.rounded_at_random import rounded_at_random
+from xmc_keras.optimizers.row_updates import rounded_at_random
 
 
 def test_rounding_at_random_keeps_what_bfloat16_can_hold():

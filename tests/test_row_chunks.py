@@ -6,8 +6,8 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras import row_chunks
-from xmc_keras.row_chunks import RowChunks
+from xmc_keras.labels import row_chunks
+from xmc_keras.labels.row_chunks import RowChunks
 
 
 def random_matrix(num_rows, num_columns, density, seed):

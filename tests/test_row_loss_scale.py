@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from xmc_keras.row_loss_scale import RowLossScale
-from xmc_keras.rowwise_adamw import RowwiseAdamW
+from xmc_keras.optimizers.row_loss_scale import RowLossScale
+from xmc_keras.optimizers.rowwise_adamw import RowwiseAdamW
 
 
 @pytest.fixture

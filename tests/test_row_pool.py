@@ -4,7 +4,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.row_pool import row_pool
+from xmc_keras.ops.row_pools import row_pool
 
 
 @settings(max_examples=60, deadline=None)

@@ -4,10 +4,10 @@ import pytest
 import tensorflow as tf
 from numpy_adamw import NumpyAdamW
 
-from xmc_keras import move_rows
-from xmc_keras.dynamic_candidate_ranker import DynamicCandidateRanker
-from xmc_keras.rowwise_adamw import RowwiseAdamW
-from xmc_keras.warmup_decay import WarmupDecay
+from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
+from xmc_keras.optimizers import row_updates as move_rows
+from xmc_keras.optimizers.rowwise_adamw import RowwiseAdamW
+from xmc_keras.optimizers.warmup_decay import WarmupDecay
 
 NO_DECAY = ["bias", "gamma", "beta"]
 SHAPES = {

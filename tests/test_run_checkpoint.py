@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.run_checkpoint import RunCheckpoint
-from xmc_keras.run_history import RunHistory
-from xmc_keras.swa import SWA
+from xmc_keras.runs.run_checkpoint import RunCheckpoint
+from xmc_keras.runs.run_history import RunHistory
+from xmc_keras.training.callbacks.swa import SWA
 
 STEPS, EPOCHS = 4, 3
 

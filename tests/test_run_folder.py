@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.config import Config
-from xmc_keras.label_set import LabelSet
-from xmc_keras.run_folder import RunFolder
-from xmc_keras.text_folder import Documents
+from xmc_keras.config.config import Config
+from xmc_keras.data.documents import Documents
+from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.runs.run_folder import RunFolder
 
 CONFIG = Config(data="texts", encoder="minilm", swa_start=1)
 DOCUMENTS = Documents(

@@ -1,4 +1,4 @@
-from xmc_keras.run_history import RunHistory
+from xmc_keras.runs.run_history import RunHistory
 
 
 def test_rows_come_back_as_they_were(tmp_path):

@@ -10,16 +10,15 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras import move_rows
-from xmc_keras.build_model import build_model
-from xmc_keras.build_optimizer import build_optimizer
-from xmc_keras.config import Config
-from xmc_keras.document_batches import DocumentBatches
-from xmc_keras.encoder_shape import EncoderShape
-from xmc_keras.memory_plan import CHUNK, PROCESS, XLA
-from xmc_keras.pretrained import load_encoder
-from xmc_keras.run_plan import RunPlan
-from xmc_keras.token_cache import TokenCache
+from xmc_keras.config.config import Config
+from xmc_keras.data.document_batches import DocumentBatches
+from xmc_keras.data.token_cache import TokenCache
+from xmc_keras.encoders.encoder_shape import EncoderShape
+from xmc_keras.encoders.pretrained import load_encoder
+from xmc_keras.lightxml.build import build_model, build_optimizer
+from xmc_keras.optimizers import row_updates as move_rows
+from xmc_keras.training.planning.lightxml_plan import RunPlan
+from xmc_keras.training.planning.memory_plan import CHUNK, PROCESS, XLA
 
 NAMES = ("vocabulary_size", "num_layers", "num_heads", "hidden_dim", "intermediate_dim")
 # Gradients of kernels of our own have no scope; the values are in the encoder's.

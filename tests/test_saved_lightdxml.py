@@ -15,10 +15,10 @@ from server.served_model import ServedModel
 from test_saved_model import check_equal, names_and_scores
 from tiny_lightdxml import NAMES, WORDS, make_lightdxml
 
-from xmc_keras.config_file import load_config
-from xmc_keras.label_set import LabelSet
-from xmc_keras.run_folder import RunFolder
-from xmc_keras.text_folder import read_documents
+from xmc_keras.config.config_file import load_config
+from xmc_keras.data.documents import read_documents
+from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.runs.run_folder import RunFolder
 
 METRICS = [f"{name}@{k}" for name in ("P", "nDCG", "PSP") for k in (1, 3, 5)]
 TEXTS = ["sea sky", "Mud!", "", "sun air air"]

@@ -11,7 +11,7 @@ from server.load_version import WARMUP_FILE, load_version
 from server.served_model import ServedModel
 from tensorflow_serving.apis import prediction_log_pb2
 
-from xmc_keras.run_folder import RunFolder
+from xmc_keras.runs.run_folder import RunFolder
 
 TEXTS = ["word3a word3b word7c", "", "word1a\0word1b", "Ünbekannt 😀", "word0c " * 900]
 
@@ -87,7 +87,7 @@ def test_a_session_needs_nothing_of_ours(exported):
         "served = ServedModel(sys.argv[1])\n"
         "text = np.array([b'word3a'], object)\n"
         "print(served.predict({'text': text})['scores'].shape)\n"
-        "print({'keras_nlp', 'xmc_keras.lightxml'} & set(sys.modules))"
+        "print({'keras_nlp', 'xmc_keras.lightxml.lightxml'} & set(sys.modules))"
     )
     paths = [path for path in sys.path if path]
     command = [sys.executable, "-c", code, exported / "1", *paths]

@@ -11,9 +11,9 @@ from test_text_tokenizer import HARD, rows
 from test_torch_file import FOLDER
 from tiny_tokenizers import proto, tokenizer
 
-from xmc_keras.sentence_pieces import SentencePieces
-from xmc_keras.text_tokenizer import TextTokenizer
-from xmc_keras.xlnet_tokenizer import XLNetTokenizer
+from xmc_keras.text.sentence_pieces import SentencePieces
+from xmc_keras.text.text_tokenizer import TextTokenizer
+from xmc_keras.text.xlnet_tokenizer import XLNetTokenizer
 
 KINDS = ("albert", "albert lower", "deberta", "xlm_roberta", "xlnet")
 XLNET = (FOLDER / "spiece.model").read_bytes()

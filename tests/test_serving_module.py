@@ -10,10 +10,10 @@ from serving_module import BLOCK, ServingModule
 from tiny_bert import tiny_bert
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.cluster_generator import ClusterGenerator
-from xmc_keras.dynamic_candidate_ranker import DynamicCandidateRanker
-from xmc_keras.lightxml import LightXML
-from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
+from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
+from xmc_keras.lightxml.cluster_generator import ClusterGenerator
+from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
+from xmc_keras.lightxml.lightxml import LightXML
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz"]
 TEXTS = ["b", "Á c d e f g h i j k l", "", "z\0y", "😀 a", "x " * 3000]

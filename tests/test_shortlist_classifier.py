@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 from layer_test import run_layer_test
 
-from xmc_keras.dynamic_candidate_ranker import MASKED_LOGIT
-from xmc_keras.shortlist_classifier import ShortlistClassifier
+from xmc_keras.lightdxml.shortlist_classifier import ShortlistClassifier
+from xmc_keras.lightxml.dynamic_candidate_ranker import MASKED_LOGIT
 
 NUM_LABELS, DIM = 9, 5
 FEATURES = np.random.default_rng(0).normal(size=(2, DIM)).astype("float32")

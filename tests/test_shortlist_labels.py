@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from xmc_keras import shortlist_labels as module
 from xmc_keras.bad_input import BadInput
-from xmc_keras.shortlist_labels import shortlist_labels
+from xmc_keras.lightdxml import shortlist_labels as module
+from xmc_keras.lightdxml.shortlist_labels import shortlist_labels
 
 RNG = np.random.default_rng(0)
 FEATURES = RNG.normal(size=(50, 4)).astype("float32")

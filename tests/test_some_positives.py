@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from xmc_keras.some_positives import some_positives
+from xmc_keras.lightdxml.shortlist_logits import some_positives
 
 IDS = np.array([[5, 6, 7, 8], [3, -1, 4, -1]], "int32")
 

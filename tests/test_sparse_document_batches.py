@@ -4,7 +4,7 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.sparse_document_batches import SparseDocumentBatches
+from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
 
 
 def documents(num_documents, seed=0):

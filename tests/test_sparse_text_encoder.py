@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_test import run_layer_test
 
-from xmc_keras.sparse_text_encoder import SparseTextEncoder
+from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
 
 NUM_FEATURES, DIM = 11, 4
 INPUTS = {

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 from layer_test import run_layer_test
 
-from xmc_keras.spectral_dense import SpectralDense
+from xmc_keras.encoders.spectral_dense import SpectralDense
 
 X = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
 

@@ -3,7 +3,7 @@ import pytest
 from split_documents import split_documents
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.config import Config
+from xmc_keras.config.config import Config
 
 
 def split(**values):

@@ -5,7 +5,7 @@ import tensorflow as tf
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.split_words import split_words, string_tensor
+from xmc_keras.text.ngrams import split_words, string_tensor
 
 # Properties of characters that no later version of Unicode changed: those of
 # Python's oldest table. Of these, the ones that NFKC_Casefold drops.

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import tiny_lightxml as tiny
 
-from xmc_keras.cluster_generator import ClusterGenerator
-from xmc_keras.dynamic_candidate_ranker import DynamicCandidateRanker
-from xmc_keras.lightxml import LightXML
-from xmc_keras.start_from_centroids import start_from_centroids
+from xmc_keras.lightxml.cluster_generator import ClusterGenerator
+from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
+from xmc_keras.lightxml.lightxml import LightXML
+from xmc_keras.lightxml.start_from_centroids import start_from_centroids
 
 CLUSTERS = np.array([[3, 0, -1], [1, 4, 2]])
 # Label 4 has no document; the last document has two labels of one cluster; 9 is a

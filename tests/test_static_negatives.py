@@ -5,8 +5,8 @@ import types
 import numpy as np
 import pytest
 
-from xmc_keras.run_checkpoint import RunCheckpoint
-from xmc_keras.run_folder import RunFolder
+from xmc_keras.runs.run_checkpoint import RunCheckpoint
+from xmc_keras.runs.run_folder import RunFolder
 
 SETTINGS = ["--set", "negatives=static", "--set", "recall_epochs=1"]
 

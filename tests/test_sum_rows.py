@@ -4,7 +4,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.sum_rows import sum_rows
+from xmc_keras.optimizers.row_updates import sum_rows
 
 NUM_ROWS, DIM, GIVEN = 6, 2, 8
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from xmc_keras.summed_cross_entropy import summed_cross_entropy
+from xmc_keras.lightdxml.loss import summed_cross_entropy
 
 LOGITS = np.array([[2.0, -1.0, 0.5], [-3.0, 4.0, -1e9]], "float32")
 

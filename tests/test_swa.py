@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from xmc_keras.swa import SWA
+from xmc_keras.training.callbacks.swa import SWA
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(12, 3)).astype("float32")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.text_file import TextFile
+from xmc_keras.files.text_file import TextFile
 
 COMPRESS = {".txt": bytes, ".gz": gzip.compress, ".xz": lzma.compress}
 

@@ -10,13 +10,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.label_set import LabelSet
-from xmc_keras.text_folder import (
+from xmc_keras.data.documents import (
     Documents,
     check_labels_known,
     read_documents,
     read_pair,
 )
+from xmc_keras.labels.label_set import LabelSet
 
 DEBIAN = Path(__file__).parents[1] / "data/debian24k"
 COMPRESS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress}

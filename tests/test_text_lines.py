@@ -1,7 +1,7 @@
 import pytest
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.text_lines import text_lines
+from xmc_keras.files.text_file import text_lines
 
 
 def test_line_ends_go_and_nothing_else():

@@ -7,7 +7,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.text_tokenizer import TextTokenizer, _parts
+from xmc_keras.text.text_tokenizer import TextTokenizer, _parts
 
 HARD = [
     "Café CAFÉ naïve Bokmål Alcalá",

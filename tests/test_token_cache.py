@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.token_cache import TokenCache, _replace_folder
+from xmc_keras.data.token_cache import TokenCache, _replace_folder
 
 TEXTS = ["a bird", "", "three little words", "one"]
 

@@ -3,7 +3,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.top_rows import top_rows
+from xmc_keras.ops.tables import top_rows
 
 
 @settings(max_examples=50, deadline=None)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.torch_file import read_torch_file
+from xmc_keras.encoders.checkpoints.torch_file import read_torch_file
 
 # Written by PyTorch, see tests/record_encoders.py.
 FOLDER = Path(__file__).parent / "recorded_encoders/xlnet"

@@ -8,9 +8,13 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.label_centroids import label_centroids
-from xmc_keras.label_proxy import LabelProxy
-from xmc_keras.train_label_proxy import pair_loss, pairs_of, train_label_proxy
+from xmc_keras.labels.label_centroids import label_centroids
+from xmc_keras.lightdxml.label_proxy import (
+    LabelProxy,
+    pair_loss,
+    pairs_of,
+    train_label_proxy,
+)
 
 RNG = np.random.default_rng(0)
 FEATURES = RNG.normal(size=(30, 3)).astype("float32")

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.validation_split import validation_split
+from xmc_keras.data.splits import validation_split
 
 
 @settings(deadline=None, max_examples=60)

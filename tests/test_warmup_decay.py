@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.warmup_decay import WarmupDecay
+from xmc_keras.optimizers.warmup_decay import WarmupDecay
 
 
 def expected(step, peak, total_steps, warmup_steps, decay):

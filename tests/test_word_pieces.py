@@ -1,7 +1,7 @@
 import keras_nlp
 import tensorflow as tf
 
-from xmc_keras.word_pieces import WordPieces
+from xmc_keras.text.word_pieces import WordPieces
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "cafe", "au", "##x"]
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.split_words import split_words
-from xmc_keras.word_vectorizer import WordVectorizer
+from xmc_keras.text.ngrams import split_words
+from xmc_keras.text.word_vectorizer import WordVectorizer
 
 WORDS = ["sea", "sky", "air", "mud", "a", "東", "日本"]
 TEXTS = st.lists(
@@ -119,7 +119,7 @@ def test_rows_do_not_depend_on_the_other_texts(monkeypatch):
     vectorizer = WordVectorizer.fit(texts)
     whole = vectorizer.transform(texts)
     assert whole[texts.index("")].nnz == 0
-    monkeypatch.setattr("xmc_keras.over_texts.MOST_CHARACTERS", 500)
+    monkeypatch.setattr("xmc_keras.text.over_texts.MOST_CHARACTERS", 500)
     parts = vectorizer.transform(texts)
     # The logarithm of one is computed in another way than that of eight.
     np.testing.assert_allclose(whole.toarray(), parts.toarray(), atol=1e-6)
@@ -179,7 +179,7 @@ def test_damaged_file(tmp_path_factory, data):
 
 def test_file_of_another_rule(tmp_path, monkeypatch):
     WordVectorizer.fit(["a"]).save(tmp_path / "words.npz")
-    monkeypatch.setattr("xmc_keras.word_vectorizer.RULE_VERSION", 0)
+    monkeypatch.setattr("xmc_keras.text.word_vectorizer.RULE_VERSION", 0)
     with pytest.raises(BadInput, match="split by rule 0. Received: rule 1. Train"):
         WordVectorizer.load(tmp_path / "words.npz")
     with pytest.raises(BadInput, match="No such file"):

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from xmc_keras.written import written
+from xmc_keras.files.atomic_files import written
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])

@@ -4,8 +4,8 @@ from layer_test import run_layer_test
 from test_multi_layer_cls_encoder import IDS, made
 from tiny_bert import SIZES
 
-from xmc_keras.multi_layer_cls_encoder import MultiLayerCLSEncoder
-from xmc_keras.xlnet_backbone import RelativePositions, XLNetBackbone
+from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
+from xmc_keras.encoders.xlnet.xlnet_backbone import RelativePositions, XLNetBackbone
 
 INPUTS = {"token_ids": IDS, "padding_mask": (IDS > 0).astype("int32")}
 

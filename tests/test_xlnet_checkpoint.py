@@ -7,9 +7,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.encoder_shape import UNLIMITED, EncoderShape
-from xmc_keras.pretrained import load_encoder
-from xmc_keras.xlnet_checkpoint import OF_LAYER
+from xmc_keras.encoders.checkpoints.xlnet import OF_LAYER
+from xmc_keras.encoders.encoder_shape import UNLIMITED, EncoderShape
+from xmc_keras.encoders.pretrained import load_encoder
 
 FOLDER = Path(__file__).parent / "recorded_encoders/xlnet"
 TENSORS = load_file(FOLDER / "model.safetensors")

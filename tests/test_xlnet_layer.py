@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from xmc_keras.xlnet_layer import XLNetLayer, of_distances
+from xmc_keras.encoders.xlnet.xlnet_layer import XLNetLayer, of_distances
 
 RNG = np.random.default_rng(0)
 STATES = RNG.normal(size=(2, 5, 4)).astype("float32")

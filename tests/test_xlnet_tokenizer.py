@@ -3,7 +3,7 @@ import keras_nlp
 import pytest
 from test_torch_file import FOLDER
 
-from xmc_keras.xlnet_tokenizer import XLNetTokenizer
+from xmc_keras.text.xlnet_tokenizer import XLNetTokenizer
 
 PATH = FOLDER / "spiece.model"
 

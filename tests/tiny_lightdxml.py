@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 
-from xmc_keras.lightdxml import LightDXML
-from xmc_keras.sparse_text_encoder import SparseTextEncoder
-from xmc_keras.word_vectorizer import WordVectorizer
+from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
+from xmc_keras.lightdxml.lightdxml import LightDXML
+from xmc_keras.text.word_vectorizer import WordVectorizer
 
 NAMES = list("pqrstu")
 WORDS = "sea sky air mud sun"

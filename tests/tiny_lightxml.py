@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 
-from xmc_keras.cluster_generator import ClusterGenerator
-from xmc_keras.dynamic_candidate_ranker import DynamicCandidateRanker
-from xmc_keras.lightxml import LightXML
-from xmc_keras.precision_at_k import PrecisionAtK
-from xmc_keras.rowwise_adamw import RowwiseAdamW
+from xmc_keras.lightxml.cluster_generator import ClusterGenerator
+from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
+from xmc_keras.lightxml.lightxml import LightXML
+from xmc_keras.metrics.precision_at_k import PrecisionAtK
+from xmc_keras.optimizers.rowwise_adamw import RowwiseAdamW
 
 CLUSTERS = np.array([[3, 0, 8], [1, 5, -1], [7, 2, 9], [4, 6, -1]])
 NUM_LABELS, TOP_K, NUM_PREDICTIONS = 10, 2, 5

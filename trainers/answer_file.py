@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.written import written
+from xmc_keras.files.atomic_files import written
 
 
 class AnswerFile:

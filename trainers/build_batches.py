@@ -1,8 +1,8 @@
 """Documents of a run as batches of tokens."""
 
-from xmc_keras.document_batches import DocumentBatches
-from xmc_keras.text_tokenizer import TextTokenizer
-from xmc_keras.token_cache import TokenCache
+from xmc_keras.data.document_batches import DocumentBatches
+from xmc_keras.data.token_cache import TokenCache
+from xmc_keras.text.text_tokenizer import TextTokenizer
 
 
 def build_batches(config, tokenizer, run, texts, label_matrix=None, shuffle=False):

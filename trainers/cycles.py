@@ -9,18 +9,17 @@ from plot_curves import plot_curves
 from progress import Progress
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.build_lightdxml import lightdxml_optimizer
-from xmc_keras.choose_beta import choose_beta
-from xmc_keras.encode_documents import encode_documents
-from xmc_keras.label_centroids import label_centroids
-from xmc_keras.label_proxy import LabelProxy
-from xmc_keras.log_inclusion import log_inclusion
-from xmc_keras.precision_at_k import PrecisionAtK
-from xmc_keras.run_checkpoint import RunCheckpoint
-from xmc_keras.run_history import RunHistory
-from xmc_keras.shortlist_labels import shortlist_labels
-from xmc_keras.train_label_proxy import train_label_proxy
-from xmc_keras.written import written
+from xmc_keras.encoders.encode_documents import encode_documents
+from xmc_keras.files.atomic_files import written
+from xmc_keras.labels.label_centroids import label_centroids
+from xmc_keras.lightdxml.build import lightdxml_optimizer
+from xmc_keras.lightdxml.label_proxy import LabelProxy, train_label_proxy
+from xmc_keras.lightdxml.log_inclusion import log_inclusion
+from xmc_keras.lightdxml.scores import choose_beta
+from xmc_keras.lightdxml.shortlist_labels import shortlist_labels
+from xmc_keras.metrics.precision_at_k import PrecisionAtK
+from xmc_keras.runs.run_checkpoint import RunCheckpoint
+from xmc_keras.runs.run_history import RunHistory
 
 logger = logging.getLogger("fit")
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xmc_keras.aligned import aligned
+from xmc_keras.cli.tables import aligned
 
 TAIL = 5  # training documents that a tail label has at most
 

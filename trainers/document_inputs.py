@@ -3,7 +3,7 @@
 import scipy.sparse
 from build_batches import build_batches
 
-from xmc_keras.sparse_document_batches import SparseDocumentBatches
+from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
 
 
 def build_inputs(config, run, model, texts, label_matrix=None, features=None):

@@ -30,11 +30,11 @@ from fetch import fetch
 from prepare import make
 from prepared_folder import PARTS, PreparedFolder
 
-from xmc_keras import program
 from xmc_keras.bad_input import BadInput
-from xmc_keras.formats.bad_lines import BadLines
-from xmc_keras.formats.find_format import find_format
-from xmc_keras.formats.find_parts import find_parts
+from xmc_keras.cli import program
+from xmc_keras.data.formats.document import BadLines
+from xmc_keras.data.formats.find_format import find_format
+from xmc_keras.data.formats.find_parts import find_parts
 
 logger = logging.getLogger("download")
 

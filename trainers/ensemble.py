@@ -35,13 +35,13 @@ from evaluate import measures, propensities, table
 from output_file import check_output, write_output
 from split_documents import split_documents
 
-from xmc_keras import program
 from xmc_keras.bad_input import BadInput
-from xmc_keras.filtered_labels import filtered_labels
-from xmc_keras.finished_runs import finished_runs, run_names
-from xmc_keras.read_part import read_part
-from xmc_keras.run_folder import MODELS
-from xmc_keras.text_folder import check_labels_known
+from xmc_keras.cli import program
+from xmc_keras.data.documents import check_labels_known
+from xmc_keras.data.filters import filtered_labels
+from xmc_keras.data.splits import read_part
+from xmc_keras.runs.finished_runs import finished_runs, run_names
+from xmc_keras.runs.run_folder import MODELS
 
 logger = logging.getLogger("ensemble")
 
@@ -88,8 +88,12 @@ def main():
         held_out = everything.subset(trained_by_none(configs, len(everything)))
 
     # TensorFlow takes seconds to come up: what is wrong so far is told before.
-    from xmc_keras.ensemble_ranking import ensemble_ranking, mean_scores, union
-    from xmc_keras.member_weights import member_weights
+    from xmc_keras.evaluation.ensemble.ensemble_ranking import (
+        ensemble_ranking,
+        mean_scores,
+        union,
+    )
+    from xmc_keras.evaluation.ensemble.member_weights import member_weights
 
     models = [run.load_model(args.model) for run in runs]
     names, weights = run_names(runs), [1 / len(runs)] * len(runs)
@@ -177,7 +181,7 @@ def ask(runs, models, texts):
     """`MemberScores` of each run for some texts, and the seconds that each took."""
     from document_inputs import build_inputs
 
-    from xmc_keras.member_scores import MemberScores
+    from xmc_keras.evaluation.ensemble.member_scores import MemberScores
 
     members, seconds = [], []
     for run, model in zip(runs, models):

@@ -24,15 +24,15 @@ import time
 import numpy as np
 from check_reads import check_reads_texts
 
-from xmc_keras import program
 from xmc_keras.bad_input import BadInput
-from xmc_keras.filtered_labels import filtered_labels
-from xmc_keras.filtered_ranking import filtered_ranking
-from xmc_keras.inverse_propensity import inverse_propensity
-from xmc_keras.ranking_metrics import ranking_report, recall_at_k
-from xmc_keras.read_part import read_part
-from xmc_keras.run_folder import MODELS, RunFolder
-from xmc_keras.text_folder import check_labels_known, read_pair
+from xmc_keras.cli import program
+from xmc_keras.data.documents import check_labels_known, read_pair
+from xmc_keras.data.filters import filtered_labels
+from xmc_keras.data.splits import read_part
+from xmc_keras.metrics.filtered_ranking import filtered_ranking
+from xmc_keras.metrics.inverse_propensity import inverse_propensity
+from xmc_keras.metrics.ranking_metrics import ranking_report, recall_at_k
+from xmc_keras.runs.run_folder import MODELS, RunFolder
 
 logger = logging.getLogger("evaluate")
 

@@ -21,16 +21,16 @@ from fit_lightdxml import fit_lightdxml
 from fit_lightxml import fit_lightxml
 from split_documents import split_documents
 
-from xmc_keras import program
-from xmc_keras.config_file import load_config
-from xmc_keras.describe_config import describe_config
-from xmc_keras.filtered_labels import filtered_labels
-from xmc_keras.filtered_ranking import filtered_ranking
-from xmc_keras.label_set import LabelSet
-from xmc_keras.peak_memory import peak_memory_gb
-from xmc_keras.read_part import read_part
-from xmc_keras.run_folder import RunFolder
-from xmc_keras.text_folder import check_labels_known
+from xmc_keras.cli import program
+from xmc_keras.config.config_file import load_config
+from xmc_keras.config.describe_config import describe_config
+from xmc_keras.data.documents import check_labels_known
+from xmc_keras.data.filters import filtered_labels
+from xmc_keras.data.splits import read_part
+from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.metrics.filtered_ranking import filtered_ranking
+from xmc_keras.runs.run_folder import RunFolder
+from xmc_keras.training.memory import peak_memory_gb
 
 logger = logging.getLogger("fit")
 
@@ -106,7 +106,7 @@ def main():
     from baselines import nearest_labels, popular_labels
     from evaluate import NAMES, evaluate, propensities, table
 
-    from xmc_keras.ranking_metrics import ranking_report
+    from xmc_keras.metrics.ranking_metrics import ranking_report
 
     relevant = label_set.encode(test.labels)
     weight = propensities(config, run, relevant)

@@ -6,11 +6,11 @@ import time
 import numpy as np
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.check_memory import check_plan
-from xmc_keras.encoder_shape import EncoderShape
-from xmc_keras.hnsw_rows import hnsw_index
-from xmc_keras.label_features import label_features
-from xmc_keras.lightdxml_plan import LightDXMLPlan
+from xmc_keras.encoders.encoder_shape import EncoderShape
+from xmc_keras.labels.label_features import label_features
+from xmc_keras.lightdxml.hnsw_rows import hnsw_index
+from xmc_keras.training.planning.check_memory import check_plan
+from xmc_keras.training.planning.lightdxml_plan import LightDXMLPlan
 
 logger = logging.getLogger("fit")
 
@@ -27,8 +27,8 @@ def fit_lightdxml(config, run, parts, label_set, continued, args):
     from document_inputs import build_inputs
     from phase_seconds import PhaseSeconds
 
-    from xmc_keras.build_lightdxml import build_lightdxml, fit_vectorizer
-    from xmc_keras.pretrained import load_encoder
+    from xmc_keras.encoders.pretrained import load_encoder
+    from xmc_keras.lightdxml.build import build_lightdxml, fit_vectorizer
 
     # === Words ===
     begun = time.monotonic()

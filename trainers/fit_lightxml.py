@@ -3,9 +3,9 @@
 import logging
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.check_memory import check_memory
-from xmc_keras.label_clustering import cluster_labels
-from xmc_keras.label_features import fit_tfidf, label_features
+from xmc_keras.labels.label_clustering import cluster_labels
+from xmc_keras.labels.label_features import fit_tfidf, label_features
+from xmc_keras.training.planning.check_memory import check_memory
 
 logger = logging.getLogger("fit")
 
@@ -55,8 +55,8 @@ def fit_lightxml(config, run, parts, label_set, continued, args):
     from build_batches import build_batches
     from stages import train as train_model
 
-    from xmc_keras.build_model import build_model
-    from xmc_keras.pretrained import load_encoder
+    from xmc_keras.encoders.pretrained import load_encoder
+    from xmc_keras.lightxml.build import build_model
 
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)

@@ -7,11 +7,11 @@ import numpy as np
 import scipy.sparse
 from trial import timed_steps, token_batches
 
-from xmc_keras.build_lightdxml import build_lightdxml, lightdxml_optimizer
-from xmc_keras.label_set import LabelSet
-from xmc_keras.pretrained import load_encoder
-from xmc_keras.shortlist_labels import shortlist_labels
-from xmc_keras.sparse_document_batches import SparseDocumentBatches
+from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
+from xmc_keras.encoders.pretrained import load_encoder
+from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.lightdxml.build import build_lightdxml, lightdxml_optimizer
+from xmc_keras.lightdxml.shortlist_labels import shortlist_labels
 
 SEARCHED = 512  # documents
 

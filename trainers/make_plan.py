@@ -5,12 +5,12 @@ from pathlib import Path
 from check_reads import check_reads_features
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.encoder_shape import EncoderShape
-from xmc_keras.feature_documents import FeatureDocuments
-from xmc_keras.label_set import LabelSet
-from xmc_keras.lightdxml_plan import LightDXMLPlan
-from xmc_keras.read_part import read_part
-from xmc_keras.run_plan import RunPlan
+from xmc_keras.data.feature_documents import FeatureDocuments
+from xmc_keras.data.splits import read_part
+from xmc_keras.encoders.encoder_shape import EncoderShape
+from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.training.planning.lightdxml_plan import LightDXMLPlan
+from xmc_keras.training.planning.lightxml_plan import RunPlan
 
 SAMPLE = 4096  # documents whose words are counted, and that a trial draws from
 SIZES = {
@@ -90,7 +90,7 @@ def some_rows(config, documents):
     some = documents.subset(range(0, len(documents), 1 + len(documents) // SAMPLE))
     if isinstance(documents, FeatureDocuments):
         return some
-    from xmc_keras.build_lightdxml import fit_vectorizer
+    from xmc_keras.lightdxml.build import fit_vectorizer
 
     vectorizer = fit_vectorizer(config, documents.texts)
     rows = vectorizer.transform(some.texts)

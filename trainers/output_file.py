@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.check_writable import check_writable
-from xmc_keras.written import written
+from xmc_keras.files.atomic_files import check_writable, written
 
 
 def check_output(path, overwrite=False):

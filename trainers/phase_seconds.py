@@ -6,7 +6,7 @@ import logging
 import time
 from pathlib import Path
 
-from xmc_keras.written import written
+from xmc_keras.files.atomic_files import written
 
 logger = logging.getLogger("fit")
 

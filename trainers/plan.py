@@ -8,9 +8,9 @@ r"""What a run will need, before it begins: memory, disk, steps and, if asked, h
 
 It says whether the run fits this machine, or its GPU; if not, which settings help and
 by how much, with status 1. GB are of 10^9 bytes. What the figures are made of stands
-in xmc_keras/run_plan.py and xmc_keras/lightdxml_plan.py; texts and clustering come on
-top. --measure takes some real training steps and tells the hours of a run (validation
-left out) and the memory that it had.
+in xmc_keras/training/planning/; texts and clustering come on top. --measure takes some
+real training steps and tells the hours of a run (validation left out) and the memory
+that it had.
 """
 
 import argparse
@@ -21,12 +21,12 @@ import sys
 from config_arguments import add_config
 from make_plan import add_sizes, check_sizes, make_plan
 
-from xmc_keras import program
-from xmc_keras.aligned import aligned
 from xmc_keras.bad_input import BadInput
-from xmc_keras.check_memory import advice, remedies
-from xmc_keras.config_file import load_config
-from xmc_keras.memory_room import memory_room
+from xmc_keras.cli import program
+from xmc_keras.cli.tables import aligned
+from xmc_keras.config.config_file import load_config
+from xmc_keras.training.memory import memory_room
+from xmc_keras.training.planning.check_memory import advice, remedies
 
 logger = logging.getLogger("plan")
 

@@ -2,8 +2,8 @@
 
 import matplotlib
 
-from xmc_keras.read_history import PRECISIONS, read_history
-from xmc_keras.written import written
+from xmc_keras.files.atomic_files import written
+from xmc_keras.runs.run_history import PRECISIONS, read_history
 
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402

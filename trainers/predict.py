@@ -26,12 +26,11 @@ from answer_file import AnswerFile
 from check_reads import check_reads_texts
 from pace import Pace
 
-from xmc_keras import program
 from xmc_keras.bad_input import BadInput
-from xmc_keras.formats.bad_lines import BadLines
-from xmc_keras.run_folder import MODELS, RunFolder
-from xmc_keras.text_file import TextFile
-from xmc_keras.text_lines import text_lines
+from xmc_keras.cli import program
+from xmc_keras.data.formats.document import BadLines
+from xmc_keras.files.text_file import TextFile, text_lines
+from xmc_keras.runs.run_folder import MODELS, RunFolder
 
 logger = logging.getLogger("predict")
 

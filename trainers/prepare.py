@@ -44,12 +44,12 @@ from labels_fit_texts import LEAST, labels_fit_texts, sampled
 from prepare_arguments import prepare_arguments, settings_of
 from prepared_folder import KINDS, PARTS, PreparedFolder
 
-from xmc_keras import program
 from xmc_keras.bad_input import BadInput
-from xmc_keras.formats.bad_lines import BadLines
-from xmc_keras.formats.columns import Columns
-from xmc_keras.formats.find_format import find_format
-from xmc_keras.formats.find_parts import Options, find_parts
+from xmc_keras.cli import program
+from xmc_keras.data.formats.columns import Columns
+from xmc_keras.data.formats.document import BadLines
+from xmc_keras.data.formats.find_format import find_format
+from xmc_keras.data.formats.find_parts import Options, find_parts
 
 logger = logging.getLogger("prepare")
 

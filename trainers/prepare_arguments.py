@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.formats.find_format import FORMATS
+from xmc_keras.data.formats.find_format import FORMATS
 
 
 def prepare_arguments(description):

@@ -16,8 +16,8 @@ from check_place import check_place
 from written_labels import WrittenLabels
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.formats.document import one_space
-from xmc_keras.replace_folder import replace_folder
+from xmc_keras.data.formats.document import one_space
+from xmc_keras.files.atomic_files import replace_folder
 
 PARTS = ("train", "test")
 KINDS = ("texts", "labels", "filter")  # files of lines, in the order of documents

@@ -21,15 +21,15 @@ from pathlib import Path
 from output_file import check_output, write_output
 from plot_curves import COLUMNS
 
-from xmc_keras import program
 from xmc_keras.bad_input import BadInput
-from xmc_keras.filtered_labels import filtered_labels
-from xmc_keras.finished_runs import finished_metrics, finished_runs, run_names
-from xmc_keras.read_history import read_history
-from xmc_keras.read_part import read_part
-from xmc_keras.replace_folder import replace_folder
-from xmc_keras.run_folder import MODELS
-from xmc_keras.text_folder import check_labels_known
+from xmc_keras.cli import program
+from xmc_keras.data.documents import check_labels_known
+from xmc_keras.data.filters import filtered_labels
+from xmc_keras.data.splits import read_part
+from xmc_keras.files.atomic_files import replace_folder
+from xmc_keras.runs.finished_runs import finished_metrics, finished_runs, run_names
+from xmc_keras.runs.run_folder import MODELS
+from xmc_keras.runs.run_history import read_history
 
 logger = logging.getLogger("report")
 

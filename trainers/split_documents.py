@@ -3,7 +3,7 @@
 import numpy as np
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.validation_split import validation_split
+from xmc_keras.data.splits import validation_split
 
 
 def split_documents(config, num_documents):

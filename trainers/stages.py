@@ -11,17 +11,17 @@ from finite_loss import FiniteLoss
 from plot_curves import plot_curves
 from progress import Progress
 
-from xmc_keras.best_model import BestModel
-from xmc_keras.build_optimizer import build_optimizer
-from xmc_keras.kept_clusters import kept_clusters
-from xmc_keras.lightxml import LightXML
-from xmc_keras.precision_at_k import PrecisionAtK
-from xmc_keras.run_checkpoint import RunCheckpoint
-from xmc_keras.run_folder import RunFolder
-from xmc_keras.run_history import RunHistory
-from xmc_keras.start_from_centroids import start_from_centroids
-from xmc_keras.swa import SWA
-from xmc_keras.written import written
+from xmc_keras.files.atomic_files import written
+from xmc_keras.lightxml.build import build_optimizer
+from xmc_keras.lightxml.lightxml import LightXML
+from xmc_keras.lightxml.start_from_centroids import start_from_centroids
+from xmc_keras.lightxml.static_negatives import kept_clusters
+from xmc_keras.metrics.precision_at_k import PrecisionAtK
+from xmc_keras.runs.run_checkpoint import RunCheckpoint
+from xmc_keras.runs.run_folder import RunFolder
+from xmc_keras.runs.run_history import RunHistory
+from xmc_keras.training.callbacks.best_model import BestModel
+from xmc_keras.training.callbacks.swa import SWA
 
 logger = logging.getLogger("fit")
 

@@ -26,12 +26,12 @@ from pathlib import Path
 
 from output_file import write_output
 
-from xmc_keras import program
 from xmc_keras.bad_input import BadInput
-from xmc_keras.config_file import load_config
-from xmc_keras.finished_runs import finished_metrics
-from xmc_keras.read_history import PRECISIONS, read_history
-from xmc_keras.run_folder import RunFolder
+from xmc_keras.cli import program
+from xmc_keras.config.config_file import load_config
+from xmc_keras.runs.finished_runs import finished_metrics
+from xmc_keras.runs.run_folder import RunFolder
+from xmc_keras.runs.run_history import PRECISIONS, read_history
 
 logger = logging.getLogger("sweep")
 

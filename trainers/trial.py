@@ -8,13 +8,12 @@ import tensorflow as tf
 from build_batches import batches_of
 from scipy.sparse import csr_matrix
 
-from xmc_keras.build_model import build_model
-from xmc_keras.build_optimizer import build_optimizer
-from xmc_keras.label_set import LabelSet
-from xmc_keras.peak_memory import peak_memory_gb
-from xmc_keras.pretrained import load_encoder
-from xmc_keras.text_tokenizer import TextTokenizer
-from xmc_keras.token_cache import TokenCache
+from xmc_keras.data.token_cache import TokenCache
+from xmc_keras.encoders.pretrained import load_encoder
+from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.lightxml.build import build_model, build_optimizer
+from xmc_keras.text.text_tokenizer import TextTokenizer
+from xmc_keras.training.memory import peak_memory_gb
 
 
 def trial(plan, documents, steps):

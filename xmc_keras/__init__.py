@@ -2,7 +2,7 @@
 
 Names are imported on first use, so that reading data or a config does not wait
 for TensorFlow. Functions whose file has the same name are imported from there, as
-in `from xmc_keras.label_features import label_features`.
+in `from xmc_keras.labels.label_features import label_features`.
 """
 
 import importlib
@@ -11,35 +11,35 @@ from xmc_keras.version import __version__
 
 _HOMES = {
     "BadInput": "bad_input",
-    "BagOfWords": "bag_of_words",
-    "CandidateRecall": "candidate_recall",
-    "ClusterGenerator": "cluster_generator",
-    "Config": "config",
-    "DocumentBatches": "document_batches",
-    "DynamicCandidateRanker": "dynamic_candidate_ranker",
-    "FusedDropout": "fused_dropout",
-    "LabelProxy": "label_proxy",
-    "LabelSet": "label_set",
-    "LightDXML": "lightdxml",
-    "LightXML": "lightxml",
-    "MultiLayerCLSEncoder": "multi_layer_cls_encoder",
-    "NearestLabels": "nearest_labels",
-    "PrecisionAtK": "precision_at_k",
-    "RowLossScale": "row_loss_scale",
-    "RowwiseAdamW": "rowwise_adamw",
-    "SWA": "swa",
-    "ShortlistClassifier": "shortlist_classifier",
-    "SparseDocumentBatches": "sparse_document_batches",
-    "SparseTextEncoder": "sparse_text_encoder",
-    "TextTokenizer": "text_tokenizer",
-    "TokenCache": "token_cache",
-    "WarmupDecay": "warmup_decay",
-    "WordVectorizer": "word_vectorizer",
-    "cluster_labels": "label_clustering",
-    "load_config": "config_file",
-    "load_encoder": "pretrained",
-    "ranking_report": "ranking_metrics",
-    "read_documents": "text_folder",
+    "BagOfWords": "data.features.bag_of_words",
+    "CandidateRecall": "metrics.candidate_recall",
+    "ClusterGenerator": "lightxml.cluster_generator",
+    "Config": "config.config",
+    "DocumentBatches": "data.document_batches",
+    "DynamicCandidateRanker": "lightxml.dynamic_candidate_ranker",
+    "FusedDropout": "encoders.fused.fused_dropout",
+    "LabelProxy": "lightdxml.label_proxy",
+    "LabelSet": "labels.label_set",
+    "LightDXML": "lightdxml.lightdxml",
+    "LightXML": "lightxml.lightxml",
+    "MultiLayerCLSEncoder": "encoders.multi_layer_cls_encoder",
+    "NearestLabels": "lightdxml.nearest_labels",
+    "PrecisionAtK": "metrics.precision_at_k",
+    "RowLossScale": "optimizers.row_loss_scale",
+    "RowwiseAdamW": "optimizers.rowwise_adamw",
+    "SWA": "training.callbacks.swa",
+    "ShortlistClassifier": "lightdxml.shortlist_classifier",
+    "SparseDocumentBatches": "data.sparse_document_batches",
+    "SparseTextEncoder": "encoders.sparse_text_encoder",
+    "TextTokenizer": "text.text_tokenizer",
+    "TokenCache": "data.token_cache",
+    "WarmupDecay": "optimizers.warmup_decay",
+    "WordVectorizer": "text.word_vectorizer",
+    "cluster_labels": "labels.label_clustering",
+    "load_config": "config.config_file",
+    "load_encoder": "encoders.pretrained",
+    "ranking_report": "metrics.ranking_metrics",
+    "read_documents": "data.documents",
 }
 __all__ = ["__version__", *sorted(_HOMES)]
 

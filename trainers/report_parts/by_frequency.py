@@ -3,7 +3,7 @@
 import numpy as np
 
 from report_parts.hits import hits
-from xmc_keras.ranking_metrics import psp_at_k
+from xmc_keras.metrics.ranking_metrics import psp_at_k
 
 # Training documents that a group of labels begins with.
 EDGES = (1, 3, 10, 30, 100, 1000)

@@ -7,7 +7,7 @@ from string import Template
 
 from report_parts.documents import documents_section
 from report_parts.html_table import html_table, safe
-from xmc_keras.config_key import shown
+from xmc_keras.config.config_key import shown
 
 TEMPLATE = Path(__file__).with_name("page.html")
 SYSTEMS = {"lightxml": "LightXML", "lightdxml": "LightDXML"}

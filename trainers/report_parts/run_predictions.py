@@ -7,10 +7,10 @@ import zipfile
 
 import numpy as np
 
-from xmc_keras.documents_digest import documents_digest
-from xmc_keras.filtered_ranking import filtered_ranking
-from xmc_keras.run_folder import MODELS
-from xmc_keras.written import written
+from xmc_keras.data.documents import documents_digest
+from xmc_keras.files.atomic_files import written
+from xmc_keras.metrics.filtered_ranking import filtered_ranking
+from xmc_keras.runs.run_folder import MODELS
 
 logger = logging.getLogger("report")
 
@@ -99,7 +99,7 @@ def _predict(run, model, documents, relevant):
     import tensorflow as tf
     from document_inputs import build_inputs
 
-    from xmc_keras.cls_features import cls_features
+    from xmc_keras.encoders.cls_features import cls_features
 
     batches = build_inputs(run.config(), run, model, documents.texts, relevant)
     generator = getattr(model, "generator", None)

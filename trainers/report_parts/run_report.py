@@ -10,9 +10,9 @@ from report_parts.by_frequency import frequency_groups, shares_by_group
 from report_parts.calibration import calibration
 from report_parts.confused_labels import confused_labels
 from report_parts.recall_curve import recall_curve
-from xmc_keras.config import Config
-from xmc_keras.ranking_metrics import ranking_report
-from xmc_keras.read_history import read_history
+from xmc_keras.config.config import Config
+from xmc_keras.metrics.ranking_metrics import ranking_report
+from xmc_keras.runs.run_history import read_history
 
 
 @dataclasses.dataclass

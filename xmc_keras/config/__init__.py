@@ -1,0 +1,1 @@
+"""Configs: the keys of a recipe and the files they are read from."""

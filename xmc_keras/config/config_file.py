@@ -1,0 +1,185 @@
+"""The YAML file of a config."""
+
+import dataclasses
+import difflib
+from pathlib import Path
+
+import yaml
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.config.config import Config
+from xmc_keras.config.config_conflicts import conflicts
+from xmc_keras.config.config_key import convert
+from xmc_keras.files.atomic_files import written
+
+FIELDS = {field.name: field for field in dataclasses.fields(Config)}
+
+
+def load_config(path, overrides=()) -> Config:
+    """Reads a config; a key that the file leaves out has its default.
+
+    Args:
+        path: string or path. A YAML file of one mapping, keys as in `Config`. The key
+            `base` names another such file, relative to this one: its values hold where
+            this one says nothing. It may have a base itself.
+        overrides: iterable of strings `"key=value"`, the value in YAML. They stand
+            above the file, later ones above earlier ones.
+
+    Raises:
+        BadInput: with file and line, or the override: no such file, invalid YAML, a
+            file that is its own base, an unknown or repeated key, a value of a wrong
+            type or out of its limits, a required key that is missing, keys that do not
+            go together.
+
+    Example:
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     recipe = Path(folder, "recipe.yaml")
+    ...     _ = recipe.write_text("data: texts\\nencoder: minilm\\nepochs: 2\\n")
+    ...     config = load_config(recipe, ["epochs=5", "learning_rate=3e-5"])
+    >>> config.data, config.epochs, config.learning_rate
+    ('texts', 5, 3e-05)
+    """
+    path = Path(path)
+    entries = _read_file(path)
+    for override in overrides:
+        entries += _read_override(override)
+
+    values, places = {}, {}
+    for key, value, place in entries:
+        if key not in FIELDS:
+            close = difflib.get_close_matches(key, FIELDS, 1)
+            hint = f"did you mean {close[0]}?" if close else "see fit.py --help"
+            raise BadInput(f"Unknown config key: {key} ({hint}).", *place)
+        try:
+            values[key], places[key] = convert(FIELDS[key], value), place
+        except ValueError as error:
+            raise BadInput(str(error), *place) from None
+    for key, field in FIELDS.items():
+        if key not in values and field.default is dataclasses.MISSING:
+            raise BadInput(
+                f"Expected the key {key}, which has no default. Received: a config "
+                f"without it. {key}: {field.metadata['help']}",
+                path,
+            )
+        values.setdefault(key, field.default)
+    for keys, message in conflicts(values):
+        raise BadInput(message, *next(places[key] for key in keys if key in places))
+    return Config(**values)
+
+
+def save_config(config: Config, path):
+    """Writes every key with its value, so that later defaults change nothing.
+
+    The file is written beside its place and then renamed: it is whole or not there.
+
+    Example:
+
+    >>> import tempfile
+    >>> config = Config(data="texts", encoder="minilm")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_config(config, Path(folder, "config.yaml"))
+    ...     load_config(Path(folder, "config.yaml")) == config
+    True
+    """
+    text = yaml.safe_dump(dataclasses.asdict(config), sort_keys=False)
+    with written(path) as file:
+        file.write(text.encode())
+
+
+def _read_text(path):
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise BadInput(
+            f"Expected UTF-8. Received: byte {error.object[error.start]:#x}.",
+            path,
+            line,
+        ) from None
+    except OSError as error:
+        names = sorted(found.name for found in path.parent.glob("*.yaml"))
+        there = ", ".join(names) if names else "no config"
+        raise BadInput(
+            f"Expected a config file. Received: {error.strerror}. "
+            f"{path.parent} holds {there}.",
+            path,
+        ) from None
+
+
+def _read_file(path, above=()):
+    """List of (key, value, place) of a file, those of its base first.
+
+    `above` are the files, resolved, that this one is the base of.
+    """
+    entries = list(_read_entries(_read_text(path), lambda line: (path, line)))
+    lines, of_base = {}, []
+    for key, value, (_, line) in entries:
+        if key in lines:
+            raise BadInput(
+                f"Expected each key once. Received: {key} on lines {lines[key]} and "
+                f"{line}.",
+                path,
+                line,
+            )
+        lines[key] = line
+        if key != "base":
+            continue
+        if not isinstance(value, str):
+            raise BadInput("Expected base to be the path of a config.", path, line)
+        base, above = path.parent / value, (*above, path.resolve())
+        if base.resolve() in above:
+            raise BadInput(
+                "Expected a base that does not lead back here. Received: "
+                f"{value}, whose base this file is.",
+                path,
+                line,
+            )
+        of_base = _read_file(base, above)
+    return of_base + [entry for entry in entries if entry[0] != "base"]
+
+
+def _read_entries(text, place):
+    """Yields (key, value, place) of a YAML mapping; `place(line)` is for errors."""
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        problem = f"character {error.character:#x}"
+        raise BadInput(f"Expected YAML. Received: {problem}.", *place(line)) from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise BadInput(
+            f"Expected YAML. Received: {error.problem}.", *place(mark.line + 1)
+        ) from None
+    except RecursionError:
+        raise BadInput("Expected YAML. Received: deep nesting.", *place(1)) from None
+    if not isinstance(node, yaml.MappingNode):
+        raise BadInput(
+            "Expected keys with values, such as `epochs: 3`. Received: "
+            f"{'an empty file' if node is None else f'a {node.id}'}.",
+            *place(1),
+        )
+    for key_node, value_node in node.value:
+        where = place(key_node.start_mark.line + 1)
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise BadInput(f"Expected a key. Received: a {key_node.id}.", *where)
+        try:
+            value = loader.construct_object(value_node, deep=True)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            problem = getattr(error, "problem", error)
+            raise BadInput(
+                f"Expected {key_node.value} to have a value. Received: {problem}.",
+                *where,
+            ) from None
+        yield key_node.value, value, where
+
+
+def _read_override(override):
+    key, equals, text = override.partition("=")
+    place = f"--set {override}", None
+    if not key.strip() or not equals:
+        raise BadInput("Expected key=value, such as epochs=3.", *place)
+    return _read_entries(f"{key}: {text}", lambda line: place)

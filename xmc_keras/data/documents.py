@@ -1,0 +1,224 @@
+"""Documents and their labels, read from a folder of text files."""
+
+import dataclasses
+import hashlib
+import itertools
+import logging
+import operator
+import os
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.data.filters import leave_out
+from xmc_keras.data.formats.document import BadLines
+from xmc_keras.data.formats.folder import FolderPart
+from xmc_keras.labels.label_set import LabelSet
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass
+class Documents:
+    """Texts with the names of their labels, and where each one came from.
+
+    Args:
+        texts: list of strings. One text a document.
+        labels: list of lists of strings. The label names of each document.
+        lines: list of integers. The line of each document in both files, from 1.
+        texts_path: string. The file that the texts were read from.
+        labels_path: string. The file that the labels were read from.
+        skipped: integer. Number of bad lines left out of the files. Defaults to `0`.
+        filtered: optional list of tuples of strings. The labels that evaluation leaves
+            out for each document, which `labels` is without. Defaults to `None`: there
+            is no filter.
+        filter_path: optional string. The file that `filtered` was read from.
+
+    Example:
+
+    >>> documents = Documents(["a", "b"], [["x"], ["y"]], [1, 2], "t.txt", "l.txt")
+    >>> len(documents)
+    2
+    >>> documents.subset([1]).texts
+    ['b']
+    """
+
+    texts: list[str]
+    labels: list[list[str]]
+    lines: list[int]
+    texts_path: str
+    labels_path: str
+    skipped: int = 0
+    filtered: list | None = None
+    filter_path: str | None = None
+
+    def __len__(self):
+        return len(self.texts)
+
+    def subset(self, indices) -> "Documents":
+        """Returns those at `indices` (integers, no mask), in that order."""
+        indices = [operator.index(index) for index in indices]
+        return dataclasses.replace(
+            self,
+            texts=[self.texts[index] for index in indices],
+            labels=[self.labels[index] for index in indices],
+            lines=[self.lines[index] for index in indices],
+            filtered=self.filtered and [self.filtered[index] for index in indices],
+        )
+
+
+def read_documents(folder, part: str, skip_bad_lines: bool = False) -> Documents:
+    """Reads one part of a data set in the form of AttentionXML and LightXML.
+
+    The texts are in `{part}_raw_texts.txt` or `{part}_texts.txt`, one document a
+    line, the labels in `{part}_labels.txt`, those of a document on its line and
+    separated by white space. Each file may be compressed (`.gz`, `.xz`). Where
+    both hold texts the raw ones are read: AttentionXML's preprocessing writes its
+    tokens to `{part}_texts.txt` beside them.
+
+    The test part may have `test_filter.txt`, as `trainers/prepare.py` writes it: the
+    labels that evaluation leaves out for each document, on its line, which may be
+    empty. They are taken out of the document's own labels, of which it may be left with
+    none.
+
+    Args:
+        folder: string or path.
+        part: string, `"train"` or `"test"`.
+        skip_bad_lines: boolean. Whether to leave out, count and log documents with
+            no text, no label or invalid UTF-8; otherwise the first one raises
+            `BadInput`. Defaults to `False`.
+
+    Returns:
+        The `Documents`, at least one. A file that is missing, empty or damaged and
+        files of unequal length raise `BadInput` in any case.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = pathlib.Path(folder, "train_texts.txt").write_text("red rose")
+    ...     _ = pathlib.Path(folder, "train_labels.txt").write_text("warm plant")
+    ...     read_documents(folder, "train").labels
+    [['warm', 'plant']]
+    """
+    if part not in ("train", "test"):
+        raise ValueError(f"Expected part 'train' or 'test'. Received: {part!r}.")
+    texts_path = _find(folder, f"{part}_raw_texts.txt", f"{part}_texts.txt")
+    labels_path = _find(folder, f"{part}_labels.txt")
+    filter_path = _there(folder, "test_filter.txt") if part == "test" else None
+    return read_pair(texts_path, labels_path, skip_bad_lines, filter_path)
+
+
+def read_pair(
+    texts_path, labels_path, skip_bad_lines: bool = False, filter_path=None
+) -> Documents:
+    """Reads two files, or three, of the form that `read_documents()` describes."""
+    documents = Documents([], [], [], str(texts_path), str(labels_path))
+    filtered = []
+    seen = {}  # A label stands on many lines; one string in memory is enough.
+    bad_lines = BadLines()
+    skip = bad_lines if skip_bad_lines else None
+    part = FolderPart(texts_path, labels_path, skip, filter_path)
+    for text, names, line, gone in part:
+        documents.texts.append(text)
+        documents.labels.append([seen.setdefault(name, name) for name in names])
+        documents.lines.append(line)
+        filtered.append(gone)
+    if filter_path is not None:
+        leave_out(documents, filtered, filter_path)
+    documents.skipped = bad_lines.count
+    kept = f"{len(documents)} documents, {documents.skipped} bad lines left out"
+    if not len(documents):
+        raise BadInput(
+            f"Expected documents. Received: {kept}. The first: {bad_lines.first}",
+            texts_path,
+        )
+    if documents.skipped:
+        logger.warning("%s: %s. The first: %s", texts_path, kept, bad_lines.first)
+    return documents
+
+
+def check_labels_known(
+    documents: Documents, label_set: LabelSet, skip_bad_lines: bool = False
+):
+    """Raises `BadInput` when documents have labels that a label set does not hold.
+
+    With `skip_bad_lines` they are only logged, unless no label of the documents is
+    known at all: then the label file is a wrong one.
+
+    Example:
+
+    >>> documents = Documents(["a"], [["x"]], [1], "t.txt", "l.txt")
+    >>> check_labels_known(documents, LabelSet(["x", "y"]))
+    """
+    unknown = label_set.unknown(documents.labels)
+    if not unknown:
+        return
+    index, name = unknown[0]
+    none_known = len(unknown) == sum(len(set(names)) for names in documents.labels)
+    if none_known:
+        remedy = "None is known: give the label file of the same data set."
+    elif skip_bad_lines:
+        remedy = "They count as relevant and unreachable."
+    else:
+        remedy = (
+            "Mend the lines, or use --skip-bad-lines to count such labels as relevant "
+            "and unreachable."
+        )
+    error = BadInput(
+        f"Expected labels of the training part, such as {label_set.names[0]!r}. "
+        f"Received: {name[:80]!r} and {len(unknown) - 1} others, in "
+        f"{len(dict(unknown))} of {len(documents)} documents. {remedy}",
+        documents.labels_path,
+        documents.lines[index],
+    )
+    if none_known or not skip_bad_lines:
+        raise error
+    logger.warning("%s", error)
+
+
+def _find(folder, *names):
+    """Returns the path of the first of the files that exists, compressed or not."""
+    if path := _there(folder, *names):
+        return path
+    problem = "none of these" if os.path.isdir(folder) else "no such folder"
+    raise BadInput(
+        f"Expected {' or '.join(names)} in this folder, plain or with .gz or .xz. "
+        f"Received: {problem}. Debian-24K: data/debian24k in this project; the five "
+        "benchmark sets: AttentionXML's published folders (see configs/).",
+        folder,
+    )
+
+
+def _there(folder, *names):
+    for name, suffix in itertools.product(names, ("", ".gz", ".xz")):
+        path = os.path.join(folder, name + suffix)
+        if os.path.exists(path):
+            return path
+    return None
+
+
+def documents_digest(documents):
+    """Hex digest of what documents and their labels are.
+
+    Args:
+        documents: `Documents` or `FeatureDocuments`.
+
+    Example:
+
+    >>> from xmc_keras.data.documents import Documents
+    >>> documents = Documents(["a", "b"], [["x"], ["y"]], [1, 2], "t.txt", "l.txt")
+    >>> documents_digest(documents) == documents_digest(documents.subset([1, 0]))
+    False
+    """
+    digest = hashlib.sha256()
+    features = getattr(documents, "features", None)
+    texts = documents.texts
+    if features is not None:
+        digest.update(repr(features.shape).encode())
+        for array in (features.indptr, features.indices, features.data):
+            digest.update(array.tobytes())
+        texts = [""] * len(documents)
+    for text, labels in zip(texts, documents.labels):
+        # With its length, so that a border between two cannot move.
+        for part in (text.encode(), " ".join(labels).encode()):
+            digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()

@@ -1,0 +1,150 @@
+"""Documents that come as weighted features instead of texts."""
+
+import dataclasses
+import logging
+import operator
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse
+from sklearn.preprocessing import normalize
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.data.features.read_features import read_features
+from xmc_keras.data.filters import leave_out
+from xmc_keras.data.formats.filter_pairs import FilterPairs
+from xmc_keras.data.formats.find_format import there
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(eq=False)
+class FeatureDocuments:
+    """Rows of features with the names of their labels, and where each came from.
+
+    What `Documents` is for texts; a label's name is its id, as in the file.
+
+    Args:
+        features: csr matrix float32 (documents, num_features), rows of norm 1. That
+            of a document without features is zero.
+        labels: list of lists of strings. The label names of each document.
+        lines: list of integers or None. The line of each document in both files, from
+            1; None where files have no lines.
+        texts_path: string. The file that the features were read from.
+        labels_path: string. The file that the labels were read from.
+        skipped: integer. Documents left out. Defaults to `0`.
+        filtered, filter_path: as of `Documents`.
+
+    Attributes:
+        num_features: int.
+        texts: the features, for programs that read them or texts.
+
+    Example:
+
+    >>> rows = scipy.sparse.csr_matrix([[0.6, 0.8], [0.0, 1.0]])
+    >>> documents = FeatureDocuments(rows, [["7"], ["3"]], [1, 2], "t.txt", "t.txt")
+    >>> documents.subset([1]).texts.toarray().tolist()
+    [[0.0, 1.0]]
+    """
+
+    features: scipy.sparse.csr_matrix
+    labels: list[list[str]]
+    lines: list[int | None]
+    texts_path: str
+    labels_path: str
+    skipped: int = 0
+    filtered: list | None = None
+    filter_path: str | None = None
+
+    def __len__(self):
+        return self.features.shape[0]
+
+    @property
+    def num_features(self):
+        return self.features.shape[1]
+
+    @property
+    def texts(self):
+        return self.features
+
+    def subset(self, indices) -> "FeatureDocuments":
+        """Returns those at `indices` (integers, no mask), in that order."""
+        indices = [operator.index(index) for index in indices]
+        return dataclasses.replace(
+            self,
+            features=self.features[indices],
+            labels=[self.labels[index] for index in indices],
+            lines=[self.lines[index] for index in indices],
+            filtered=self.filtered and [self.filtered[index] for index in indices],
+        )
+
+
+def read_feature_documents(folder, part, skip_bad_lines=False, num_features=None):
+    """Reads one part of a data set of features, for training and evaluation.
+
+    Rows are scaled to norm 1, as an exported model scales those that it is asked for.
+    A file `filter_labels_test.txt` of the Extreme Classification Repository, beside the
+    test part, tells what evaluation leaves out (`filtered`).
+
+    Args:
+        folder, part, num_features: as of `read_features`.
+        skip_bad_lines: bool. Whether to leave out, count and log documents without a
+            label; otherwise the first one raises `BadInput`. Defaults to `False`.
+
+    Returns:
+        `FeatureDocuments`, at least one.
+
+    Raises:
+        BadInput: as `read_features`, a document without a label, or a damaged filter.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "train.txt")
+    ...     _ = path.write_text("2 3 9\\n5,7 0:3 2:4\\n7 1:1\\n")
+    ...     documents = read_feature_documents(folder, "train")
+    >>> documents.labels, documents.features.toarray().round(1).tolist()
+    ([['5', '7'], ['7']], [[0.6..., 0.0, 0.8...], [0.0, 1.0, 0.0]])
+    """
+    found = read_features(folder, part, num_features)
+    rows = found.label_matrix
+    lines = [None] * len(found)
+    if found.first_line is not None:
+        lines = list(range(found.first_line, found.first_line + len(found)))
+    bare = np.flatnonzero(np.diff(rows.indptr) == 0)
+    error = None
+    if len(bare):
+        error = BadInput(
+            f"Expected a label for each document. Received: {len(bare)} documents of "
+            f"{len(found)} without, the first at place {bare[0] + 1}. Mend them, or "
+            "use --skip-bad-lines to leave such documents out.",
+            found.labels_path,
+            lines[bare[0]],
+        )
+        if not skip_bad_lines or len(bare) == len(found):
+            raise error
+        logger.warning("%s", error)
+    names = [str(i) for i in range(rows.shape[1])]
+    labels = [
+        [names[i] for i in rows.indices[start:end]]
+        for start, end in zip(rows.indptr, rows.indptr[1:])
+    ]
+    found.features.eliminate_zeros()
+    documents = FeatureDocuments(
+        normalize(found.features, copy=False),
+        labels,
+        lines,
+        found.path,
+        found.labels_path,
+        skipped=len(bare),
+    )
+    filter_path = there(Path(found.path).parent, "filter_labels_test.txt")
+    if part == "test" and filter_path is not None:
+        pairs = FilterPairs(filter_path)
+        pairs.check(len(documents))
+        filtered = [tuple(map(str, pairs.of(i))) for i in range(len(documents))]
+        leave_out(documents, filtered, filter_path)
+    if len(bare):
+        documents = documents.subset(np.setdiff1d(np.arange(len(documents)), bare))
+    return documents

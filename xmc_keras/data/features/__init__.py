@@ -1,0 +1,1 @@
+"""Documents as rows of features in the place of texts."""

@@ -1,0 +1,96 @@
+"""Lines as fastText reads them: `__label__x __label__y the text`."""
+
+import re
+
+from xmc_keras.data.formats.document import Document, TextRows, refused, usable
+from xmc_keras.data.formats.folder import line_of
+from xmc_keras.files.atomic_files import written
+
+SPACE = " \t\v\f\r\0"  # what fastText separates words at; not all of Unicode's
+
+
+class FastTextFile:
+    r"""Documents of a file for fastText.
+
+    A word that begins with the prefix is a label, wherever in the line it stands, as
+    in fastText.
+
+    Args:
+        path: string or path. Plain, `.gz` or `.xz`.
+        skip: optional callable. Documents with no text, no label or invalid UTF-8 are
+            left out, and this is called with the `BadInput` that says so. Defaults to
+            `None`: it is raised.
+        prefix: string. Defaults to `"__label__"`.
+
+    Attributes:
+        share: float in [0, 1]. Of the file, what has been read.
+
+    Raises:
+        BadInput: the file is missing, empty or damaged, or, without `skip`, a document
+            cannot be used.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "train.txt")
+    ...     _ = path.write_text("__label__warm __label__plant red rose\n")
+    ...     [(document.text, document.labels) for document in FastTextFile(path)]
+    [('red rose', ['warm', 'plant'])]
+    """
+
+    def __init__(self, path, skip=None, prefix="__label__"):
+        self.path, self.skip, self.prefix = path, skip, prefix
+        self._rows = TextRows(path, skip)
+        self._label = re.compile(f"[{SPACE}]*{re.escape(prefix)}([^{SPACE}]*)")
+        self._words = re.compile(f"[{SPACE}]+")
+
+    @property
+    def share(self):
+        return self._rows.share
+
+    def __iter__(self):
+        for line, text in self._rows:
+            labels, place = [], 0
+            while found := self._label.match(text, place):
+                labels.append(found[1])
+                place = found.end()
+            text = text[place:].lstrip(SPACE)
+            if self.prefix in text:
+                words = self._words.split(text)
+                is_label = [word.startswith(self.prefix) for word in words]
+                if any(is_label):
+                    begin = len(self.prefix)
+                    labels += [w[begin:] for w, yes in zip(words, is_label) if yes]
+                    text = " ".join(w for w, yes in zip(words, is_label) if not yes)
+            if not all(label.split() for label in labels):
+                message = f"Expected a name after {self.prefix}. Received: none."
+                refused(self.skip, message, self.path, line)
+            elif usable(text, labels, self.skip, self.path, line):
+                yield Document(text, labels, line)
+
+
+def write_fasttext(documents, path, prefix="__label__"):
+    """Writes what `FastTextFile` reads, beside its place and then renamed.
+
+    Args:
+        documents: iterable of `Document`.
+        path: string or path; compressed where it ends in `.gz`.
+        prefix: string. Defaults to `"__label__"`.
+
+    Raises:
+        ValueError: a label has a space in it, or a text a newline, a space before it,
+            or a word that would be taken for a label.
+    """
+    with written(path) as file:
+        for number, (text, labels, *_) in enumerate(documents):
+            if any(not label or set(label) & set(SPACE) for label in labels):
+                raise ValueError(f"Expected labels without spaces. Received: {labels}.")
+            words = re.split(f"[{SPACE}]", text)
+            if not words[0] or any(word.startswith(prefix) for word in words):
+                raise ValueError(
+                    f"Expected a text that begins with a word, and no word with "
+                    f"{prefix}. Received: {text!r:.100}."
+                )
+            names = "".join(f"{prefix}{label} " for label in labels)
+            file.write(line_of(names + text, number == 0))

@@ -1,0 +1,65 @@
+"""Filter files of the Extreme Classification Repository."""
+
+from pathlib import Path
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.data.formats.document import TextRows
+
+
+class FilterPairs:
+    """Pairs (document, label) that evaluation leaves out, both counted from 0.
+
+    Args:
+        path: string or path. Of `filter_labels_train.txt` or `filter_labels_test.txt`.
+        num_labels: optional int, for a check.
+
+    Raises:
+        BadInput: with path and line, what is no such pair.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "filter_labels_test.txt")
+    ...     _ = path.write_text("0 3\\n0 5\\n")
+    ...     FilterPairs(path).of(0)
+    [3, 5]
+    """
+
+    def __init__(self, path, num_labels=None):
+        self.path, self._labels, self._last = path, {}, (-1, 0)
+        # Sets without such pairs may come with an empty file.
+        empty = Path(path).exists() and not Path(path).stat().st_size
+        for line, text in () if empty else TextRows(path):
+            pair = text.split()
+            if not pair:
+                continue
+            fits = len(pair) == 2 and all(
+                n.isdecimal() and n.isascii() and len(n) < 19 for n in pair
+            )
+            document, label = map(int, pair) if fits else (-1, -1)
+            if not fits or (num_labels is not None and label >= num_labels):
+                raise BadInput(
+                    "Expected a document and a label, counted from 0"
+                    + (f", below {num_labels} labels" if num_labels else "")
+                    + f". Received: {text[:60]!r}. Give the filter file of the set.",
+                    path,
+                    line,
+                )
+            self._labels.setdefault(document, []).append(label)
+            self._last = max(self._last, (document, line))
+
+    def of(self, document):
+        """The labels that are left out for a document, a list of ints."""
+        return self._labels.get(document, [])
+
+    def check(self, num_documents):
+        """Raises `BadInput` where a pair is of a document beyond the last."""
+        document, line = self._last
+        if document >= num_documents:
+            raise BadInput(
+                f"Expected documents below {num_documents}, as many as there are. "
+                f"Received: {document}. Give the filter file of the same part.",
+                self.path,
+                line,
+            )

@@ -1,0 +1,117 @@
+"""Raw texts of the Extreme Classification Repository: a JSON object a line."""
+
+import json
+
+from xmc_keras.data.formats.document import Document, TextRows, refused, usable
+from xmc_keras.data.formats.label_list import expected_ids, named
+from xmc_keras.files.atomic_files import written
+
+FIELDS = ("title", "content")
+
+
+class JsonLines:
+    r"""Documents of `trn.json.gz` or `tst.json.gz`.
+
+    The text is title and content with a space between, the labels are `target_ind`.
+    Pairs of a filter file (a document that is a label itself, or such) are taken out
+    of the labels and told as `filtered`, as the Repository's evaluation takes them out
+    of both the relevant labels and the predicted ones.
+
+    Args:
+        path: string or path. Plain, `.gz` or `.xz`.
+        names: optional list of strings, the names of the labels. Defaults to their
+            numbers.
+        filter_pairs: optional `FilterPairs`.
+        skip: optional callable. Documents that cannot be used are left out, and this
+            is called with the `BadInput` that says so. Defaults to `None`: it is
+            raised.
+
+    Attributes:
+        share: float in [0, 1]. Of the file, what has been read.
+
+    Raises:
+        BadInput: the file is missing, empty or damaged, a filter file is of other
+            documents, or, without `skip`, a line is no such object or has an id beyond
+            the names.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "trn.json")
+    ...     row = {"uid": "7", "title": "Rose", "content": "red", "target_ind": [1]}
+    ...     _ = path.write_text(json.dumps(row) + "\n")
+    ...     [(d.text, d.labels) for d in JsonLines(path, ["tree", "plant"])]
+    [('Rose red', ['plant'])]
+
+    Reference: http://manikvarma.org/downloads/XC/XMLRepository.html
+    """
+
+    def __init__(self, path, names=None, filter_pairs=None, skip=None):
+        self.path, self.names, self.skip = path, names, skip
+        self.filter_pairs = filter_pairs
+        self._rows = TextRows(path, skip)
+
+    @property
+    def share(self):
+        return self._rows.share
+
+    def __iter__(self):
+        for line, row in self._rows:
+            try:
+                found = json.loads(row)
+                texts = [found.get(field) or "" for field in FIELDS]
+                ids = found.get("target_ind")
+            except (ValueError, AttributeError, RecursionError):
+                found = None
+            if found is None or not all(isinstance(text, str) for text in texts):
+                message = (
+                    'Expected a JSON object with strings "title" and "content" and a '
+                    f'list "target_ind". Received: {row[:60]!r}.'
+                )
+                refused(self.skip, message, self.path, line)
+                continue
+            labels = named(ids, self.names) if isinstance(ids, list) else None
+            if labels is None:
+                message = f"{expected_ids(self.names)} Received: {str(ids)[:60]}."
+                refused(self.skip, message, self.path, line)
+                continue
+            filtered = ()
+            if self.filter_pairs is not None:
+                gone = set(self.filter_pairs.of(line - 1))
+                filtered = named(sorted(gone), self.names)
+                labels = [n for i, n in zip(ids, labels) if i not in gone]
+            text = " ".join(text for text in texts if text)
+            if usable(text, labels, self.skip, self.path, line):
+                yield Document(text, labels, line, tuple(filtered))
+        if self.filter_pairs is not None:
+            self.filter_pairs.check(self._rows.line)
+
+
+def write_json_lines(documents, path, names):
+    """Writes what `JsonLines` reads, beside its place and then renamed.
+
+    Args:
+        documents: iterable of `Document`. The text becomes the content.
+        path: string or path; compressed where it ends in `.gz`.
+        names: list of strings, the names of all labels.
+    """
+    ids = {name: number for number, name in enumerate(names)}
+    with written(path) as file:
+        for number, document in enumerate(documents):
+            row = {
+                "uid": str(number),
+                "title": "",
+                "content": document.text,
+                "target_ind": [ids[name] for name in document.labels],
+                "target_rel": [1.0] * len(document.labels),
+            }
+            file.write((json.dumps(row) + "\n").encode())
+
+
+def write_label_list(names, path):
+    """Writes `lbl.json`, as `read_label_list` reads it."""
+    with written(path) as file:
+        for number, name in enumerate(names):
+            row = {"uid": str(number), "title": name, "content": ""}
+            file.write((json.dumps(row) + "\n").encode())

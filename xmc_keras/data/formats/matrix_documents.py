@@ -1,0 +1,118 @@
+"""Texts whose labels are the rows of a sparse matrix."""
+
+import os
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.data.features.bag_of_words import canonical
+from xmc_keras.data.features.feature_file import read_feature_file
+from xmc_keras.data.features.read_features import read_npz
+from xmc_keras.data.formats.document import Document, TextRows, usable
+from xmc_keras.data.formats.label_list import unique_names
+
+
+class MatrixDocuments:
+    """Documents of scikit-learn's form for multilabel data, of PECOS's and others.
+
+    Args:
+        texts: list of strings, or the path of a file of texts, a line each.
+        label_matrix: sparse matrix or array (documents, labels), whose values are not
+            zero where a label applies, as `MultiLabelBinarizer` gives it; or a path:
+            `.npz` as of `scipy.sparse.save_npz`, or the Extreme Classification
+            Repository's `trn_X_Y.txt`, with its first line `documents labels`.
+        names: optional sequence of strings, the names of the labels; repeats get the
+            number of the label behind. Defaults to the numbers of the labels.
+        skip: optional callable. Documents that cannot be used are left out, and this
+            is called with the `BadInput` that says so. Defaults to `None`: it is
+            raised.
+
+    Attributes:
+        share: float in [0, 1]. Of the texts, what has been read.
+
+    Raises:
+        BadInput: a file is missing or damaged, there are more texts than rows or fewer,
+            more columns than names, or, without `skip`, a document cannot be used.
+        ValueError: a matrix in memory of other than finite numbers.
+
+    Example:
+
+    >>> documents = MatrixDocuments(["red rose"], [[0, 1]], ["tree", "plant"])
+    >>> [(document.text, document.labels) for document in documents]
+    [('red rose', ['plant'])]
+    """
+
+    def __init__(self, texts, label_matrix, names=None, skip=None):
+        self.skip, self.path, self.matrix_path = skip, None, None
+        self._texts, self._rows = texts, None
+        if _is_path(texts):
+            self.path, self._rows = texts, TextRows(texts, skip)
+        if _is_path(label_matrix):
+            self.matrix_path = label_matrix
+            label_matrix = read_label_matrix(label_matrix)
+        # A copy, because what is in memory is somebody's.
+        self.matrix = canonical(label_matrix, "label_matrix").copy()
+        self.matrix.eliminate_zeros()
+        width = self.matrix.shape[1]
+        if names is not None and width > len(names):
+            raise BadInput(
+                f"Expected a name for each of {width} labels, the columns of the "
+                f"matrix. Received: {len(names)}. Give the list of labels of this set.",
+                self.matrix_path,
+            )
+        names = map(str, range(width)) if names is None else unique_names(names)
+        self.names = list(names)
+
+    @property
+    def share(self):
+        return 0.0 if self._rows is None else self._rows.share
+
+    def __iter__(self):
+        indptr, indices = self.matrix.indptr, self.matrix.indices
+        num_rows, line = self.matrix.shape[0], 0
+        rows = enumerate(self._texts, 1) if self._rows is None else self._rows
+        for line, text in rows:
+            if line > num_rows:
+                break
+            ids = indices[indptr[line - 1] : indptr[line]].tolist()
+            labels = [self.names[number] for number in ids]
+            if usable(text, labels, self.skip, self.path, line):
+                yield Document(text, labels, line)
+        num_texts = line if self._rows is None else self._rows.line
+        if num_texts != num_rows:
+            most = "more" if num_texts > num_rows else num_texts
+            raise BadInput(
+                f"Expected {num_rows} texts, as many as the label matrix has rows "
+                f"({self.matrix_path or 'in memory'}). Received: {most}. Give both of "
+                "the same part.",
+                self.path,
+                num_texts,
+            )
+
+
+def read_label_matrix(path):
+    """Reads a label matrix: `.npz` of SciPy, or a file of `id:1` lines with a header.
+
+    Args:
+        path: string or path.
+
+    Returns:
+        Sparse matrix (documents, labels).
+
+    Raises:
+        BadInput: with path, and line where there is one, what it is instead.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "trn_X_Y.txt")
+    ...     _ = path.write_text("2 3\\n1:1 2:1\\n0:1\\n")
+    ...     read_label_matrix(path).toarray().tolist()
+    [[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]]
+    """
+    if os.fspath(path).endswith(".npz"):
+        return read_npz(path)
+    return read_feature_file(path, header=2)[0]
+
+
+def _is_path(value):
+    return isinstance(value, str | os.PathLike)

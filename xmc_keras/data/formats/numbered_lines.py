@@ -1,0 +1,80 @@
+"""Lines as PECOS reads them: `label id,label id<TAB>text`."""
+
+from xmc_keras.data.formats.document import Document, TextRows, refused, usable
+from xmc_keras.data.formats.folder import line_of
+from xmc_keras.data.formats.label_list import expected_ids, named
+from xmc_keras.files.atomic_files import written
+
+
+class NumberedLines:
+    r"""Documents of PECOS's form for raw text: label ids from 0, a tab, the text.
+
+    Args:
+        path: string or path. Plain, `.gz` or `.xz`.
+        names: optional list of strings, the names of the labels, as of
+            `read_label_list`. Defaults to their numbers.
+        skip: optional callable. Documents that cannot be used are left out, and this
+            is called with the `BadInput` that says so. Defaults to `None`: it is
+            raised.
+
+    Attributes:
+        share: float in [0, 1]. Of the file, what has been read.
+
+    Raises:
+        BadInput: the file is missing, empty or damaged, or, without `skip`, a line has
+            another form or an id beyond the names.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "train.tsv")
+    ...     _ = path.write_text("1,0\tred rose\n")
+    ...     [(d.text, d.labels) for d in NumberedLines(path, ["plant", "warm"])]
+    [('red rose', ['warm', 'plant'])]
+
+    Reference: `load_data_from_file` of https://github.com/amzn/pecos.
+    """
+
+    def __init__(self, path, names=None, skip=None):
+        self.path, self.names, self.skip = path, names, skip
+        self._rows = TextRows(path, skip)
+
+    @property
+    def share(self):
+        return self._rows.share
+
+    def __iter__(self):
+        for line, row in self._rows:
+            ids, tab, text = row.partition("\t")
+            labels = None
+            if tab and ids.isascii():
+                parts = ids.split(",")
+                if all(p.isdecimal() and len(p) < 19 for p in parts):
+                    labels = named(map(int, parts), self.names)
+            if labels is None:
+                message = (
+                    f"{expected_ids(self.names)} They stand with commas between before "
+                    f"a tab and the text. Received: {row[:60]!r}."
+                )
+                refused(self.skip, message, self.path, line)
+            elif usable(text, labels, self.skip, self.path, line):
+                yield Document(text, labels, line)
+
+
+def write_numbered_lines(documents, path, names):
+    """Writes what `NumberedLines` reads, beside its place and then renamed.
+
+    Args:
+        documents: iterable of `Document`.
+        path: string or path; compressed where it ends in `.gz`.
+        names: list of strings, the names of all labels.
+
+    Raises:
+        ValueError: a text has a newline in it.
+    """
+    ids = {name: str(number) for number, name in enumerate(names)}
+    with written(path) as file:
+        for document in documents:
+            numbers = ",".join(ids[name] for name in document.labels)
+            file.write(line_of(f"{numbers}\t{document.text}"))

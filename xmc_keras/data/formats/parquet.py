@@ -1,0 +1,100 @@
+"""Parquet files, by pyarrow."""
+
+import os
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.data.formats.columns import Columns, wrong_cells
+from xmc_keras.data.formats.document import Document, refused, usable
+
+ROWS = 1024  # in memory at a time, beside what pyarrow holds of a row group
+
+
+class ParquetFile:
+    """Documents of a Parquet file, a row each.
+
+    Needs pyarrow: `pip install "xmc-keras[parquet]"`.
+
+    Args:
+        path: string or path.
+        columns: optional `Columns`. The column of labels holds lists of strings or
+            integers, or strings. Defaults to those it finds by itself.
+        skip: optional callable. Documents that cannot be used are left out, and this
+            is called with the `BadInput` that says so. Defaults to `None`: it is
+            raised.
+
+    Attributes:
+        share: float in [0, 1]. Of the rows, what has been read.
+
+    Raises:
+        BadInput: pyarrow, the file or a column is missing, the file is damaged, or,
+            without `skip`, a document cannot be used. A document's line is its row,
+            from 1.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import pyarrow, pyarrow.parquet
+    >>> rows = pyarrow.table({"text": ["red rose"], "labels": [["warm", "plant"]]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "train.parquet")
+    ...     pyarrow.parquet.write_table(rows, path)
+    ...     [(document.text, document.labels) for document in ParquetFile(path)]
+    [('red rose', ['warm', 'plant'])]
+    """
+
+    def __init__(self, path, columns=None, skip=None):
+        self.path, self.columns, self.skip = path, columns or Columns(), skip
+        self.share = 0.0
+
+    def __iter__(self):
+        try:
+            import pyarrow
+            import pyarrow.parquet
+        except ImportError:
+            raise BadInput(
+                "Expected pyarrow, which reads Parquet. Received: no such package. "
+                'Install it with pip install "xmc-keras[parquet]", or hand over CSV.',
+                self.path,
+            ) from None
+        line = 0
+        try:
+            if not os.path.isfile(self.path):
+                raise FileNotFoundError("no such file")
+            # Opened here, because pyarrow leaves a damaged file open.
+            with open(self.path, "rb") as raw, pyarrow.parquet.ParquetFile(raw) as file:
+                names = file.schema_arrow.names
+                texts, labels = self.columns.choose(names, self.path)
+                total = file.metadata.num_rows
+                for batch in file.iter_batches(ROWS, columns=[*texts, labels]):
+                    for row in batch.to_pylist():
+                        line += 1
+                        found = self._document(row, texts, labels, line)
+                        if found is not None:
+                            yield found
+                    self.share = line / max(1, total)
+        except (OSError, ValueError, pyarrow.ArrowException) as error:
+            if isinstance(error, BadInput):
+                raise
+            problem = str(error).splitlines()[0] if str(error) else "damage"
+            raise BadInput(
+                f"Expected a whole Parquet file. Received: {problem[:200]}. Fetch it "
+                "again.",
+                self.path,
+                line + 1,
+            ) from None
+        if not line or line != total:
+            raise BadInput(
+                f"Expected {max(1, total)} rows or more. Received: {line}. Fetch the "
+                "file again.",
+                self.path,
+            )
+
+    def _document(self, row, texts, labels, line):
+        text = self.columns.join([row[name] for name in texts])
+        names = self.columns.names(row[labels])
+        if text is None or names is None:
+            message = wrong_cells(text, names, row[labels])
+            refused(self.skip, message, self.path, line)
+        elif usable(text, names, self.skip, self.path, line):
+            return Document(text, names, line)
+        return None

@@ -1,0 +1,90 @@
+"""Batches of documents that are rows of a sparse matrix."""
+
+import numpy as np
+import scipy.sparse
+import tensorflow as tf
+
+from xmc_keras.data.document_batches import DocumentBatches
+
+
+class SparseDocumentBatches(DocumentBatches):
+    """Cuts TF-IDF rows into padded batches.
+
+    As `DocumentBatches`, but `x` holds `token_ids` int32 (-1 pads) and
+    `token_weights` float32 (batch, n) in place of subwords, and shuffled documents are
+    not sorted by length: the order is a random permutation by `(seed, epoch)`. A batch
+    is as wide as its longest document.
+
+    Args:
+        features: csr matrix, float32, (documents, num_features).
+        label_matrix: optional sparse matrix, (documents, labels).
+        batch_size: integer. The last batch may be smaller.
+        shuffle: boolean. True for training.
+        seed: integer. Of the shuffled orders.
+
+    Example:
+
+    >>> features = scipy.sparse.csr_matrix([[0.6, 0.0, 0.8], [0.0, 1.0, 0.0]])
+    >>> batches = SparseDocumentBatches(features, None, 2, shuffle=False)
+    >>> x = next(batches.batches())
+    >>> x["token_ids"].tolist(), x["token_weights"].round(1).tolist()
+    ([[0, 2], [1, -1]], [[0.6..., 0.8...], [1.0, 0.0]])
+    """
+
+    def __init__(self, features, label_matrix, batch_size, shuffle, seed=0):
+        self.features = scipy.sparse.csr_matrix(features, dtype=np.float32)
+        lengths = Lengths(np.diff(self.features.indptr))
+        super().__init__(
+            lengths, label_matrix, batch_size, pad_id=-1, shuffle=shuffle, seed=seed
+        )
+
+    def _epoch(self, epoch):
+        if not self.shuffle:
+            return super()._epoch(epoch)
+        random = np.random.default_rng([self.seed, epoch])
+        order = random.permutation(len(self.tokens))
+        begins = range(0, len(order), self.batch_size)
+        return [order[i : i + self.batch_size] for i in begins]
+
+    def _batch(self, documents):
+        token_ids, token_weights = padded(self.features[documents])
+        x = {"token_ids": token_ids, "token_weights": token_weights}
+        if self.shortlist is not None:
+            x["shortlist"] = self.shortlist[documents]  # (batch, neighbors)
+        if self.labels is None:
+            return x
+        label_ids, _ = padded(self.labels[documents])
+        return {**x, "label_ids": label_ids}, label_ids  # (batch, positives)
+
+    def _signature(self):
+        ids = tf.TensorSpec([None, None], tf.int32)
+        x = {"token_ids": ids, "token_weights": tf.TensorSpec([None, None])}
+        if self.shortlist is not None:
+            x["shortlist"] = ids
+        return x if self.labels is None else ({**x, "label_ids": ids}, ids)
+
+
+class Lengths:
+    """What `DocumentBatches` asks of tokens to put documents in order."""
+
+    def __init__(self, lengths):
+        self.lengths = lengths
+
+    def __len__(self):
+        return len(self.lengths)
+
+
+def padded(rows):
+    """Columns and values of a csr matrix, -1 and 0 at the ends of shorter rows.
+
+    >>> columns, values = padded(scipy.sparse.csr_matrix([[0, 5.0], [0, 0]]))
+    >>> columns.tolist(), values.tolist()
+    ([[1], [-1]], [[5.0], [0.0]])
+    """
+    lengths = np.diff(rows.indptr)
+    width = max(int(lengths.max(initial=0)), 1)
+    real = np.arange(width) < lengths[:, None]  # (rows, width)
+    columns = np.full(real.shape, -1, np.int32)
+    values = np.zeros(real.shape, np.float32)
+    columns[real], values[real] = rows.indices, rows.data
+    return columns, values

@@ -1,0 +1,88 @@
+"""The parts of a data set: training, validation, test."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.data.documents import read_documents
+from xmc_keras.data.feature_documents import read_feature_documents
+from xmc_keras.data.features.read_features import has_features
+
+
+def validation_split(
+    num_documents: int, size: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draws validation documents from the training part, uniformly at random.
+
+    Only the number of training documents and the seed decide, never the test part,
+    so nothing chosen by validation (epoch, threshold, learning rate) has seen it.
+
+    Args:
+        num_documents: integer. Number of documents of the training part.
+        size: integer. Number of documents to hold out; 0 holds out none. Less than
+            0, or leaving nothing to train on, raises `BadInput`.
+        seed: integer, at least 0. The same seed gives the same split.
+
+    Returns:
+        `(train_indices, validation_indices)`, int64, sorted, disjoint, of shapes
+        `(num_documents - size,)` and `(size,)`.
+
+    Example:
+
+    >>> train_indices, validation_indices = validation_split(10, 3, seed=0)
+    >>> len(train_indices), len(validation_indices)
+    (7, 3)
+    >>> sorted([*train_indices.tolist(), *validation_indices.tolist()])
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+    """
+    if seed is None:
+        raise ValueError("Expected an integer seed. Received: seed=None.")
+    if not 0 <= size < num_documents:
+        raise BadInput(
+            "Expected a validation size of at least 0 and less than the number of "
+            f"training documents. Received: size={size}, "
+            f"num_documents={num_documents}. Choose a smaller size "
+            "(validation_documents in a config)."
+        )
+    order = np.random.default_rng(seed).permutation(num_documents).astype(np.int64)
+    return np.sort(order[size:]), np.sort(order[:size])
+
+
+SUFFIXES = ("", ".gz", ".xz")
+
+
+def read_part(folder, part, skip_bad_lines=False, num_features=None):
+    """Reads documents that are texts or, where there are none, rows of features.
+
+    Args:
+        folder: string or path.
+        part: `"train"` or `"test"`.
+        skip_bad_lines: bool. Whether to leave bad documents out and count them.
+            Defaults to `False`.
+        num_features: optional int. Features of the training part, for another.
+
+    Returns:
+        `Documents` as of `read_documents`, or `FeatureDocuments` as of
+        `read_feature_documents`.
+
+    Raises:
+        BadInput: as these; of a folder with neither, what texts it lacks.
+
+    Example:
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "train.txt").write_text("1 3 9\\n5,7 0:3 2:4\\n")
+    ...     type(read_part(folder, "train")).__name__
+    'FeatureDocuments'
+    """
+    names = (f"{part}_raw_texts.txt", f"{part}_texts.txt", f"{part}_labels.txt")
+    texts = any(
+        Path(folder, name + suffix).exists()
+        for name, suffix in itertools.product(names, SUFFIXES)
+    )
+    if texts or not has_features(folder, part):
+        return read_documents(folder, part, skip_bad_lines)
+    return read_feature_documents(folder, part, skip_bad_lines, num_features)

@@ -1,0 +1,1 @@
+"""Encoders: from tokens or words to the feature of a document."""

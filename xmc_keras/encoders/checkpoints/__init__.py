@@ -1,0 +1,1 @@
+"""Weights of pretrained encoders, from Hugging Face folders."""

@@ -1,0 +1,60 @@
+"""The tensors of a checkpoint in Hugging Face's form, without PyTorch."""
+
+import json
+from pathlib import Path
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.encoders.checkpoints.torch_file import read_torch_file
+
+SAFETENSORS, TORCH = "model.safetensors", "pytorch_model.bin"
+
+
+def checkpoint_tensors(folder):
+    """Tensors by name, of `model.safetensors` or else of `pytorch_model.bin`.
+
+    Weights in several files are found by `model.safetensors.index.json` or
+    `pytorch_model.bin.index.json`.
+
+    Args:
+        folder: path.
+
+    Returns:
+        `(tensors, path)`: a dictionary of name to array, and the file that was read.
+
+    Raises:
+        BadInput: there is no such file, or one that cannot be read.
+    """
+    for name, read in ((SAFETENSORS, _read_safetensors), (TORCH, read_torch_file)):
+        path, index = Path(folder, name), Path(folder, f"{name}.index.json")
+        if path.is_file():
+            return read(path), path
+        if index.is_file():
+            try:
+                files = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+            except (ValueError, KeyError, AttributeError, TypeError) as error:
+                raise BadInput(
+                    "Expected an index of weights, with a weight_map. Received: "
+                    f"another file ({error!r}). Get it anew.",
+                    index,
+                ) from None
+            # Names, not paths: an index does not lead out of its folder.
+            parts = [read(Path(folder, Path(file).name)) for file in sorted(files)]
+            return {key: x for part in parts for key, x in part.items()}, index
+    raise BadInput(
+        f"Expected weights, {SAFETENSORS} or {TORCH}. Received: neither. Copy one of "
+        "them into the folder.",
+        folder,
+    )
+
+
+def _read_safetensors(path):
+    # Not at the top: only who reads such a file needs it.
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="np") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}
+    except (OSError, SafetensorError, TypeError) as error:
+        raise BadInput(
+            f"Expected a file of safetensors. Received: {error}. Get it anew.", path
+        ) from None

@@ -1,0 +1,38 @@
+"""The features of all documents."""
+
+import numpy as np
+import tensorflow as tf
+
+
+def encode_documents(encoder, batches):
+    """Features of documents as in prediction, without dropout.
+
+    Args:
+        encoder: layer. From an input dictionary to features (batch, dim).
+        batches: `SparseDocumentBatches` or `DocumentBatches`, not shuffled.
+
+    Returns:
+        float32 array (documents, dim), in the order of the documents.
+
+    Example:
+
+    >>> from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
+    >>> from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
+    >>> batches = SparseDocumentBatches(np.eye(3), None, 2, shuffle=False)
+    >>> encode_documents(SparseTextEncoder(3, dim=4), batches).shape
+    (3, 4)
+    """
+    encode = tf.function(
+        lambda x: tf.cast(encoder(x, training=False), tf.float32),
+        reduce_retracing=True,
+    )
+    features, start = None, 0
+    for batch in batches.batches():
+        x = batch[0] if isinstance(batch, tuple) else batch
+        x = {k: v for k, v in x.items() if k not in ("label_ids", "shortlist")}
+        found = encode({name: tf.convert_to_tensor(v) for name, v in x.items()})
+        if features is None:
+            features = np.empty((len(batches.order), found.shape[1]), np.float32)
+        features[batches.order[start : start + len(found)]] = found.numpy()
+        start += len(found)
+    return features

@@ -1,0 +1,1 @@
+"""Operations of a transformer layer, each in one kernel of XLA."""

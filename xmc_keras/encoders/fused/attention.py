@@ -1,0 +1,37 @@
+"""How much each token attends to each other."""
+
+import tensorflow as tf
+
+from xmc_keras.encoders.fused.fused_dropout import drop, drop_again
+from xmc_keras.encoders.fused.kernel import fused
+
+
+def attention_weights(scores, mask, seed, scale, dropped):
+    """Softmax over the last axis, of which some is dropped, in float32 within.
+
+    Args:
+        scores: float tensor (batch, heads, asking, tokens).
+        mask: float32 tensor (batch, 1, 1, tokens), added to the scaled scores.
+        seed, dropped: as of `drop`.
+        scale: float. What scores are multiplied with.
+
+    Returns:
+        Tensor like `scores`, and a tuple of what the gradient wants.
+
+    Reference: Vaswani et al., "Attention is all you need"
+    (https://arxiv.org/abs/1706.03762), equation 1.
+    """
+    weights = tf.nn.softmax(tf.cast(scores, tf.float32) * scale + mask)
+    value, held = drop(weights, seed, dropped)
+    return tf.cast(value, scores.dtype), (tf.cast(weights, scores.dtype), held)
+
+
+def _gradient(of_value, held, scale, dropped):
+    weights, of_drop = held
+    of_value, wide = (tf.cast(t, tf.float32) for t in (of_value, weights))
+    slope = drop_again(of_value, of_drop, dropped)
+    slope -= tf.reduce_sum(slope * wide, axis=-1, keepdims=True)
+    return [tf.cast(slope * wide * scale, weights.dtype), None, None]
+
+
+fused_attention_weights = fused(attention_weights, _gradient)

@@ -1,0 +1,1 @@
+"""XLNet as a backbone."""

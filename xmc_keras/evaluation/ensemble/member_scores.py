@@ -1,0 +1,145 @@
+"""Scores that a member of an ensemble gives to labels of others."""
+
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from xmc_keras.encoders.cls_features import cls_features
+from xmc_keras.lightdxml.scores import scores_as_candidates
+
+
+class MemberScores:
+    """A model's best labels for documents, and its scores of any other labels.
+
+    The encoder, which is most of the work, runs once: its features are kept in a
+    temporary file of documents x dim float32 numbers, so that memory does not grow with
+    the documents.
+
+    Args:
+        model: a `LightXML` or `LightDXML`.
+        batches: `DocumentBatches` or `SparseDocumentBatches` of the documents, not
+            shuffled.
+
+    Attributes:
+        label_ids: int32 array (documents, n), the model's best labels in the order of
+            the documents, best first, `-1` pads.
+        scores: float32 array (documents, n), theirs.
+
+    Example:
+
+    >>> from xmc_keras.lightdxml.lightdxml import LightDXML
+    >>> from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
+    >>> from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
+    >>> model = LightDXML(SparseTextEncoder(3, dim=4), num_labels=5, num_predictions=2)
+    >>> documents = SparseDocumentBatches(np.eye(3), None, 2, shuffle=False)
+    >>> member = MemberScores(model, documents)
+    >>> member.label_ids.shape, member.scores_of(np.array([[4], [-1], [0]])).shape
+    ((3, 2), (3, 1))
+    """
+
+    def __init__(self, model, batches):
+        self.batches = batches
+        self._features = None
+        lexical = getattr(model, "lexical", None)
+
+        def words(x):
+            """What a LightDXML with words of labels asks beside the features."""
+            return {} if lexical is None else {"words": lexical.words(x)}
+
+        @tf.function(reduce_retracing=True, autograph=False)
+        def rank(x):
+            features = cls_features(model.encoder, x)
+            outputs = model.rank(features, **words(x))
+            features = tf.cast(features, tf.float32)
+            return features, outputs["label_ids"], outputs["scores"]
+
+        @tf.function(reduce_retracing=True, autograph=False)
+        def score(x, features, label_ids):
+            return label_scores(model, features, label_ids, **words(x))
+
+        self._score = score
+        if not model.built:
+            model(next(batches.batches()), training=False)
+        found = [
+            [part.numpy() for part in self._keep(rank(x), documents)]
+            for x, documents in self._parts()
+        ]
+        label_ids, scores = map(np.concatenate, zip(*found))
+        self.label_ids, self.scores = map(batches.restore, (label_ids, scores))
+
+    def scores_of(self, label_ids):
+        """Scores of given labels, as if the model had offered them.
+
+        Args:
+            label_ids: int32 array (documents, n), `-1` pads.
+
+        Returns:
+            float32 array (documents, n), 0 for pads.
+        """
+        label_ids = np.asarray(label_ids, np.int32)
+        scores = np.empty(label_ids.shape, np.float32)
+        for x, documents in self._parts():
+            rows = self._features[documents], label_ids[documents]
+            scores[documents] = self._score(x, *map(tf.constant, rows)).numpy()
+        return scores
+
+    def _parts(self):
+        """Yields input and documents of each batch."""
+        start = 0
+        for x in self.batches.batches():
+            x = {name: tf.convert_to_tensor(value) for name, value in x.items()}
+            size = x["token_ids"].shape[0]
+            yield x, self.batches.order[start : start + size]
+            start += size
+
+    def _keep(self, found, documents):
+        features, *rest = found
+        if self._features is None:
+            shape = len(self.batches.order), features.shape[1]
+            with tempfile.TemporaryFile() as file:  # gone with the array
+                self._features = np.memmap(file, np.float32, "w+", shape=shape)
+        self._features[documents] = features.numpy()
+        return rest
+
+
+def label_scores(model, features, label_ids, words=None):
+    """Probabilities of given labels, whether or not they would be candidates.
+
+    Args:
+        model: a `LightXML` or `LightDXML`.
+        features: float tensor (batch, dim), as its encoder gives them.
+        label_ids: int32 tensor (batch, n), `-1` pads.
+        words: the `DocumentWords` of the batch, where a `LightDXML` has `lexical`.
+
+    Returns:
+        float32 tensor (batch, n), `0` for pads.
+
+    Reference:
+        [LightXML](https://arxiv.org/abs/2101.03305), algorithm 1: the product of the
+        cluster's and the label's probability, or what the model's `score` says. Of a
+        `LightDXML` see `scores_as_candidates`.
+    """
+    if not hasattr(model, "generator"):
+        return _of_lightdxml(model, features, label_ids, words)
+    of_generator, of_ranker = model.views(features)
+    logits = model.generator.cluster_logits(of_generator)
+    scores = ops.sigmoid(model.generator.own_logits(logits, label_ids))
+    if model.ranker is not None:
+        rows = ops.maximum(model.generator.rows_of(label_ids), 0)
+        own = ops.sigmoid(model.ranker.logits(of_ranker, rows))
+        scores = model.joined(scores, own)
+    return ops.where(label_ids < 0, 0.0, scores)
+
+
+def _of_lightdxml(model, features, label_ids, words):
+    found = model.rank(features, words)
+    ids = ops.maximum(label_ids, 0)
+    scores = scores_as_candidates(
+        model.logits(features, ids, words),
+        model.nearest.cosines(features, ids),
+        model.beta,
+        (found["logits"], found["cosines"]),
+    )
+    return ops.where(label_ids < 0, 0.0, scores)

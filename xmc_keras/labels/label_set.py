@@ -1,0 +1,183 @@
+"""The names of the labels and their ids."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.files.atomic_files import written
+
+
+class LabelSet:
+    """Label names in a fixed order; the place of a name is its id.
+
+    The set is made from the training part alone. A label that appears only
+    elsewhere is unknown: no model can predict it, yet it is relevant, so
+    `encode()` gives it a column behind those of the known labels and recall-like
+    metrics count it as missed.
+
+    Args:
+        names: iterable of strings, in the order of their ids. A name is neither
+            empty nor wrapped in white space, and holds no newline. A name that
+            breaks this, comes twice or is not Unicode, or no name at all, raises
+            a `ValueError`.
+
+    Example:
+
+    >>> label_set = LabelSet.from_labels([["sea", "sky"], ["air", "sea"]])
+    >>> label_set.names
+    ['air', 'sea', 'sky']
+    >>> label_set.id("sky")
+    2
+    >>> label_set.encode([["sky", "air", "sky"], ["mud"]]).toarray().tolist()
+    [[1.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
+    >>> label_set.unknown([["sky"], ["sea", "mud"]])
+    [(1, 'mud')]
+    """
+
+    def __init__(self, names):
+        self._ids = {}
+        for name in names:
+            if problem := _problem(name, self._ids):
+                raise ValueError(f"{problem} Received: {name!r}.")
+            self._ids[name] = len(self._ids)
+        if not self._ids:
+            raise ValueError("Expected at least one label name. Received: none.")
+        self.names = list(self._ids)
+
+    @classmethod
+    def from_labels(cls, labels):
+        """Collects the labels of documents, sorted by their names as strings.
+
+        Args:
+            labels: list of lists of strings. The label names of each document.
+        """
+        _check_nested(labels)
+        return cls(sorted(set(itertools.chain.from_iterable(labels))))
+
+    def __len__(self):
+        return len(self.names)
+
+    def id(self, name: str) -> int:
+        """Returns the id of a name; a name not in the set is a `ValueError`."""
+        if name not in self._ids:
+            raise ValueError(
+                f"Expected one of the {len(self)} names of the label set. "
+                f"Received: {name!r}."
+            )
+        return self._ids[name]
+
+    def encode(self, labels) -> scipy.sparse.csr_matrix:
+        """Turns label names into a label matrix.
+
+        Args:
+            labels: list of lists of strings. The label names of each document; a
+                name repeated within a document counts once.
+
+        Returns:
+            float32 ones, indices sorted, of shape `(num_documents, width)`. Column
+            `i` is the label with id `i`. Labels that are not in the set have the
+            columns from `len(self)` on, in order of first appearance, so `width`
+            is `len(self)` plus their number.
+        """
+        _check_nested(labels)
+        ids = dict(self._ids)
+        columns = [
+            ids.setdefault(name, len(ids))
+            for name in itertools.chain.from_iterable(labels)
+        ]
+        width = len(ids)
+        # One integer for each (document, label) pair: np.unique then drops repeated
+        # labels and sorts the rows' indices in one go.
+        lengths = np.array([len(names) for names in labels], np.int64)
+        rows = np.repeat(np.arange(len(labels)), lengths)
+        pairs = rows * width + np.array(columns, np.int64)
+        rows, columns = np.divmod(np.unique(pairs), width)
+        starts = np.searchsorted(rows, np.arange(len(labels) + 1))
+        return scipy.sparse.csr_matrix(
+            (np.ones(len(columns), np.float32), columns, starts),
+            shape=(len(labels), width),
+        )
+
+    def unknown(self, labels) -> list[tuple[int, str]]:
+        """Lists (document index, name) of labels not in the set, once a document."""
+        _check_nested(labels)
+        return [
+            (index, name)
+            for index, names in enumerate(labels)
+            for name in dict.fromkeys(names)
+            if name not in self._ids
+        ]
+
+    def save(self, path):
+        """Writes one name a line, UTF-8, beside `path` and then renames the file."""
+        with written(path) as file:
+            file.write("".join(f"{name}\n" for name in self.names).encode())
+
+    @classmethod
+    def load(cls, path):
+        """Reads what `save()` wrote.
+
+        A file that is missing or holds anything else raises `BadInput` with the
+        path and the line.
+        """
+        try:
+            lines = Path(path).read_bytes().split(b"\n")
+        except OSError as error:
+            raise BadInput(
+                "Expected a file of label names, one a line, as LabelSet.save writes "
+                f"it. Received: {error.strerror}.",
+                path,
+            ) from None
+        if not lines[-1]:
+            del lines[-1]
+        if not lines:
+            raise BadInput(
+                "Expected label names, one a line. Received: an empty file. "
+                "Restore the file, or train the run again.",
+                path,
+            )
+        names = {}
+        for number, line in enumerate(lines, 1):
+            try:
+                name = line.removesuffix(b"\r").decode()
+            except UnicodeDecodeError as error:
+                raise BadInput(
+                    "Expected a label name in UTF-8. Received: an invalid byte at "
+                    f"offset {error.start} of the line. Restore the file.",
+                    path,
+                    number,
+                ) from None
+            if problem := _problem(name, names):
+                raise BadInput(
+                    f"{problem} Received: {name!r}. Restore the file.", path, number
+                )
+            names[name] = number
+        return cls(names)
+
+
+def _problem(name, seen):
+    """Says why `name` cannot follow the names `seen`; None if it can."""
+    if not isinstance(name, str):
+        return "Expected label names that are strings."
+    if not name or name != name.strip() or "\n" in name:
+        return (
+            "Expected a label name with no white space around it and no newline in it."
+        )
+    if name in seen:
+        return "Expected each label name once."
+    # A lone surrogate is the one thing in a string that UTF-8 cannot hold: better
+    # found here than when the set is saved.
+    if not name.isascii() and any("\ud800" <= c <= "\udfff" for c in name):
+        return "Expected a label name that UTF-8 can hold."
+    return None
+
+
+def _check_nested(labels):
+    """A list of strings would silently be taken for lists of one-letter labels."""
+    if isinstance(labels, str) or any(isinstance(names, str) for names in labels):
+        raise ValueError(
+            "Expected a list of label names for each document. Received: a string."
+        )

@@ -1,0 +1,1 @@
+"""LightDXML: label embeddings, shortlists, a classifier and the model of them."""

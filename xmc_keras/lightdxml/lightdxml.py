@@ -1,0 +1,249 @@
+"""LightDXML as a Keras model."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from xmc_keras.encoders import multi_layer_cls_encoder, sparse_text_encoder  # noqa: F401
+from xmc_keras.labels.label_set import LabelSet
+
+# What a saved model is made of has to be imported before Keras can load it.
+from xmc_keras.lightdxml import label_words  # noqa: F401
+from xmc_keras.lightdxml.lightdxml_saving import LightDXMLSaving
+from xmc_keras.lightdxml.lightdxml_training import LightDXMLTraining
+from xmc_keras.lightdxml.nearest_labels import NearestLabels
+from xmc_keras.lightdxml.scores import fused_scores
+from xmc_keras.lightdxml.shortlist_classifier import ShortlistClassifier
+from xmc_keras.lightdxml.shortlist_logits import (
+    shared_logits,
+    shortlist_logits,
+    some_positives,
+)
+from xmc_keras.metrics import precision_at_k  # noqa: F401
+from xmc_keras.optimizers import rowwise_adamw, warmup_decay  # noqa: F401
+
+
+@keras.saving.register_keras_serializable(package="xmc_keras")
+class LightDXML(LightDXMLSaving, LightDXMLTraining, keras.Model):
+    """Text to its few right labels among many: nearest label embeddings, classified.
+
+    A classifier learns on the positives of a document and a shortlist of labels whose
+    embeddings were nearest to it; at prediction the nearest label embeddings are the
+    candidates, and classifier and nearness together score them. The label embeddings
+    come from the features of each label's documents (`train_label_proxy`), not from a
+    gradient of this model: see `refresh`.
+
+    The input is the encoder's dictionary. For training it also has `label_ids` (batch,
+    positives) int32, `-1` pads, which is the target `y` too, and `shortlist` (batch,
+    n) int32, `-1` pads, without positives. `predict` returns `label_ids` (documents,
+    num_predictions) int32, best first, and `scores` of that shape, float32 in [0, 1].
+
+    Args:
+        encoder: layer. From the input dictionary to features (batch, dim), for
+            example a `SparseTextEncoder` or a `MultiLayerCLSEncoder`.
+        num_labels: int.
+        num_candidates: int. Labels that a prediction scores. Defaults to `400`.
+        candidates_from: `"embeddings"` as published, the nearest label embeddings, or
+            `"classifier"`, the best by the classifier among all labels. Defaults to
+            `"embeddings"`.
+        beta: float. Share of the classifier in a score, a weight of the model that
+            can be assigned later. Defaults to `0.75`.
+        max_positives: optional int. Positives of a document that a step learns on,
+            drawn anew in each; `None`, or `shared_negatives`, is all. Defaults to
+            `20`.
+        shared_negatives: bool. `True` scores each document of a batch against the
+            positives and shortlists of all of them: more negatives for the price of
+            the same rows. Published is `False`. Defaults to `False`.
+        random_negatives: int. Labels drawn at random for each batch, in addition;
+            only with `shared_negatives`. Defaults to `0`.
+        initial_probability: float. See `ShortlistClassifier`. Defaults to `0.5`.
+        lexical: optional `LabelWords`, an addition to what is published: its logits
+            are added to those of the classifier, in training and in prediction. For
+            inputs of words only.
+        vectorizer: optional `WordVectorizer`, for `recommend`; saved in the model.
+        tokenizer: optional keras-nlp tokenizer, the same for encoders of subwords.
+        max_tokens: int. Tokens a text is cut to with a `tokenizer`. Defaults to `128`.
+        label_names: optional list of strings, for `recommend`; saved in the model.
+        num_predictions: int. Labels that `predict` returns. Defaults to `100`.
+        **kwargs: other arguments of `keras.Model`.
+
+    Example:
+
+    >>> import numpy as np, keras
+    >>> from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
+    >>> model = LightDXML(SparseTextEncoder(num_features=50, dim=4), num_labels=3)
+    >>> model.compile(optimizer="adam")
+    >>> x = {"token_ids": np.array([[7, 3], [5, -1]], "int32"),
+    ...      "token_weights": np.array([[0.6, 0.8], [1.0, 0.0]], "float32"),
+    ...      "label_ids": np.array([[0], [2]], "int32"),
+    ...      "shortlist": np.array([[1, 2], [1, -1]], "int32")}
+    >>> history = model.fit(x, x["label_ids"], verbose=0)
+    >>> model.refresh(np.eye(3, 4, dtype="float32"))
+    >>> model.predict(x, verbose=0)["scores"].shape
+    (2, 3)
+
+    Reference:
+        [LightDXML](https://arxiv.org/abs/2304.11045), algorithm 1.
+    """
+
+    def __init__(
+        self,
+        encoder,
+        num_labels,
+        num_candidates=400,
+        candidates_from="embeddings",
+        beta=0.75,
+        max_positives=20,
+        shared_negatives=False,
+        random_negatives=0,
+        initial_probability=0.5,
+        lexical=None,
+        vectorizer=None,
+        tokenizer=None,
+        max_tokens=128,
+        label_names=None,
+        num_predictions=100,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        sources = ("embeddings", "classifier")
+        for right, name, good, value in (
+            (candidates_from in sources, "candidates_from", sources, candidates_from),
+            (0 <= beta <= 1, "beta", "from 0 to 1", beta),
+            (
+                shared_negatives or not random_negatives,
+                "random_negatives",
+                "0 without `shared_negatives`",
+                random_negatives,
+            ),
+        ):
+            if not right:
+                raise ValueError(f"Expected `{name}` {good}. Received: {name}={value}")
+        if label_names is not None and len(label_names) != num_labels:
+            raise ValueError(
+                "Expected as many `label_names` as labels. Received: "
+                f"{len(label_names)} names, {num_labels} labels"
+            )
+        self.encoder = encoder
+        self.num_labels = num_labels
+        self.num_candidates = min(num_candidates, num_labels)
+        self.candidates_from = candidates_from
+        self.first_beta = beta
+        self.max_positives = max_positives
+        self.shared_negatives = shared_negatives
+        self.random_negatives = random_negatives
+        self.nearest = NearestLabels(
+            num_labels, self.num_candidates, dtype="float32", name="nearest_labels"
+        )
+        self.classifier = ShortlistClassifier(
+            num_labels, initial_probability, name="shortlist_classifier"
+        )
+        self.lexical = lexical
+        self.vectorizer = vectorizer
+        self.tokenizer = tokenizer
+        self.max_tokens = max_tokens
+        # Not an attribute list of the model: Keras would track each name.
+        self.label_set = None if label_names is None else LabelSet(label_names)
+        self.num_predictions = num_predictions
+        self.random = keras.random.SeedGenerator(name="negatives")
+
+    def build(self, inputs_shape):
+        features_shape = self.encoder.compute_output_shape(inputs_shape)
+        if not self.encoder.built:
+            self.encoder.build(inputs_shape)
+        for layer in (self.nearest, self.classifier, self.lexical):
+            if layer is not None and not layer.built:
+                layer.build(features_shape)
+        self.beta = self.add_weight(
+            (),
+            initializer=keras.initializers.Constant(self.first_beta),
+            trainable=False,
+            dtype="float32",
+            autocast=False,
+            name="beta",
+        )
+        self.built = True
+
+    def refresh(self, label_embeddings):
+        """Takes new label embeddings (num_labels, dim), of any norm, in."""
+        self.nearest.refresh(label_embeddings)
+
+    def call(self, inputs, training=None):
+        features = self.encoder(inputs, training=training)  # (batch, dim)
+        words = None if self.lexical is None else self.lexical.words(inputs)
+        if not training:
+            return self.rank(features, words)
+        if "label_ids" not in inputs or "shortlist" not in inputs:
+            raise ValueError(
+                "Expected `label_ids` and `shortlist` in the input of training. "
+                f"Received: {sorted(inputs)}"
+            )
+        positives = ops.cast(inputs["label_ids"], "int32")
+        shortlist = ops.cast(inputs["shortlist"], "int32")
+        lexical = None if words is None else (self.lexical, words)
+        if self.shared_negatives:
+            drawn = keras.random.randint(
+                (1, self.random_negatives), 0, self.num_labels, seed=self.random
+            )
+            return shared_logits(
+                self.classifier, features, positives, shortlist, drawn, lexical
+            )
+        if self.max_positives is not None:
+            positives = some_positives(positives, self.max_positives, self.random)
+        return shortlist_logits(
+            self.classifier, features, positives, shortlist, lexical
+        )
+
+    def logits(self, features, label_ids, words=None):
+        """Logits float32 (batch, n) of labels (batch, n), none of them a pad.
+
+        `words` are the `DocumentWords` of the batch, where the model has `lexical`.
+        """
+        logits = self.classifier(features, label_ids)
+        if self.lexical is not None:
+            logits += self.lexical.scale * self.lexical.cosines(words, label_ids)
+        return logits
+
+    def rank(self, features, words=None):
+        """What `call` returns for prediction, from features (batch, dim).
+
+        `words` as of `logits`.
+        """
+        if self.candidates_from == "embeddings":
+            candidates, cosines = self.nearest(features)  # (batch, candidates)
+            logits = self.logits(features, candidates, words)
+        else:
+            candidates, logits = self.best(features, words)
+            cosines = self.nearest.cosines(features, candidates)
+        scores = fused_scores(logits, cosines, self.beta)
+        k = min(self.num_predictions, self.num_candidates)
+        best, places = tf.math.top_k(scores, k)
+        return {
+            "candidates": candidates,
+            "logits": logits,
+            "cosines": cosines,
+            "label_ids": tf.gather(candidates, places, batch_dims=1),
+            "scores": best,
+        }
+
+    def best(self, features, words=None):
+        """Candidates by the classifier, and their logits, both (batch, candidates)."""
+        k, lexical = self.num_candidates, self.lexical
+        if lexical is None:
+            return self.classifier.best(features, k)
+        candidates, logits = self.classifier.best(
+            features, k, lambda *part: lexical.scale * lexical.coarse(words, *part)
+        )
+        # The candidates are known by few words of a label; now those it has besides.
+        rest = lexical.cosines(words, candidates, lexical.coarse_words)
+        return candidates, logits + lexical.scale * rest
+
+    def recommend(self, texts, k=5, batch_size=64):
+        """Label names and scores of raw texts, see `recommend`."""
+        if self.vectorizer is None:
+            from xmc_keras.lightxml.recommend import recommend
+
+            return recommend(self, texts, k, batch_size)
+        from xmc_keras.lightdxml.recommend_sparse import recommend_sparse
+
+        return recommend_sparse(self, texts, k, batch_size)

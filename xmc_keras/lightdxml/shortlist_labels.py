@@ -1,0 +1,98 @@
+"""Phase two of LightDXML's cycle: the nearest labels of every training document."""
+
+import importlib.util
+import logging
+
+import numpy as np
+import scipy.sparse
+import tensorflow as tf
+
+from xmc_keras.lightdxml.hnsw_rows import hnsw_pays, hnsw_rows
+from xmc_keras.lightdxml.nearest_labels import unit_table
+from xmc_keras.ops.tables import BLOCK, top_rows
+
+logger = logging.getLogger(__name__)
+
+PRODUCTS = 2**24  # numbers in memory at a time
+
+
+def shortlist_labels(
+    features, label_embeddings, num_neighbors, label_matrix=None, search="exact"
+):
+    """Labels whose embeddings are nearest to each document, by cosine.
+
+    Args:
+        features: float32 array (documents, dim).
+        label_embeddings: float32 array (labels, dim), of any norm.
+        num_neighbors: int. Labels a document, or all if there are fewer.
+        label_matrix: optional sparse matrix (documents, labels): the positives, which
+            are left out of the result.
+        search: `"exact"`, by blocks of products; `"hnsw"`, see `hnsw_rows`; or
+            `"auto"`, which is hnsw where hnswlib is installed and the graph takes less
+            time, see `hnsw_pays`. Defaults to `"exact"`.
+
+    Returns:
+        int32 array (documents, neighbors), nearest first, `-1` where a positive was.
+
+    Example:
+
+    >>> features = np.array([[2.0, 0.0], [3.0, 1.0]], np.float32)
+    >>> shortlist_labels(features, np.eye(2, dtype=np.float32), 1).tolist()
+    [[0], [0]]
+    >>> shortlist_labels(features, np.eye(2, dtype=np.float32), 2, np.eye(2)).tolist()
+    [[-1, 1], [0, -1]]
+
+    Reference:
+        [LightDXML](https://arxiv.org/abs/2304.11045), section "Shortlisting".
+    """
+    if search == "auto":
+        pays = hnsw_pays(len(features), len(label_embeddings))
+        found = pays and importlib.util.find_spec("hnswlib")
+        if pays and not found:
+            logger.info(
+                "Nearest labels by exact search; hnsw would take less time here: "
+                "pip install .[ann]"
+            )
+        search = "hnsw" if found else "exact"
+    find = hnsw_rows if search == "hnsw" else exact_rows
+    found = find(features, label_embeddings, num_neighbors)
+    if label_matrix is not None:
+        remove_positives(found, scipy.sparse.csr_matrix(label_matrix))
+    return found
+
+
+def exact_rows(queries, table, k):
+    """The `k` rows of largest cosine with each query: (queries, k) int32."""
+    units = unit_table(table)
+    size = min(max(PRODUCTS // min(len(table), BLOCK), 16), 4096)
+
+    # The table is an argument: what a function of TensorFlow has hold of is not freed
+    # with it, but some time later.
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, table.shape[1]]),
+            tf.TensorSpec(table.shape),
+        ]
+    )
+    def nearest(x, units):
+        # Queries are not scaled: that changes no order of their rows.
+        return top_rows(x, units, k)[0]
+
+    found = np.empty((len(queries), min(k, len(table))), np.int32)
+    for start in range(0, len(queries), size):
+        part = slice(start, start + size)
+        found[part] = nearest(queries[part], units).numpy()
+    return found
+
+
+def remove_positives(shortlist, label_matrix):
+    """Puts `-1` in the place of positives, in the array itself."""
+    num_labels = label_matrix.shape[1]
+    documents = np.repeat(np.arange(len(shortlist)), np.diff(label_matrix.indptr))
+    pairs = np.sort(documents * num_labels + label_matrix.indices)
+    for start in range(0, len(shortlist), 4096):  # few pairs in memory at a time
+        part = shortlist[start : start + 4096]
+        numbers = np.arange(start, start + len(part))[:, None] * num_labels + part
+        places = np.minimum(np.searchsorted(pairs, numbers), max(len(pairs) - 1, 0))
+        if len(pairs):
+            part[pairs[places] == numbers] = -1

@@ -1,0 +1,1 @@
+"""LightXML: generator, ranker and the model of them."""

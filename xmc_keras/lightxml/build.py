@@ -1,0 +1,145 @@
+"""A LightXML and its optimizer, from a config."""
+
+from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
+from xmc_keras.encoders.paired_encoders import PairedEncoders
+from xmc_keras.lightxml.cluster_generator import ClusterGenerator
+from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
+from xmc_keras.lightxml.lightxml import LightXML
+from xmc_keras.optimizers.row_loss_scale import RowLossScale
+from xmc_keras.optimizers.rowwise_adamw import RowwiseAdamW
+from xmc_keras.optimizers.warmup_decay import WarmupDecay
+
+HEAD = "cluster_generator|dynamic_candidate_ranker"
+
+
+def build_model(config, backbone, tokenizer, clusters, label_names):
+    """The model that a config describes, not yet compiled.
+
+    With one label a cluster there is no ranker, and as many "clusters" are kept
+    as predictions are wanted.
+
+    Args:
+        config: a `Config`.
+        backbone, tokenizer: as from `load_encoder`.
+        clusters: int array (num_clusters, cluster_size), `-1` pads.
+        label_names: list of strings.
+
+    Returns:
+        A `LightXML`.
+
+    Raises:
+        ValueError: the config does not fit the backbone or the clusters.
+
+    Example:
+
+    >>> import keras_nlp
+    >>> from xmc_keras.config.config import Config
+    >>> config = Config(
+    ...     data="texts", encoder="none", num_feature_layers=1, top_k=1)
+    >>> backbone = keras_nlp.models.BertBackbone(
+    ...     vocabulary_size=50, num_layers=2, num_heads=2, hidden_dim=4,
+    ...     intermediate_dim=8, max_sequence_length=128)
+    >>> build_model(config, backbone, None, [[0, 1]], ["a", "b"]).ranker.num_labels
+    2
+    """
+    positions = getattr(backbone, "max_sequence_length", None)
+    if positions is not None and config.max_tokens > positions:
+        raise ValueError(
+            f"Expected `max_tokens` to be at most the encoder's {positions} positions. "
+            f"Received: max_tokens={config.max_tokens}"
+        )
+    one_label = config.max_leaf == 1
+    top_k = min(config.num_predictions, len(clusters)) if one_label else config.top_k
+    generator = ClusterGenerator(
+        clusters, top_k, config.initial_probability, name="cluster_generator"
+    )
+    ranker = None
+    if not one_label:
+        ranker = DynamicCandidateRanker(
+            generator.num_rows,
+            config.bottleneck_dim,
+            bottleneck_activation=config.bottleneck_activation,
+            initial_probability=config.initial_probability,
+            mask_repeats=False,  # a generator's candidates never repeat
+            table_dtype=config.table_dtype,
+            name="dynamic_candidate_ranker",
+        )
+    encoder = MultiLayerCLSEncoder(
+        backbone,
+        config.num_feature_layers,
+        config.feature_dropout,
+        recompute=config.recompute,
+        pooling=config.pooling,
+        name="encoder",
+    )
+    if config.ranking_encoder == "own":
+        again = {**encoder.get_config(), "name": "ranking_encoder"}
+        encoder = PairedEncoders(
+            encoder, MultiLayerCLSEncoder.from_config(again), name="encoders"
+        )
+    return LightXML(
+        encoder,
+        generator,
+        ranker,
+        tokenizer=tokenizer,
+        max_tokens=config.max_tokens,
+        label_names=label_names,
+        loss_reduction=config.loss_reduction,
+        score=config.score,
+        num_predictions=config.num_predictions,
+        name="lightxml",
+    )
+
+
+LABEL_TABLE = "label_embeddings"
+
+
+def build_optimizer(config, total_steps):
+    """AdamW with the rates, schedule and decay that a config describes.
+
+    One optimizer with one schedule: the head's rate is a multiple of the
+    encoder's at every step. Biases and LayerNorm are not decayed.
+
+    Args:
+        config: a `Config`.
+        total_steps: int. Steps of the whole run, for warm-up and decay.
+
+    Returns:
+        A `RowwiseAdamW`, within a `RowLossScale` for `precision: mixed_float16`. For
+        `optimizer: adamw` every row of every table is updated in every step, as by
+        the authors; for `rowwise_sgd` the label table has no moments.
+
+    Example:
+
+    >>> from xmc_keras.config.config import Config
+    >>> config = Config(data="texts", encoder="minilm", learning_rate=1e-4)
+    >>> build_optimizer(config, 100).multipliers
+    {'cluster_generator|dynamic_candidate_ranker': 50.0}
+    """
+    warmup_steps = round(config.warmup * total_steps)
+    if config.schedule == "linear":
+        rate = WarmupDecay(config.learning_rate, total_steps, warmup_steps)
+    elif warmup_steps:
+        rate = WarmupDecay(config.learning_rate, total_steps, warmup_steps, decay=False)
+    else:
+        rate = config.learning_rate
+    head_rate = config.head_learning_rate or config.learning_rate
+    multipliers = {HEAD: head_rate / config.learning_rate}
+    if config.label_learning_rate is not None:
+        # Before the head's: the first that matches counts.
+        table = {LABEL_TABLE: config.label_learning_rate / config.learning_rate}
+        multipliers = table | multipliers
+    optimizer = RowwiseAdamW(
+        rate,
+        weight_decay=config.weight_decay,
+        multipliers=multipliers,
+        rowwise=[] if config.optimizer == "adamw" else [LABEL_TABLE],
+        partial=[LABEL_TABLE] if config.optimizer == "partial_rowwise_adamw" else [],
+        sgd=[LABEL_TABLE] if config.optimizer == "rowwise_sgd" else [],
+        global_clipnorm=config.clip_norm,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    if config.precision == "mixed_float16":
+        # Keras would put its own around it, which see.
+        return RowLossScale(optimizer, name="loss_scale_optimizer")
+    return optimizer

@@ -1,0 +1,234 @@
+"""The recall part of LightXML."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from xmc_keras.ops.elementwise import any_equal, logit
+from xmc_keras.ops.row_pools import candidate_pool
+
+
+@keras.saving.register_keras_serializable(package="xmc_keras")
+class ClusterGenerator(keras.layers.Layer):
+    """Scores label clusters and offers the labels of the best as candidates.
+
+    Takes features (batch, dim) and returns three tensors:
+
+    - `cluster_logits` (batch, num_clusters) float32;
+    - `candidates` (batch, num_candidates) int32 label ids, `-1` pads, no label
+      twice. `num_candidates` is `top_k * cluster_size`, plus the width of
+      `label_ids` where these are given;
+    - `candidate_cluster_logits` (batch, num_candidates) float32, the logit of
+      each candidate's own cluster.
+
+    Given the `label_ids` of training documents, the clusters of these labels
+    come first and the generator's best fill the rest, so the negatives are the
+    positives' siblings and what the generator takes for right just now. Labels
+    whose clusters found no room in `top_k` are appended by themselves: no
+    positive is ever lost, whatever their number.
+
+    Args:
+        clusters: int array (num_clusters, cluster_size). Label ids, each of
+            `0 .. num_labels - 1` exactly once, `-1` pads. Kept as a weight:
+            a saved model needs no other file.
+        top_k: int. Number of clusters to keep, at most `num_clusters`.
+        initial_probability: float. Score that every cluster starts from. At 0.5 the
+            first steps are spent on pushing thousands of scores down, with
+            gradients so large that Adam's second moment stays inflated, and its
+            steps small, for a thousand steps more. Defaults to `0.01`.
+        **kwargs: other arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        features: float tensor (batch, dim).
+        label_ids: optional int32 tensor (batch, positives), `-1` pads. The known
+            labels of training documents; leave out to predict.
+        shortlist: optional int32 tensor (batch, clusters), `-1` pads. Fixed
+            cluster ids that are taken before the generator's own choice: the
+            static negatives of the paper's table 5.
+
+    Example:
+
+    >>> import numpy as np
+    >>> generator = ClusterGenerator([[0, 3], [1, 4], [2, -1]], top_k=2)
+    >>> logits, candidates, _ = generator(np.ones((1, 8), "float32"))
+    >>> logits.shape, candidates.shape
+    (TensorShape([1, 3]), TensorShape([1, 4]))
+
+    Reference:
+        [LightXML](https://arxiv.org/abs/2101.03305), section "Label recalling",
+        equations 1 and 2. The start from a small probability:
+        [Focal loss](https://arxiv.org/abs/1708.02002), section 3.3.
+    """
+
+    def __init__(self, clusters, top_k, initial_probability=0.01, **kwargs):
+        super().__init__(**kwargs)
+        clusters = np.asarray(clusters, "int32")
+        labels = np.sort(clusters[clusters >= 0])
+        if clusters.ndim != 2 or not np.array_equal(labels, np.arange(labels.size)):
+            raise ValueError(
+                "Expected `clusters` to be a rectangle (num_clusters, "
+                "cluster_size) that holds each label id from 0 exactly once. "
+                f"Received: an array of shape {clusters.shape} with "
+                f"{labels.size} label ids, {np.unique(labels).size} distinct"
+            )
+        self.num_clusters, self.cluster_size = map(int, clusters.shape)
+        self.num_labels = int(labels.size)
+        if not 1 <= top_k <= self.num_clusters:
+            raise ValueError(
+                "Expected `top_k` between 1 and the number of clusters. "
+                f"Received: top_k={top_k}, num_clusters={self.num_clusters}"
+            )
+        if not 0 < initial_probability < 1:
+            raise ValueError(
+                "Expected `initial_probability` between 0 and 1. Received: "
+                f"initial_probability={initial_probability}"
+            )
+        self.top_k = top_k
+        self.initial_probability = initial_probability
+        self.num_candidates = top_k * self.cluster_size  # without label_ids
+        self.num_rows = self.num_clusters * self.cluster_size
+        self._table = clusters
+
+    def build(self, features_shape, label_ids_shape=None, shortlist_shape=None):
+        rows = np.flatnonzero(self._table >= 0)
+        label_rows = np.empty(self.num_labels, "int32")
+        label_rows[self._table.flat[rows]] = rows
+        self.clusters = self._constant("clusters", self._table)
+        self.label_rows = self._constant("label_rows", label_rows)
+        self.kernel = self.add_weight(
+            shape=(features_shape[-1], self.num_clusters), name="kernel"
+        )
+        self.bias = self.add_weight(
+            shape=(self.num_clusters,),
+            initializer=keras.initializers.Constant(logit(self.initial_probability)),
+            name="bias",
+        )
+        self.built = True
+
+    def _constant(self, name, values):
+        # int64, because TensorFlow keeps int32 variables in host memory, where a
+        # function that XLA compiled for a GPU cannot read them.
+        return self.add_weight(
+            shape=values.shape,
+            dtype="int64",
+            initializer=lambda shape, dtype: ops.convert_to_tensor(values, dtype),
+            trainable=False,
+            name=name,
+        )
+
+    def rows_of(self, label_ids):
+        """Places of label ids in `clusters`, read row by row; `-1` where there is none.
+
+        That is for pads, and for labels after the last one of the clusters, which
+        evaluation may have: relevant but unreachable. A table of `num_rows` rows in
+        this order holds the labels of a cluster in one block.
+        """
+        held = (label_ids >= 0) & (label_ids < self.num_labels)
+        rows = tf.gather(self.label_rows.value, ops.where(held, label_ids, 0))
+        return ops.where(held, ops.cast(rows, "int32"), -1)
+
+    def clusters_of(self, label_ids):
+        """Cluster ids of label ids, of the same shape; `-1` as in `rows_of`."""
+        return self.rows_of(label_ids) // self.cluster_size
+
+    def pool(self, candidates):
+        """The rows of all candidates of a batch, once: see `candidate_pool`.
+
+        Args:
+            candidates: int32 tensor (batch, num_candidates), as `call` gives them.
+        """
+        # Those of the clusters kept, and single labels of others.
+        most = self.top_k + ops.shape(candidates)[1] - self.num_candidates
+        rows = self.rows_of(candidates)
+        return candidate_pool(rows, self.num_clusters, self.cluster_size, most)
+
+    def multi_hot(self, cluster_ids):
+        """(batch, n) int32 with `-1` pads to (batch, num_clusters) float32."""
+        batch = ops.shape(cluster_ids)[0]
+        rows = ops.broadcast_to(ops.arange(batch)[:, None], ops.shape(cluster_ids))
+        # Pads go to a column of their own, which is then cut off.
+        columns = ops.where(cluster_ids < 0, self.num_clusters, cluster_ids)
+        hot = tf.tensor_scatter_nd_update(
+            tf.zeros((batch, self.num_clusters + 1)),
+            ops.stack([rows, columns], axis=-1),
+            tf.ones(ops.shape(cluster_ids)),
+        )
+        return hot[:, : self.num_clusters]
+
+    def cluster_logits(self, features):
+        """(batch, dim) to (batch, num_clusters) float32."""
+        logits = ops.matmul(ops.cast(features, self.compute_dtype), self.kernel)
+        return ops.cast(ops.add(logits, self.bias), "float32")
+
+    def own_logits(self, logits, label_ids):
+        """The logit of each label's own cluster, of the shape of `label_ids`.
+
+        Of a pad it is that of some cluster.
+        """
+        clusters = ops.maximum(self.clusters_of(label_ids), 0)
+        return tf.gather(logits, clusters, batch_dims=1)
+
+    def call(self, features, label_ids=None, shortlist=None):
+        logits = self.cluster_logits(features)
+
+        # Probabilities stay within [0, 1], so adding 2 to some puts these first
+        # and keeps the generator's order among the others (1 would do if a
+        # float32 sigmoid never reached 1). Positives stand above the shortlist.
+        order = ops.stop_gradient(ops.sigmoid(logits))  # (batch, num_clusters)
+        if shortlist is not None:
+            order += 2 * self.multi_hot(shortlist)
+        if label_ids is not None:
+            label_ids = ops.cast(label_ids, "int32")
+            positive_clusters = self.clusters_of(label_ids)  # (batch, positives)
+            order += 4 * self.multi_hot(positive_clusters)
+        kept = tf.math.top_k(order, self.top_k).indices  # (batch, top_k)
+        candidates = ops.cast(tf.gather(self.clusters.value, kept), "int32")
+        candidates = ops.reshape(candidates, (-1, self.num_candidates))
+        if label_ids is not None:
+            offered = any_equal(positive_clusters, kept)
+            repeated = any_equal(label_ids, label_ids, earlier=True)
+            rest = ops.where(offered | repeated, -1, label_ids)
+            candidates = ops.concatenate([candidates, rest], axis=1)
+        return logits, candidates, self.own_logits(logits, candidates)
+
+    def compute_output_shape(
+        self, features_shape, label_ids_shape=None, shortlist_shape=None
+    ):
+        batch = features_shape[0]
+        num_candidates = self.num_candidates
+        if label_ids_shape is not None:
+            width = label_ids_shape[1]
+            num_candidates = None if width is None else num_candidates + width
+        candidates = (batch, num_candidates)
+        return (batch, self.num_clusters), candidates, candidates
+
+    def compute_output_spec(self, features, label_ids=None, shortlist=None):
+        shapes = self.compute_output_shape(
+            features.shape, None if label_ids is None else label_ids.shape
+        )
+        dtypes = ("float32", "int32", "float32")
+        return tuple(keras.KerasTensor(s, d) for s, d in zip(shapes, dtypes))
+
+    def get_config(self):
+        config = super().get_config()
+        config.update(
+            {
+                "num_labels": self.num_labels,
+                "num_clusters": self.num_clusters,
+                "cluster_size": self.cluster_size,
+                "top_k": self.top_k,
+                "initial_probability": self.initial_probability,
+            }
+        )
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        # The table itself is a weight: any rectangle of its shape will do until
+        # the saved one is read into it.
+        config = dict(config)
+        shape = config.pop("num_clusters"), config.pop("cluster_size")
+        table = np.arange(shape[0] * shape[1], dtype="int32").reshape(shape)
+        table[table >= config.pop("num_labels")] = -1
+        return cls(table, **config)

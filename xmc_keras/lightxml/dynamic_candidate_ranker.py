@@ -1,0 +1,177 @@
+"""The ranking part of LightXML."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from xmc_keras.ops.elementwise import logit
+from xmc_keras.ops.tables import add_table
+
+MASKED_LOGIT = -1e9
+
+
+@keras.saving.register_keras_serializable(package="xmc_keras")
+class DynamicCandidateRanker(keras.layers.Layer):
+    """Scores candidate labels against a text by gathered label embeddings.
+
+    Takes features (batch, dim) and candidates (batch, num_candidates) int32 label
+    ids, `-1` pads, and returns logits (batch, num_candidates) float32:
+    a bottleneck projects the text, and a candidate's logit is the inner product
+    with its row of the label table. Only the rows of candidates are read and
+    receive a gradient, so a step costs what it touches and not what the label
+    space holds. Padding, and every repetition of a label in a row after its
+    first, get `MASKED_LOGIT`, whose sigmoid and gradient are zero.
+
+    Documents of a batch that share candidates can share their rows too: given
+    `places`, `candidates` is one list (pool,) of label ids for the whole batch,
+    none of them twice, and a document's candidates are the places (batch,
+    num_candidates) int32 of this list, `-1` pads. A row is then read once for all
+    documents, one matrix product scores them, and in the gradient, too, it stands
+    once. A `ClusterGenerator` gives both by `pool`.
+
+    Args:
+        num_labels: int. Rows of the label table.
+        bottleneck_dim: int. Width of a label embedding. Defaults to `300`.
+        bottleneck_activation: activation name or function on the bottleneck.
+            `"sigmoid"` is equation 4 of the paper, `None` the authors' code.
+            Defaults to `None`.
+        initial_probability: float. Score that every label starts from, by a constant
+            added to all logits; see `ClusterGenerator`. The paper has no such
+            constant, which is `0.5`. Defaults to `0.01`.
+        mask_repeats: bool. `False` saves a sort where candidates never repeat,
+            as those of a `ClusterGenerator`. Defaults to `True`.
+        table_dtype: `"float32"`, or `"bfloat16"` for a label table of half the size,
+            to be trained by a `RowwiseAdamW`. Defaults to `"float32"`.
+        **kwargs: other arguments of `keras.layers.Layer`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> ranker = DynamicCandidateRanker(num_labels=5, bottleneck_dim=3)
+    >>> logits = ranker(np.ones((1, 8), "float32"), np.array([[4, 0, 4, -1]]))
+    >>> [float(x) for x in logits[0, 2:]]
+    [-1000000000.0, -1000000000.0]
+
+    Reference:
+        [LightXML](https://arxiv.org/abs/2101.03305), section "Label ranking",
+        equations 3 and 4.
+    """
+
+    def __init__(
+        self,
+        num_labels,
+        bottleneck_dim=300,
+        bottleneck_activation=None,
+        initial_probability=0.01,
+        mask_repeats=True,
+        table_dtype="float32",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if num_labels < 1 or bottleneck_dim < 1:
+            raise ValueError(
+                "Expected `num_labels` and `bottleneck_dim` to be positive. "
+                f"Received: num_labels={num_labels}, "
+                f"bottleneck_dim={bottleneck_dim}"
+            )
+        self.num_labels = num_labels
+        self.bottleneck_dim = bottleneck_dim
+        self.bottleneck_activation = keras.activations.get(bottleneck_activation)
+        if not 0 < initial_probability < 1:
+            raise ValueError(
+                "Expected `initial_probability` between 0 and 1. Received: "
+                f"initial_probability={initial_probability}"
+            )
+        self.initial_probability = initial_probability
+        self.mask_repeats = mask_repeats
+        if table_dtype not in ("float32", "bfloat16"):
+            raise ValueError(
+                'Expected `table_dtype` to be "float32" or "bfloat16". '
+                f"Received: table_dtype={table_dtype}"
+            )
+        self.table_dtype = table_dtype
+        self.bottleneck = keras.layers.Dense(
+            bottleneck_dim,
+            activation=self.bottleneck_activation,
+            dtype=self.dtype_policy,
+            name="bottleneck",
+        )
+
+    def build(self, features_shape, candidates_shape, places_shape=None):
+        self.bottleneck.build(features_shape)
+        self.label_embeddings = add_table(
+            self,
+            self.num_labels,
+            self.bottleneck_dim,
+            name="label_embeddings",
+            dtype=self.table_dtype,
+        )
+        self.built = True
+
+    def logits(self, features, label_ids):
+        """Logits (batch, n) float32 of labels (batch, n), none of them a pad.
+
+        Or (batch, pool) of labels (pool,), the same for all texts.
+        """
+        hidden = self.bottleneck(features)  # (batch, dim)
+        products = self.products(hidden, label_ids)
+        return ops.cast(products, "float32") + logit(self.initial_probability)
+
+    def products(self, hidden, label_ids):
+        """Inner products of (batch, dim) with the rows of labels, as in `logits`."""
+        # `.value` of a weight that is not autocast: any other way to gather reads,
+        # or casts, the whole table in every step.
+        rows = tf.gather(self.label_embeddings.value, label_ids)
+        rows = ops.cast(rows, self.compute_dtype)  # (batch, n, dim) or (pool, dim)
+        if len(rows.shape) == 2:
+            return tf.matmul(hidden, rows, transpose_b=True)
+        return ops.matmul(rows, hidden[:, :, None])[:, :, 0]
+
+    def call(self, features, candidates, places=None):
+        candidates = ops.cast(candidates, "int32")
+        if places is not None:
+            logits = self.logits(features, candidates)  # (batch, pool)
+            logits = tf.gather(logits, ops.maximum(places, 0), batch_dims=1)
+            return ops.where(places < 0, MASKED_LOGIT, logits)
+        # A pad reads a row that its document reads anyway: were it row 0, an
+        # optimizer would take the first label for touched in every step.
+        stand_in = ops.maximum(ops.max(candidates, axis=1, keepdims=True), 0)
+        ids = ops.where(candidates < 0, stand_in, candidates)
+        logits = self.logits(features, ids)
+        masked = candidates < 0
+        if self.mask_repeats:
+            masked = masked | repeated(candidates)
+        return ops.where(masked, MASKED_LOGIT, logits)
+
+    def compute_output_shape(self, features_shape, candidates_shape, places_shape=None):
+        return candidates_shape if places_shape is None else places_shape
+
+    def compute_output_spec(self, features, candidates, places=None):
+        shape = candidates.shape if places is None else places.shape
+        return keras.KerasTensor(shape, "float32")
+
+    def get_config(self):
+        config = super().get_config()
+        config.update(
+            {
+                "num_labels": self.num_labels,
+                "bottleneck_dim": self.bottleneck_dim,
+                "bottleneck_activation": keras.activations.serialize(
+                    self.bottleneck_activation
+                ),
+                "initial_probability": self.initial_probability,
+                "mask_repeats": self.mask_repeats,
+                "table_dtype": self.table_dtype,
+            }
+        )
+        return config
+
+
+def repeated(candidates):
+    """(batch, n) int32 to bool: has the same id stood before in its row?"""
+    # A stable sort brings equal ids together, the first of them first; whoever
+    # equals its left neighbour is a repetition. A second sort leads back.
+    order = tf.argsort(candidates, axis=1, stable=True)
+    ids = tf.gather(candidates, order, batch_dims=1)
+    repeated = ops.pad(ids[:, 1:] == ids[:, :-1], [[0, 0], [1, 0]])
+    return tf.gather(repeated, tf.argsort(order, axis=1), batch_dims=1)

@@ -1,0 +1,270 @@
+"""LightXML as a Keras model."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from xmc_keras.encoders import multi_layer_cls_encoder  # noqa: F401
+from xmc_keras.encoders.cls_features import cls_features
+from xmc_keras.encoders.paired_encoders import PairedEncoders
+from xmc_keras.labels.label_names_asset import LabelNamesAsset
+from xmc_keras.labels.label_set import LabelSet
+
+# What a saved model is made of has to be imported before Keras can load it.
+from xmc_keras.lightxml import cluster_generator, dynamic_candidate_ranker  # noqa: F401
+from xmc_keras.lightxml.loss import cross_entropy
+from xmc_keras.metrics import precision_at_k  # noqa: F401
+from xmc_keras.metrics.candidate_recall import CandidateRecall
+from xmc_keras.ops.elementwise import any_equal
+from xmc_keras.optimizers import row_loss_scale, rowwise_adamw, warmup_decay  # noqa: F401
+
+
+@keras.saving.register_keras_serializable(package="xmc_keras")
+class LightXML(LabelNamesAsset, keras.Model):
+    """Text to its few right labels among many: recall clusters, rank labels.
+
+    One text representation feeds two heads that learn together: the generator
+    scores label clusters and offers the labels of the best as candidates, the
+    ranker tells the right ones among them. The loss is the sum of both parts'
+    binary cross-entropy; a label's score is the product of its cluster's and its
+    own probability. Without a `ranker` the generator's probabilities are the scores:
+    right where clusters hold one label each, otherwise recall alone.
+
+    The input is the encoder's dictionary. For training, evaluation and `fit` it
+    also has `label_ids` (batch, positives) int32, `-1` pads, and the target `y`
+    is the same array; `shortlist` (batch, clusters) int32 is optional (static
+    negatives, see `ClusterGenerator`). `predict` returns `label_ids`
+    (documents, num_predictions) int32, best first, `-1` pads, and `scores` of
+    the same shape, float32 probabilities.
+
+    Args:
+        encoder: layer. From the input dictionary to features (batch, dim), for
+            example a `MultiLayerCLSEncoder`. Of `PairedEncoders` the generator gets
+            the first half and the ranker the second.
+        generator: a `ClusterGenerator`.
+        ranker: optional `DynamicCandidateRanker` with the `num_rows` of the generator
+            as its `num_labels`: its table is in the order of the clusters, so that the
+            labels of a cluster are one block.
+        tokenizer: optional keras-nlp tokenizer, for `recommend`; saved within
+            the model.
+        max_tokens: int. Tokens a text is cut to in `recommend`. Defaults to
+            `128`.
+        label_names: optional list of strings, for `recommend`; saved within the
+            model.
+        loss_reduction: `"mean"` over clusters and over candidates as in the authors'
+            code, or `"sum"` as in equations 1 and 5; always a mean over documents.
+            The mean gives the generator, on which all else depends, the larger
+            part, and learns faster. Defaults to `"mean"`.
+        score: `"product"` of the cluster's and the label's probability as in the paper,
+            or `"label"`, with a `ranker` the label's alone. Defaults to `"product"`.
+        num_predictions: int. Labels that `predict` returns. Defaults to `100`.
+        **kwargs: other arguments of `keras.Model`.
+
+    Example:
+
+    >>> import numpy as np, keras, keras_nlp
+    >>> from xmc_keras.lightxml.cluster_generator import ClusterGenerator
+    >>> from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
+    >>> from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
+    >>> backbone = keras_nlp.models.BertBackbone(
+    ...     vocabulary_size=50, num_layers=1, num_heads=2, hidden_dim=4,
+    ...     intermediate_dim=8, max_sequence_length=16)
+    >>> model = LightXML(
+    ...     MultiLayerCLSEncoder(backbone, num_feature_layers=1),
+    ...     ClusterGenerator([[0, 1], [2, 3]], top_k=1),
+    ...     DynamicCandidateRanker(num_labels=4, bottleneck_dim=3))
+    >>> model.compile(optimizer="adam")
+    >>> ids = np.array([[2, 7, 9, 3]], "int32")
+    >>> x = {"token_ids": ids, "padding_mask": ids > 0, "label_ids": ids[:, :1]}
+    >>> history = model.fit(x, x["label_ids"], verbose=0)
+    >>> model.predict(x, verbose=0)["scores"].shape
+    (1, 2)
+
+    Reference:
+        [LightXML](https://arxiv.org/abs/2101.03305), algorithm 1, equations
+        1, 5 and 6.
+    """
+
+    def __init__(
+        self,
+        encoder,
+        generator,
+        ranker=None,
+        tokenizer=None,
+        max_tokens=128,
+        label_names=None,
+        loss_reduction="mean",
+        score="product",
+        num_predictions=100,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if loss_reduction not in ("sum", "mean"):
+            raise ValueError(
+                'Expected `loss_reduction` to be "sum" or "mean". '
+                f"Received: loss_reduction={loss_reduction}"
+            )
+        if score not in ("product", "label"):
+            raise ValueError(
+                f'Expected `score` to be "product" or "label". Received: score={score}'
+            )
+        if label_names is not None and len(label_names) != generator.num_labels:
+            raise ValueError(
+                "Expected as many `label_names` as labels in the clusters. "
+                f"Received: {len(label_names)} names, {generator.num_labels} labels"
+            )
+        if ranker is not None and ranker.num_labels != generator.num_rows:
+            raise ValueError(
+                "Expected a `ranker` with as many rows as the clusters have places, "
+                f"num_labels={generator.num_rows}. Received: "
+                f"num_labels={ranker.num_labels}"
+            )
+        self.encoder = encoder
+        self.generator = generator
+        self.ranker = ranker
+        self.tokenizer = tokenizer
+        self.max_tokens = max_tokens
+        # Not an attribute list of the model: Keras would track each name.
+        self.label_set = None if label_names is None else LabelSet(label_names)
+        self.loss_reduction = loss_reduction
+        self.score = score
+        self.num_predictions = num_predictions
+        self.loss_trackers = [keras.metrics.Mean(name="cluster_loss")]
+        if ranker is not None:
+            self.loss_trackers.append(keras.metrics.Mean(name="ranking_loss"))
+        self.candidate_recall = CandidateRecall()
+
+    def build(self, inputs_shape):
+        batch, dim = self.encoder.compute_output_shape(inputs_shape)
+        features_shape = batch, dim // 2 if self.is_paired else dim
+        if not self.encoder.built:
+            self.encoder.build(inputs_shape)
+        if not self.generator.built:
+            self.generator.build(features_shape)
+        if self.ranker is not None and not self.ranker.built:
+            self.ranker.build(features_shape, (None, self.generator.num_candidates))
+        self.built = True
+
+    def call(self, inputs, training=None):
+        if training:
+            features = self.encoder(inputs, training=True)
+        else:
+            features = cls_features(self.encoder, inputs)
+        if training and self.ranker is not None and "label_ids" not in inputs:
+            raise ValueError(
+                "Expected `label_ids` in the input of training, beside being its "
+                "target: without them the ranker learns on what the generator "
+                f"happens to find. Received: {sorted(inputs)}"
+            )
+        known = inputs if training else {}
+        return self.rank(
+            features, known.get("label_ids"), known.get("shortlist"), training
+        )
+
+    @property
+    def is_paired(self):
+        return isinstance(self.encoder, PairedEncoders)
+
+    def views(self, features):
+        """The features of the generator and those of the ranker."""
+        if self.is_paired:
+            return ops.split(features, 2, axis=-1)
+        return features, features
+
+    def rank(self, features, label_ids=None, shortlist=None, training=False):
+        """What `call` returns, from features (batch, dim) that the encoder gave."""
+        of_generator, of_ranker = self.views(features)
+        cluster_logits, candidates, candidate_logits = self.generator(
+            of_generator, label_ids=label_ids, shortlist=shortlist
+        )
+        outputs = {"cluster_logits": cluster_logits, "candidates": candidates}
+        scores = ops.sigmoid(candidate_logits)
+        if self.ranker is not None:
+            pool, places = self.generator.pool(candidates)
+            outputs["logits"] = logits = self.ranker(of_ranker, pool, places)
+            scores = self.joined(scores, ops.sigmoid(logits))
+        if not training:
+            k = min(self.num_predictions, self.generator.num_candidates)
+            scores = ops.where(candidates < 0, -1.0, scores)
+            scores, places = tf.math.top_k(scores, k)
+            outputs["label_ids"] = tf.gather(candidates, places, batch_dims=1)
+            outputs["scores"] = ops.maximum(scores, 0.0)
+        return outputs
+
+    def joined(self, cluster_scores, label_scores):
+        """The scores of labels with a ranker, from both probabilities."""
+        if self.score == "label":
+            return label_scores
+        return cluster_scores * label_scores
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        y = ops.cast(y, "int32")  # (batch, positives)
+        clusters = self.generator.multi_hot(self.generator.clusters_of(y))
+        reduction = self.loss_reduction
+        losses = [cross_entropy(clusters, y_pred["cluster_logits"], reduction)]
+        if self.ranker is not None:
+            candidates = y_pred["candidates"]  # (batch, candidates)
+            real = ops.cast(candidates >= 0, "float32")
+            positive = ops.cast(any_equal(candidates, y), "float32") * real
+            losses.append(cross_entropy(positive, y_pred["logits"], reduction, real))
+        if sample_weight is not None:  # (batch,) or (batch, 1), of any dtype
+            weight = ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
+            losses = [loss * weight for loss in losses]
+        losses = [ops.mean(loss) for loss in losses]
+        for tracker, loss in zip(self.loss_trackers, losses):
+            tracker.update_state(loss, sample_weight=ops.shape(y)[0])
+        return sum(losses) + sum(self.losses)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        # In training the positives are given to the generator, so a ranking of its
+        # candidates would flatter: compiled metrics are for evaluation only.
+        results = {
+            m.name: m.result() for m in [self._loss_tracker, *self.loss_trackers]
+        }
+        compiled = self._compile_metrics
+        if "label_ids" not in y_pred:
+            if compiled is not None and not compiled.built:
+                compiled.build(y, y)  # Keras asks for a result even if unused
+            return results
+        if compiled is not None:
+            compiled.update_state(y, y_pred["label_ids"], sample_weight)
+            results.update(compiled.result())
+        self.candidate_recall.update_state(y, y_pred["candidates"])
+        return {**results, "candidate_recall": self.candidate_recall.result()}
+
+    def predict_step(self, data):
+        outputs = super().predict_step(data)
+        return {name: outputs[name] for name in ("label_ids", "scores")}
+
+    def recommend(self, texts, k=5, batch_size=64):
+        """Label names and scores of raw texts, see `recommend`."""
+        # Imported when needed, because a model fed with token ids does without
+        # tensorflow-text.
+        from xmc_keras.lightxml.recommend import recommend
+
+        return recommend(self, texts, k, batch_size)
+
+    def get_config(self):
+        config = super().get_config()
+        config.update(
+            {
+                "encoder": keras.saving.serialize_keras_object(self.encoder),
+                "generator": keras.saving.serialize_keras_object(self.generator),
+                "ranker": keras.saving.serialize_keras_object(self.ranker),
+                "tokenizer": keras.saving.serialize_keras_object(self.tokenizer),
+                "max_tokens": self.max_tokens,
+                "loss_reduction": self.loss_reduction,
+                "score": self.score,
+                "num_predictions": self.num_predictions,
+            }
+        )
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        for name in ("encoder", "generator", "ranker", "tokenizer"):
+            config[name] = keras.saving.deserialize_keras_object(config[name])
+        return cls(**config)

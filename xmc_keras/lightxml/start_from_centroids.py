@@ -1,0 +1,143 @@
+"""Heads that begin with what the encoder knows already."""
+
+import numpy as np
+import scipy.sparse
+import tensorflow as tf
+
+from xmc_keras.encoders.cls_features import cls_features
+
+# What a document's logit is moved by, at most, if it is as far from the mean document
+# as documents are on average.
+SCALE = 4.0
+LEAST = 0.05  # of the size of features: their distance counts as that much
+BLOCK = 2**16  # rows that are written at a time
+
+
+def start_from_centroids(model, batches, generator=True, scale=SCALE):
+    """Puts the rows of a `LightXML`'s heads where the documents of each label are.
+
+    An encoder that is trained already tells documents apart before the first step, but
+    heads drawn at random do not see it: they learn it label by label, of which most
+    have few documents. Here the row of a label in the ranker's table becomes the mean
+    of its documents' bottleneck features, and the column of a cluster in the generator
+    that of its documents' features, both less the mean of all documents, and of one
+    length: `scale` over the root mean square distance from that mean. Rows are
+    orthogonal to the mean of all documents, whose logits therefore stay what
+    `initial_probability` says. Labels and clusters without documents keep the rows that
+    they have.
+
+    Args:
+        model: a built `LightXML`, the encoder as in prediction.
+        batches: iterable of `(x, y)` as of `DocumentBatches.batches`, each training
+            document once. It is read once; a row of float32 numbers is held for each
+            label and cluster until then.
+        generator: bool. `False` leaves the generator as it is, for one that has learnt.
+            Defaults to `True`.
+        scale: float. Defaults to `4.0`.
+
+    Example:
+
+    >>> import keras_nlp
+    >>> from xmc_keras.lightxml.cluster_generator import ClusterGenerator
+    >>> from xmc_keras.lightxml.lightxml import LightXML
+    >>> from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
+    >>> backbone = keras_nlp.models.BertBackbone(
+    ...     vocabulary_size=50, num_layers=1, num_heads=2, hidden_dim=4,
+    ...     intermediate_dim=8, max_sequence_length=16)
+    >>> model = LightXML(
+    ...     MultiLayerCLSEncoder(backbone, num_feature_layers=1),
+    ...     ClusterGenerator([[0], [1]], top_k=2), num_predictions=2)
+    >>> ids = np.array([[2, 7, 9, 3], [2, 8, 4, 3]], "int32")
+    >>> x, y = {"token_ids": ids, "padding_mask": ids > 0}, np.array([[0], [1]])
+    >>> before = model(x)
+    >>> start_from_centroids(model, [(x, y)])
+    >>> model(x)["label_ids"][:, 0].numpy().tolist()
+    [0, 1]
+
+    Reference: the centroid of a label is that of
+        [LightDXML](https://arxiv.org/abs/2304.11045), section "Proxy training of label
+        embeddings". LightXML has no such start.
+    """
+    ranker = model.ranker
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def hidden(x):
+        """Features of the generator, and bottleneck features of the ranker."""
+        of_generator, of_ranker = model.views(cls_features(model.encoder, x))
+        parts = {"clusters": of_generator}
+        if ranker is not None:
+            parts["labels"] = ranker.bottleneck(of_ranker)
+        return {name: tf.cast(part, tf.float32) for name, part in parts.items()}
+
+    heads = {}
+    if generator:
+        heads["clusters"] = Centroids(model.generator.num_clusters)
+    if ranker is not None:
+        heads["labels"] = Centroids(ranker.num_labels)
+    for x, label_ids in batches:
+        found = hidden(x)
+        rows = model.generator.rows_of(tf.cast(label_ids, tf.int32)).numpy()
+        # -1 stays -1.
+        places = {"clusters": rows // model.generator.cluster_size, "labels": rows}
+        for name, head in heads.items():
+            head.add(found[name].numpy(), places[name])
+    if generator:
+        kernel = model.generator.kernel
+        columns = kernel.numpy()  # (dim, clusters)
+        for known, rows in heads["clusters"].rows(scale):
+            columns[:, known] = rows.T
+        kernel.assign(columns)
+    if ranker is not None:
+        table = ranker.label_embeddings
+        for known, rows in heads["labels"].rows(scale):
+            slices = tf.IndexedSlices(tf.cast(rows, table.dtype), tf.constant(known))
+            table.value.scatter_update(slices)
+
+
+class Centroids:
+    """Sums up which documents belong to a row, and places the rows by it."""
+
+    def __init__(self, num_rows):
+        self.counts = np.zeros(num_rows, np.int64)
+        self.sums = None
+        self.squares = 0.0
+        self.num_documents = 0
+
+    def add(self, features, rows):
+        """Counts documents (batch, dim) in their rows (batch, n), `-1` pads."""
+        if self.sums is None:
+            self.sums = np.zeros((len(self.counts), features.shape[1]), np.float32)
+            self.total = np.zeros(features.shape[1])
+        documents = np.repeat(np.arange(len(rows)), rows.shape[1])[rows.ravel() >= 0]
+        known, places = np.unique(rows[rows >= 0], return_inverse=True)
+        shape = len(known), len(rows)
+        own = scipy.sparse.csr_matrix(
+            (np.ones(len(places), np.float32), (places, documents)), shape
+        )
+        own.data[:] = 1  # a document with two labels of a cluster counts once
+        self.sums[known] += own @ features
+        self.counts[known] += np.diff(own.indptr)
+        self.total += features.sum(axis=0, dtype=np.float64)
+        self.squares += float(np.square(features, dtype=np.float64).sum())
+        self.num_documents += len(features)
+
+    def rows(self, scale):
+        """Yields ids and rows of those that have documents off the mean, in blocks."""
+        if self.sums is None:
+            return
+        mean = self.total / self.num_documents
+        size = np.sqrt(self.squares / self.num_documents)
+        distance = np.sqrt(max(size**2 - mean @ mean, 0))
+        # An encoder that hardly tells documents apart gets no huge rows for it.
+        distance = max(distance, LEAST * size)
+        direction = (mean / max(np.linalg.norm(mean), 1e-12)).astype(np.float32)
+        known = np.flatnonzero(self.counts)
+        for start in range(0, len(known), BLOCK):
+            ids = known[start : start + BLOCK]
+            centred = self.sums[ids] / self.counts[ids, None] - mean.astype(np.float32)
+            centred -= np.outer(centred @ direction, direction)
+            lengths = np.linalg.norm(centred, axis=1)
+            # What is left of a row that is the mean is rounding.
+            off = lengths > 1e-6 * size
+            lengths = lengths[off, None] * np.float32(distance)
+            yield ids[off], centred[off] * np.float32(scale) / lengths

@@ -1,0 +1,39 @@
+"""The share of the right labels that the generator offers."""
+
+import keras
+from keras import ops
+
+from xmc_keras.ops.elementwise import any_equal
+
+
+@keras.saving.register_keras_serializable(package="xmc_keras")
+class CandidateRecall(keras.metrics.Mean):
+    """Mean over documents of the share of their labels among the candidates.
+
+    It bounds what a ranker can find. Labels that no cluster holds count as missed.
+
+    Args:
+        name: string. Defaults to `"candidate_recall"`.
+        **kwargs: other arguments of `keras.metrics.Mean`.
+
+    Example:
+
+    >>> recall = CandidateRecall()
+    >>> recall.update_state([[3, 7], [4, -1]], [[7, 1, -1], [4, 0, 2]])
+    >>> float(recall.result())
+    0.75
+    """
+
+    def __init__(self, name="candidate_recall", **kwargs):
+        super().__init__(name=name, **kwargs)
+
+    def update_state(self, label_ids, candidates):
+        """Takes (batch, positives) and (batch, candidates) int32, `-1` pads."""
+        label_ids, candidates = (
+            ops.cast(label_ids, "int32"),
+            ops.cast(candidates, "int32"),
+        )
+        known = ops.cast(label_ids >= 0, "float32")
+        found = ops.cast(any_equal(label_ids, candidates), "float32") * known
+        counts = ops.maximum(ops.sum(known, axis=1), 1.0)
+        super().update_state(ops.sum(found, axis=1) / counts)

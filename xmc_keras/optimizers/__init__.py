@@ -1,0 +1,1 @@
+"""AdamW by rows, and the schedule of its rate."""

@@ -1,0 +1,155 @@
+"""Checkpoints from which a killed run goes on."""
+
+import json
+import shutil
+import time
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras.ops import convert_to_numpy as to_numpy
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.files.atomic_files import replace_folder
+
+
+class RunCheckpoint(keras.callbacks.Callback):
+    """Saves all that a run needs to go on: at every epoch's end and by the clock.
+
+    A checkpoint holds the weights, the optimizer, the random state of the dropout
+    layers, the running means of the epoch's losses, the SWA average, and the epoch
+    and step that come next; with batches whose order depends on seed and epoch
+    only, a continued run sees and computes just what it would have. Put this
+    callback last, so that a checkpoint at an epoch's end says that the others have
+    done their part.
+
+    Args:
+        path: string or path. Folder of the checkpoint; a new one is written beside
+            it and takes its place.
+        minutes: float. Time between checkpoints within an epoch. Defaults to `10`.
+        swa: optional `SWA` callback of the same `fit`.
+
+    Attributes:
+        epoch, step: int. What comes next; set by `restore` and while training.
+        seconds: float. Time in `fit` up to the last save, over all restarts.
+        earlier_seconds: float. The part of it before this start.
+
+    Example:
+
+    >>> checkpoint = RunCheckpoint("runs/quickstart/checkpoint")
+    >>> checkpoint.epoch, checkpoint.step
+    (0, 0)
+    """
+
+    def __init__(self, path, minutes=10, swa=None):
+        super().__init__()
+        self.path = Path(path)
+        self.minutes = minutes
+        self.swa = swa
+        self.epoch = 0
+        self.step = 0
+        self.seconds = self.earlier_seconds = 0.0
+        self._first_step = 0
+        self._loss_state = {}
+        self._saved_at = self._seen_at = time.monotonic()
+
+    def restore(self, model):
+        """Puts the checkpoint into a model; False if there is none.
+
+        The model is compiled and built, its optimizer too.
+        """
+        path = self.path if self.path.exists() else self._other("old")
+        if not path.exists():
+            return False
+        try:
+            progress = json.loads((path / "progress.json").read_text())
+            self.epoch, self.step = progress["epoch"], progress["step"]
+            self.seconds = self.earlier_seconds = progress["seconds"]
+            model.load_weights(path / "state.weights.h5")
+            state = load_arrays(path / "random.npz")
+            for i, variable in enumerate(random_state(model)):
+                variable.assign(state[f"arr_{i}"])
+            self._loss_state = load_arrays(path / "losses.npz")
+            if self.swa is not None:
+                self.swa.set_state(load_arrays(path / "swa.npz"))
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise BadInput(
+                f"Expected a checkpoint of this run. Received: {reason}. Start the "
+                "run anew with --overwrite.",
+                path,
+            ) from error
+        self._first_step = self.step
+        return True
+
+    def remove(self):
+        """Deletes the checkpoint of a run that is finished."""
+        for path in (self.path, self._other("old"), self._other("part")):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def on_train_begin(self, logs=None):
+        self._seen_at = time.monotonic()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+        # Keras has just reset the metrics: those of a continued epoch go on.
+        for name, variable in loss_state(self.model):
+            if name in self._loss_state:
+                variable.assign(self._loss_state[name])
+        self._loss_state = {}
+
+    def on_train_batch_begin(self, batch, logs=None):
+        # At a batch's begin, not at its end: by then every other callback has done
+        # its part of the batch before. Keras counts a continued epoch from zero.
+        self.step = self._first_step + batch
+        if time.monotonic() - self._saved_at > 60 * self.minutes:
+            self.save()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epoch, self.step, self._first_step = epoch + 1, 0, 0
+        if self.swa is not None:
+            self.swa.use_trained()
+        self.save()
+
+    def save(self):
+        now = time.monotonic()
+        self.seconds += now - self._seen_at
+        self._seen_at = now
+        part = self._other("part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        self.model.save_weights(part / "state.weights.h5")
+        np.savez(part / "random.npz", *map(to_numpy, random_state(self.model)))
+        losses = {name: to_numpy(v) for name, v in loss_state(self.model)}
+        np.savez(part / "losses.npz", **(losses if self.step else {}))
+        if self.swa is not None:
+            np.savez(part / "swa.npz", **self.swa.state())
+        progress = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds}
+        (part / "progress.json").write_text(json.dumps(progress))
+        replace_folder(part, self.path)
+        self._saved_at = time.monotonic()
+
+    def _other(self, suffix):
+        return self.path.with_name(f"{self.path.name}.{suffix}")
+
+
+def load_arrays(path):
+    # Opened here, because `np.load` leaves a damaged file open.
+    with open(path, "rb") as file, np.load(file) as arrays:
+        return dict(arrays)
+
+
+def random_state(model):
+    """Seeds and counters of the dropout layers: Keras saves none of them."""
+    weights = {id(v) for v in model.weights}
+    return [v for v in model.variables if id(v) not in weights]
+
+
+def loss_state(model):
+    """`(name, variable)` of the running means in the logs."""
+    return [
+        (f"{metric.name}_{i}", variable)
+        for metric in model.metrics
+        for i, variable in enumerate(metric.variables)
+    ]

@@ -1,0 +1,121 @@
+"""The history of a run: one row an epoch, in `history.csv`."""
+
+import csv
+import io
+from pathlib import Path
+
+import keras
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.files.atomic_files import written
+
+# Columns of validation metrics, and what people call them.
+PRECISIONS = {f"val_precision_at_{k}": f"P@{k}" for k in (1, 3, 5)}
+REMEDY = "Restore the file, or remove it: only the curves of training are in it."
+
+
+def read_history(path, columns=()):
+    r"""Reads what `RunHistory` writes.
+
+    Args:
+        path: string or path.
+        columns: names of columns that have to be there, besides `epoch`.
+
+    Returns:
+        List of dictionaries from column to float, `epoch` (from 0) an int; empty where
+        there is no such file.
+
+    Raises:
+        BadInput: with path and line, what is no such row.
+
+    Example:
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "history.csv")
+    ...     _ = path.write_text("epoch,loss\n0,3.5\n1,2\n")
+    ...     read_history(path, ["loss"])
+    [{'epoch': 0, 'loss': 3.5}, {'epoch': 1, 'loss': 2.0}]
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        received = f"Received: {error.strerror}."
+        raise BadInput(f"Expected a history of epochs. {received}", path) from None
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise BadInput(
+            f"Expected UTF-8. Received: other bytes. {REMEDY}", path, line
+        ) from None
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    rows, line = [], 1
+    try:
+        missing = {"epoch", *columns} - set(reader.fieldnames or ())
+        if missing:
+            raise ValueError(f"no column {min(missing)!r}")
+        line = 2
+        for row in reader:
+            if None in row or None in row.values():
+                raise ValueError(f"another number of cells than {len(row)}")
+            rows.append({key: float(value) for key, value in row.items()})
+            rows[-1]["epoch"] = int(row["epoch"])
+            line = reader.line_num + 1
+    except (ValueError, csv.Error) as error:
+        raise BadInput(
+            "Expected numbers in columns, with a line of their names first. Received: "
+            f"{error}. {REMEDY}",
+            path,
+            line,
+        ) from None
+    return rows
+
+
+class RunHistory(keras.callbacks.Callback):
+    """Writes losses and validation metrics to a CSV file, an epoch a row.
+
+    Unlike `keras.callbacks.CSVLogger` it writes the row of an epoch that is trained
+    again after a restart in place of the old one, and the file is whole at any time.
+
+    Args:
+        path: string or path.
+
+    Example:
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     history = RunHistory(Path(folder, "history.csv"))
+    ...     for epoch, loss in [(0, 3.5), (1, 2.0), (1, 1.5)]:
+    ...         history.on_epoch_end(epoch, {"loss": loss})
+    ...     history.rows()
+    [{'epoch': 0, 'loss': 3.5}, {'epoch': 1, 'loss': 1.5}]
+    """
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = Path(path)
+
+    def rows(self, before=None):
+        """Reads the rows: of all epochs, or of those before one.
+
+        Returns:
+            A list of dictionaries from column to float, `epoch` (from 0) an int.
+
+        Raises:
+            BadInput: the file is damaged.
+        """
+        rows = read_history(self.path)
+        return [row for row in rows if before is None or row["epoch"] < before]
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {"epoch": epoch, **dict(sorted(logs.items()))}
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, row)
+        writer.writeheader()
+        writer.writerows([*self.rows(before=epoch), row])
+        with written(self.path) as file:
+            file.write(text.getvalue().encode())

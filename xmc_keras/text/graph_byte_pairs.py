@@ -1,0 +1,197 @@
+"""Byte-pair encoding as a graph without tables."""
+
+import numpy as np
+import tensorflow as tf
+
+from xmc_keras.text.byte_pair_words import word_starts
+
+NONE = np.iinfo(np.int32).max  # the rank of a pair that is not merged
+
+
+class GraphBytePairs:
+    """GPT-2's byte-pair encoding (RoBERTa's too), of core TensorFlow ops.
+
+    keras-nlp's keeps every word that it has seen in a table that grows with each
+    request and is no part of a SavedModel. Here a text's bytes become ids, and in each
+    turn of a loop the best pairs of all words are merged at once, until none is left.
+    A pair is found by its number among the sorted numbers of all merges, so there is
+    no table to initialise either; of 50,000 merges the graph holds 1 MB.
+
+    Args:
+        vocabulary: dictionary of piece to id, in GPT-2's letters for bytes. Bytes
+            without a piece are dropped, as `tokenizers` does.
+        merges: list of two pieces with a space between, best first. A line with
+            "#version:" is no merge.
+        add_prefix_space: boolean. Whether a text that begins with something else than
+            a space gets one. Defaults to `False`.
+
+    Raises:
+        ValueError: a merge makes a piece that is not in the vocabulary.
+
+    Example:
+
+    >>> vocabulary = {piece: i for i, piece in enumerate(["l", "o", "w", "lo", "low"])}
+    >>> byte_pairs = GraphBytePairs(vocabulary, ["l o", "lo w"])
+    >>> byte_pairs(tf.constant(["lowlo", "", "wool"])).to_list()
+    [[4, 3], [], [2, 1, 1, 0]]
+
+    Source: the algorithm of huggingface/tokenizers, `models/bpe/word.rs`.
+    """
+
+    lowercase = strip_accents = False
+
+    def __init__(self, vocabulary, merges, add_prefix_space=False):
+        self.add_prefix_space = add_prefix_space
+        letters = [vocabulary.get(letter, -1) for letter in bytes_to_letters()]
+        self._ids_of_bytes = np.array(letters, np.int32)
+        pairs = [tuple(m.split(" ")) for m in merges if "#version:" not in m]
+        unknown = [p for left, right in pairs for p in (left, right, left + right)]
+        unknown = next((p for p in unknown if p not in vocabulary), None)
+        if unknown is not None:
+            raise ValueError(
+                "Expected pieces of `merges` to be in the vocabulary. Received: "
+                f"{unknown!r}, which is not."
+            )
+        rank_of = {pair: rank for rank, pair in enumerate(pairs)}
+        self._width = max(vocabulary.values(), default=0) + 1
+        numbers = [
+            vocabulary[left] * self._width + vocabulary[right]
+            for left, right in rank_of
+        ]
+        order = np.argsort(numbers)
+        # A first one that no pair has, so that there always is one.
+        self._numbers = np.append([-1], np.array(numbers, np.int64)[order])
+        ranks = np.array([*rank_of.values()], np.int32)[order]
+        self._ranks = np.append([NONE], ranks).astype(np.int32)
+        merged = [vocabulary[left + right] for left, right in pairs]
+        self._merged = np.array([*merged, 0], np.int32)
+        self._in_order = _in_order(rank_of)
+
+    def normalise(self, texts):
+        """Returns `texts`: byte pairs take them as they are."""
+        return texts
+
+    def __call__(self, texts, most=None):
+        """Ids as an int32 `tf.RaggedTensor`, (documents, None).
+
+        Args:
+            texts: string tensor (documents,), valid UTF-8.
+            most: optional int. Ids wanted of a document: the words after as many are
+                not looked at.
+        """
+        if self.add_prefix_space:
+            texts = tf.strings.regex_replace(texts, r"\A([^ ])", r" \1")
+        characters = tf.strings.unicode_decode(texts, "UTF-8")
+        documents = tf.cast(characters.value_rowids(), tf.int32)
+        starts = word_starts(characters.flat_values, documents)
+        word = tf.cumsum(tf.cast(starts, tf.int32)) - 1  # (characters,)
+
+        data = tf.io.decode_raw(tf.strings.reduce_join(texts), tf.uint8)
+        leads = (data < 0x80) | (data >= 0xC0)  # first bytes of characters
+        character = tf.cumsum(tf.cast(leads, tf.int32)) - 1  # (bytes,)
+        ids = tf.gather(self._ids_of_bytes, tf.cast(data, tf.int32))
+        kept = ids >= 0
+        if most is not None:
+            # The words of earlier documents do not count.
+            before = tf.gather(
+                tf.concat([[0], word + 1], 0), characters.row_splits[:-1]
+            )
+            place = word - tf.gather(before, documents)
+            kept &= tf.gather(place < most, character)
+        ids = tf.boolean_mask(ids, kept)
+        character = tf.boolean_mask(character, kept)
+        ids, character = self._merge(ids, character, tf.gather(word, character))
+        lengths = tf.math.unsorted_segment_sum(
+            tf.ones_like(character), tf.gather(documents, character), tf.size(texts)
+        )
+        ids = tf.RaggedTensor.from_row_lengths(ids, lengths, validate=False)
+        return ids if most is None else ids[:, :most]
+
+    def _merge(self, ids, character, word):
+        """Merges pairs within words; all (pieces,) int32, `character` comes along."""
+        one = tf.TensorShape([None])
+
+        def some_pair(ids, character, word, ranks):
+            return tf.reduce_any(ranks < NONE)
+
+        def merge_best(ids, character, word, ranks):
+            best = tf.math.unsorted_segment_min(ranks, word, word[-1] + 1)
+            hit = (ranks < NONE) & (ranks == tf.gather(best, word))
+            take = _every_other(hit) if self._in_order else _first_of(hit, word)
+            ids = tf.where(take, tf.gather(self._merged, tf.where(take, ranks, 0)), ids)
+            # What was the right one of a merged pair is gone.
+            kept = ~tf.concat([[False], take[:-1]], 0)
+            ids, character, word, ranks, take = (
+                tf.boolean_mask(x, kept) for x in (ids, character, word, ranks, take)
+            )
+            changed = tf.where(take | tf.concat([take[1:], [False]], 0))  # (changed, 1)
+            of_changed = self._ranks_at(ids, word, tf.cast(changed[:, 0], tf.int32))
+            ranks = tf.tensor_scatter_nd_update(ranks, changed, of_changed)
+            return ids, character, word, ranks
+
+        start = (
+            ids,
+            character,
+            word,
+            self._ranks_at(ids, word, tf.range(tf.size(ids))),
+        )
+        merged = tf.while_loop(
+            some_pair, merge_best, start, shape_invariants=(one,) * 4
+        )
+        return merged[0], merged[1]
+
+    def _ranks_at(self, ids, word, places):
+        """Ranks of the pairs that begin at `places`."""
+        after = tf.minimum(places + 1, tf.size(ids) - 1)
+        inside = (after > places) & (tf.gather(word, after) == tf.gather(word, places))
+        left, right = (tf.cast(tf.gather(ids, x), tf.int64) for x in (places, after))
+        number = left * self._width + right
+        numbers = tf.constant(self._numbers)
+        found = tf.minimum(tf.searchsorted(numbers, number), len(self._numbers) - 1)
+        inside &= tf.gather(numbers, found) == number
+        return tf.where(inside, tf.gather(self._ranks, found), NONE)
+
+
+def bytes_to_letters():
+    """GPT-2's letters for the 256 bytes: printable ones, so that a file can hold them.
+
+    Example:
+
+    >>> letters = bytes_to_letters()
+    >>> letters[ord("a")], letters[ord(" ")]
+    ('a', 'Ġ')
+    """
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = iter(range(0x100, 0x200))
+    return [chr(b if b in printable else next(others)) for b in range(256)]
+
+
+def _in_order(rank_of):
+    """Whether a piece is part of worse pairs only than those that make it.
+
+    So it is where the merges were learnt one after another. Then pairs of one rank do
+    not disturb each other, and can be merged together.
+    """
+    made = {}
+    for (left, right), rank in rank_of.items():
+        made[left + right] = max(rank, made.get(left + right, -1))
+    return all(
+        made.get(piece, -1) < rank for pair, rank in rank_of.items() for piece in pair
+    )
+
+
+def _every_other(hit):
+    """Of hits that follow each other ("aaa": two overlapping pairs) every other one."""
+    places = tf.range(tf.size(hit))
+    begins = hit & ~tf.concat([[False], hit[:-1]], 0)
+    starts = tf.boolean_mask(places, begins)
+    run = tf.maximum(tf.cumsum(tf.cast(begins, tf.int32)) - 1, 0)
+    return hit & ((places - tf.gather(starts, run)) % 2 == 0)
+
+
+def _first_of(hit, word):
+    """The first hit of each word."""
+    places = tf.range(tf.size(hit))
+    found = tf.where(hit, places, NONE)
+    first = tf.math.unsorted_segment_min(found, word, word[-1] + 1)
+    return hit & (places == tf.gather(first, word))

@@ -1,0 +1,234 @@
+"""Texts to TF-IDF rows, in the same way for training and for a SavedModel."""
+
+import hashlib
+import logging
+
+import numpy as np
+import scipy.sparse
+import tensorflow as tf
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.files.atomic_files import written
+from xmc_keras.text.ngrams import (
+    RULE_VERSION,
+    document_counts,
+    ngram_hashes,
+    string_tensor,
+)
+from xmc_keras.text.over_texts import over_texts
+
+logger = logging.getLogger(__name__)
+
+# Below this many texts, words that occur in one text only are most of what there is.
+FEW_TEXTS = 1000
+
+
+class WordVectorizer(tf.Module):
+    """Sparse TF-IDF rows of norm 1 over the words of texts.
+
+    A feature is a word of `split_words`, or a sequence of up to `max_ngram` of them.
+    It is known by its 63-bit hash alone, and its id is the place of that among the
+    sorted hashes: 12 bytes a feature are the whole vocabulary, in memory, on disk and
+    in a SavedModel. That a strange word has the hash of a known one happens once in
+    10^13 words with a vocabulary of a million.
+
+    `transform` runs the ops that `ragged` puts into a SavedModel, so that a text has
+    one row, whoever asks.
+
+    Args:
+        hashes: int64 array (num_features,), sorted, without repeats.
+        idf: float32 array (num_features,), the weight of a feature.
+        max_ngram: int. Longest sequence of words that is a feature. Defaults to `1`.
+        sublinear: bool. Whether a feature that comes `n` times in a text counts as
+            `1 + log(n)` rather than `n`. Defaults to `True`.
+
+    Attributes:
+        num_features: int.
+
+    Example:
+
+    >>> texts = ["A text editor", "Editor of images", "A of a of"]
+    >>> vectorizer = WordVectorizer.fit(texts, min_documents=2)
+    >>> vectorizer.num_features
+    3
+    >>> vectorizer.transform(["EDITOR, editor", "unknown", "a"]).sum(axis=1).tolist()
+    [[1.0], [0.0], [1.0]]
+    >>> ids, weights = vectorizer.ragged(tf.constant(["A", "unknown"]))
+    >>> ids.row_lengths().numpy().tolist(), weights.to_list()
+    ([1, 0], [[1.0], []])
+    """
+
+    def __init__(self, hashes, idf, max_ngram=1, sublinear=True):
+        super().__init__()
+        hashes = np.asarray(hashes, np.int64)
+        if not (hashes.ndim == 1 and len(hashes) and (np.diff(hashes) > 0).all()):
+            raise ValueError(
+                "Expected `hashes` to be a sorted array without repeats. Received: "
+                f"shape {hashes.shape}."
+            )
+        if np.shape(idf) != hashes.shape:
+            raise ValueError(
+                f"Expected `idf` of shape {hashes.shape}. Received: {np.shape(idf)}."
+            )
+        if max_ngram < 1:
+            raise ValueError(f"Expected `max_ngram` >= 1. Received: {max_ngram}")
+        self.max_ngram = int(max_ngram)
+        self.sublinear = bool(sublinear)
+        self.num_features = len(hashes)
+        with tf.device("CPU:0"):  # where strings are
+            self.hashes = tf.Variable(hashes, trainable=False)
+            self.idf = tf.Variable(idf, trainable=False, dtype=tf.float32)
+
+    @classmethod
+    def fit(
+        cls,
+        texts,
+        min_documents=None,
+        max_features=None,
+        max_ngram=1,
+        sublinear=True,
+    ):
+        """Learns the features of texts.
+
+        Args:
+            texts: list of strings, the training documents.
+            min_documents: optional int. Texts that a feature has to be in. Defaults
+                to 2, or 1 for fewer than 1,000 texts or where no two share a word.
+            max_features: optional int. Most features, those in most texts.
+            max_ngram, sublinear: as of the class.
+
+        Returns:
+            `WordVectorizer`. The weight of a feature that is in `d` of `n` texts is
+            `log((1 + n) / (1 + d)) + 1`, as scikit-learn smooths it.
+
+        Raises:
+            BadInput: no word is in `min_documents` texts.
+        """
+        for name, value in [
+            ("min_documents", min_documents),
+            ("max_features", max_features),
+        ]:
+            if value is not None and value < 1:
+                raise ValueError(f"Expected `{name}` >= 1. Received: {value}")
+        hashes, counts = document_counts(texts, max_ngram)
+        least = min_documents
+        if least is None:
+            least = 2 if len(texts) >= FEW_TEXTS and (counts > 1).any() else 1
+        kept = np.flatnonzero(counts >= least)
+        if not len(kept):
+            raise BadInput(
+                f"Expected texts with a word that is in at least {least} of them. "
+                f"Received: {len(texts)} texts without. Check the file of texts."
+            )
+        if max_features is not None and len(kept) > max_features:
+            most = np.argsort(-counts[kept], kind="stable")[:max_features]
+            kept = np.sort(kept[most])
+        logger.info(
+            "%d features of %d in %d texts.", len(kept), len(counts), len(texts)
+        )
+        idf = np.log((1 + len(texts)) / (1 + counts[kept])) + 1
+        return cls(hashes[kept], idf.astype(np.float32), max_ngram, sublinear)
+
+    def transform(self, texts) -> scipy.sparse.csr_matrix:
+        """The rows of texts, on all cores.
+
+        Args:
+            texts: list of strings.
+
+        Returns:
+            float32, shape `(documents, num_features)`, indices sorted. A text without
+            a known word has an empty row.
+        """
+        parts = over_texts(self._rows_of, texts)
+        ids, weights, lengths = zip(*parts) if parts else ([[]], [[]], [[]])
+        splits = np.cumsum(np.concatenate([[0], *lengths]), dtype=np.int64)
+        arrays = (np.concatenate(weights), np.concatenate(ids), splits)
+        shape = (len(texts), self.num_features)
+        features = scipy.sparse.csr_matrix(arrays, shape, np.float32)
+        features.sort_indices()
+        return features
+
+    def _rows_of(self, texts):
+        ids, weights = self.ragged(string_tensor(texts))
+        parts = ids.flat_values, weights.flat_values, ids.row_lengths()
+        return [part.numpy() for part in parts]
+
+    def ragged(self, texts):
+        """The rows of texts as ops of a graph.
+
+        Args:
+            texts: string tensor (documents,), any bytes.
+
+        Returns:
+            `(ids, weights)`, two `tf.RaggedTensor` (documents, None): int32 below
+            `num_features`, each once a document in the order of the text, and float32.
+        """
+        with tf.device("CPU:0"):
+            hashes = ngram_hashes(texts, self.max_ngram)
+            # Read once: rows gathered from a variable have it copied at every read.
+            known_hashes = tf.convert_to_tensor(self.hashes)
+            place = tf.searchsorted(known_hashes, hashes.values)
+            place = tf.minimum(place, self.num_features - 1)
+            known = tf.equal(tf.gather(known_hashes, place), hashes.values)
+            # One integer for each pair of document and feature.
+            pairs = hashes.value_rowids() * self.num_features + tf.cast(place, tf.int64)
+            pairs = tf.boolean_mask(pairs, known)
+            pairs, _, counts = tf.unique_with_counts(pairs)
+            rows = pairs // self.num_features
+            ids = tf.cast(pairs % self.num_features, tf.int32)
+            counts = tf.cast(counts, tf.float32)
+            if self.sublinear:
+                counts = 1 + tf.math.log(counts)
+            weights = counts * tf.gather(self.idf, ids)
+            squares = tf.math.unsorted_segment_sum(weights**2, rows, hashes.nrows())
+            weights /= tf.gather(tf.sqrt(squares), rows)
+            lengths = tf.math.unsorted_segment_sum(
+                tf.ones_like(rows), rows, hashes.nrows()
+            )
+            ids = tf.RaggedTensor.from_row_lengths(ids, lengths, validate=False)
+            return ids, ids.with_values(weights)
+
+    def digest(self):
+        """Hex digest of everything that the rows depend on."""
+        digest = hashlib.sha256(
+            repr((RULE_VERSION, self.max_ngram, self.sublinear)).encode()
+        )
+        digest.update(self.hashes.numpy().tobytes())
+        digest.update(self.idf.numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def save(self, path):
+        """Writes an `.npz` file beside `path`, then renames it."""
+        with written(path) as file:
+            np.savez(
+                file,
+                rule=RULE_VERSION,
+                hashes=self.hashes.numpy(),
+                idf=self.idf.numpy(),
+                max_ngram=self.max_ngram,
+                sublinear=self.sublinear,
+            )
+
+    @classmethod
+    def load(cls, path):
+        """Reads what `save` wrote; anything else raises `BadInput`."""
+        try:
+            # Opened here, because `np.load` leaves a damaged file open.
+            with open(path, "rb") as file, np.load(file) as stored:
+                if stored["rule"] != RULE_VERSION:
+                    raise BadInput(
+                        f"Expected words split by rule {RULE_VERSION}. Received: rule "
+                        f"{stored['rule']}. Train the run anew.",
+                        path,
+                    )
+                names = ("hashes", "idf", "max_ngram", "sublinear")
+                return cls(*(stored[name] for name in names))
+        except BadInput:
+            raise
+        # A damaged file makes np.load and zipfile raise all sorts.
+        except Exception as error:
+            raise BadInput(
+                "Expected features of texts, as WordVectorizer.save writes them. "
+                f"Received: {error}. Restore the file, or train the run anew.",
+                path,
+            ) from None

@@ -1,0 +1,1 @@
+"""Memory, disk and step estimates of a run."""

@@ -1,0 +1,122 @@
+"""Whether a run fits the memory there is, and what helps if not."""
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.config.config_conflicts import conflicts
+from xmc_keras.config.config_file import FIELDS
+from xmc_keras.config.config_key import shown
+from xmc_keras.encoders.encoder_shape import EncoderShape
+from xmc_keras.training.memory import memory_room
+from xmc_keras.training.planning.lightxml_plan import RunPlan
+
+
+def check_memory(config, num_labels, most_labels=8, path=None):
+    """Raises `BadInput`, with figures and what helps, where a run does not fit.
+
+    Call it before the model is built. TensorFlow is imported only to ask for a GPU, and
+    where the encoder has to be loaded to see how large it is.
+
+    Args:
+        config: a `Config` of `system: lightxml`.
+        num_labels: int. Labels of the training part.
+        most_labels: int. Labels that a document has at most. Defaults to `8`.
+        path: optional string or path. The file of the config, for the message.
+
+    Example:
+
+    >>> from xmc_keras.config.config import Config
+    >>> config = Config(data="texts", encoder="bert_tiny_en_uncased")
+    >>> check_memory(config, num_labels=10**10)
+    Traceback (most recent call last):
+    xmc_keras.bad_input.BadInput: Expected a run that fits the memory there is. ...
+    """
+    shape = EncoderShape.named(config.encoder)
+    check_plan(RunPlan(config, shape, num_labels, most_labels=most_labels), path)
+
+
+def check_plan(plan, path=None):
+    """The same for a plan, a `RunPlan` or `LightDXMLPlan`."""
+    room = memory_room()
+    if plan.fits(room):
+        return
+    needs = plan.needs("GPU" in room)
+    received = [
+        f"{n / 1e9:.1f} GB for the {place}, which has {room[place] / 1e9:.1f}"
+        for place, n in needs.items()
+        if n > room[place]
+    ]
+    raise BadInput(
+        "Expected a run that fits the memory there is. Received: an estimate of "
+        f"{' and '.join(received)}. {advice(plan, room)} trainers/plan.py tells more; "
+        "fit.py --any-memory begins all the same.",
+        path,
+    )
+
+
+def advice(plan, room):
+    """What helps, as sentences; see `remedies` and `together`."""
+    one_by_one = [
+        f"{written(changes)} ({in_words(changed.needs('GPU' in room))})"
+        for changes, changed in remedies(plan, room)
+    ]
+    if not one_by_one:
+        return "No setting helps: take a machine with more memory."
+    words = f"These help: {', '.join(one_by_one)}."
+    found = together(plan, room)
+    if found is None:
+        return f"{words} All of them together are not enough."
+    changes, changed = found
+    needs = in_words(changed.needs("GPU" in room))
+    return f"{words} It fits with {written(changes)} ({needs})."
+
+
+def remedies(plan, room):
+    """Changes of a setting that help a plan to fit, the most helpful first.
+
+    Args:
+        plan: a `RunPlan` or `LightDXMLPlan`.
+        room: dictionary as of `memory_room`.
+
+    Returns:
+        List of `(changes, plan)`: a dictionary from keys of the config to values, and
+        the plan with them. The label_learning_rate of `rowwise_sgd` is left to you.
+    """
+    config = plan.config
+    # A rate without which there is no rowwise_sgd, and on which no memory depends.
+    rate = {"label_learning_rate": config.label_learning_rate or 1.0}
+    changes = [{"optimizer": o} for o in FIELDS["optimizer"].metadata["choices"]]
+    changes += [{"table_dtype": "bfloat16"}, {"precision": "mixed_bfloat16"}]
+    changes += [{"swa_start": None}, {"recompute": True}]
+    for key, (value, least) in plan.halved.items():
+        changes.append({key: max(min(value, least), value // 2)})
+
+    def lacking(plan):
+        needs = plan.needs("GPU" in room)
+        return sum(max(0, n - room[place]) for place, n in needs.items())
+
+    possible = [c for c in changes if not conflicts(vars(config) | rate | c)]
+    found = [(c, plan.changed(**rate, **c)) for c in possible]
+    found = [pair for pair in found if lacking(pair[1]) < 0.99 * lacking(plan)]
+    return sorted(found, key=lambda pair: lacking(pair[1]))
+
+
+def together(plan, room):
+    """The most helpful of `remedies`, one after the other until the plan fits.
+
+    Returns `(changes, plan)` as there, or None if it never fits.
+    """
+    changes = {}
+    while not plan.fits(room):
+        found = remedies(plan, room)
+        if not found:
+            return None
+        changes, plan = changes | found[0][0], found[0][1]
+    return changes, plan
+
+
+def written(changes):
+    """Settings as in a config."""
+    return ", ".join(f"{key}: {shown(value)}" for key, value in changes.items())
+
+
+def in_words(needs):
+    return ", ".join(f"{n / 1e9:.1f} GB" for n in needs.values())

@@ -1,0 +1,250 @@
+"""What a run of LightDXML needs of memory, disk and steps, told before it begins."""
+
+import dataclasses
+import math
+
+from xmc_keras.config.config import Config
+from xmc_keras.encoders.encoder_shape import EncoderShape
+from xmc_keras.lightdxml.hnsw_rows import M, hnsw_pays
+from xmc_keras.training.planning.memory_plan import CHUNK, MemoryPlan
+
+BLOCK = 2**17  # as in xmc_keras/ops/tables.py, which would import TensorFlow
+PRODUCTS = 2**24  # as in xmc_keras/lightdxml/shortlist_labels.py, likewise
+# float32 arrays (batch, pool) that a step has at a time, and of products with a block.
+POOL_ARRAYS, BLOCK_ARRAYS = 4, 3
+
+
+@dataclasses.dataclass(frozen=True)
+class LightDXMLPlan(MemoryPlan):
+    """What a run of a config of `system: lightdxml` takes, in bytes unless said.
+
+    A batch is B documents of w words; D documents have features of width d; the
+    vocabulary has F words, and there are L labels, n of them in a shortlist.
+
+    - `parameters`: those that are trained. Encoder, Fd and, with `residual`, d(d + 1),
+      or a transformer's; classifier, L(d + 1); with `label_words` their gains, F + 1.
+    - `weights`: 4 a parameter; label embeddings, 4Ld; of words of labels 8 each and 4
+      a label.
+    - `moments`: 8 a parameter; under `partial_rowwise_adamw` 4, and 4 a row, of tables.
+    - `matrix`: the TF-IDF rows of the documents, 8 a word.
+    - `step`, what a training step adds: *gradients* that are no rows; *activations*;
+      *word rows* and *label rows* that a batch gathers at most, and of their gradient;
+      *scores*, float32 arrays (B, label rows); *update* as of `RunPlan`.
+    - `phases`. *label embeddings*: features of all documents twice, 8Dd, and centroids,
+      4Ld, or the embeddings three times. *shortlists*: features, embeddings three
+      times, shortlists, 4Dn, and blocks of products or HNSW's graph, 4L(d + 2M).
+
+    The rest is as of `RunPlan`. Texts and labels come on top.
+
+    Args:
+        config: a `Config`.
+        num_labels: int.
+        num_documents: optional int. Of the whole training part; without it all lacks
+            what depends on it.
+        num_features: int. Words of the vocabulary; `max_features` counts if it is less.
+        words: float. Features that a document has on average. Defaults to `75`.
+        most_labels: int. Labels that a document has at most. Defaults to `8`.
+        encoder: optional `EncoderShape`, for another encoder than words.
+
+    Example:
+
+    >>> config = Config(system="lightdxml", data="texts", encoder="words", refresh=2)
+    >>> plan = LightDXMLPlan(config, 670_091, 490_449, num_features=135_909)
+    >>> sum(plan.parameters.values()), plan.cycles
+    (242560391, 2)
+    """
+
+    config: Config
+    num_labels: int
+    num_documents: int | None = None
+    num_features: int = 0
+    words: float = 75.0
+    most_labels: int = 8
+    encoder: EncoderShape | None = None
+
+    WIDTH = "num_neighbors", "neighbors", 1  # as of `RunPlan`
+    averages = 0
+
+    @property
+    def vocabulary(self):
+        """Features that the model has."""
+        return min(self.num_features, self.config.max_features or self.num_features)
+
+    @property
+    def dim(self):
+        """Width of features and label embeddings."""
+        if self.encoder is None:
+            return self.config.embedding_dim
+        return self.config.num_feature_layers * self.encoder.hidden_dim
+
+    @property
+    def parameters(self):
+        trained = 0 if self.config.freeze_encoder else self._encoder
+        return {
+            "encoder": trained,
+            "classifier": self.num_labels * (self.dim + 1),
+            "label embeddings": 0,
+            "words of labels": (self.vocabulary + 1) * bool(self.config.label_words),
+        }
+
+    @property
+    def weights(self):
+        found = {part: 4 * count for part, count in self.parameters.items()}
+        found["encoder"] = 4 * self._encoder
+        if self.encoder is None and self.config.residual:
+            found["encoder"] += 4 * self.dim  # the direction of its spectral norm
+        found["label embeddings"] = 4 * self.num_labels * self.dim
+        if self.config.label_words:
+            rows = 8 * self.config.label_words + 4
+            found["words of labels"] += self.num_labels * rows
+        return found
+
+    @property
+    def moments(self):
+        found = {part: 8 * count for part, count in self.parameters.items()}
+        if self.config.optimizer == "partial_rowwise_adamw":
+            found["classifier"] -= 4 * self.num_labels * (self.dim - 1)
+            if self.encoder is None and not self.config.freeze_encoder:
+                found["encoder"] -= 4 * self.vocabulary * (self.dim - 1)
+        return found
+
+    @property
+    def matrix(self):
+        return round(8 * self.words * self._documents) * (self.encoder is None)
+
+    @property
+    def step(self):
+        config, dim, batch = self.config, self.dim, self.config.batch_size
+        word_rows, activations, dense = 0, 6 * batch * dim * 4, self.num_labels
+        if self.encoder is None:
+            if not config.freeze_encoder:
+                word_rows = min(self.vocabulary, round(batch * self.words))
+            dense += dim * (dim + 1) * config.residual
+        else:
+            activations += batch * config.max_tokens * self.encoder.kept(config)
+            dense += self.parameters["encoder"]
+        pool, copies = self.pool(batch), 1 + (config.clip_norm is not None)
+        update = 7 * min(CHUNK, max(pool, word_rows) * dim)
+        if config.optimizer == "adamw":
+            update = 3 * max(self.parameters.values())
+        return {
+            "gradients": 4 * copies * dense,
+            "activations": activations,
+            "word rows": (1 + copies) * 4 * dim * word_rows,
+            "label rows": (1 + copies) * 4 * dim * pool,
+            "scores": 4 * POOL_ARRAYS * batch * pool,
+            "update": 4 * update,
+        }
+
+    @property
+    def prediction(self):
+        config, batch = self.config, self.config.predict_batch_size
+        products = BLOCK_ARRAYS * 4 * batch * min(self.num_labels, BLOCK)
+        candidates = max(config.num_neighbors, config.num_predictions)
+        rows = 2 * 4 * batch * min(candidates, self.num_labels) * self.dim
+        encoder = 0 if self.encoder is None else self.encoder.passing(config)
+        encoder *= batch * config.max_tokens
+        if config.candidates_from == "classifier":
+            # What training changes row by row is copied to be read as a whole.
+            products += 4 * self.num_labels * self.dim
+        return max(products, rows, encoder)
+
+    @property
+    def saving(self):
+        return 2 * max(self.weights.values())
+
+    @property
+    def phases(self):
+        held = self.process + sum(self.weights.values()) + sum(self.moments.values())
+        held += self.matrix
+        features = 4 * self._documents * self.dim
+        table = 4 * self.num_labels * self.dim
+        step, prediction = held + sum(self.step.values()), held + self.prediction
+        search = BLOCK_ARRAYS * 4 * PRODUCTS
+        by_hnsw = {"auto": hnsw_pays(self._documents, self.num_labels), "hnsw": True}
+        if by_hnsw.get(self.config.search):
+            search = table + 4 * self.num_labels * 2 * M
+        return {
+            "label embeddings": held + features + table + max(features, 2 * table),
+            "shortlists": held + features + 3 * table + self.shortlists + search,
+            "training step": step,
+            "prediction": prediction,
+            "saving": max(step, prediction) + self.saving,
+        }
+
+    @property
+    def shortlists(self):
+        return 4 * self._documents * min(self.config.num_neighbors, self.num_labels)
+
+    def needs(self, gpu=False):
+        """The peak by place: of the `machine` and, if there is one, of the `GPU`."""
+        peak = max(self.phases.values())
+        if not gpu:
+            return {"machine": peak}
+        arrays = 4 * self.dim * (self._documents + self.num_labels)
+        machine = self.process + self.matrix + self.shortlists + arrays + self.saving
+        return {"machine": machine, "GPU": peak - self.process - self.matrix}
+
+    @property
+    def disk(self):
+        """Sizes of what a run and its export leave, without label names."""
+        weights = sum(self.weights.values())
+        whole = weights + 12 * self.vocabulary * (self.encoder is None)
+        half = whole - 4 * self.num_labels * self.dim  # of two tables
+        return {
+            "best.keras": whole,
+            "checkpoint": weights + sum(self.moments.values()),
+            "shortlists": self.shortlists,
+            "SavedModel float32": whole,
+            "SavedModel float16": half,
+            "and encoder float16": half - 2 * self._encoder,
+        }
+
+    @property
+    def cycles(self):
+        return math.ceil(self.config.epochs / self.config.refresh)
+
+    @property
+    def sizes(self):
+        """Further sizes, for JSON."""
+        words = {"features": self.vocabulary, "words": round(self.words, 1)}
+        return {"cycles": self.cycles, **words}
+
+    @property
+    def about(self):
+        """What it is a plan of, in words."""
+        found = [f"{self.num_labels:,} labels"]
+        if self.encoder is None:
+            found.append(f"{self.vocabulary:,} features, {self.words:.0f} a document")
+        if self.steps is not None:
+            found.append(f"{self.cycles} cycles of together {self.steps:,} steps")
+        return ", ".join(found)
+
+    @property
+    def halved(self):
+        """Keys that may be halved to save memory: `(value, the least proposed)`."""
+        least = {"batch_size": 1, "predict_batch_size": 1, "num_neighbors": 16}
+        words = self.encoder is None
+        least |= {"embedding_dim": 32} if words else {"max_tokens": 32}
+        found = {key: (getattr(self.config, key), n) for key, n in least.items()}
+        return found | ({"max_features": (self.vocabulary, 1000)} if words else {})
+
+    def pool(self, batch):
+        """Rows of the label table that a batch gathers at most."""
+        config = self.config
+        positives = self.most_labels
+        if config.max_positives is not None and not config.shared_negatives:
+            positives = min(positives, config.max_positives)
+        rows = batch * (positives + min(config.num_neighbors, self.num_labels))
+        return min(self.num_labels, rows + config.random_negatives)
+
+    @property
+    def _documents(self):
+        return self.train_documents or 0
+
+    @property
+    def _encoder(self):
+        if self.encoder is not None:
+            return self.encoder.parameters
+        dim = self.dim
+        return self.vocabulary * dim + dim * (dim + 1) * self.config.residual
