@@ -31,7 +31,8 @@ import yaml
 from accuracy import PACKAGES, PRECISION, ROOT, summary, train
 from circumstances import circumstances
 from figures import add_integers, add_json, keep, make_place, table
-from sweep import add_settings
+
+from xmc_keras.cli.sweep import add_settings
 
 CONFIGS = {path.stem: path for path in (ROOT / "configs/ablations").glob("*.yaml")}
 REFERENCE, BY_LABEL = "reference", "label_score"

@@ -22,9 +22,8 @@ from sides import ROOT
 
 sys.path.append(str(ROOT / "trainers"))
 
-from sweep import PRECISION, difference, mean_and_deviation, train_run  # noqa: E402
-
 from xmc_keras.bad_input import BadInput  # noqa: E402
+from xmc_keras.cli.sweep import PRECISION, difference, mean_and_deviation, train_run  # noqa: E402
 
 CONFIG = ROOT / "configs/quickstart.yaml"
 DENSE = "dense float32"

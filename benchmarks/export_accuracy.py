@@ -32,7 +32,7 @@ PACKAGES = ("tensorflow", "tensorflow-text", "keras", "keras-nlp", "numpy")
 
 def ranked(model, form, texts, label_set, folder):
     """The best label ids (documents, 5) of a model exported in a form."""
-    from server.served_model import ServedModel
+    from xmc_keras.serving.server.served_model import ServedModel
 
     path = folder / "-".join(form)
     save_form(model, path, form)
@@ -45,8 +45,7 @@ def ranked(model, form, texts, label_set, folder):
 
 def main(arguments):
     make_place(arguments.json)
-    from evaluate import propensities
-
+    from xmc_keras.cli.evaluate import propensities
     from xmc_keras.data.documents import read_documents
     from xmc_keras.metrics.ranking_metrics import ranking_report
     from xmc_keras.runs.run_folder import RunFolder

@@ -14,7 +14,8 @@ TOP = 5  # labels of an answer
 def save_form(model, folder, form=FORMS[0]):
     """Writes `serving_default` of a model to a folder; export/ is on the path."""
     import tensorflow as tf
-    from serving_module import ServingModule
+
+    from xmc_keras.serving.graph.serving_module import ServingModule
 
     module = ServingModule([model], TOP, *form)
     default = {"serving_default": module.signatures()["serving_default"]}

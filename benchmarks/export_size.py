@@ -66,7 +66,8 @@ def build_model(arguments):
 def measured(arguments, folder):
     """A row for each form."""
     import keras
-    from server.served_model import ServedModel
+
+    from xmc_keras.serving.server.served_model import ServedModel
 
     keras.utils.set_random_seed(0)
     model = build_model(arguments)

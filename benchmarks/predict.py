@@ -55,9 +55,8 @@ def of_shape(arguments):
 
 def of_run(path, max_tokens, form):
     """Latency of single documents as they are and at full length, in turns."""
-    from server.served_model import ServedModel
-
     from xmc_keras.runs.run_folder import RunFolder
+    from xmc_keras.serving.server.served_model import ServedModel
     from xmc_keras.text.ngrams import split_words
     from xmc_keras.text.text_tokenizer import TextTokenizer
 

@@ -17,9 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "trainers")]
 
-from benchmark_sets import SETS  # noqa: E402
-
 from xmc_keras.config.config_file import load_config  # noqa: E402
+from xmc_keras.data.downloads.benchmark_sets import SETS  # noqa: E402
 from xmc_keras.encoders.encoder_shape import UNLIMITED, EncoderShape  # noqa: E402
 from xmc_keras.files.atomic_files import written  # noqa: E402
 from xmc_keras.training.planning.lightxml_plan import RunPlan  # noqa: E402

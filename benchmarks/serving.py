@@ -35,11 +35,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from circumstances import circumstances
 from figures import add_json, at_least, keep, make_place, table
-from server.find_versions import find_versions
 from serving_sides import Grpc, InProcess, Rest, server
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import read_documents
+from xmc_keras.serving.server.find_versions import find_versions
 
 ROOT = Path(__file__).resolve().parents[1]
 TURN = 2.0  # seconds
@@ -136,7 +136,7 @@ def main(arguments):
     with server(folder) as (rest_port, grpc_port, served):
         # Now: TensorFlow takes seconds to come up, and warns of what works.
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
-        from server.served_model import ServedModel
+        from xmc_keras.serving.server.served_model import ServedModel
 
         found["version"] = served
         model = ServedModel(find_versions(folder)[served])

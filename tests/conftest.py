@@ -16,8 +16,7 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
 PROJECT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(PROJECT / "trainers"), str(PROJECT / "export")]
-sys.path.append(str(PROJECT / "benchmarks"))  # last: two have names of trainers/
+sys.path.append(str(PROJECT / "benchmarks"))
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +48,7 @@ def golden_version(tmp_path_factory):
 @pytest.fixture(scope="session")
 def golden_model(golden_version):
     """The golden model, loaded as the server loads it."""
-    from server.served_model import ServedModel
+    from xmc_keras.serving.server.served_model import ServedModel
 
     model = ServedModel(golden_version)
     yield model
@@ -206,23 +205,22 @@ def tiny_run(made_once, tiny_config):
 
 @pytest.fixture
 def call(monkeypatch, capfd):
-    """Runs a program within this process, which is much faster.
+    """Runs a command of `xmc` within this process, which is much faster.
 
-    `name` is that of one of trainers/ or export/, or a path such as
-    `benchmarks/data.py`. Returns its `status`, `stdout` and `stderr`. With
-    `tensorflow=False` it may not import Keras.
+    `name` is that of a command, or a path such as `benchmarks/data.py`. Returns its
+    `status`, `stdout` and `stderr`. With `tensorflow=False` it may not import Keras.
     """
 
     def call(name, *arguments, stdin=b"", tensorflow=True):
+        arguments = [str(argument) for argument in arguments]
         if name.endswith(".py"):
             run = functools.partial(runpy.run_path, str(PROJECT / name), {}, "__main__")
         else:
             program = importlib.import_module("xmc_keras.cli.program")
-            main = importlib.import_module(name).main
-            run = functools.partial(program.run, main)
+            run = functools.partial(program.main, [name, *arguments])
         capfd.readouterr()
         with monkeypatch.context() as patch:
-            patch.setattr(sys, "argv", [name, *map(str, arguments)])
+            patch.setattr(sys, "argv", [name, *arguments])
             patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
             if not tensorflow:
                 patch.setitem(sys.modules, "keras", None)

@@ -1,9 +1,10 @@
 import io
 import logging
 
-import bar
-import pace
 import pytest
+
+from xmc_keras import progress as bar
+from xmc_keras import progress as pace
 
 
 class Terminal(io.StringIO):

@@ -1,8 +1,9 @@
-import baselines
 import numpy as np
 import pytest
 import scipy.sparse
-from baselines import nearest_labels, popular_labels
+
+from xmc_keras.metrics import baselines
+from xmc_keras.metrics.baselines import nearest_labels, popular_labels
 
 
 def test_popular_labels_most_frequent_first_ties_by_id():

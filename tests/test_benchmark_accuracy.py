@@ -6,8 +6,8 @@ from pathlib import Path
 import accuracy
 import numpy as np
 import pytest
-import sweep
 
+from xmc_keras.cli import sweep
 from xmc_keras.config.config_file import load_config, save_config
 
 

@@ -3,13 +3,13 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
-from check_export import _compare, check_export
-from server.load_version import WARMUP_FILE
-from server.served_model import ServedModel
-from serving_ops import graph_problems
-from warm_up import _request, write_warm_up
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.serving.server.load_version import WARMUP_FILE
+from xmc_keras.serving.server.served_model import ServedModel
+from xmc_keras.serving.version.check_export import _compare, check_export
+from xmc_keras.serving.version.serving_ops import graph_problems
+from xmc_keras.serving.version.warm_up import _request, write_warm_up
 
 TEXTS = {"text": np.array([text.encode() for text in ("a", "bc", "Ü")], object)}
 
@@ -35,7 +35,7 @@ def expected(version):
 
 @pytest.fixture(autouse=True)
 def ops_of_the_golden_model(monkeypatch):
-    monkeypatch.setattr("check_export.graph_problems", lambda folder: [])
+    monkeypatch.setattr("xmc_keras.serving.version.check_export.graph_problems", lambda folder: [])
 
 
 def test_the_same_answers(version, expected):
@@ -60,7 +60,7 @@ def test_other_labels_with_the_same_scores(version, expected):
 
 
 def test_a_graph_that_servers_refuse(version, expected, monkeypatch):
-    monkeypatch.setattr("check_export.graph_problems", lambda folder: ["Op X is not."])
+    monkeypatch.setattr("xmc_keras.serving.version.check_export.graph_problems", lambda folder: ["Op X is not."])
     with pytest.raises(BadInput, match="nothing was exported. Op X is not."):
         check_export(version, TEXTS, expected, "float32")
 
@@ -105,7 +105,7 @@ def test_warm_up_that_fails(golden_version, expected, tmp_path):
 
 
 def test_weights_in_the_graph(version, expected, monkeypatch):
-    monkeypatch.setattr("check_export.MOST_GRAPH_BYTES", 100)
+    monkeypatch.setattr("xmc_keras.serving.version.check_export.MOST_GRAPH_BYTES", 100)
     with pytest.raises(BadInput, match="weights are in it"):
         check_export(version, TEXTS, expected, "float32")
 

@@ -9,12 +9,12 @@ import types
 
 import numpy as np
 import pytest
-from client import Client
 from conftest import PROJECT
-from server.grpc_service import build_grpc_server
-from server.model_versions import ModelVersions
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.cli.ask import Client
+from xmc_keras.serving.server.grpc_service import build_grpc_server
+from xmc_keras.serving.server.model_versions import ModelVersions
 
 PREDICT = "/v1/models/m:predict"
 
@@ -177,7 +177,7 @@ def test_grpc_that_fails(golden):
 
 def test_the_program_prints_for_people(server, call):
     text = "  a\n" + 30 * "word "
-    result = call("client", "a", text, "--url", server.url, "--name", "m")
+    result = call("ask", "a", text, "--url", server.url, "--name", "m")
     assert (result.status, result.stderr) == (0, "")
     assert [path for path, _ in server.asked] == [PREDICT]
     first, second, end = result.stdout.split("\n\n")
@@ -190,7 +190,7 @@ def test_the_program_prints_for_people(server, call):
 def test_the_program_reads_lines_and_prints_json(server, call):
     lines = "a\ncafé 日本\r\n\n".encode()
     url = server.url.removeprefix("http://")
-    result = call("client", "--json", "-k", 1, "--url", url, stdin=lines)
+    result = call("ask", "--json", "-k", 1, "--url", url, stdin=lines)
     assert (result.status, result.stderr) == (0, "")
     texts = ["a", "café 日本", ""]
     assert [json.loads(line) for line in result.stdout.splitlines()] == [
@@ -203,17 +203,17 @@ def test_the_program_reads_lines_and_prints_json(server, call):
 
 
 def test_the_program_asks_in_parts(server, call, monkeypatch):
-    monkeypatch.setattr("client.CHUNK", 3)
+    monkeypatch.setattr("xmc_keras.cli.ask.CHUNK", 3)
     texts = [f"text {i}" for i in range(8)]
     stdin = "\n".join(texts).encode()
-    result = call("client", "--json", "--url", server.url, "--name=m", stdin=stdin)
+    result = call("ask", "--json", "--url", server.url, "--name=m", stdin=stdin)
     assert [len(body["inputs"]["text"]) for _, body in server.asked] == [3, 3, 2]
     assert [json.loads(line)["text"] for line in result.stdout.splitlines()] == texts
 
 
 def test_the_program_by_grpc(golden, call):
     arguments = ["--grpc", "--url", f"http://{golden.address}", "--name", "m"]
-    result = call("client", "a", "--json", "-k", 3, "--version", 1, *arguments)
+    result = call("ask", "a", "--json", "-k", 3, "--version", 1, *arguments)
     (row,) = Client(golden.address, "m").recommend(["a"], k=3)
     answer = json.loads(result.stdout)
     assert answer["labels"] == [label for label, _ in row]
@@ -221,14 +221,14 @@ def test_the_program_by_grpc(golden, call):
 
 
 def test_nothing_to_ask(server, call):
-    result = call("client", "--url", server.url, stdin=b"")
+    result = call("ask", "--url", server.url, stdin=b"")
     assert (result.status, result.stdout, result.stderr) == (0, "", "")
     assert not server.asked
 
 
 def test_bad_input(server, call):
     def refused(*arguments, stdin=b"text"):
-        result = call("client", *arguments, stdin=stdin)
+        result = call("ask", *arguments, stdin=stdin)
         assert (result.status, result.stdout) == (2, "")
         assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
         return result.stderr
@@ -249,14 +249,13 @@ def test_bad_input(server, call):
 
 def test_rest_starts_without_tensorflow(server):
     script = (
-        "import sys; sys.argv = ['client.py', 'a', '--url', sys.argv[1]]\n"
-        "import client; client.main()\n"
+        "import sys; from xmc_keras.cli import ask\n"
+        "ask.main(['a', '--url', sys.argv[1]])\n"
         "print(sorted({'tensorflow', 'keras', 'numpy', 'grpc'} & set(sys.modules)))"
     )
-    paths = os.pathsep.join([str(PROJECT), str(PROJECT / "export")])
     found = subprocess.run(
         [sys.executable, "-c", script, server.url],
-        env={**os.environ, "PYTHONPATH": paths},
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
         capture_output=True,
         text=True,
     )

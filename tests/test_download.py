@@ -5,16 +5,16 @@ import re
 import tarfile
 import threading
 
-import benchmark_sets
 import numpy as np
 import pytest
 import scipy.sparse
-from benchmark_sets import SETS
 from conftest import PROJECT
-from fetch import fetch
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import read_documents
+from xmc_keras.data.downloads import benchmark_sets
+from xmc_keras.data.downloads.benchmark_sets import SETS
+from xmc_keras.data.downloads.fetch import fetch
 
 TEXTS = {"trn": ["red rose", "old oak", "sea", "sky"], "tst": ["sun", "rose"]}
 ROWS = {

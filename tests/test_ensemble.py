@@ -3,21 +3,21 @@
 import json
 import shutil
 
-import ensemble
 import numpy as np
 import pytest
 import tensorflow as tf
 from made_run import make_run
-from serving_module import ServingModule
-from split_documents import split_documents
 from test_serving_module import ask
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.cli import ensemble
 from xmc_keras.config.config import Config
 from xmc_keras.data.documents import read_documents
 from xmc_keras.data.filters import leave_out
+from xmc_keras.data.split_documents import split_documents
 from xmc_keras.data.splits import validation_split
 from xmc_keras.metrics.ranking_metrics import ranking_report
+from xmc_keras.serving.graph.serving_module import ServingModule
 
 
 @pytest.fixture(scope="module")
@@ -134,8 +134,7 @@ def test_metrics_are_those_of_averages_over_the_union(
 
 
 def test_the_exported_ensemble_ranks_alike(models, tiny_data):
-    from build_batches import batches_of
-
+    from xmc_keras.data.inputs import batches_of
     from xmc_keras.data.token_cache import TokenCache
     from xmc_keras.evaluation.ensemble.ensemble_ranking import (
         ensemble_ranking,
@@ -194,7 +193,7 @@ def test_clusters_have_a_seed_of_their_own(tiny_config, tmp_path, call, monkeypa
         seeds.append(seed)
         raise BadInput("Enough.")
 
-    monkeypatch.setattr("fit_lightxml.cluster_labels", cluster_labels)
+    monkeypatch.setattr("xmc_keras.training.fit_lightxml.cluster_labels", cluster_labels)
     for settings in (["seed=3"], ["seed=3", "cluster_seed=0"]):
         settings = [f"--set={setting}" for setting in settings]
         result = call(
@@ -250,7 +249,7 @@ def test_the_weights_of_an_export(runs, tmp_path, call):
         ("a,b,c", "invalid numbers value"),
     ):
         result = call(
-            "saved_model",
+            "export",
             *(*paths, tmp_path / "out", f"--weights={weights}"),
             tensorflow=False,
         )
@@ -261,7 +260,7 @@ def test_the_weights_of_an_export(runs, tmp_path, call):
 @pytest.mark.large
 def test_exported_with_weights(runs, tmp_path, call):
     paths = [run.path for run in runs]
-    result = call("saved_model", *paths, tmp_path / "out", "--weights", "3,1,0")
+    result = call("export", *paths, tmp_path / "out", "--weights", "3,1,0")
     assert result.status == 0, result.stderr
     card = (tmp_path / "out/1/assets.extra/model_card.md").read_text()
     assert "Counts 75% of a score." in card and "Counts 0% of a score." in card

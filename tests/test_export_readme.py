@@ -112,7 +112,7 @@ def test_readme_shows_programs_and_options_that_there_are():
 
 
 def test_readme_says_what_the_export_program_takes(call):
-    usage = call("saved_model", "--help", tensorflow=False).stdout
+    usage = call("export", "--help", tensorflow=False).stdout
     usage = " ".join(usage.split("options:")[1].split())
     rows = table("option")
     listed = [cells[0].strip("`") for cells in rows]

@@ -6,21 +6,21 @@ import keras
 import keras_nlp
 import numpy as np
 import pytest
-import serving_ops
 import tensorflow as tf
-from check_export import check_export
 from conftest import start
-from serving_module import ServingModule
 from test_multi_layer_cls_encoder import BACKBONES
 from test_serve import Server
 from test_torch_file import FOLDER
 from tiny_tokenizers import tokenizer
-from warm_up import warm_up_requests, write_warm_up
 
 from xmc_keras.config.config import Config
 from xmc_keras.encoders.pretrained import load_encoder
 from xmc_keras.lightxml.build import build_model
 from xmc_keras.runs.run_folder import RunFolder
+from xmc_keras.serving.graph.serving_module import ServingModule
+from xmc_keras.serving.version import serving_ops
+from xmc_keras.serving.version.check_export import check_export
+from xmc_keras.serving.version.warm_up import warm_up_requests, write_warm_up
 from xmc_keras.text.text_tokenizer import TextTokenizer
 
 TEXTS = [

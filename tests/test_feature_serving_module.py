@@ -2,18 +2,18 @@ import numpy as np
 import pytest
 import scipy.sparse
 import tensorflow as tf
-from documents_to_check import answers
-from feature_serving_module import FeatureServingModule
-from module_class import module_class
-from server.served_model import ServedModel
-from server.serving_error import ServingError
-from serving_module import ServingModule
-from serving_ops import graph_problems
 from test_lightdxml_member import make_with_words, of_words
 from test_serving_module import ask, check_rows, rows_of, signatures_of
 from tiny_lightdxml import NAMES, all_scores, inputs_of, make_lightdxml
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.serving.graph.feature_serving_module import FeatureServingModule
+from xmc_keras.serving.graph.module_class import module_class
+from xmc_keras.serving.graph.serving_module import ServingModule
+from xmc_keras.serving.server.served_model import ServedModel
+from xmc_keras.serving.server.serving_error import ServingError
+from xmc_keras.serving.version.documents_to_check import answers
+from xmc_keras.serving.version.serving_ops import graph_problems
 
 ROWS = scipy.sparse.csr_matrix(
     np.array([[0, 0.6, 0.8, 0, 0], [0, 0, 0, 0, 0], [1.0, 0, 0, 0, 0]], np.float32)

@@ -1,9 +1,9 @@
 import math
 
 import pytest
-from finite_loss import FiniteLoss
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.training.callbacks.finite_loss import FiniteLoss
 
 
 def test_a_loss_that_is_no_number_in_training_or_validation():

@@ -85,7 +85,7 @@ def test_from_files_to_a_signature_of_features(config, data, tmp_path, call):
     for key in METRICS:
         assert again[key] == pytest.approx(found[key], abs=1e-6)
 
-    result = call("saved_model", run, exported, "-k", 2)
+    result = call("export", run, exported, "-k", 2)
     assert result.status == 0, result.stderr
     serve = tf.saved_model.load(str(exported / "1")).signatures["serving_default"]
     # Whatever the scale of a row: features 0 and 1 are those of label 0.
@@ -114,7 +114,7 @@ def test_resume_after_the_data_changed(config, data, tmp_path, call, monkeypatch
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("cycles.train_cycles", die)
+        patch.setattr("xmc_keras.training.train_lightdxml.train_cycles", die)
         with pytest.raises(Killed):
             call("fit", config, "--run", tmp_path / "run")
     path = data / "train.txt"

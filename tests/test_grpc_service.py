@@ -6,10 +6,6 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
-from server.answer_request import answer_request
-from server.grpc_service import build_grpc_server
-from server.serving_error import ServingError
-from server.version_state import VersionState
 from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow.core.protobuf import error_codes_pb2, meta_graph_pb2
 from tensorflow_serving.apis import (
@@ -25,6 +21,10 @@ from tensorflow_serving.apis import (
 )
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.serving.server.answer_request import answer_request
+from xmc_keras.serving.server.grpc_service import build_grpc_server
+from xmc_keras.serving.server.serving_error import ServingError
+from xmc_keras.serving.server.version_state import VersionState
 
 LIMIT = 2**20
 State = get_model_status_pb2.ModelVersionStatus.State

@@ -2,7 +2,8 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from label_names import LabelNames
+
+from xmc_keras.serving.graph.label_names import LabelNames
 
 NAMES = st.lists(st.text(min_size=1), min_size=1, max_size=12, unique=True)
 
@@ -34,6 +35,6 @@ def test_shape_is_kept():
 
 
 def test_two_names_of_one_hash(monkeypatch):
-    monkeypatch.setattr("label_names.BUCKETS", 1)
+    monkeypatch.setattr("xmc_keras.serving.graph.label_names.BUCKETS", 1)
     with pytest.raises(ValueError, match="two names of one"):
         LabelNames([["a", "b"]])

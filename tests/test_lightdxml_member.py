@@ -3,11 +3,6 @@ import numpy as np
 import pytest
 import scipy.sparse
 import tensorflow as tf
-from float32_model import float32_model
-from lightdxml_member import weighted_sums
-from server.served_model import ServedModel
-from serving_module import BLOCK, ServingModule
-from serving_ops import graph_problems
 from test_serving_module import (
     ask,
     best_of_offered,
@@ -27,6 +22,11 @@ from tiny_lightdxml import (
 from xmc_keras.bad_input import BadInput
 from xmc_keras.lightdxml.label_words import LabelWords
 from xmc_keras.lightdxml.lightdxml import LightDXML
+from xmc_keras.serving.graph.float32_model import float32_model
+from xmc_keras.serving.graph.lightdxml_member import weighted_sums
+from xmc_keras.serving.graph.serving_module import BLOCK, ServingModule
+from xmc_keras.serving.server.served_model import ServedModel
+from xmc_keras.serving.version.serving_ops import graph_problems
 
 TEXTS = ["sea", "Sky sky AIR mud", "", "no\0thing", "sun\nsea sky " * 30, "\U0001f600"]
 

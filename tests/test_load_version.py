@@ -3,13 +3,13 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
-from server.load_version import load_version
-from server.model_versions import ModelVersions
-from server.served_model import ServedModel
-from server.serving_error import ServingError
 from tensorflow_serving.apis import prediction_log_pb2
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.serving.server.load_version import load_version
+from xmc_keras.serving.server.model_versions import ModelVersions
+from xmc_keras.serving.server.served_model import ServedModel
+from xmc_keras.serving.server.serving_error import ServingError
 
 WARMUP = "assets.extra/tf_serving_warmup_requests"
 
@@ -55,7 +55,7 @@ def test_warm_up_requests_are_run(version, monkeypatch):
         return ask(self, inputs, name)
 
     ask = ServedModel.predict
-    monkeypatch.setattr("server.load_version.ServedModel.predict", predict)
+    monkeypatch.setattr("xmc_keras.serving.server.load_version.ServedModel.predict", predict)
     load_version(version).close()
     assert run == [("", [b"a", b"b"]), ("labels_only", [b"a", b"b"])]
 

@@ -5,12 +5,12 @@ import threading
 import time
 
 import pytest
-from server.find_versions import find_versions
-from server.model_versions import ModelVersions
-from server.serving_error import ServingError
-from server.version_state import VersionState
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.serving.server.find_versions import find_versions
+from xmc_keras.serving.server.model_versions import ModelVersions
+from xmc_keras.serving.server.serving_error import ServingError
+from xmc_keras.serving.server.version_state import VersionState
 
 
 class Model:

@@ -1,8 +1,9 @@
 import logging
 
-import pace
 import pytest
-from pace import Pace
+
+from xmc_keras import progress as pace
+from xmc_keras.progress import Pace
 
 
 @pytest.fixture

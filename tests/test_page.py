@@ -50,8 +50,8 @@ class Served:
 @pytest.fixture(scope="module")
 def golden(golden_version):
     """The small model, served under the name `xmc`: its `app` and `model`."""
-    from server.model_versions import ModelVersions
-    from server.rest_app import build_app
+    from xmc_keras.serving.server.model_versions import ModelVersions
+    from xmc_keras.serving.server.rest.rest_app import build_app
 
     models = ModelVersions("xmc", golden_version.parent)
     models.start()
@@ -176,7 +176,8 @@ def test_the_browser_has_nothing_to_complain_of(page):
 
 def test_names_are_shown_and_not_run(browser, golden):
     import numpy as np
-    from server.rest_app import build_app
+
+    from xmc_keras.serving.server.rest.rest_app import build_app
 
     script = "<img src=x onerror=\"document.title = 'run'\"></title>&amp;{{url}}"
 

@@ -1,7 +1,7 @@
 import json
 import time
 
-from phase_seconds import PhaseSeconds
+from xmc_keras.training.phase_seconds import PhaseSeconds
 
 
 def test_adds_up_over_restarts(tmp_path):

@@ -13,7 +13,7 @@ def plan(call, monkeypatch):
     """Runs the program, on a machine with `available` bytes."""
 
     def plan(*arguments, available=100 * GIB):
-        monkeypatch.setattr("plan.memory_room", lambda: {"machine": available})
+        monkeypatch.setattr("xmc_keras.cli.plan.memory_room", lambda: {"machine": available})
         return call("plan", *arguments)
 
     return plan
@@ -101,11 +101,10 @@ def test_measured(plan, tiny_config):
 
 
 def test_the_trial_draws_the_data_as_it_is(tiny_config, monkeypatch):
-    import trial
-
     from xmc_keras.config.config_file import load_config
     from xmc_keras.data.documents import Documents
     from xmc_keras.encoders.encoder_shape import EncoderShape
+    from xmc_keras.training.planning import measure_lightxml as trial
     from xmc_keras.training.planning.lightxml_plan import RunPlan
 
     config = load_config(tiny_config)

@@ -2,9 +2,9 @@ import types
 
 import pytest
 from matplotlib import pyplot
-from plot_curves import plot_curves
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.runs.plot_curves import plot_curves
 from xmc_keras.runs.run_history import RunHistory
 
 

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-from data_summary import data_summary, told
-from labels_fit_texts import labels_fit_texts
-from prepared_folder import PreparedFolder
-from written_labels import WrittenLabels
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.document import Document
+from xmc_keras.data.preparing.data_summary import data_summary, told
+from xmc_keras.data.preparing.labels_fit_texts import labels_fit_texts
+from xmc_keras.data.preparing.prepared_folder import PreparedFolder
+from xmc_keras.data.preparing.written_labels import WrittenLabels
 
 
 def some(count, seed=0):

@@ -5,7 +5,7 @@ import pytest
 
 CODE = """
 import sys
-from xmc_keras import program
+from xmc_keras.cli import program
 from xmc_keras.bad_input import BadInput
 
 def main():

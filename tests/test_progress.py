@@ -1,7 +1,8 @@
 import sys
 
 import pytest
-from progress import Progress, clock
+
+from xmc_keras.training.callbacks.progress import Progress, clock
 
 
 def play(progress, epochs, capsys, monkeypatch, first_epoch=0, first_step=0):

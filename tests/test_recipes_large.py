@@ -15,11 +15,11 @@ import time
 
 import pytest
 from benchmark_folder import VOCABULARY, write_benchmark_folder
-from benchmark_sets import SETS
-from client import Client
 from conftest import PROJECT, write_tiny_encoder
 
+from xmc_keras.cli.ask import Client
 from xmc_keras.config.config_file import load_config
+from xmc_keras.data.downloads.benchmark_sets import SETS
 
 MOST_GB = 12
 # Runs a program, then tells the most memory that it held.

@@ -5,16 +5,16 @@ import shutil
 
 import numpy as np
 import pytest
-import report
 import scipy.sparse
 from made_run import make_run
-from report_parts import run_predictions as predictions_file
-from report_parts.html_table import html_table
-from report_parts.pictures import short
-from report_parts.run_predictions import run_predictions
 
+from xmc_keras.cli import report
 from xmc_keras.config.config import Config
 from xmc_keras.data.documents import read_documents
+from xmc_keras.evaluation.report import run_predictions as predictions_file
+from xmc_keras.evaluation.report.html_table import html_table
+from xmc_keras.evaluation.report.pictures import short
+from xmc_keras.evaluation.report.run_predictions import run_predictions
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.runs.run_folder import RunFolder
 

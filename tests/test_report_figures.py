@@ -8,13 +8,17 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
-from report_parts.by_frequency import EDGES, frequency_groups, shares_by_group
-from report_parts.calibration import calibration
-from report_parts.confused_labels import confused_labels
-from report_parts.log_numbers import LogNumbers
-from report_parts.recall_curve import recall_curve
-from report_parts.run_predictions import places
 
+from xmc_keras.evaluation.report.by_frequency import (
+    EDGES,
+    frequency_groups,
+    shares_by_group,
+)
+from xmc_keras.evaluation.report.calibration import calibration
+from xmc_keras.evaluation.report.confused_labels import confused_labels
+from xmc_keras.evaluation.report.log_numbers import LogNumbers
+from xmc_keras.evaluation.report.recall_curve import recall_curve
+from xmc_keras.evaluation.report.run_predictions import places
 from xmc_keras.metrics.ranking_metrics import ranking_report
 
 

@@ -19,10 +19,11 @@ import uvicorn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
-from server import page_response
-from server.request_body import BodyTooLarge, inflate
-from server.rest_app import build_app
-from server.serving_error import ServingError
+
+from xmc_keras.serving.server.rest import page_response
+from xmc_keras.serving.server.rest.request_body import BodyTooLarge, inflate
+from xmc_keras.serving.server.rest.rest_app import build_app
+from xmc_keras.serving.server.serving_error import ServingError
 
 GOLDEN = Path(__file__).with_name("golden.jsonl")
 LIMIT = 4 * 2**20

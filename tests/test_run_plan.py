@@ -260,7 +260,7 @@ def test_disk(max_leaf, tmp_path):
 @pytest.mark.large
 def test_disk_of_an_export(tmp_path):
     """In float32, float16 and int8, graph and vocabulary included."""
-    from serving_module import ServingModule
+    from xmc_keras.serving.graph.serving_module import ServingModule
 
     backbone, tokenizer = load_encoder("minilm")
     config = Config(data="texts", encoder="minilm", bottleneck_dim=200, top_k=5)

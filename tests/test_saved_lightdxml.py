@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 import scipy.sparse
 import tensorflow as tf
-from documents_to_check import answers, documents_to_check
-from server.served_model import ServedModel
 from test_saved_model import check_equal, names_and_scores
 from tiny_lightdxml import NAMES, WORDS, make_lightdxml
 
@@ -19,6 +17,8 @@ from xmc_keras.config.config_file import load_config
 from xmc_keras.data.documents import read_documents
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.runs.run_folder import RunFolder
+from xmc_keras.serving.server.served_model import ServedModel
+from xmc_keras.serving.version.documents_to_check import answers, documents_to_check
 
 METRICS = [f"{name}@{k}" for name in ("P", "nDCG", "PSP") for k in (1, 3, 5)]
 TEXTS = ["sea sky", "Mud!", "", "sun air air"]
@@ -85,7 +85,7 @@ def through_the_c_api(version, served):
 @pytest.mark.parametrize("precision", ["float32", "float16"])
 def test_run_on_texts(words_run, call, tmp_path, precision):
     arguments = ("-k", 3, "--precision", precision, "--encoder-precision", precision)
-    ended = call("saved_model", words_run.path, tmp_path / "out", *arguments)
+    ended = call("export", words_run.path, tmp_path / "out", *arguments)
     assert ended.status == 0, ended.stderr
     version = tmp_path / "out" / "1"
     served = ServedModel(version)
@@ -103,7 +103,7 @@ def test_run_on_texts(words_run, call, tmp_path, precision):
 
 
 def test_run_on_features(features_run, call, tmp_path, caplog):
-    ended = call("saved_model", features_run.path, tmp_path / "out", "--k", 4)
+    ended = call("export", features_run.path, tmp_path / "out", "--k", 4)
     assert ended.status == 0, ended.stderr
     assert "drawn at random" not in caplog.text
     model = features_run.load_model()
@@ -144,13 +144,13 @@ def test_without_the_test_part(features_run, monkeypatch, caplog):
     ],
 )
 def test_bad_input(words_run, call, tmp_path, arguments, message):
-    ended = call("saved_model", words_run.path, tmp_path / "out", *arguments)
+    ended = call("export", words_run.path, tmp_path / "out", *arguments)
     assert ended.status == 2 and message in ended.stderr
     assert not (tmp_path / "out").exists()
 
 
 def test_texts_and_features(words_run, features_run, call, tmp_path):
     runs = words_run.path, features_run.path
-    ended = call("saved_model", *runs, tmp_path / "out", "-k", 2)
+    ended = call("export", *runs, tmp_path / "out", "-k", 2)
     assert ended.status == 2 and "some on texts and some on features" in ended.stderr
     assert json.loads(words_run.metrics_path.read_text())["P@1"] == 50.0

@@ -7,11 +7,11 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from server.load_version import WARMUP_FILE, load_version
-from server.served_model import ServedModel
 from tensorflow_serving.apis import prediction_log_pb2
 
 from xmc_keras.runs.run_folder import RunFolder
+from xmc_keras.serving.server.load_version import WARMUP_FILE, load_version
+from xmc_keras.serving.server.served_model import ServedModel
 
 TEXTS = ["word3a word3b word7c", "", "word1a\0word1b", "Ünbekannt 😀", "word0c " * 900]
 
@@ -83,7 +83,7 @@ def test_a_session_needs_nothing_of_ours(exported):
     code = (
         "import sys; sys.path[:0] = sys.argv[2:]\n"
         "import numpy as np\n"
-        "from server.served_model import ServedModel\n"
+        "from xmc_keras.serving.server.served_model import ServedModel\n"
         "served = ServedModel(sys.argv[1])\n"
         "text = np.array([b'word3a'], object)\n"
         "print(served.predict({'text': text})['scores'].shape)\n"
@@ -166,7 +166,7 @@ def test_what_lies_beside_the_graph(exported, tiny_run):
 
 def test_options(exported, tiny_run, call):
     again = call(
-        *("saved_model", tiny_run.folder, exported, "--k", 2, "--version", 7),
+        *("export", tiny_run.folder, exported, "--k", 2, "--version", 7),
         *("--precision", "float16", "--encoder-precision", "float16"),
     )
     assert again.status == 0, again.stderr
@@ -188,7 +188,7 @@ def test_options(exported, tiny_run, call):
 @pytest.mark.large
 def test_ensemble_of_a_run_with_itself(exported, tiny_run, call, tmp_path):
     base = tmp_path / "ensemble"
-    ended = call("saved_model", tiny_run.folder, tiny_run.folder, base)
+    ended = call("export", tiny_run.folder, tiny_run.folder, base)
     assert ended.status == 0, ended.stderr
     served = ServedModel(base / "1")
     texts = np.array([text.encode() for text in TEXTS], object)
@@ -205,7 +205,7 @@ def test_runs_without_the_test_part(tiny_run, call, tmp_path, caplog):
     config = (run / "config.yaml").read_text()
     data = next(line for line in config.splitlines() if line.startswith("data: "))
     (run / "config.yaml").write_text(config.replace(data, "data: no/such/folder"))
-    ended = call("saved_model", run, tmp_path / "out")
+    ended = call("export", run, tmp_path / "out")
     assert ended.status == 0, ended.stderr
     assert "Checking with label names as texts" in caplog.text
     assert os.listdir(tmp_path / "out") == ["1"]
@@ -236,7 +236,7 @@ def test_bad_input(call, tiny_run, exported, tmp_path, arguments, message):
         "unfinished": unfinished,
     }
     arguments = [argument.format(**places) for argument in arguments]
-    ended = call("saved_model", *arguments, tensorflow=False)
+    ended = call("export", *arguments, tensorflow=False)
     assert (ended.status, ended.stdout) == (2, "")
     assert message in ended.stderr and ended.stderr.count("\n") == 1
     assert not out.exists() and os.listdir(exported) == ["1"]
@@ -245,7 +245,7 @@ def test_bad_input(call, tiny_run, exported, tmp_path, arguments, message):
 @pytest.mark.large
 def test_another_model_of_the_run(call, tiny_run, tmp_path):
     arguments = ("--model", "averaged")
-    ended = call("saved_model", tiny_run.folder, tmp_path / "out", *arguments)
+    ended = call("export", tiny_run.folder, tmp_path / "out", *arguments)
     assert ended.status == 0, ended.stderr
     card = tmp_path / "out" / "1" / "assets.extra" / "model_card.md"
     # metrics.json is of the best model.
@@ -259,7 +259,7 @@ def test_damaged_metrics(call, tiny_run, tmp_path, text):
     for name in ("config.yaml", "label_names.txt"):
         shutil.copy(tiny_run.folder / name, run)
     (run / "metrics.json").write_text(text)
-    ended = call("saved_model", run, tmp_path / "out", tensorflow=False)
+    ended = call("export", run, tmp_path / "out", tensorflow=False)
     assert ended.status == 2
     assert "metrics.json: Expected the metrics of a finished run" in ended.stderr
     assert not (tmp_path / "out").exists()
@@ -270,8 +270,8 @@ def test_a_failed_check_leaves_nothing(call, tiny_run, exported, tmp_path, monke
         shutil.copytree(exported / "1", path, dirs_exist_ok=True)
 
     monkeypatch.setattr("tensorflow.saved_model.save", save)  # it takes seconds
-    monkeypatch.setattr("check_export.TOLERANCE", -1.0)
-    ended = call("saved_model", tiny_run.folder, tmp_path / "out")
+    monkeypatch.setattr("xmc_keras.serving.version.check_export.TOLERANCE", -1.0)
+    ended = call("export", tiny_run.folder, tmp_path / "out")
     assert ended.status == 2
     assert "Scores differ by" in ended.stderr
     assert not (tmp_path / "out").exists()
@@ -282,7 +282,7 @@ def test_a_full_disk_leaves_nothing(call, tiny_run, tmp_path, monkeypatch):
         raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
 
     monkeypatch.setattr("tensorflow.saved_model.save", save)
-    ended = call("saved_model", tiny_run.folder, tmp_path / "out")
+    ended = call("export", tiny_run.folder, tmp_path / "out")
     assert ended.status == 2
     assert "Expected to write a SavedModel. Received: No space left" in ended.stderr
     assert not (tmp_path / "out").exists()
@@ -290,7 +290,7 @@ def test_a_full_disk_leaves_nothing(call, tiny_run, tmp_path, monkeypatch):
 
 def test_missing_serving_packages(call, tiny_run, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "warm_up", None)
-    ended = call("saved_model", tiny_run.folder, tmp_path / "out")
+    ended = call("export", tiny_run.folder, tmp_path / "out")
     assert ended.status == 2
     assert "pip install '.[serve]'" in ended.stderr
     assert not (tmp_path / "out").exists()

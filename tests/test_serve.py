@@ -15,11 +15,12 @@ import time
 import types
 
 import pytest
-import serve
 import tensorflow as tf
-from client import Client
 from conftest import PROJECT
-from grpc_predict import grpc_predict
+
+from xmc_keras.cli import serve
+from xmc_keras.cli.ask import Client
+from xmc_keras.serving.grpc_predict import grpc_predict
 
 TEXTS = ["a", "", "Ünïcödé 日本", "nul \x00 byte"]
 
@@ -31,8 +32,7 @@ class Server:
         self.log = log
         command = [sys.executable, *program, str(folder), "--rest-port", "0"]
         command += ["--grpc-port", "0", "--poll-seconds", "0.2", *arguments]
-        paths = os.pathsep.join([str(PROJECT), str(PROJECT / "export")])
-        environment = {**os.environ, "PYTHONPATH": paths}
+        environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
         with open(log, "wb") as stderr:
             self.process = subprocess.Popen(
                 command, cwd=PROJECT, env=environment, stderr=stderr
@@ -166,7 +166,7 @@ def test_the_program(folder, golden_version, start, call):
     for row, same in zip(rest.recommend(TEXTS), expected):
         assert [x for _, x in row] == pytest.approx([x for _, x in same], abs=1e-7)
     assert rest.recommend(TEXTS, k=2) == [row[:2] for row in rest.recommend(TEXTS)]
-    by_rest = call("client", *TEXTS, "--json", "--url", server.url)
+    by_rest = call("ask", *TEXTS, "--json", "--url", server.url)
     by_grpc = call(
         *["client", *TEXTS, "--json", "--grpc", "--url", server.address, "--name=m"]
     )
@@ -283,7 +283,10 @@ def test_what_has_begun_is_finished(slow, start):
 
 
 def test_what_takes_too_long_is_cut_off(slow, start):
-    script = "import serve; serve.GRACE = 1.0; serve.program.run(serve.main)"
+    script = (
+        "import sys; from xmc_keras.cli import program, serve\n"
+        "serve.GRACE = 1.0; program.main(['serve', *sys.argv[1:]])"
+    )
     server = start(slow, "--no-grpc", program=("-c", script)).ready()
     assert "gRPC" not in server.said()
     request = Call(Client(server.url, "slow").predict, ["a"], seconds=60.0)

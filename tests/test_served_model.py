@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from server.served_model import ServedModel
-from server.serving_error import ServingError
+
+from xmc_keras.serving.server.served_model import ServedModel
+from xmc_keras.serving.server.serving_error import ServingError
 
 TEXTS = ["a", "", "Ünïcödé 日本 \U0001f600", "nul \x00 byte", "long " * 1000, "a"]
 

@@ -5,8 +5,6 @@ import keras_nlp
 import numpy as np
 import pytest
 import tensorflow as tf
-from float32_model import float32_model
-from serving_module import BLOCK, ServingModule
 from tiny_bert import tiny_bert
 
 from xmc_keras.bad_input import BadInput
@@ -14,6 +12,8 @@ from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
 from xmc_keras.lightxml.cluster_generator import ClusterGenerator
 from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
 from xmc_keras.lightxml.lightxml import LightXML
+from xmc_keras.serving.graph.float32_model import float32_model
+from xmc_keras.serving.graph.serving_module import BLOCK, ServingModule
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz"]
 TEXTS = ["b", "Á c d e f g h i j k l", "", "z\0y", "😀 a", "x " * 3000]

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from split_documents import split_documents
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config import Config
+from xmc_keras.data.split_documents import split_documents
 
 
 def split(**values):

@@ -42,7 +42,7 @@ def test_each_document_keeps_the_clusters_found_by_the_generator(
             assert np.array_equal(x["shortlist"], np.argsort(-logits)[:, :2])
         raise Killed
 
-    monkeypatch.setattr("stages.train_stage", stage)
+    monkeypatch.setattr("xmc_keras.training.train_lightxml.train_stage", stage)
     for flags in ([], ["--resume"]):
         with pytest.raises(Killed):
             call("fit", tiny_config, "--run", folder, *SETTINGS, *flags)
@@ -64,11 +64,11 @@ def test_the_generator_does_not_start_again_with_the_ranker(
             raise Killed
 
     monkeypatch.setattr(
-        "stages.start_from_centroids",
+        "xmc_keras.training.train_lightxml.start_from_centroids",
         lambda model, batches, generator: started.append((model.name, generator)),
     )
-    monkeypatch.setattr("stages.LightXML.fit", lambda *a, **k: None)
-    monkeypatch.setattr("stages.plot_curves", plot)
+    monkeypatch.setattr("xmc_keras.training.train_lightxml.LightXML.fit", lambda *a, **k: None)
+    monkeypatch.setattr("xmc_keras.training.train_lightxml.plot_curves", plot)
     start = ["--set", "head_start=centroids"]
     with pytest.raises(Killed):
         call("fit", tiny_config, "--run", tmp_path / "run", *SETTINGS, *start)

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from stored_ranker import StoredRanker
 
 from xmc_keras.lightxml.dynamic_candidate_ranker import (
     MASKED_LOGIT,
     DynamicCandidateRanker,
 )
+from xmc_keras.serving.graph.stored_ranker import StoredRanker
 
 RNG = np.random.default_rng(0)
 FEATURES = RNG.normal(size=(2, 6)).astype("float32")

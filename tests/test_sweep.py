@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import sweep
 import yaml
 
+from xmc_keras.cli import sweep
 from xmc_keras.config.config_file import load_config, save_config
 
 QUALITY = {"P@1": 50, "P@3": 40, "P@5": 30, "PSP@1": 20, "PSP@3": 15, "PSP@5": 10}

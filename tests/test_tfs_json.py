@@ -8,9 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from server.serving_error import ServingError
-from server.tfs_answer import HTTP_STATUS, encode_error, encode_response, encode_status
-from server.tfs_json import decode_request
+
+from xmc_keras.serving.server.rest.tfs_answer import (
+    HTTP_STATUS,
+    encode_error,
+    encode_response,
+    encode_status,
+)
+from xmc_keras.serving.server.rest.tfs_json import decode_request
+from xmc_keras.serving.server.serving_error import ServingError
 
 # Numbers of types.proto, which is the wire format.
 FLOAT, DOUBLE, INT32, UINT8, STRING, INT64, BOOL = 1, 2, 3, 4, 7, 9, 10

@@ -3,9 +3,9 @@ import subprocess
 import sys
 
 import pytest
-from version_folder import new_version, next_version
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.serving.version.version_folder import new_version, next_version
 
 
 def test_next_version(tmp_path):
@@ -97,10 +97,11 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
 def test_a_killed_export_leaves_no_version(tmp_path):
     code = (
         "import os, sys; sys.path[:0] = sys.argv[2:]\n"
-        "from version_folder import new_version\n"
+        "from xmc_keras.serving.version.version_folder import new_version\n"
         "with new_version(sys.argv[1], 1) as path: os.kill(os.getpid(), 9)"
     )
     paths = [path for path in sys.path if path]
-    subprocess.run([sys.executable, "-c", code, tmp_path, *paths])
+    killed = subprocess.run([sys.executable, "-c", code, tmp_path, *paths])
+    assert killed.returncode == -9
     assert [name for name in os.listdir(tmp_path) if name.isdigit()] == []
     assert next_version(tmp_path) == 1

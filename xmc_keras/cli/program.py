@@ -1,21 +1,83 @@
-"""What the command-line programs share: messages and exit status.
+"""The `xmc` program: its commands, messages and exit status."""
 
-The one file of the library that speaks to a terminal.
-"""
-
+import argparse
+import difflib
+import importlib
 import logging
 import os
 import sys
 
-# Said before TensorFlow is imported: it reports a missing GPU as an error.
+# Set before TensorFlow is imported, which reports a missing GPU as an error.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
+from xmc_keras import __version__
 from xmc_keras.bad_input import BadInput
 
+# A module of this folder each, with what `xmc --help` says of it.
+COMMANDS = {
+    "download": "download a benchmark set of the papers and check it",
+    "prepare": "convert CSV, JSON, Parquet and other data to a data folder",
+    "plan": "estimate the memory, disk space and steps of a run",
+    "fit": "train LightXML or LightDXML by a recipe",
+    "evaluate": "compute P@k, nDCG@k, PSP@k and recall@k of a run",
+    "predict": "predict label names and scores for texts",
+    "ensemble": "evaluate several runs as one model",
+    "sweep": "train several recipes with several seeds and compare them",
+    "report": "write an HTML report on one or more runs",
+    "export": "export a run as a SavedModel for TensorFlow Serving",
+    "serve": "serve an exported model over REST and gRPC",
+    "ask": "ask a server for label names and scores",
+}
 
-def run(main):
-    """Calls `main()`; bad input ends it with one sentence and status 2."""
+
+def main(argv=None):
+    """Runs a command: `xmc fit configs/quickstart.yaml`.
+
+    Args:
+        argv: optional list of strings. The command and its arguments; those of the
+            command line by default.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    command = argv[0] if argv else "--help"
+    if command in ("-h", "--help"):
+        print(help_text())
+    elif command == "--version":
+        print(f"xmc-keras {__version__}")
+    elif command in COMMANDS:
+        run(importlib.import_module(f"xmc_keras.cli.{command}").main, argv[1:])
+    else:
+        close = difflib.get_close_matches(command, COMMANDS, 1)
+        hint = f"Did you mean {close[0]}?" if close else "See xmc --help."
+        sys.stderr.write(
+            f"error: Expected one of the commands {', '.join(COMMANDS)}. "
+            f"Received: {command}. {hint}\n"
+        )
+        sys.exit(2)
+
+
+def help_text():
+    commands = "\n".join(f"  {name:10}{help}" for name, help in COMMANDS.items())
+    return (
+        "usage: xmc [-h] [--version] command ...\n\n"
+        "Extreme multi-label text classification in Keras 3.\n\n"
+        f"commands:\n{commands}\n\n"
+        "xmc COMMAND --help describes a command and its options."
+    )
+
+
+def command_parser(command, description, epilog=None):
+    """The `ArgumentParser` of a command; texts keep their line breaks."""
+    return argparse.ArgumentParser(
+        prog=f"xmc {command}",
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def run(main, *arguments):
+    """Calls `main(*arguments)`; bad input ends the program with status 2."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
     )
@@ -25,7 +87,7 @@ def run(main):
     sys.stdout.reconfigure(encoding="utf-8")
     sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        main()
+        main(*arguments)
     except BadInput as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
@@ -33,6 +95,10 @@ def run(main):
         sys.stderr.write("interrupted\n")
         sys.exit(130)
     except BrokenPipeError:
-        # Whoever read the output has gone; nothing more can be written.
+        # The reader of the output has gone; nothing more can be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""Arguments that programs share."""
+
+from pathlib import Path
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.files.atomic_files import check_writable, written
+
+
+def add_config(parser):
+    """Adds the recipe and `--set`, as `load_config` takes them."""
+    parser.add_argument("config", help="a recipe, for example configs/debian24k.yaml")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another value for a key of the config; may be given several times",
+    )
+
+
+def check_output(path, overwrite=False):
+    """Raises BadInput if a file may not, or cannot, be written to `path`."""
+    path = Path(path)
+    check_writable(path, "to write to", "--output")
+    if path.is_dir():
+        raise BadInput("Expected a file to write. Received: a folder.", path)
+    if path.exists() and not overwrite:
+        raise BadInput(
+            "Expected no earlier file. Received: one. Replace it with --overwrite, or "
+            "choose another place with --output.",
+            path,
+        )
+
+
+def write_output(path, text):
+    """Writes a file, with its folder: it is whole or not there."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with written(path) as file:
+        file.write(text.encode())

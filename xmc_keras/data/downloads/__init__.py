@@ -1,0 +1,1 @@
+"""The benchmark sets of the papers, downloaded and checked."""

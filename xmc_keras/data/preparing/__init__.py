@@ -1,0 +1,1 @@
+"""From data of any usual form to the folder that training reads."""

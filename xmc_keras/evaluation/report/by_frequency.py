@@ -1,0 +1,66 @@
+"""What frequent and rare labels add to P@k and PSP@k."""
+
+import numpy as np
+
+from xmc_keras.evaluation.report.hits import hits
+from xmc_keras.metrics.ranking_metrics import psp_at_k
+
+# Training documents that a group of labels begins with.
+EDGES = (1, 3, 10, 30, 100, 1000)
+
+
+def frequency_groups(counts):
+    """Groups of labels by their training documents, those alone that have labels.
+
+    Args:
+        counts: int array (labels,).
+
+    Returns:
+        `(names, groups)`: a list of strings, and an int array (labels,) of places in
+        it; -1 for labels without training documents.
+
+    Example:
+
+    >>> names, groups = frequency_groups(np.array([2, 0, 5000, 9]))
+    >>> names, groups.tolist()
+    (['1-2', '3-9', '1,000 and more'], [0, -1, 2, 1])
+    """
+    groups = np.searchsorted(EDGES, counts, side="right") - 1
+    used = np.unique(groups[groups >= 0])
+    names = [
+        f"{EDGES[i]:,} and more"
+        if i + 1 == len(EDGES)
+        else f"{EDGES[i]:,}-{EDGES[i + 1] - 1:,}"
+        for i in used.tolist()
+    ]
+    new = np.full(len(EDGES) + 1, -1)  # the last is that of -1
+    new[used] = np.arange(len(used))
+    return names, new[groups]
+
+
+def shares_by_group(top, relevant, weight, groups, num_groups, ks=(1, 3, 5)):
+    """The points of P@k and PSP@k that come from the labels of each group.
+
+    Args:
+        top: int array (documents, n). Predictions, best first, no label twice, `-1`
+            pads.
+        relevant: csr matrix (documents, width), ones where a label applies.
+        weight: float array (width,). Inverse propensities.
+        groups: int array (labels,), as of `frequency_groups`.
+        num_groups: int.
+        ks: ints.
+
+    Returns:
+        Dictionary from `P@k` and `PSP@k` to float arrays (num_groups,) in percent,
+        whose sums are P@k and PSP@k.
+    """
+    found = {}
+    for k in ks:
+        best = top[:, :k]
+        labels = best[hits(best, relevant)]
+        hits_of = np.bincount(groups[labels], minlength=num_groups)
+        gains = np.bincount(groups[labels], weight[labels], num_groups)
+        found[f"P@{k}"] = 100 * hits_of / (k * len(top))
+        psp = 100 * psp_at_k(top, relevant, weight, k)
+        found[f"PSP@{k}"] = psp * gains / max(gains.sum(), 1e-12)
+    return found

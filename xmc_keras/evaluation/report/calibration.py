@@ -1,0 +1,36 @@
+"""How often labels are right, by the score that they were given."""
+
+import numpy as np
+
+from xmc_keras.evaluation.report.hits import hits
+
+BINS = 10
+
+
+def calibration(top, scores, relevant, k=5, bins=BINS):
+    """Counts, mean scores and shares of right labels of predictions of like score.
+
+    Args:
+        top: int array (documents, n). Predictions, best first, `-1` pads.
+        scores: float array (documents, n). In [0, 1].
+        relevant: csr matrix (documents, width).
+        k: int. Predictions of a document that count. Defaults to `5`.
+        bins: int. Of equal width. Defaults to `10`.
+
+    Returns:
+        `(counts, score, right, error)`: arrays (bins,), 0 where a bin is empty, and
+        the expected calibration error, the mean of |score - right| by counts.
+
+    Reference: Guo et al., On calibration of modern neural networks
+    (https://arxiv.org/abs/1706.04599), equation 3.
+    """
+    top, scores = top[:, :k], scores[:, :k]
+    real = top >= 0
+    scores, found = scores[real].astype(np.float64), hits(top, relevant)[real]
+    places = np.minimum((scores * bins).astype(int), bins - 1)
+    counts = np.bincount(places, minlength=bins)
+    some = np.maximum(counts, 1)
+    score = np.bincount(places, scores, bins) / some
+    right = np.bincount(places, found, bins) / some
+    error = float((counts * abs(score - right)).sum() / max(counts.sum(), 1))
+    return counts, score, right, error

@@ -1,0 +1,174 @@
+"""The page of the report, one HTML file that needs nothing beside it."""
+
+import base64
+import dataclasses
+from pathlib import Path
+from string import Template
+
+from xmc_keras.config.config_key import shown
+from xmc_keras.evaluation.report.documents import documents_section
+from xmc_keras.evaluation.report.html_table import html_table, safe
+
+TEMPLATE = Path(__file__).with_name("page.html")
+SYSTEMS = {"lightxml": "LightXML", "lightdxml": "LightDXML"}
+# nDCG@1 is P@1.
+QUALITY = "P@1 P@3 P@5 nDCG@3 nDCG@5 PSP@1 PSP@3 PSP@5".split()
+OTHERS = {
+    "recall@100": "recall@100",
+    "train_seconds": "training s",
+    "predict_ms_a_document": "ms a document",
+    "peak_memory_gb": "peak GB",
+}
+
+
+def page(reports, images, documents, relevant, names):
+    """The report as HTML.
+
+    Args:
+        reports: list of `RunReport`.
+        images: dictionary from names to PNG files as bytes, as of `pictures`.
+        documents: `Documents` or `FeatureDocuments` of the test part.
+        relevant: csr matrix (documents, width), their labels.
+        names: list of strings, of the columns of `relevant`.
+
+    Returns:
+        string.
+    """
+    sections = [
+        overview(reports, documents, names),
+        settings(reports),
+        curves(images),
+        by_frequency(images),
+        candidates(reports, images),
+        calibration(images),
+        clusters(reports, images),
+        confused(reports, names),
+        documents_section(reports, documents, relevant, names),
+    ]
+    title = "Report: " + ", ".join(report.name for report in reports)
+    template = Template(TEMPLATE.read_text("utf-8"))
+    return template.substitute(title=safe(title), body="\n".join(sections))
+
+
+def overview(reports, documents, names):
+    keys = [*QUALITY, *OTHERS]
+    rows = [[r.name, *(r.metrics.get(key) for key in keys)] for r in reports]
+    best = {}
+    if len(reports) > 1:
+        for j in range(1, 2 + len(QUALITY)):  # of seconds less is better
+            found = [row[j] for row in rows if row[j] is not None]
+            best[j] = max(found, default=None)
+    baselines = reports[0].metrics.get("baselines", {})
+    rows += [
+        [name, *(found.get(key) for key in keys)] for name, found in baselines.items()
+    ]
+    systems = dict.fromkeys(SYSTEMS[report.config.system] for report in reports)
+    head = ["run", *QUALITY, *OTHERS.values()]
+    rest = ""
+    if len(reports) > 1:
+        rest = "; the best run of a column is bold; baselines are those of the run "
+        rest += reports[0].name
+    return (
+        f"<p>{safe(' and '.join(systems))} on {safe(reports[0].config.data)}: "
+        f"{len(documents):,} test documents, {len(names):,} labels in them or in "
+        f"training. In percent{safe(rest)}.</p>"
+        + html_table(head, rows, best, len(reports))
+    )
+
+
+def settings(reports):
+    """Keys of the configs that differ; of one run all that are not defaults."""
+    configs = [dataclasses.asdict(report.config) for report in reports]
+    defaults = {f.name: f.default for f in dataclasses.fields(reports[0].config)}
+    if len(reports) == 1:
+        title = "Settings that are not the defaults"
+        keys = [key for key, value in configs[0].items() if value != defaults[key]]
+    else:
+        title = "Settings that differ"
+        keys = [key for key in configs[0] if len({c[key] for c in configs}) > 1]
+    if not keys:
+        return f"<h2>{title}</h2><p>None.</p>"
+    rows = [[key, *(shown(config[key]) for config in configs)] for key in keys]
+    head = ["key", *(report.name for report in reports)]
+    return f"<h2>{title}</h2>" + html_table(head, rows)
+
+
+def curves(images):
+    if "curves" not in images:
+        return "<h2>Training</h2><p>No history of epochs was kept.</p>"
+    text = "Losses, and P@k on the validation split, after each epoch."
+    return section("Training", text, images, "curves")
+
+
+def by_frequency(images):
+    text = (
+        "Labels in groups by the documents that they have in the training part. The "
+        "bars of a run add up to its P@k, and to its PSP@k, where rare labels weigh "
+        "more: they tell which labels earn it."
+    )
+    return section("Frequent and rare labels", text, images, "by_frequency")
+
+
+def candidates(reports, images):
+    text = (
+        "The mean share of a document's labels among the candidates of the first "
+        "stage, by their number. The mark is where the model stops; what is not found "
+        "there no ranking can bring back."
+    )
+    stops = {}
+    for report in reports:
+        stops.setdefault((report.kept, report.step), []).append(report.name)
+    for (kept, step), names in stops.items():
+        unit = "labels" if step == 1 else f"clusters of up to {step} labels"
+        text += f" {', '.join(names)}: {kept:,} {unit}."
+    return section("Recall of the candidates", text, images, "candidates", "narrow")
+
+
+def calibration(images):
+    text = (
+        "The first five labels of each document by their score: of those with a score "
+        "of 80 %, 80 % should be right (the dotted line). The error is the mean "
+        "distance from that line, in points; to the right, how many labels have such a "
+        "score."
+    )
+    return section("Calibration", text, images, "calibration")
+
+
+def clusters(reports, images):
+    none = [r.name for r in reports if r.cluster_labels is None]
+    text = f" Without label clusters: {', '.join(none)}." if none else ""
+    if "clusters" not in images:
+        return f"<h2>Clusters</h2><p>{safe(text.strip())}</p>"
+    text = (
+        "How many labels the clusters have, and how many labels of training documents "
+        "fall into each, on a logarithmic scale." + text
+    )
+    return section("Clusters", text, images, "clusters")
+
+
+def confused(reports, names):
+    text = (
+        "A wrong label, and one that its document has and that is not found, counted "
+        "over the test documents. Of a document with two labels the first two "
+        "predictions count, of one with five or more the first five."
+    )
+    tables = []
+    for report in reports:
+        head = ["instead of", "came", "documents"]
+        rows = [
+            [names[right], names[wrong], str(n)] for wrong, right, n in report.confused
+        ]
+        table = html_table(head, rows, text_columns=(0, 1)) if rows else "<p>None.</p>"
+        tables.append(f"<div><h3>{safe(report.name)}</h3>{table}</div>")
+    return (
+        f"<h2>Most confused labels</h2><p>{text}</p>"
+        f'<div class="columns">{"".join(tables)}</div>'
+    )
+
+
+def section(title, text, images, name, kind=""):
+    data = base64.b64encode(images[name]).decode("ascii")
+    return (
+        f"<h2>{title}</h2><p>{safe(text)}</p>"
+        f'<img class="{kind}" alt="{title}" src="data:image/png;base64,{data}">'
+    )

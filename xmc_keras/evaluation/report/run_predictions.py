@@ -1,0 +1,162 @@
+"""What a run predicts for the documents of its test part, kept in its folder."""
+
+import dataclasses
+import hashlib
+import logging
+import zipfile
+
+import numpy as np
+
+from xmc_keras.data.documents import documents_digest
+from xmc_keras.files.atomic_files import written
+from xmc_keras.metrics.filtered_ranking import filtered_ranking
+from xmc_keras.runs.run_folder import MODELS
+
+logger = logging.getLogger("report")
+
+FILE = "report_predictions.npz"
+
+
+@dataclasses.dataclass
+class RunPredictions:
+    """Predictions of a run, and where its first stage had the right labels.
+
+    Args:
+        label_ids: int32 array (documents, n). Best labels, best first, `-1` pads.
+        scores: float32 array (documents, n). Theirs.
+        ranks: int32 array (pairs,). For each label of each document, in the order of a
+            csr matrix: how many clusters (LightXML) or labels (LightDXML) the first
+            stage holds for better than its own; `-1` where it was not looked at.
+        step: int. Labels that a rank stands for: those of a cluster, or 1.
+        kept: int. Ranks below which labels are candidates.
+    """
+
+    label_ids: np.ndarray
+    scores: np.ndarray
+    ranks: np.ndarray
+    step: int
+    kept: int
+
+
+def run_predictions(run, documents, relevant, name=None, filtered=None):
+    """Predictions of a run for documents, computed once and then read.
+
+    They are kept in the run's folder, by what they depend on: model and documents.
+
+    Args:
+        run: a `RunFolder`.
+        documents: `Documents` or `FeatureDocuments`.
+        relevant: csr matrix (documents, labels), their labels as far as known.
+        name: optional string. Which of the run's models.
+        filtered: optional csr matrix (documents, labels). What is left out of the
+            predictions, as of `filtered_ranking`.
+
+    Returns:
+        A `RunPredictions`.
+    """
+    key = _key(run, documents, name)
+    path = run.path / FILE
+    found = _read(path, key)
+    if found is None:
+        logger.info("Predicting %d documents with %s", len(documents), run.path)
+        found = _predict(run, run.load_model(name), documents, relevant)
+        try:
+            with written(path) as file:
+                np.savez(file, key=key, **dataclasses.asdict(found))
+        except OSError as error:
+            logger.warning("Predictions are not kept: %s", error)
+    label_ids, scores = filtered_ranking(found.label_ids, filtered, found.scores)
+    return dataclasses.replace(found, label_ids=label_ids, scores=scores)
+
+
+def _key(run, documents, name):
+    digest = hashlib.sha256(documents_digest(documents).encode())
+    paths = [run.path / f"{one}.keras" for one in ([name] if name else MODELS)]
+    path = next((path for path in paths if path.exists()), None)
+    if path is None:
+        run.load_model(name)  # it says what is missing
+    with open(path, "rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _read(path, key):
+    names = [field.name for field in dataclasses.fields(RunPredictions)]
+    try:
+        # Opened here, because `np.load` leaves a damaged file open.
+        with open(path, "rb") as file:
+            kept = np.load(file)
+            if str(kept["key"]) != key:
+                return None
+            arrays = [kept[name] for name in names]
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        return None
+    return RunPredictions(*arrays[:3], *map(int, arrays[3:]))
+
+
+def _predict(run, model, documents, relevant):
+    import tensorflow as tf
+
+    from xmc_keras.data.inputs import build_inputs
+    from xmc_keras.encoders.cls_features import cls_features
+
+    batches = build_inputs(run.config(), run, model, documents.texts, relevant)
+    generator = getattr(model, "generator", None)
+    lexical = getattr(model, "lexical", None)
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def predict(x, label_ids):
+        words = {} if lexical is None else {"words": lexical.words(x)}
+        outputs = model.rank(cls_features(model.encoder, x), **words)
+        if generator is None:
+            ranks = places(outputs["candidates"], label_ids)
+        else:
+            order = tf.argsort(-outputs["cluster_logits"], stable=True)
+            ranks = tf.argsort(order)  # (batch, clusters)
+            own = tf.maximum(generator.clusters_of(label_ids), 0)
+            ranks = tf.gather(ranks, own, batch_dims=1)
+        return outputs["label_ids"], outputs["scores"], ranks
+
+    if not model.built:
+        model(_inputs(next(batches.batches())[0]), training=False)
+    ranks = np.full(relevant.nnz, -1, np.int32)
+    found, start = [], 0
+    for x, label_ids in batches.batches():
+        *best, own = predict(_inputs(x), tf.constant(label_ids))
+        found.append([part.numpy() for part in best])
+        for row, document in zip(own.numpy(), batches.order[start:]):
+            first, last = relevant.indptr[document : document + 2]
+            ranks[first:last] = row[: last - first]
+        start += len(label_ids)
+    label_ids, scores = map(np.concatenate, zip(*found))
+    step, kept = 1, getattr(model, "num_candidates", None)
+    if generator is not None:
+        step, kept = generator.cluster_size, generator.top_k
+    return RunPredictions(
+        batches.restore(label_ids), batches.restore(scores), ranks, step, kept
+    )
+
+
+def _inputs(x):
+    import tensorflow as tf
+
+    return {
+        name: tf.convert_to_tensor(value)
+        for name, value in x.items()
+        if name != "label_ids"
+    }
+
+
+def places(candidates, label_ids):
+    """Where labels (batch, m) stand in candidates (batch, n); -1 where they do not.
+
+    >>> import tensorflow as tf
+    >>> places(tf.constant([[5, 3, 9]]), tf.constant([[9, 4, 5]])).numpy().tolist()
+    [[2, -1, 0]]
+    """
+    import tensorflow as tf
+
+    equal = label_ids[:, :, None] == candidates[:, None, :]  # (batch, m, n)
+    found = tf.argmax(tf.cast(equal, tf.int8), axis=2, output_type=tf.int32)
+    return tf.where(tf.reduce_any(equal, axis=2), found, -1)

@@ -1,0 +1,102 @@
+"""The figures of a run that the report shows."""
+
+import dataclasses
+
+import numpy as np
+
+from xmc_keras.cli.evaluate import propensities, recalls
+from xmc_keras.config.config import Config
+from xmc_keras.evaluation.report.by_frequency import frequency_groups, shares_by_group
+from xmc_keras.evaluation.report.calibration import calibration
+from xmc_keras.evaluation.report.confused_labels import confused_labels
+from xmc_keras.evaluation.report.recall_curve import recall_curve
+from xmc_keras.metrics.ranking_metrics import ranking_report
+from xmc_keras.runs.plot_curves import COLUMNS
+from xmc_keras.runs.run_history import read_history
+
+
+@dataclasses.dataclass
+class RunReport:
+    """What one run has to show, in figures.
+
+    Args:
+        name: string. Of the run.
+        config: a `Config`.
+        metrics: dictionary. Its `metrics.json`, with those of these predictions.
+        history: list of dictionaries, a row an epoch; may be empty.
+        label_ids: int array (documents, n). Predictions, best first, `-1` pads.
+        scores: float array (documents, n). Theirs.
+        groups: list of strings. Names of groups of labels by frequency.
+        shares: dictionary from `P@k` and `PSP@k` to float arrays, a number a group.
+        recall: float array. Share of labels among the candidates of 1, 2, ... steps.
+        step: int. Candidates of a step: labels a cluster, or 1.
+        kept: int. Steps that the model takes.
+        calibration: see `calibration()`.
+        confused: see `confused_labels()`.
+        cluster_labels: int array (clusters,), labels of each; None without clusters.
+        cluster_documents: int array (clusters,), labels of training documents in each;
+            None likewise.
+    """
+
+    name: str
+    config: Config
+    metrics: dict
+    history: list
+    label_ids: np.ndarray
+    scores: np.ndarray
+    groups: list
+    shares: dict
+    recall: np.ndarray
+    step: int
+    kept: int
+    calibration: tuple
+    confused: list
+    cluster_labels: np.ndarray | None
+    cluster_documents: np.ndarray | None
+
+
+def run_report(name, run, metrics, relevant, predictions):
+    """The `RunReport` of a run.
+
+    Args:
+        name: string.
+        run: a `RunFolder`.
+        metrics: dictionary, its `metrics.json`.
+        relevant: csr matrix (documents, width) of the test part, as of
+            `LabelSet.encode`.
+        predictions: `RunPredictions`.
+    """
+    config, (counts, _) = run.config(), run.label_counts()
+    weight = propensities(config, run, relevant)
+    known = relevant[:, : len(counts)]
+    unseen = np.diff(relevant.indptr) - np.diff(known.indptr)
+    top = predictions.label_ids
+    names, groups = frequency_groups(counts)
+    metrics = {
+        **{key: x for key, x in metrics.items() if not key.startswith("recall@")},
+        **ranking_report(top, relevant, weight),
+        **recalls(top, relevant),
+    }
+    cluster_labels = cluster_documents = None
+    if run.clusters_path.exists():
+        clusters = run.clusters()
+        cluster_labels = (clusters >= 0).sum(axis=1)
+        of_labels = np.append(counts, 0)[clusters]  # a pad is the last
+        cluster_documents = of_labels.sum(axis=1)
+    return RunReport(
+        name,
+        config,
+        metrics,
+        read_history(run.history_path, COLUMNS),
+        top,
+        predictions.scores,
+        names,
+        shares_by_group(top, relevant, weight, groups, len(names)),
+        recall_curve(predictions.ranks, known, unseen),
+        predictions.step,
+        predictions.kept,
+        calibration(top, predictions.scores, relevant),
+        confused_labels(top, relevant),
+        cluster_labels,
+        cluster_documents,
+    )

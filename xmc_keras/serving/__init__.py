@@ -1,0 +1,1 @@
+"""Export to a SavedModel, and a server for it."""

@@ -1,0 +1,1 @@
+"""The graph of a SavedModel: raw text in, label names and scores out."""

@@ -1,0 +1,192 @@
+"""One LightDXML of those that a ServingModule asks."""
+
+import tensorflow as tf
+from keras import ops
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.encoders.cls_features import cls_features
+from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
+from xmc_keras.lightdxml.nearest_labels import unit_rows
+from xmc_keras.lightdxml.scores import fused_scores, scores_as_candidates
+from xmc_keras.serving.graph.searched_table import SearchedTable
+from xmc_keras.serving.graph.stored_words import StoredWords
+from xmc_keras.text.text_tokenizer import TextTokenizer
+
+
+class LightDXMLMember:
+    """A `LightDXML` of an ensemble, with its weights stored as asked.
+
+    The search for candidates is exact: a product with the whole table of label
+    embeddings or of classifier weights (`SearchedTable`), and with words of labels
+    (`StoredWords`) where the model has them. Of the other tables only rows are read,
+    and turned into float32 after that.
+
+    Args:
+        model: a built `LightDXML` that computes in float32.
+        table, dense: as of `ServingModule`; word embeddings count as `dense`, and are
+            read by rows as well.
+
+    Attributes:
+        weights, halves: as of `EnsembleMember`.
+        searched: the `SearchedTable`, to be tracked by the module.
+
+    Raises:
+        BadInput: the model cannot be stored so.
+    """
+
+    def __init__(self, model, table, dense):
+        if table == "int8":
+            raise BadInput(
+                "Expected float32 or float16 for LightDXML, whose tables are searched "
+                "as a whole. Received: int8."
+            )
+        self.text_tokenizer = None
+        if model.tokenizer is not None:
+            self.text_tokenizer = TextTokenizer(model.tokenizer, model.max_tokens)
+        self.vectorizer = model.vectorizer
+        self._model = model
+        self.weights = []  # tf.Variables to save
+        self.halves = []  # (Keras variable, its float16 form)
+        label_weights = model.classifier.label_weights
+        tables = model.nearest.label_embeddings, label_weights
+        if model.candidates_from == "classifier":
+            tables = tables[::-1]
+        self.searched = SearchedTable(tables[0].value, table)
+        self.weights.append(self.searched.variable)
+        # Then nothing is left of cosines in a score, and their table is not needed.
+        self._by_logits = (
+            float(model.beta.value) == 1 and model.candidates_from == "classifier"
+        )
+        self._gathered = None
+        if not self._by_logits:
+            self._gathered = self._stored(tables[1], table)
+        self._label_bias = self._stored(model.classifier.label_bias)
+        self._beta = self._stored(model.beta)
+        encoder = model.encoder
+        self.feature_dim = int(label_weights.shape[1])
+        self._word_embeddings = None
+        if isinstance(encoder, SparseTextEncoder):
+            self._word_embeddings = self._stored(encoder.token_embeddings, dense)
+            for weight in [] if encoder.block is None else encoder.block.weights:
+                self._stored(weight)
+        else:
+            for weight in encoder.weights:
+                variable = self._stored(weight, dense)
+                if variable is not weight.value:
+                    self.halves.append((weight, variable))
+        self._words = None
+        if model.lexical is not None:
+            searched = model.candidates_from == "classifier"
+            self._words = StoredWords(model.lexical, table, searched)
+            self.weights += self._words.variables
+        if self.vectorizer is not None:
+            self.weights += self.vectorizer.variables
+
+    def _stored(self, weight, form="float32"):
+        variable = weight.value
+        if form == "float16" and weight.dtype == "float32":
+            variable = tf.Variable(tf.cast(variable, form), trainable=False)
+        self.weights.append(variable)
+        return variable
+
+    def read(self, documents):
+        """Texts as token ids, or as ids and weights; ids and weights as they are."""
+        if self.text_tokenizer is not None:
+            return [self.text_tokenizer.ragged_ids(documents)]
+        if self.vectorizer is not None:
+            return self.vectorizer.ragged(documents)
+        return documents
+
+    def inputs(self, tokens, rows):
+        """Those of some documents, ragged."""
+        return [tf.gather(part, rows) for part in tokens]
+
+    def features(self, inputs):
+        encoder = self._model.encoder
+        if self.text_tokenizer is not None:
+            ids = inputs[0]
+            mask = tf.sequence_mask(ids.row_lengths())
+            ids = ids.to_tensor(self.text_tokenizer.pad_id)  # (block, tokens)
+            return cls_features(encoder, {"token_ids": ids, "padding_mask": mask})
+        ids, weights = inputs
+        if self._word_embeddings is None:
+            ids, weights = ids.to_tensor(-1), weights.to_tensor()
+            return encoder({"token_ids": ids, "token_weights": weights})
+        z = ops.relu(weighted_sums(self._word_embeddings, ids, weights))
+        return z if encoder.block is None else z + ops.relu(encoder.block(z))
+
+    def encoded(self, inputs):
+        """What `rank` and `label_scores` take: features, and words where labels have
+        them."""
+        words = None if self._words is None else self._words.of_block(*inputs)
+        return self.features(inputs), words
+
+    def rank(self, encoded):
+        candidates, logits, cosines = self._candidates(encoded)
+        k = min(self._model.num_predictions, self._model.num_candidates)
+        if self._by_logits:
+            scores = tf.sigmoid(logits)
+        else:
+            scores = fused_scores(logits, cosines, self._beta)
+        scores, places = tf.math.top_k(scores, k)
+        return tf.gather(candidates, places, batch_dims=1), scores
+
+    def label_scores(self, encoded, label_ids):
+        """Scores of given labels, as if they were candidates; 0 for -1."""
+        found = self._searched_products(encoded)
+        rows = tf.maximum(label_ids, 0)
+        logits, cosines = self._both(
+            encoded, rows, tf.gather(found, rows, batch_dims=1)
+        )
+        if self._by_logits:
+            scores = tf.sigmoid(logits)
+        else:
+            _, *among = self._candidates(encoded, found)
+            scores = scores_as_candidates(logits, cosines, self._beta, among)
+        return tf.where(label_ids < 0, 0.0, scores)
+
+    def _candidates(self, encoded, found=None):
+        """Label ids, logits and cosines of a block's candidates (block, candidates)."""
+        if found is None:
+            found = self._searched_products(encoded)
+        found, ids = tf.math.top_k(found, self._model.num_candidates)
+        return ids, *self._both(encoded, ids, found)
+
+    def _searched_products(self, encoded):
+        """What all labels are searched by, (block, num_labels)."""
+        features, words = encoded
+        if self._model.candidates_from == "embeddings":
+            return tf.matmul(unit_rows(features), self.searched.columns())
+        found = tf.matmul(features, self.searched.columns()) + self._label_bias
+        return found if words is None else found + self._words.searched_logits(words)
+
+    def _both(self, encoded, ids, found):
+        """Logits and cosines of labels (block, n), of which `found` are known.
+
+        Cosines say nothing where scores are `_by_logits`.
+        """
+        features, words = encoded
+        logits = cosines = found
+        if self._gathered is not None:
+            rows = tf.gather(self._gathered, ids)
+            rows = tf.cast(rows, tf.float32)  # (block, n, dim)
+            if self._model.candidates_from == "embeddings":
+                bias = tf.gather(self._label_bias, ids)
+                logits = tf.linalg.matvec(rows, features) + bias
+            else:
+                cosines = tf.linalg.matvec(rows, unit_rows(features))
+        if words is not None:
+            logits += self._words.logits(words, ids)
+        return logits, cosines
+
+
+def weighted_sums(table, ids, weights):
+    """Weighted sums of rows, (batch, dim), of ragged ids: each row read once."""
+    pool, places = tf.unique(ids.values)
+    rows = tf.cast(tf.gather(table, pool), tf.float32)
+    bag = tf.SparseTensor(
+        tf.stack([ids.value_rowids(), tf.cast(places, tf.int64)], axis=1),
+        weights.values,
+        tf.stack([ids.nrows(), tf.size(pool, tf.int64)]),
+    )  # (batch, pool)
+    return tf.sparse.sparse_dense_matmul(bag, rows)

@@ -1,0 +1,29 @@
+"""Which graph a version has: from texts, or from features."""
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.serving.graph.feature_serving_module import FeatureServingModule
+from xmc_keras.serving.graph.serving_module import ServingModule
+from xmc_keras.serving.version.documents_to_check import reads_features
+
+
+def module_class(models):
+    """The class of the module that serves some models.
+
+    Args:
+        models: list of `LightXML` or `LightDXML`, one or an ensemble.
+
+    Raises:
+        BadInput: some read texts and others features, or features of several kinds.
+    """
+    if not any(map(reads_features, models)):
+        return ServingModule
+    if all(map(reads_features, models)):
+        widths = {model.encoder.num_features for model in models}
+        if len(widths) == 1:
+            return FeatureServingModule
+        received = f"runs with {' and '.join(map(str, sorted(widths)))} features"
+    else:
+        received = "some on texts and some on features"
+    raise BadInput(
+        f"Expected runs that were trained on the same data. Received: {received}."
+    )

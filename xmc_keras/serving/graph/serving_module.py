@@ -1,0 +1,248 @@
+"""Raw texts to label names and scores, as a graph for TensorFlow Serving."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.evaluation.ensemble.ensemble_ranking import (
+    checked_weights,
+    ensemble_ranking,
+    mean_scores,
+)
+from xmc_keras.lightdxml.lightdxml import LightDXML
+from xmc_keras.serving.graph.ensemble_member import EnsembleMember
+from xmc_keras.serving.graph.float32_model import float32_model
+from xmc_keras.serving.graph.label_names import LabelNames
+from xmc_keras.serving.graph.lightdxml_member import LightDXMLMember
+
+# Texts computed at a time: memory stays bounded, whatever a request holds.
+BLOCK = 32
+# Labels a text in a request to `score`, for the same reason.
+MOST_SCORED = 10_000
+
+TEXT = tf.TensorSpec([None], tf.string, "text")
+
+
+class ServingModule(tf.Module):
+    """The signatures of an exported model, for one model or an ensemble.
+
+    - `serving_default(text)` gives `labels` (texts, k) string and `scores`
+      (texts, k) float32, best first. Where a model has fewer candidates than k,
+      the rest is `""` with score 0.
+    - `top_k(text, k)` likewise, with the k of the request: the largest, if it has
+      one a text, and at most `most_labels`.
+    - `score(text, labels)` gives `scores` (texts, n) float32 of given label names,
+      -1 where there is no such label.
+    - `embed(text)` gives `embedding` (texts, dim) float32, the text representation,
+      of an ensemble side by side.
+
+    The scores of an ensemble are averages: each model offers its best labels, every
+    model scores all that were offered, and gives 0 to a label that it does not know;
+    see `ensemble_ranking`.
+
+    The graph computes in float32 and has no jit-compiled function, which a stock
+    server refuses. Texts of a request are sorted by length and go through the
+    encoder `BLOCK` at a time, each block padded to its own longest.
+
+    Args:
+        models: list of `LightXML` or `LightDXML`, each with tokenizer or vectorizer,
+            and with label names.
+        k: int. Labels that `serving_default` returns.
+        table: `"float32"`, `"float16"` or `"int8"`. How label tables are stored; see
+            `StoredRanker` and `LightDXMLMember`. Defaults to `"float32"`.
+        dense: `"float32"` or `"float16"`. How all other weights are stored. A call
+            turns these back to float32 as a whole, which takes time: for where
+            memory is short. Defaults to `"float32"`.
+        weights: optional list of floats, what each model counts in the average.
+            Defaults to all alike.
+
+    Raises:
+        BadInput: `k` is out of range, or a model cannot be stored as asked.
+    """
+
+    def __init__(self, models, k, table="float32", dense="float32", weights=None):
+        super().__init__()
+        models = [float32_model(model) for model in models]
+        self.most_labels = min(_most_labels(model) for model in models)
+        if not 1 <= k <= self.most_labels:
+            raise BadInput(
+                f"Expected k between 1 and {self.most_labels}, the labels that the "
+                f"model ranks for a text. Received: {k}."
+            )
+        self.k = k
+        self._shares = tuple(checked_weights(weights, len(models)))
+        self.labels = LabelNames([model.label_set.names for model in models])
+        self._members = [member_class(model)(model, table, dense) for model in models]
+        self.weights = [weight for m in self._members for weight in m.weights]
+        # LightDXML's words have none.
+        self.resources = [
+            resource
+            for member in self._members
+            if member.text_tokenizer is not None
+            for resource in member.text_tokenizer.resources
+        ]
+        self.searched = [
+            m.searched for m in self._members if isinstance(m, LightDXMLMember)
+        ]
+
+    def inputs_of(self, documents):
+        """A request's inputs for a list of texts, as NumPy arrays."""
+        return {"text": np.array([text.encode() for text in documents], object)}
+
+    def signatures(self):
+        """Dictionary of name to `tf.function`, for `tf.saved_model.save`."""
+        k = tf.TensorSpec(None, tf.int32, "k")
+        labels = tf.TensorSpec([None, None], tf.string, "labels")
+
+        @tf.function(input_signature=[TEXT], autograph=False)
+        def serving_default(text):
+            """`text` [n] to the best `labels` [n, k] and their `scores` [n, k]."""
+            return self._best(text, self.k)
+
+        @tf.function(input_signature=[TEXT, k], autograph=False)
+        def top_k(text, k):
+            """The same for the `k` of the request."""
+            return self._best(text, self._largest(k))
+
+        @tf.function(input_signature=[TEXT, labels], autograph=False)
+        def score(text, labels):
+            """`text` [n] and label names `labels` [n, m] to `scores` [n, m]."""
+            return self._score(text, labels)
+
+        @tf.function(input_signature=[TEXT], autograph=False)
+        def embed(text):
+            """`text` [n] to its `embedding` [n, dim]."""
+            return self._embed(text)
+
+        functions = (serving_default, top_k, score, embed)
+        return {function.python_function.__name__: function for function in functions}
+
+    def _largest(self, k):
+        # Not an assertion: an empty request may have no k at all.
+        return tf.clip_by_value(tf.reduce_max(k), 1, self.most_labels)
+
+    def _best(self, documents, k):
+        def best_of(inputs, rows):
+            label_ids, scores = self._ranked(inputs)
+            return [label_ids[:, :k], scores[:, :k]]
+
+        label_ids, scores = self._in_blocks(
+            documents, best_of, [(tf.int32, k), (tf.float32, k)]
+        )
+        return {"labels": self.labels.names_of(label_ids), "scores": scores}
+
+    def _score(self, documents, labels):
+        labels = tf.ensure_shape(labels, [None, None])
+        as_many = tf.debugging.assert_equal(
+            tf.shape(labels)[0],
+            self._number_of(documents),
+            "Expected a row for each text.",
+        )
+        few = tf.debugging.assert_less_equal(
+            tf.shape(labels)[1],
+            MOST_SCORED,
+            f"Expected at most {MOST_SCORED} labels a text.",
+        )
+        with tf.control_dependencies([as_many, few]):
+            label_ids = self.labels.ids(labels)
+
+        def scores_of(inputs, rows):
+            ids = tf.gather(label_ids, rows)
+            encoded = [m.encoded(x) for m, x in zip(self._members, inputs)]
+            return [tf.where(ids < 0, -1.0, self._mean_scores(encoded, ids))]
+
+        width = tf.shape(labels)[1]
+        (scores,) = self._in_blocks(documents, scores_of, [(tf.float32, width)])
+        return {"scores": scores}
+
+    def _embed(self, documents):
+        def features_of(inputs, rows):
+            features = [m.features(x) for m, x in zip(self._members, inputs)]
+            return [tf.concat(features, axis=1)]
+
+        width = sum(member.feature_dim for member in self._members)
+        (embedding,) = self._in_blocks(documents, features_of, [(tf.float32, width)])
+        return {"embedding": embedding}
+
+    def _checked(self, documents):
+        """What members read, of what a request holds."""
+        return tf.ensure_shape(documents, [None])
+
+    def _number_of(self, documents):
+        return tf.size(documents)
+
+    def _ranked(self, inputs):
+        """Best `most_labels` ids and scores of a block, both (texts, most_labels)."""
+        encoded = [m.encoded(x) for m, x in zip(self._members, inputs)]
+        found = [m.rank(e) for m, e in zip(self._members, encoded)]
+        if len(found) == 1:
+            return [part[:, : self.most_labels] for part in found[0]]
+        offered = [self.labels.shared(i, ids) for i, (ids, _) in enumerate(found)]
+        return ensemble_ranking(
+            offered, lambda ids: self._mean_scores(encoded, ids), self.most_labels
+        )
+
+    def _mean_scores(self, encoded, label_ids):
+        scores = [
+            member.label_scores(e, self.labels.own(i, label_ids))
+            for i, (member, e) in enumerate(zip(self._members, encoded))
+        ]
+        return mean_scores(scores, self._shares)
+
+    def _in_blocks(self, documents, compute, outputs):
+        """Calls `compute(inputs, rows)` for blocks of documents of like length.
+
+        Args:
+            documents: string tensor (documents,), or what `_checked` takes.
+            compute: function of a list of each member's inputs and of the places of
+                these documents (block,), to a list of (block, width) tensors.
+            outputs: list of `(dtype, width)` of what it returns.
+
+        Returns:
+            List of (documents, width) tensors, in the order of `documents`.
+        """
+        documents = self._checked(documents)
+        tokens = [member.read(documents) for member in self._members]
+        order = tf.argsort(tokens[0][0].row_lengths())  # (documents,)
+
+        def body(start, *done):
+            rows = order[start : start + BLOCK]
+            inputs = [m.inputs(ids, rows) for m, ids in zip(self._members, tokens)]
+            parts = compute(inputs, rows)
+            return start + BLOCK, *(
+                tf.concat([before, part], axis=0) for before, part in zip(done, parts)
+            )
+
+        empty = [tf.zeros([0, width], dtype) for dtype, width in outputs]
+        shapes = [tf.TensorShape([None, part.shape[1]]) for part in empty]
+        with self._halves_in_float32():
+            _, *sorted_by_length = tf.while_loop(
+                lambda start, *done: start < tf.size(order),
+                body,
+                [tf.constant(0), *empty],
+                shape_invariants=[tf.TensorShape([]), *shapes],
+                parallel_iterations=1,
+            )
+        back = tf.math.invert_permutation(order)
+        return [tf.gather(part, back) for part in sorted_by_length]
+
+    def _halves_in_float32(self):
+        """Within this scope the models' float16 weights stand in for their own."""
+        # Outside of the loop, so that a call converts them once.
+        return keras.StatelessScope(
+            [
+                (weight, tf.cast(half, tf.float32))
+                for member in self._members
+                for weight, half in member.halves
+            ]
+        )
+
+
+def member_class(model):
+    return LightDXMLMember if isinstance(model, LightDXML) else EnsembleMember
+
+
+def _most_labels(model):
+    source = model if isinstance(model, LightDXML) else model.generator
+    return min(model.num_predictions, source.num_candidates, len(model.label_set))

@@ -1,0 +1,219 @@
+"""One input tensor, collected from JSON values."""
+
+import base64
+import binascii
+import json
+import math
+
+import numpy as np
+
+from xmc_keras.serving.server.serving_error import ServingError
+
+MAX_RANK = 32  # NumPy ends at 64 dimensions, Python's recursion at 1,000
+SHOWN = 200  # characters of a value that a message repeats
+ENCODER = json.JSONEncoder(ensure_ascii=False)
+
+
+class JsonTensor:
+    """A tensor that grows by one JSON value at a time, each of the same shape.
+
+    Args:
+        dtype: integer. A `DataType` of TensorFlow's types.proto.
+
+    Example:
+
+    >>> tensor = JsonTensor(3)
+    >>> tensor.add([1, 2])
+    >>> tensor.add([3, 4])
+    >>> tensor.batch().tolist()
+    [[1, 2], [3, 4]]
+    """
+
+    def __init__(self, dtype):
+        self.dtype, self.convert = CONVERSIONS.get(dtype) or unknown(dtype)
+        self.shape = None  # of one value
+        self.count = 0
+        self.items = []  # of all values, flat
+
+    def add(self, value):
+        """Adds a value.
+
+        Raises:
+            ServingError: it is ragged, of another shape than the first, or of the
+                wrong type.
+        """
+        shape = shape_of(value)
+        self.fill(value, 0, shape)
+        self.shape = shape if self.shape is None else self.shape
+        if math.prod(shape) != math.prod(self.shape):
+            raise invalid(
+                f"Expecting tensor size: {math.prod(self.shape)} but got: "
+                f"{math.prod(shape)}"
+            )
+        if shape != self.shape:
+            raise invalid(f"Expecting shape {self.shape} but got: {shape}")
+        self.count += 1
+
+    def fill(self, value, level, shape):
+        rank = len(shape)
+        if not isinstance(value, list):
+            if level != rank:
+                raise invalid(
+                    f"JSON Value: {shown(value)} found at incorrect level: "
+                    f"{level + 1} in the JSON DOM. Expected at level: {rank}"
+                )
+            self.items.append(self.convert(value))
+            return
+        if level >= rank:
+            raise invalid(
+                f"Encountered list at unexpected level: {level} expected < {rank}"
+            )
+        if len(value) != shape[level]:
+            raise invalid(
+                f"Encountered list at unexpected size: {len(value)} at level: "
+                f"{level} expected size: {shape[level]}"
+            )
+        for item in value:
+            self.fill(item, level + 1, shape)
+
+    def array(self):
+        """The only value, as a NumPy array."""
+        return np.array(self.items, self.dtype).reshape(self.shape)
+
+    def batch(self):
+        """All values, as a NumPy array with one dimension more."""
+        return np.array(self.items, self.dtype).reshape([self.count, *self.shape])
+
+
+def invalid(message):
+    return ServingError("INVALID_ARGUMENT", message)
+
+
+def shown(value):
+    """The beginning of a value's JSON, made without writing out the rest."""
+    text = ""
+    for part in ENCODER.iterencode(value):
+        text += part
+        if len(text) > SHOWN:
+            return text[:SHOWN] + "..."
+    return text
+
+
+def shape_of(value):
+    """Sizes of the lists that the first items of lists are in."""
+    shape = []
+    while isinstance(value, list):
+        shape.append(len(value))
+        if len(shape) > MAX_RANK:
+            raise invalid(f"Encountered list at level: {MAX_RANK}, deeper than is read")
+        if not value:
+            break
+        value = value[0]
+    return shape
+
+
+def is_base64(value):
+    """Whether an object is `{"b64": "..."}`."""
+    return len(value) == 1 and isinstance(value.get("b64"), str)
+
+
+def wrong_type(value, dtype):
+    types = {dict: "Object", list: "Array", str: "String", type(None): "Null"}
+    kind = str(value) if isinstance(value, bool) else types.get(type(value), "Number")
+    return invalid(
+        f"JSON Value: {shown(value)} Type: {kind} is not of expected type: {dtype}"
+    )
+
+
+def string(value):
+    if isinstance(value, dict):
+        return base64_bytes(value)
+    if not isinstance(value, str):
+        raise wrong_type(value, "string")
+    try:
+        return value.encode()
+    except UnicodeEncodeError as error:
+        raise invalid(
+            "JSON Parse error: The surrogate pair in string is invalid: "
+            f"\\u{ord(error.object[error.start]):x} stands alone."
+        ) from None
+
+
+def base64_bytes(value):
+    if not is_base64(value):
+        raise invalid(
+            f"JSON Value: {shown(value)} not formatted correctly for base64 data"
+        )
+    letters = "".join(value["b64"].split())
+    if "=" not in letters:  # padding may be left out
+        letters += "=" * (-len(letters) % 4)
+    try:
+        return base64.b64decode(letters, validate=True)
+    except (binascii.Error, ValueError):  # ValueError: letters beyond ASCII
+        raise invalid("Unable to base64 decode") from None
+
+
+def boolean(value):
+    if not isinstance(value, bool):
+        raise wrong_type(value, "bool")
+    return value
+
+
+def whole(dtype):
+    name, limits = dtype.__name__, np.iinfo(dtype)
+    smallest, largest = int(limits.min), int(limits.max)
+
+    def convert(value):
+        if type(value) is not int or not smallest <= value <= largest:
+            raise wrong_type(value, name)
+        return value
+
+    return dtype, convert
+
+
+def decimal(dtype, name):
+    # Every whole number up to here is exact in the dtype.
+    exact = 2 ** (np.finfo(dtype).nmant + 1) - 1
+    largest = float(np.finfo(dtype).max)
+
+    def convert(value):
+        if type(value) not in (int, float):
+            raise wrong_type(value, name)
+        if isinstance(value, int) and -(2**63) <= value < 2**64:
+            fits = abs(value) <= exact
+        else:  # beyond 64 bits a number is a decimal, as RapidJSON reads it
+            fits = not largest < abs(value) < math.inf
+        if not fits:
+            raise invalid(
+                f"Cannot convert JSON value: {shown(value)} to {name} without loss "
+                "of precision."
+            )
+        return float(value)
+
+    return dtype, convert
+
+
+def unknown(dtype):
+    def convert(value):
+        raise ServingError(
+            "UNIMPLEMENTED",
+            f"Conversion of JSON Value: {shown(value)} to DataType {dtype}",
+        )
+
+    return None, convert
+
+
+CONVERSIONS = {  # by number in types.proto: NumPy dtype, Python value of a JSON value
+    1: decimal(np.float32, "float"),
+    2: decimal(np.float64, "double"),
+    3: whole(np.int32),
+    4: whole(np.uint8),
+    5: whole(np.int16),
+    6: whole(np.int8),
+    7: (object, string),
+    9: whole(np.int64),
+    10: (np.bool_, boolean),
+    17: whole(np.uint16),
+    22: whole(np.uint32),
+    23: whole(np.uint64),
+}

@@ -1,0 +1,170 @@
+"""Answers of TensorFlow Serving's REST interface, as JSON in UTF-8.
+
+No web server and no TensorFlow in here. What is written follows tensorflow_serving/
+util/json_tensor.cc, except that it is compact.
+"""
+
+import base64
+import json
+
+import numpy as np
+from google.protobuf import json_format
+
+from xmc_keras.serving.server.rest.json_tensor import invalid
+
+# Of an error's code. Others are 500.
+HTTP_STATUS = {
+    "OK": 200,
+    "CANCELLED": 499,
+    "UNKNOWN": 500,
+    "INVALID_ARGUMENT": 400,
+    "DEADLINE_EXCEEDED": 504,
+    "NOT_FOUND": 404,
+    "ALREADY_EXISTS": 409,
+    "PERMISSION_DENIED": 403,
+    "UNAUTHENTICATED": 401,
+    "RESOURCE_EXHAUSTED": 429,
+    "FAILED_PRECONDITION": 400,
+    "ABORTED": 409,
+    "OUT_OF_RANGE": 400,
+    "UNIMPLEMENTED": 501,
+    "INTERNAL": 500,
+    "UNAVAILABLE": 503,
+    "DATA_LOSS": 500,
+}
+
+
+def encode_response(outputs, row_format):
+    """The answer to `:predict`.
+
+    Args:
+        outputs: dictionary of NumPy arrays; strings are objects of type bytes, in
+            UTF-8 unless the output's name ends with `_bytes`.
+        row_format: boolean. `{"predictions": [...]}`, else `{"outputs": ...}`. An
+            output that is alone stands there without its name.
+
+    Returns:
+        Bytes.
+
+    Raises:
+        ServingError: an output cannot be written as JSON, or not in row form.
+
+    Example:
+
+    >>> import numpy as np
+    >>> encode_response({"scores": np.array([[0.1, 1]], np.float32)}, True)
+    b'{"predictions":[[0.1,1.0]]}'
+    """
+    if not outputs:
+        raise invalid("Cannot convert empty tensor map to JSON")
+    # A scalar string comes as bytes, which NumPy would cut at its last NUL.
+    arrays = {
+        name: np.asarray(values, object if isinstance(values, bytes) else None)
+        for name, values in outputs.items()
+    }
+    if row_format:
+        check_batches(arrays)
+    lists = {name: listed(name, array) for name, array in arrays.items()}
+    if len(lists) == 1:
+        (answer,) = lists.values()
+    elif row_format:
+        answer = [dict(zip(lists, row)) for row in zip(*lists.values())]
+    else:
+        answer = lists
+    return encoded({"predictions" if row_format else "outputs": answer})
+
+
+def check_batches(arrays):
+    sizes = {}
+    for name, array in arrays.items():
+        if not array.ndim:
+            raise invalid(f"Tensor name: {name} has no shape information")
+        sizes[name] = len(array)
+        expected = next(iter(sizes.values()))
+        if sizes[name] != expected:
+            raise invalid(
+                f"Tensor name: {name} has inconsistent batch size: {sizes[name]} "
+                f"expecting: {expected}"
+            )
+
+
+def listed(name, array):
+    """The array as nested lists of what JSON can say."""
+    if array.dtype == object:
+        return listed_strings(name, array)
+    if array.dtype == np.float32:
+        if array.ndim > 1:  # row by row: as a string a number takes 128 bytes
+            return [listed(name, row) for row in array]
+        # By its shortest digits: 0.1 as a float64 would be 0.10000000149011612.
+        return array.astype("U").astype(np.float64).tolist()
+    if array.dtype == np.float64 or array.dtype.kind in "iub":
+        return array.tolist()
+    raise invalid(f"Failed to write JSON value for tensor type: {array.dtype}")
+
+
+def listed_strings(name, array):
+    if name.endswith("_bytes"):
+        items = [{"b64": base64.b64encode(x).decode()} for x in array.flat]
+    else:
+        try:
+            items = [x.decode() for x in array.flat]
+        except UnicodeDecodeError as error:
+            raise invalid(
+                f"Failed to write JSON value: output {name} holds a string that is "
+                f"not UTF-8 ({error.object[:20]}). Ask over gRPC."
+            ) from None
+    return np.array(items, object).reshape(array.shape).tolist()
+
+
+def encode_error(message):
+    """The answer to a request that fails."""
+    return encoded({"error": message})
+
+
+def encode_status(states):
+    """The answer to `GET /v1/models/<name>`: a list of `VersionState`."""
+    return encoded(
+        {
+            "model_version_status": [
+                {
+                    "version": str(state.version),
+                    "state": state.state,
+                    "status": {
+                        "error_code": state.error_code,
+                        "error_message": state.error_message,
+                    },
+                }
+                for state in states
+            ]
+        }
+    )
+
+
+def encode_metadata(name, version, signatures):
+    """The answer to `GET /v1/models/<name>/metadata`.
+
+    Args:
+        name: string. The model's name.
+        version: integer.
+        signatures: dictionary of name to `SignatureDef`.
+
+    Returns:
+        Bytes.
+    """
+    found = {
+        key: json_format.MessageToDict(
+            signature,
+            preserving_proto_field_name=True,
+            always_print_fields_with_no_presence=True,
+        )
+        for key, signature in signatures.items()
+    }
+    spec = {"name": name, "version": str(version), "signature_name": ""}
+    metadata = {"signature_def": {"signature_def": found}}
+    return encoded({"model_spec": spec, "metadata": metadata})
+
+
+def encoded(value):
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    # A message may repeat half of a surrogate pair, which UTF-8 does not have.
+    return text.encode("utf-8", "replace")

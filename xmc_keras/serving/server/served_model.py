@@ -1,0 +1,114 @@
+"""One version of a SavedModel, ready to be asked."""
+
+from pathlib import Path
+
+import tensorflow as tf
+import tensorflow_text  # noqa: F401 (registers the ops of the tokenizer)
+from tensorflow.core.protobuf import saved_model_pb2
+
+from xmc_keras.serving.server.serving_error import ServingError
+
+DEFAULT_SIGNATURE = "serving_default"
+CODES = {
+    code: name
+    for name, code in vars(tf.errors).items()
+    if name.isupper() and isinstance(code, int)
+}
+
+
+class ServedModel:
+    """A SavedModel in a session of its own, as TensorFlow Serving runs it.
+
+    A session, not `tf.saved_model.load`: it needs no Python for each function of
+    the graph, so a new version comes up without holding back requests to the old
+    one, and `close` gives its memory back.
+
+    Args:
+        path: string or path. The folder of a version.
+
+    Attributes:
+        signatures: dictionary of name to `SignatureDef`.
+
+    Raises:
+        ServingError: nothing in the folder is meant to be served.
+        Exception: whatever TensorFlow raises at a folder that it cannot load.
+    """
+
+    def __init__(self, path):
+        saved_model = saved_model_pb2.SavedModel()
+        saved_model.ParseFromString(Path(path, "saved_model.pb").read_bytes())
+        signatures = [
+            graph.signature_def
+            for graph in saved_model.meta_graphs
+            if list(graph.meta_info_def.tags) == [tf.saved_model.SERVING]
+        ]
+        if not signatures:
+            raise ServingError(
+                "NOT_FOUND",
+                "Could not find meta graph def matching supplied tags: { serve }",
+            )
+        self.signatures = {
+            name: signature
+            for name, signature in signatures[0].items()
+            if not name.startswith("__")
+        }
+        config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
+        config.gpu_options.allow_growth = True  # or it would take a whole GPU
+        self._session = tf.compat.v1.Session(graph=tf.Graph(), config=config)
+        try:
+            tf.compat.v1.saved_model.load(
+                self._session, [tf.saved_model.SERVING], str(path)
+            )
+            self._callables = {
+                name: self._session.make_callable(
+                    [info.name for info in signature.outputs.values()],
+                    [info.name for info in signature.inputs.values()],
+                )
+                for name, signature in self.signatures.items()
+            }
+        except Exception:
+            self._session.close()
+            raise
+
+    def signature(self, name=DEFAULT_SIGNATURE):
+        """The `SignatureDef` of a name; `""` is that of `serving_default`."""
+        name = name or DEFAULT_SIGNATURE
+        if name not in self.signatures:
+            raise ServingError(
+                "FAILED_PRECONDITION", f'Serving signature key "{name}" not found.'
+            )
+        return self.signatures[name]
+
+    def predict(self, inputs, name=DEFAULT_SIGNATURE):
+        """Runs a signature.
+
+        Args:
+            inputs: dictionary of every input of the signature, as NumPy arrays;
+                strings are arrays of bytes objects.
+            name: string. The signature. Defaults to `"serving_default"`.
+
+        Returns:
+            Dictionary of the signature's outputs, NumPy arrays of the same kind.
+
+        Raises:
+            ServingError: no such signature, or the graph refuses the inputs.
+        """
+        signature = self.signature(name)
+        run = self._callables[name or DEFAULT_SIGNATURE]
+        try:
+            found = run(*[inputs[key] for key in signature.inputs])
+        except tf.errors.OpError as error:
+            raise serving_error(error) from None
+        except (TypeError, ValueError) as error:  # the session's own checks
+            raise ServingError("INVALID_ARGUMENT", str(error)) from None
+        return dict(zip(signature.outputs, found))
+
+    def close(self):
+        """Gives the memory back. No call may be under way."""
+        self._session.close()
+
+
+def serving_error(error):
+    """The `ServingError` of a `tf.errors.OpError`, without the graph's stack trace."""
+    message = error.message.split("\n\nOriginal stack trace")[0]
+    return ServingError(CODES.get(error.error_code, "UNKNOWN"), message)

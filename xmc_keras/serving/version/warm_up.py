@@ -1,0 +1,53 @@
+"""The requests that a server replays when it loads a version."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+from xmc_keras.serving.server.load_version import WARMUP_FILE
+
+
+def warm_up_requests(one, several, labels):
+    """One or more requests for each signature.
+
+    They are a gate, not only for speed: a server that lacks an op of the graph finds
+    that out here, while it loads the version, and goes on with the one before.
+
+    Args:
+        one, several: dictionaries of inputs, as of `ServingModule.inputs_of`: one
+            document, and several, some short, some long.
+        labels: list of strings, two or more known labels.
+
+    Returns:
+        List of `PredictRequest`.
+    """
+    # One k a text: a server with batching takes no input without a batch dimension.
+    k = np.ones(1, np.int32)
+    return [
+        _request("serving_default", **one),
+        _request("serving_default", **several),
+        _request("top_k", **one, k=k),
+        _request("score", **one, labels=np.array([labels], object)),
+        _request("embed", **one),
+    ]
+
+
+def write_warm_up(requests, version_folder):
+    """Writes the requests into a version folder."""
+    path = Path(version_folder, WARMUP_FILE)
+    path.parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for request in requests:
+            log = prediction_log_pb2.PredictionLog()
+            log.predict_log.request.CopyFrom(request)
+            writer.write(log.SerializeToString())
+
+
+def _request(signature, **inputs):
+    request = predict_pb2.PredictRequest()
+    request.model_spec.signature_name = signature
+    for name, value in inputs.items():
+        request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+    return request

@@ -1,0 +1,71 @@
+"""Progress of a training, with the time left for the whole run."""
+
+import sys
+import time
+
+import keras
+
+from xmc_keras.progress import clock
+
+LINES = 10  # an epoch, where the output is not a terminal
+
+
+class Progress(keras.callbacks.Callback):
+    """Shows an epoch's loss and time left, and above it those of the run.
+
+    Keras's own bar knows neither the rest of a continued epoch nor the epochs to
+    come, and in a file it is a line for every step.
+
+    Args:
+        num_batches: int. Steps an epoch.
+        epochs: int. Epochs of the whole run.
+        first_step: int. Step at which a continued epoch goes on. Defaults to `0`.
+    """
+
+    def __init__(self, num_batches, epochs, first_step=0):
+        super().__init__()
+        self.num_batches = num_batches
+        self.epochs = epochs
+        self.first_step = first_step
+        self.seconds = 0.0
+        self.steps = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        left = ""
+        if self.steps:
+            left = f", about {self.left((self.epochs - epoch) * self.num_batches)} left"
+        print(f"Epoch {epoch + 1} of {self.epochs}{left}", flush=True)
+        self.bar = None
+        if sys.stdout.isatty():
+            self.bar = keras.utils.Progbar(self.num_batches - self.first_step)
+        self.shown = 0
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.begun = time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seconds += time.monotonic() - self.begun
+        self.steps += 1
+        done = batch + 1
+        if self.bar is not None:
+            # The losses are running means already, not to be averaged again.
+            self.bar.stateful_metrics = set(logs)
+            self.bar.update(done, list(logs.items()))
+            return
+        step = self.first_step + done
+        tenths = LINES * step // self.num_batches
+        if tenths > self.shown and step < self.num_batches:
+            self.shown = tenths
+            left = self.left(self.num_batches - step)
+            print(f"  {step}/{self.num_batches}, {left} left: {told(logs)}", flush=True)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.first_step = 0
+        print(f"  {told(logs)}", flush=True)
+
+    def left(self, steps):
+        return clock(self.seconds / self.steps * steps)
+
+
+def told(logs):
+    return ", ".join(f"{name} {value:.4g}" for name, value in logs.items())
