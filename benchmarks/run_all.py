@@ -16,8 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from figures import table
-
+from benchmarks.shared.figures import table
 from xmc_keras.files.atomic_files import written
 
 HERE = Path(__file__).resolve().parent

@@ -207,7 +207,7 @@ def tiny_run(made_once, tiny_config):
 def call(monkeypatch, capfd):
     """Runs a command of `xmc` within this process, which is much faster.
 
-    `name` is that of a command, or a path such as `benchmarks/data.py`. Returns its
+    `name` is that of a command, or a path such as `benchmarks/speed/data.py`. Returns its
     `status`, `stdout` and `stderr`. With `tensorflow=False` it may not import Keras.
     """
 

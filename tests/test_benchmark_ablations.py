@@ -1,11 +1,11 @@
-"""benchmarks/ablations.py: what is trained, what is asked, and what is told of it."""
+"""benchmarks/accuracy/ablations.py: what is trained, what is asked, and what is told of it."""
 
 import json
 from pathlib import Path
 
-import ablations
 import pytest
 
+from benchmarks.accuracy import ablations
 from xmc_keras.config.config_file import load_config
 
 
@@ -55,7 +55,9 @@ def test_configs_are_compared_seed_by_seed(programs, tmp_path):
         "with_swa-1",
         ["epochs=1", "seed=1"],
     )
-    assert figures["command"] == "python benchmarks/ablations.py --set epochs=1"
+    assert (
+        figures["command"] == "python benchmarks/accuracy/ablations.py --set epochs=1"
+    )
     assert figures["settings"] == ["epochs=1"] and figures["ensembles"] == []
 
 

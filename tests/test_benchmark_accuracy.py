@@ -1,12 +1,12 @@
-"""benchmarks/accuracy.py: what is trained, what not again, and what is told of it."""
+"""benchmarks/accuracy/accuracy.py: what is trained, what not again, and what is told of it."""
 
 import json
 from pathlib import Path
 
-import accuracy
 import numpy as np
 import pytest
 
+from benchmarks.accuracy import accuracy
 from xmc_keras.cli import sweep
 from xmc_keras.config.config_file import load_config, save_config
 

@@ -1,11 +1,11 @@
-"""benchmarks/clustering.py on a small data folder and a small generated shape."""
+"""benchmarks/speed/clustering.py on a small data folder and a small generated shape."""
 
 import json
 
 import pytest
 from conftest import run_benchmark
 
-PROGRAM = "benchmarks/clustering.py"
+PROGRAM = "benchmarks/speed/clustering.py"
 
 
 def test_a_data_folder(tiny_data, call):

@@ -1,4 +1,4 @@
-"""benchmarks/data.py: its arithmetic, and a run on a small data folder."""
+"""benchmarks/speed/data.py: its arithmetic, and a run on a small data folder."""
 
 import json
 import time
@@ -6,9 +6,9 @@ import time
 import pytest
 from conftest import run_benchmark
 
-import data as data_benchmark
+from benchmarks.speed import data as data_benchmark
 
-PROGRAM = "benchmarks/data.py"
+PROGRAM = "benchmarks/speed/data.py"
 
 
 def slow_batches(count, seconds):

@@ -1,13 +1,13 @@
-"""benchmarks/lengths.py: whose seconds are whose, and a run on a small data folder."""
+"""benchmarks/speed/lengths.py: whose seconds are whose, and a run on a small data folder."""
 
 import json
 import time
 
-import lengths
 import numpy as np
 import pytest
 from conftest import run_benchmark
 
+from benchmarks.speed import lengths
 from xmc_keras.data.documents import read_documents
 
 
@@ -81,7 +81,7 @@ def test_a_data_folder(tiny_data, tmp_path):
 
 def test_too_few_documents(tiny_data, call):
     arguments = tiny_data, "--documents", 161
-    result = call("benchmarks/lengths.py", *arguments, tensorflow=False)
+    result = call("benchmarks/speed/lengths.py", *arguments, tensorflow=False)
     assert result.status == 2
     assert result.stderr.endswith(
         "Expected 161 documents or more. Received: 160. Lower --documents.\n"

@@ -1,12 +1,13 @@
-"""benchmarks/lightdxml_scale.py and nearest_search.py at a small size."""
+"""benchmarks/speed/lightdxml_scale.py and nearest_search.py at a small size."""
 
 import importlib.util
 import json
 
-import nearest_search
 import numpy as np
 import pytest
 from conftest import run_benchmark
+
+from benchmarks.speed import nearest_search
 
 PHASES = [
     "generation",
@@ -45,12 +46,14 @@ def test_wrong_arguments(call):
         (["--documents", "3"], "expected at least 100"),
         (["--set", "epochs=-1"], "Expected epochs to be"),
     ):
-        result = call("benchmarks/lightdxml_scale.py", *arguments, tensorflow=False)
+        result = call(
+            "benchmarks/speed/lightdxml_scale.py", *arguments, tensorflow=False
+        )
         assert result.status == 2 and message in result.stderr and not result.stdout
 
 
 def test_nearest_search(call):
-    program = "benchmarks/nearest_search.py"
+    program = "benchmarks/speed/nearest_search.py"
     if importlib.util.find_spec("hnswlib") is None:
         result = call(program, "--labels", 300)
         assert result.status == 2 and "pip install .[ann]" in result.stderr

@@ -1,4 +1,4 @@
-"""benchmarks/prepare.py on a small set."""
+"""benchmarks/speed/prepare.py on a small set."""
 
 import json
 import subprocess
@@ -12,7 +12,14 @@ from conftest import PROJECT
 def test_its_figures(tmp_path, format):
     file = tmp_path / "figures.json"
     sizes = ["--documents", 3000, "--test-documents", 500, "--labels", 700]
-    command = ["benchmarks/prepare.py", "--format", format, "--json", file, *sizes]
+    command = [
+        "benchmarks/speed/prepare.py",
+        "--format",
+        format,
+        "--json",
+        file,
+        *sizes,
+    ]
     command += ["--words", 12] + ["--kill"] * (format == "fasttext")
     done = subprocess.run(
         [sys.executable, *map(str, command)], cwd=PROJECT, capture_output=True

@@ -1,4 +1,4 @@
-"""benchmarks/serving.py: its arithmetic, its turns, and a run on a small model."""
+"""benchmarks/speed/serving.py: its arithmetic, its turns, and a run on a small model."""
 
 import itertools
 import json
@@ -7,13 +7,14 @@ import threading
 import time
 
 import pytest
-import serving
 from conftest import run_benchmark
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from serving_sides import free_ports
 
-PROGRAM = "benchmarks/serving.py"
+from benchmarks.shared.serving_sides import free_ports
+from benchmarks.speed import serving
+
+PROGRAM = "benchmarks/speed/serving.py"
 
 
 def percentile(values, percent):

@@ -1,4 +1,4 @@
-"""benchmarks/train_step.py and predict.py: arithmetic, and a run on few labels."""
+"""benchmarks/speed/train_step.py and predict.py: arithmetic, and a run on few labels."""
 
 import json
 
@@ -7,9 +7,10 @@ import pytest
 from conftest import run_benchmark
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_batches import random_batches, rectangle
-from sides import spread
-from train_step import summary
+
+from benchmarks.shared.random_batches import random_batches, rectangle
+from benchmarks.shared.sides import spread
+from benchmarks.speed.train_step import summary
 
 
 @settings(max_examples=60, deadline=None)

@@ -143,7 +143,10 @@ def test_killed_within_an_epoch_and_before_evaluation(
         (folder / name).write_bytes(b"half")
     with monkeypatch.context() as patch:
         # Now without the many checkpoints, and killed when all is trained.
-        patch.setattr("xmc_keras.training.train_lightxml.RunCheckpoint", lambda p, _, s: RunCheckpoint(p, 10, s))
+        patch.setattr(
+            "xmc_keras.training.train_lightxml.RunCheckpoint",
+            lambda p, _, s: RunCheckpoint(p, 10, s),
+        )
         patch.setattr("xmc_keras.training.train_lightxml.plot_curves", die)
         with pytest.raises(Killed):
             call("fit", *arguments, "--resume")

@@ -1,11 +1,11 @@
-"""benchmarks/generated_sets.py: the statistics that it promises."""
+"""benchmarks/shared/generated_sets.py: the statistics that it promises."""
 
 import itertools
 
 import numpy as np
 import pytest
-from generated_sets import SHAPES, Shape, generated_set
 
+from benchmarks.shared.generated_sets import SHAPES, Shape, generated_set
 from xmc_keras.labels.label_clustering import cluster_labels
 from xmc_keras.labels.label_features import label_features
 

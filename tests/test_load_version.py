@@ -55,7 +55,9 @@ def test_warm_up_requests_are_run(version, monkeypatch):
         return ask(self, inputs, name)
 
     ask = ServedModel.predict
-    monkeypatch.setattr("xmc_keras.serving.server.load_version.ServedModel.predict", predict)
+    monkeypatch.setattr(
+        "xmc_keras.serving.server.load_version.ServedModel.predict", predict
+    )
     load_version(version).close()
     assert run == [("", [b"a", b"b"]), ("labels_only", [b"a", b"b"])]
 

@@ -13,7 +13,9 @@ def plan(call, monkeypatch):
     """Runs the program, on a machine with `available` bytes."""
 
     def plan(*arguments, available=100 * GIB):
-        monkeypatch.setattr("xmc_keras.cli.plan.memory_room", lambda: {"machine": available})
+        monkeypatch.setattr(
+            "xmc_keras.cli.plan.memory_room", lambda: {"machine": available}
+        )
         return call("plan", *arguments)
 
     return plan

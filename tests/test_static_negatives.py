@@ -67,7 +67,9 @@ def test_the_generator_does_not_start_again_with_the_ranker(
         "xmc_keras.training.train_lightxml.start_from_centroids",
         lambda model, batches, generator: started.append((model.name, generator)),
     )
-    monkeypatch.setattr("xmc_keras.training.train_lightxml.LightXML.fit", lambda *a, **k: None)
+    monkeypatch.setattr(
+        "xmc_keras.training.train_lightxml.LightXML.fit", lambda *a, **k: None
+    )
     monkeypatch.setattr("xmc_keras.training.train_lightxml.plot_curves", plot)
     start = ["--set", "head_start=centroids"]
     with pytest.raises(Killed):

@@ -8,7 +8,7 @@ from xmc_keras.bad_input import BadInput
 
 M, EF = 100, 300  # links of a row, and rows looked at to find them
 QUERIES = 2**14  # answered at a time
-# What the graph costs in exact search, by benchmarks/nearest_search.py: a query
+# What the graph costs in exact search, by benchmarks/speed/nearest_search.py: a query
 # that in a table of so many rows, and building that of so many queries.
 QUERY_ROWS, BUILD_QUERIES = 70_000, 40_000
 

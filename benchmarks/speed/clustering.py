@@ -1,9 +1,9 @@
 """Label clustering: seconds, memory, sizes, likeness of a cluster's labels.
 
-    python benchmarks/clustering.py
-    python benchmarks/clustering.py data/debian24k --max-leaf 100 --json clustering.json
-    python benchmarks/clustering.py --shape amazon670k --without-plain
-    python benchmarks/clustering.py --shape amazon670k --scale 0.1 --threads 2
+    python benchmarks/speed/clustering.py
+    python benchmarks/speed/clustering.py data/debian24k --max-leaf 100 --json clustering.json
+    python benchmarks/speed/clustering.py --shape amazon670k --without-plain
+    python benchmarks/speed/clustering.py --shape amazon670k --scale 0.1 --threads 2
 
 The labels are those of a data folder, or generated in the shape of Amazon-670K or
 Wiki-500K (`generated_sets.py`).
@@ -29,10 +29,9 @@ from sklearn.preprocessing import normalize
 # So that it runs in a clone that is not installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from circumstances import circumstances
-from figures import above_zero, add_json, at_least, keep, make_place
-from generated_sets import SHAPES, generated_set
-
+from benchmarks.shared.circumstances import circumstances
+from benchmarks.shared.figures import above_zero, add_json, at_least, keep, make_place
+from benchmarks.shared.generated_sets import SHAPES, generated_set
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import read_documents
 from xmc_keras.labels.label_clustering import cluster_labels

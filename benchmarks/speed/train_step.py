@@ -1,8 +1,8 @@
 """Seconds and memory of a training step in the shape of a large data set.
 
-    python benchmarks/train_step.py --json
-    python benchmarks/train_step.py --optimizer rowwise_sgd --precision mixed_bfloat16
-    python benchmarks/train_step.py --labels 0 --tokens 64 --torch .torch/bin/python
+    python benchmarks/speed/train_step.py --json
+    python benchmarks/speed/train_step.py --optimizer rowwise_sgd --precision mixed_bfloat16
+    python benchmarks/speed/train_step.py --labels 0 --tokens 64 --torch .torch/bin/python
 
 The default is Amazon-670K's shape (Tables 1 and 2 of the paper) on MiniLM-L6. Weights
 of the heads, words and labels are random; time depends on neither. In turns with it
@@ -16,10 +16,9 @@ import argparse
 import json
 import sys
 
-from circumstances import circumstances
-from figures import add_integers, table
-from sides import spread, take_turns
-
+from benchmarks.shared.circumstances import circumstances
+from benchmarks.shared.figures import add_integers, table
+from benchmarks.shared.sides import spread, take_turns
 from xmc_keras.encoders.pretrained import minilm_folder
 
 PACKAGES = ("tensorflow", "keras", "keras-nlp", "numpy")

@@ -1,7 +1,7 @@
 """What storing weights in fewer bits costs in accuracy.
 
-    python benchmarks/export_accuracy.py runs/quickstart
-    python benchmarks/export_accuracy.py RUN --documents 6775 --json FILE
+    python benchmarks/accuracy/export_accuracy.py runs/quickstart
+    python benchmarks/accuracy/export_accuracy.py RUN --documents 6775 --json FILE
 
 The run's model is exported in each form and asked for five labels of documents of its
 test part. `same labels` is the share of documents that keep the five labels of float32,
@@ -15,9 +15,10 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from circumstances import circumstances
-from export_forms import FORMS, save_form
-from figures import add_json, keep, make_place, table
+
+from benchmarks.shared.circumstances import circumstances
+from benchmarks.shared.export_forms import FORMS, save_form
+from benchmarks.shared.figures import add_json, keep, make_place, table
 
 # So that it runs in a clone that is not installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))

@@ -1,7 +1,7 @@
 """Size and latency of an exported model, by how its weights are stored.
 
-    python benchmarks/export_size.py --json benchmarks/export_size.json
-    python benchmarks/export_size.py --labels 24043 --clusters 256 --top-k 20
+    python benchmarks/speed/export_size.py --json benchmarks/results/export_size.json
+    python benchmarks/speed/export_size.py --labels 24043 --clusters 256 --top-k 20
 
 A LightXML of random weights in the shape of a data set (by default Amazon-670K with
 BERT-base, as in the paper) is exported in each form, and all forms are loaded and
@@ -17,10 +17,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-from circumstances import circumstances
-from export_forms import FORMS, save_form
-from figures import add_integers, add_json, keep, make_place, table
-from random_batches import rectangle
+
+from benchmarks.shared.circumstances import circumstances
+from benchmarks.shared.export_forms import FORMS, save_form
+from benchmarks.shared.figures import add_integers, add_json, keep, make_place, table
+from benchmarks.shared.random_batches import rectangle
 
 # So that it runs in a clone that is not installed.
 ROOT = Path(__file__).resolve().parents[1]

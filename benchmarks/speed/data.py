@@ -1,7 +1,7 @@
 """From texts to batches: seconds to tokenise, and how long a step waits for its batch.
 
-    python benchmarks/data.py
-    python benchmarks/data.py data/debian24k --step 0.25 --busy --json data.json
+    python benchmarks/speed/data.py
+    python benchmarks/speed/data.py data/debian24k --step 0.25 --busy --json data.json
 
 `build_s` tokenises both parts on all cores and writes the token caches, `read_s` finds
 them again and reads every token; the seconds that TensorFlow takes to come up are not
@@ -21,8 +21,15 @@ import time
 from pathlib import Path
 
 import numpy as np
-from circumstances import circumstances
-from figures import above_zero, add_integers, add_json, keep, make_place
+
+from benchmarks.shared.circumstances import circumstances
+from benchmarks.shared.figures import (
+    above_zero,
+    add_integers,
+    add_json,
+    keep,
+    make_place,
+)
 
 # So that it runs in a clone that is not installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))

@@ -1,7 +1,7 @@
 """Documents a second in batches by length, beside batches of one fixed length.
 
-    python benchmarks/lengths.py --json lengths.json
-    python benchmarks/lengths.py data/debian24k --tokens 128 --documents 1600
+    python benchmarks/speed/lengths.py --json lengths.json
+    python benchmarks/speed/lengths.py data/debian24k --tokens 128 --documents 1600
 
 The same LightXML (MiniLM-L6, heads of the data's number of labels, their weights and
 clusters arbitrary: time depends on neither) takes training steps and predicts, with
@@ -18,9 +18,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from circumstances import circumstances
-from figures import add_integers, add_json, keep, make_place
-from random_batches import rectangle
+
+from benchmarks.shared.circumstances import circumstances
+from benchmarks.shared.figures import add_integers, add_json, keep, make_place
+from benchmarks.shared.random_batches import rectangle
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

@@ -1,7 +1,7 @@
 """How fast trainers/prepare.py is, and how much memory it takes.
 
-    python benchmarks/prepare.py --kill
-    python benchmarks/prepare.py --documents 20000 --format fasttext
+    python benchmarks/speed/prepare.py --kill
+    python benchmarks/speed/prepare.py --documents 20000 --format fasttext
 
 Generates data of Wiki-500K's numbers of documents and labels (1,779,881 and 769,421
 documents; 501,008 label names, of which 4.75 a document are drawn by Zipf's law; the
@@ -21,8 +21,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from circumstances import circumstances
-from figures import add_integers, add_json, keep, make_place
+
+from benchmarks.shared.circumstances import circumstances
+from benchmarks.shared.figures import add_integers, add_json, keep, make_place
 
 # So that it runs in a clone that is not installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))

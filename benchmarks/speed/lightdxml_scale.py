@@ -1,7 +1,7 @@
 """LightDXML in the shape of Amazon-670K: seconds of each phase, and the most memory.
 
-    python benchmarks/lightdxml_scale.py
-    python benchmarks/lightdxml_scale.py --search hnsw --steps 0 --json scale.json
+    python benchmarks/speed/lightdxml_scale.py
+    python benchmarks/speed/lightdxml_scale.py --search hnsw --steps 0 --json scale.json
 
 One cycle of configs/lightdxml_amazon670k.yaml: features of all documents, label
 embeddings, shortlists, an epoch of the classifier, label embeddings once more, and
@@ -30,10 +30,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from circumstances import circumstances
-from figures import add_integers, add_json, keep, make_place
-from generated_sets import Shape, generated_set
-
+from benchmarks.shared.circumstances import circumstances
+from benchmarks.shared.figures import add_integers, add_json, keep, make_place
+from benchmarks.shared.generated_sets import Shape, generated_set
 from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config_file import load_config
 from xmc_keras.training.memory import peak_memory_gb

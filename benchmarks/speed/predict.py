@@ -1,8 +1,8 @@
 """Milliseconds a document of a prediction, and the label side's share of them.
 
-    python benchmarks/predict.py --json
-    python benchmarks/predict.py --torch .torch/bin/python
-    python benchmarks/predict.py --run runs/quickstart
+    python benchmarks/speed/predict.py --json
+    python benchmarks/speed/predict.py --torch .torch/bin/python
+    python benchmarks/speed/predict.py --run runs/quickstart
 
 The first two ask a LightXML of random heads in the shape of Amazon-670K (see
 `train_step.py`, whose options these are), for one document and for 16 at a time, in
@@ -20,12 +20,12 @@ import tempfile
 import time
 
 import numpy as np
-from circumstances import circumstances
-from export_forms import save_form
-from figures import table
-from sides import ROOT, spread, take_turns
-from train_step import PACKAGES, parser_of, shape_of, sides_of
 
+from benchmarks.shared.circumstances import circumstances
+from benchmarks.shared.export_forms import save_form
+from benchmarks.shared.figures import table
+from benchmarks.shared.sides import ROOT, spread, take_turns
+from benchmarks.speed.train_step import PACKAGES, parser_of, shape_of, sides_of
 from xmc_keras.data.documents import read_documents
 
 sys.path.insert(0, str(ROOT / "export"))

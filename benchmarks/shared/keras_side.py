@@ -3,15 +3,15 @@
 import os
 import time
 
-import sides
+from benchmarks.shared import sides
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
 import tensorflow as tf
-from random_batches import random_batches, rectangle
 
+from benchmarks.shared.random_batches import random_batches, rectangle
 from xmc_keras.config.config import Config
 from xmc_keras.encoders.cls_features import cls_features
 from xmc_keras.encoders.pretrained import load_encoder

@@ -1,7 +1,7 @@
 """Latency and throughput of export/serve.py, beside the same model without a server.
 
-    python benchmarks/serving.py exports/quickstart
-    python benchmarks/serving.py exports/quickstart --grpc --seconds 60 --json x.json
+    python benchmarks/speed/serving.py exports/quickstart
+    python benchmarks/speed/serving.py exports/quickstart --grpc --seconds 60 --json x.json
 
 FOLDER holds the version folders of an export. `serve.py` serves it on free ports of
 this machine; `in process` calls the default signature of the same version from here,
@@ -33,10 +33,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "export"))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from circumstances import circumstances
-from figures import add_json, at_least, keep, make_place, table
-from serving_sides import Grpc, InProcess, Rest, server
-
+from benchmarks.shared.circumstances import circumstances
+from benchmarks.shared.figures import add_json, at_least, keep, make_place, table
+from benchmarks.shared.serving_sides import Grpc, InProcess, Rest, server
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import read_documents
 from xmc_keras.serving.server.find_versions import find_versions

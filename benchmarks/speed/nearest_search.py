@@ -1,7 +1,7 @@
 """Nearest labels of documents: exact search beside HNSW, by the number of labels.
 
-    python benchmarks/nearest_search.py
-    python benchmarks/nearest_search.py --labels 24043 100000 --neighbors 20
+    python benchmarks/speed/nearest_search.py
+    python benchmarks/speed/nearest_search.py --labels 24043 100000 --neighbors 20
 
 `exact` is what `search: exact` does, products of the documents with all label
 embeddings, block by block; `hnsw` is `search: hnsw`, a graph that has to be built
@@ -34,9 +34,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from circumstances import circumstances
-from figures import add_integers, add_json, at_least, keep, make_place
-
+from benchmarks.shared.circumstances import circumstances
+from benchmarks.shared.figures import add_integers, add_json, at_least, keep, make_place
 from xmc_keras.bad_input import BadInput
 from xmc_keras.lightdxml.hnsw_rows import EF, hnsw_index
 from xmc_keras.lightdxml.shortlist_labels import exact_rows

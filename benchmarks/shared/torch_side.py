@@ -10,11 +10,12 @@ gathers the rows of its own candidates. For an environment of its own:
 
 import time
 
-import sides
 import torch
 import transformers
-from random_batches import random_batches, rectangle
 from torch import nn
+
+from benchmarks.shared import sides
+from benchmarks.shared.random_batches import random_batches, rectangle
 
 LAYERS = 5
 

@@ -1,7 +1,7 @@
 """Accuracy of the fast ways to train beside plain dense float32, over seeds.
 
-    python benchmarks/accuracy.py --json benchmarks/results/accuracy.json
-    python benchmarks/accuracy.py --seeds 1 --only "row-wise Adam" --only XLA
+    python benchmarks/accuracy/accuracy.py --json benchmarks/results/accuracy.json
+    python benchmarks/accuracy/accuracy.py --seeds 1 --only "row-wise Adam" --only XLA
 
 Each way is `configs/quickstart.yaml` (12,000 documents of Debian-24K) with a setting
 or two changed, trained by `trainers/fit.py` for the seeds 0, 1, ...; the seed draws the
@@ -16,9 +16,9 @@ import logging
 import sys
 from pathlib import Path
 
-from circumstances import circumstances
-from figures import add_integers, add_json, keep, make_place, table
-from sides import ROOT
+from benchmarks.shared.circumstances import circumstances
+from benchmarks.shared.figures import add_integers, add_json, keep, make_place, table
+from benchmarks.shared.sides import ROOT
 
 sys.path.append(str(ROOT / "trainers"))
 

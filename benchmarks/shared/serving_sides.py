@@ -1,4 +1,4 @@
-"""Whom benchmarks/serving.py asks: the model in process, and export/serve.py.
+"""Whom benchmarks/speed/serving.py asks: the model in process, and export/serve.py.
 
 A client answers `ask(text)` with the labels and scores of one text. Each keeps its
 connection until `close()`.

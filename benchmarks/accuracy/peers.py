@@ -12,7 +12,7 @@ the CPU build will do). `--peers popular` runs in the library's own.
     python -m venv .peers
     .peers/bin/pip install torch==2.13.0 libpecos==1.2.8 omikuji==0.5.2 \\
         napkinxc==0.7.2 scikit-learn
-    .peers/bin/python benchmarks/peers.py
+    .peers/bin/python benchmarks/accuracy/peers.py
 
 One JSON line a peer goes to standard output, the peers' own chatter to standard error.
 Metrics are this library's, in percent, on the whole test part; a test label that
@@ -38,9 +38,8 @@ import numpy as np
 # The peers' environment then needs no installation of the library.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from circumstances import circumstances
-from figures import at_least
-
+from benchmarks.shared.circumstances import circumstances
+from benchmarks.shared.figures import at_least
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import read_documents
 from xmc_keras.labels.label_set import LabelSet
@@ -225,7 +224,7 @@ if __name__ == "__main__":
             2,
             f"Expected the packages of {', '.join(arguments.peers)}. Missing: "
             f"{' '.join(missing)}. Install them in an environment of their own, as the "
-            "head of benchmarks/peers.py says, or choose others with --peers.\n",
+            "head of benchmarks/accuracy/peers.py says, or choose others with --peers.\n",
         )
     try:
         main(arguments)

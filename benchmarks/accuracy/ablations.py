@@ -1,7 +1,7 @@
 """Whether the claims of the paper hold on Debian-24K, over seeds.
 
-    python benchmarks/ablations.py --json benchmarks/results/ablations.json
-    python benchmarks/ablations.py --seeds 1 --only reference --only one_layer
+    python benchmarks/accuracy/ablations.py --json benchmarks/results/ablations.json
+    python benchmarks/accuracy/ablations.py --seeds 1 --only reference --only one_layer
 
 Each config of `configs/ablations/` (12,000 documents, MiniLM) is trained by
 `trainers/fit.py` for the seeds 0, 1, ..., which draw the documents too: configs are
@@ -28,10 +28,10 @@ import sys
 from pathlib import Path
 
 import yaml
-from accuracy import PACKAGES, PRECISION, ROOT, summary, train
-from circumstances import circumstances
-from figures import add_integers, add_json, keep, make_place, table
 
+from benchmarks.accuracy.accuracy import PACKAGES, PRECISION, ROOT, summary, train
+from benchmarks.shared.circumstances import circumstances
+from benchmarks.shared.figures import add_integers, add_json, keep, make_place, table
 from xmc_keras.cli.sweep import add_settings
 
 CONFIGS = {path.stem: path for path in (ROOT / "configs/ablations").glob("*.yaml")}
@@ -125,7 +125,7 @@ def main(arguments):
 
     def figures():
         told = {name: of for name, of in found.items() if of}
-        command = "python benchmarks/ablations.py"
+        command = "python benchmarks/accuracy/ablations.py"
         command += "".join(f" --set {setting}" for setting in arguments.set)
         told = {
             "command": command,
