@@ -20,8 +20,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "trainers")]
 from xmc_keras.config.config_file import load_config  # noqa: E402
 from xmc_keras.data.downloads.benchmark_sets import SETS  # noqa: E402
 from xmc_keras.encoders.encoder_shape import UNLIMITED, EncoderShape  # noqa: E402
-from xmc_keras.files.atomic_files import written  # noqa: E402
-from xmc_keras.training.planning.lightxml_plan import RunPlan  # noqa: E402
+from xmc_keras.files.atomic_files import atomic_write  # noqa: E402
+from xmc_keras.training.planning.lightxml_plan import LightXMLPlan  # noqa: E402
 
 # As the config.json of this encoder says, which would have to be fetched.
 XLNET = {
@@ -51,14 +51,14 @@ NEEDS = re.compile(r"(# Measured here: .*\n)(?:# Needs: .*\n(?:# .*\n)*)?(?=#\n)
 
 
 def recipes():
-    """Dictionary from the path of each recipe, of `SETS`, to its `RunPlan`."""
+    """Dictionary from the path of each recipe, of `SETS`, to its `LightXMLPlan`."""
     found = {}
     for name, wanted in SETS.items():
         paths = sorted(ROOT.glob(f"configs/{name}*.yaml"))
         for path in sorted(paths, key=lambda path: path.stem != name):
             config = load_config(path)
             shape = XLNET.get(config.encoder) or EncoderShape.named(config.encoder)
-            found[path] = RunPlan(config, shape, wanted.labels, wanted.train)
+            found[path] = LightXMLPlan(config, shape, wanted.labels, wanted.train)
     return found
 
 
@@ -127,7 +127,7 @@ def main(arguments):
     for path, plan in plans.items():
         texts[path] = with_needs(path.read_text("utf-8"), path, plan)
     for path, text in texts.items():
-        with written(path) as file:
+        with atomic_write(path) as file:
             file.write(text.encode())
 
 

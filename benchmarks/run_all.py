@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.shared.figures import table
-from xmc_keras.files.atomic_files import written
+from xmc_keras.files.atomic_files import atomic_write
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -99,7 +99,7 @@ def run(name, command, torch):
     record = {"command": "python benchmarks/" + shlex.join(words)}
     record |= json.loads(done.stdout)
     RESULTS.mkdir(exist_ok=True)
-    with written(RESULTS / f"{name}.json") as file:
+    with atomic_write(RESULTS / f"{name}.json") as file:
         file.write(json.dumps(record, indent=2).encode() + b"\n")
 
 
@@ -151,7 +151,7 @@ def main(arguments):
     for name, (_, command) in RUNS.items():
         if arguments.only is None or name.startswith(arguments.only):
             run(name, command, arguments.torch)
-    with written(HERE / "RESULTS.md") as file:
+    with atomic_write(HERE / "RESULTS.md") as file:
         file.write(results().encode())
 
 

@@ -22,9 +22,9 @@ sys.path.append(str(PROJECT / "benchmarks"))
 @pytest.fixture(scope="session")
 def minilm():
     """Folder of the real pretrained encoder, as a string."""
-    from xmc_keras.encoders.pretrained import minilm_folder
+    from xmc_keras.encoders.pretrained import find_minilm
 
-    return str(minilm_folder())
+    return str(find_minilm())
 
 
 @pytest.fixture
@@ -207,8 +207,8 @@ def tiny_run(made_once, tiny_config):
 def call(monkeypatch, capfd):
     """Runs a command of `xmc` within this process, which is much faster.
 
-    `name` is that of a command, or a path such as `benchmarks/speed/data.py`. Returns its
-    `status`, `stdout` and `stderr`. With `tensorflow=False` it may not import Keras.
+    `name` is that of a command, or a path such as `benchmarks/recipes.py`. Returns
+    its `status`, `stdout` and `stderr`. With `tensorflow=False` it may not import Keras.
     """
 
     def call(name, *arguments, stdin=b"", tensorflow=True):

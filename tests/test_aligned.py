@@ -1,6 +1,6 @@
 import pytest
 
-from xmc_keras.cli.tables import aligned
+from xmc_keras.cli.tables import align_columns
 
 
 @pytest.mark.parametrize(
@@ -14,4 +14,4 @@ from xmc_keras.cli.tables import aligned
     ],
 )
 def test_columns(lines, expected):
-    assert aligned(lines).split("\n") == expected
+    assert align_columns(lines).split("\n") == expected

@@ -24,10 +24,10 @@ def test_a_bar_on_a_terminal(clock):
     terminal = Terminal()
     shown = bar.Bar(lambda: 0.5, stream=terminal)
     shown.skip(1000)
-    shown.answered(10)
+    shown.advance(10)
     assert terminal.getvalue() == ""  # too soon
     clock[0] += 2
-    shown.answered(1990)
+    shown.advance(1990)
     # 2,000 in 2 s; as much as the 3,000 that are half of it is left.
     half = "=" * 15 + " " * 15
     assert terminal.getvalue() == (
@@ -42,9 +42,9 @@ def test_a_log_elsewhere(clock, caplog):
     caplog.set_level(logging.INFO)
     stream = io.StringIO()
     shown = bar.Bar(lambda: 0.25, "bytes", stream)
-    shown.answered(10)
+    shown.advance(10)
     clock[0] += pace.SECONDS
-    shown.answered(90)
+    shown.advance(90)
     shown.end()
     assert stream.getvalue() == ""
     assert caplog.messages == ["100 bytes, 10.0 a second, about 30 s left"]

@@ -3,7 +3,7 @@ import pytest
 import scipy.sparse
 
 from xmc_keras.metrics import baselines
-from xmc_keras.metrics.baselines import nearest_labels, popular_labels
+from xmc_keras.metrics.baselines import rank_by_popularity, rank_by_similarity
 
 
 def test_popular_labels_most_frequent_first_ties_by_id():
@@ -11,10 +11,10 @@ def test_popular_labels_most_frequent_first_ties_by_id():
     matrix = np.zeros((4, 5), np.float32)
     for row, labels in zip(matrix, rows):
         row[labels] = 1
-    top = popular_labels(scipy.sparse.csr_matrix(matrix), 3, k=4)
+    top = rank_by_popularity(scipy.sparse.csr_matrix(matrix), 3, k=4)
     assert top.dtype == np.int32
     assert top.tolist() == [[2, 1, 0, 3]] * 3
-    assert popular_labels(scipy.sparse.csr_matrix(matrix), 2, k=9).shape == (2, 5)
+    assert rank_by_popularity(scipy.sparse.csr_matrix(matrix), 2, k=9).shape == (2, 5)
 
 
 @pytest.mark.parametrize("num_labels", [1, 3, 5, 40])
@@ -25,7 +25,7 @@ def test_nearest_labels_by_cosine(num_labels, monkeypatch):
     for rows in (documents, labels):
         rows[rows < 0.5] = 0
         rows /= np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9
-    found = nearest_labels(*map(scipy.sparse.csr_matrix, (documents, labels)))
+    found = rank_by_similarity(*map(scipy.sparse.csr_matrix, (documents, labels)))
     assert found.dtype == np.int32
     for document, row in zip(documents, found, strict=True):
         scores = [float(document @ label) for label in labels]

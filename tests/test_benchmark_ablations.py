@@ -1,4 +1,4 @@
-"""benchmarks/accuracy/ablations.py: what is trained, what is asked, and what is told of it."""
+"""ablations.py: what is trained, what is asked, and what is told of it."""
 
 import json
 from pathlib import Path

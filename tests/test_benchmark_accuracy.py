@@ -1,4 +1,4 @@
-"""benchmarks/accuracy/accuracy.py: what is trained, what not again, and what is told of it."""
+"""accuracy.py: what is trained, what not again, and what is told of it."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""benchmarks/speed/lengths.py: whose seconds are whose, and a run on a small data folder."""
+"""lengths.py: whose seconds are whose, and a run on a small data folder."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""benchmarks/speed/serving.py: its arithmetic, its turns, and a run on a small model."""
+"""serving.py: its arithmetic, its turns, and a run on a small model."""
 
 import itertools
 import json

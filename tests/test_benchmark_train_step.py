@@ -1,4 +1,4 @@
-"""benchmarks/speed/train_step.py and predict.py: arithmetic, and a run on few labels."""
+"""train_step.py and predict.py: arithmetic, and a run on few labels."""
 
 import json
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 from test_cls_features import IDS, INPUTS, shaken
 from tiny_bert import tiny_bert
 
-from xmc_keras.encoders.bert_features import bert_features, is_plain_bert
+from xmc_keras.encoders.bert_features import compute_bert_features, is_plain_bert
 from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
 
 
@@ -37,12 +37,15 @@ def test_training_is_that_of_keras(pooling, dropout, num_feature_layers, segment
     ours = dict(inputs) if segments else dict(INPUTS)
     assert is_plain_bert(encoder, training=True)
     state = [v.numpy() for v in encoder.non_trainable_variables]
-    compiled = tf.function(lambda: bert_features(encoder, ours, training=True))
+    compiled = tf.function(lambda: compute_bert_features(encoder, ours, training=True))
     expected = with_gradients(
         encoder, lambda: encoder.layer_by_layer(inputs, True), state
     )
     assert abs(expected[0]).max() > 0.1
-    for features in (lambda: bert_features(encoder, ours, training=True), compiled):
+    for features in (
+        lambda: compute_bert_features(encoder, ours, training=True),
+        compiled,
+    ):
         found = with_gradients(encoder, features, state)
         np.testing.assert_allclose(found[0], expected[0], atol=3e-5)
         for weight, one, other in zip(
@@ -89,7 +92,9 @@ def test_half_precision_trains_alike(pooling):
         weights = weights or shaken(encoder).get_weights()
         encoder.set_weights(weights)
         state = [v.numpy() for v in encoder.non_trainable_variables]
-        call = tf.function(lambda: bert_features(encoder, INPUTS, training=True))
+        call = tf.function(
+            lambda: compute_bert_features(encoder, INPUTS, training=True)
+        )
         features, gradients = with_gradients(encoder, call, state)
         found.append([features, *gradients])
     for exact, half in zip(*found):
@@ -100,6 +105,6 @@ def test_half_precision_trains_alike(pooling):
 def test_a_step_compiled_as_a_whole():
     encoder = shaken(MultiLayerCLSEncoder(tiny_bert(dropout=0.0), 1))
     call = tf.function(
-        lambda: bert_features(encoder, INPUTS, training=True), jit_compile=True
+        lambda: compute_bert_features(encoder, INPUTS, training=True), jit_compile=True
     )
     np.testing.assert_allclose(call(), encoder(INPUTS), atol=2e-5)

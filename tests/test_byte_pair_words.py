@@ -5,20 +5,20 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.text.byte_pair_words import word_starts
+from xmc_keras.text.byte_pair_words import find_word_starts
 
 # encoder.py of openai/gpt-2.
 PATTERN = regex.compile(
     r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 )
 STARTS = tf.function(
-    word_starts,
+    find_word_starts,
     input_signature=[tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.int32)],
 )
 
 
 def words_of(texts):
-    """Words of each text, by `word_starts` on all of them at once."""
+    """Words of each text, by `find_word_starts` on all of them at once."""
     documents = np.repeat(np.arange(len(texts)), [len(text) for text in texts])
     characters = [ord(c) for text in texts for c in text]
     starts = STARTS(np.array(characters, "int32"), documents.astype("int32")).numpy()

@@ -8,7 +8,7 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.serving.server.load_version import WARMUP_FILE
 from xmc_keras.serving.server.served_model import ServedModel
 from xmc_keras.serving.version.check_export import _compare, check_export
-from xmc_keras.serving.version.serving_ops import graph_problems
+from xmc_keras.serving.version.serving_ops import find_graph_problems
 from xmc_keras.serving.version.warm_up import _request, write_warm_up
 
 TEXTS = {"text": np.array([text.encode() for text in ("a", "bc", "Ü")], object)}
@@ -125,7 +125,7 @@ def write(folder, function):
 
 def test_ops_that_servers_know(tmp_path):
     write(tmp_path / "1", lambda x: {"y": tf.sigmoid(x) * 2.0})
-    assert graph_problems(tmp_path / "1") == []
+    assert find_graph_problems(tmp_path / "1") == []
 
 
 def test_op_that_servers_may_lack(tmp_path):
@@ -133,14 +133,14 @@ def test_op_that_servers_may_lack(tmp_path):
         return tf.math.lgamma(x)
 
     write(tmp_path / "1", lambda x: {"y": tf.function(inner)(x)})
-    (problem,) = graph_problems(tmp_path / "1")
+    (problem,) = find_graph_problems(tmp_path / "1")
     assert problem.startswith("Op Lgamma is not known to be in TensorFlow Serving")
 
 
 def test_compiled_function(tmp_path):
     compiled = tf.function(lambda x: x * 2.0, jit_compile=True)
     write(tmp_path / "1", lambda x: {"y": compiled(x)})
-    (problem,) = graph_problems(tmp_path / "1")
+    (problem,) = find_graph_problems(tmp_path / "1")
     assert problem.startswith("A function is compiled with XLA")
 
 

@@ -9,12 +9,12 @@ from xmc_keras.config.config import Config
 from xmc_keras.encoders.encoder_shape import EncoderShape
 from xmc_keras.training.planning import check_memory as module
 from xmc_keras.training.planning.check_memory import (
-    advice,
     check_memory,
-    remedies,
-    together,
+    combine_remedies,
+    find_remedies,
+    give_advice,
 )
-from xmc_keras.training.planning.lightxml_plan import RunPlan
+from xmc_keras.training.planning.lightxml_plan import LightXMLPlan
 
 LABELS = 670_091
 
@@ -26,7 +26,7 @@ def make_config(**keys):
 
 def make_plan(**keys):
     config = make_config(**keys)
-    return RunPlan(config, EncoderShape.named(config.encoder), LABELS)
+    return LightXMLPlan(config, EncoderShape.named(config.encoder), LABELS)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_the_message_has_figures_and_what_helps(room):
 def test_remedies_are_in_order_and_no_more_than_needed():
     plan = make_plan(swa_start=0)
     room = {"machine": plan.needs()["machine"] / 2}
-    found = remedies(plan, room)
+    found = find_remedies(plan, room)
     needs = [p.needs()["machine"] for _, p in found]
     assert needs == sorted(needs) and needs[-1] < plan.needs()["machine"]
     assert {"swa_start": None} in [changes for changes, _ in found]
@@ -83,21 +83,21 @@ def test_remedies_are_in_order_and_no_more_than_needed():
         assert "label_learning_rate" not in changes
     # Only what goes together: a bfloat16 table is none for adamw.
     assert {"table_dtype": "bfloat16"} not in [changes for changes, _ in found]
-    changes, changed = together(plan, room)
+    changes, changed = combine_remedies(plan, room)
     assert changed == plan.changed(label_learning_rate=1.0, **changes)
-    assert changed.fits(room) and together(changed, room) == ({}, changed)
+    assert changed.fits(room) and combine_remedies(changed, room) == ({}, changed)
     rowwise = plan.changed(optimizer="rowwise_adamw")
-    found = remedies(rowwise, {"machine": rowwise.needs()["machine"] - 1})
+    found = find_remedies(rowwise, {"machine": rowwise.needs()["machine"] - 1})
     assert {"table_dtype": "bfloat16"} in [changes for changes, _ in found]
     # Nothing to remedy.
-    assert remedies(plan, plan.needs()) == []
+    assert find_remedies(plan, plan.needs()) == []
 
 
 def test_on_a_gpu_the_place_that_lacks_counts(room):
     plan = make_plan(swa_start=0)
     needs = plan.needs(gpu=True)
     room.update(needs, GPU=needs["GPU"] * 0.9)
-    changes = [changes for changes, _ in remedies(plan, room)]
+    changes = [changes for changes, _ in find_remedies(plan, room)]
     assert {"optimizer": "rowwise_adamw"} in changes
     assert {"swa_start": None} not in changes  # averages are on the machine
     with pytest.raises(BadInput) as error:
@@ -105,14 +105,14 @@ def test_on_a_gpu_the_place_that_lacks_counts(room):
     assert "for the GPU" in str(error.value)
     assert "for the machine" not in str(error.value)
     room.update(needs, machine=needs["machine"] - 1)
-    assert {"swa_start": None} in [changes for changes, _ in remedies(plan, room)]
+    assert {"swa_start": None} in [changes for changes, _ in find_remedies(plan, room)]
 
 
 def test_where_no_setting_helps():
     plan = make_plan()
-    assert together(plan, {"machine": 1e8}) is None
-    assert advice(plan, {"machine": 1e8}).endswith("together are not enough.")
-    tiny = RunPlan(
+    assert combine_remedies(plan, {"machine": 1e8}) is None
+    assert give_advice(plan, {"machine": 1e8}).endswith("together are not enough.")
+    tiny = LightXMLPlan(
         Config(
             data="texts",
             encoder="bert_tiny_en_uncased",
@@ -124,5 +124,5 @@ def test_where_no_setting_helps():
         EncoderShape.named("bert_tiny_en_uncased"),
         10,
     )
-    assert remedies(tiny, {"machine": 1e6}) == []
-    assert advice(tiny, {"machine": 1e6}).startswith("No setting helps")
+    assert find_remedies(tiny, {"machine": 1e6}) == []
+    assert give_advice(tiny, {"machine": 1e6}).startswith("No setting helps")

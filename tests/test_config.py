@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from xmc_keras.config.config import Config
-from xmc_keras.config.config_conflicts import conflicts
+from xmc_keras.config.config_conflicts import find_conflicts
 from xmc_keras.config.config_file import load_config, save_config
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
@@ -162,7 +162,7 @@ def test_edges_of_the_limits_are_taken():
     )
     assert made.feature_dropout == 0.0
     assert isinstance(made.feature_dropout, float)
-    assert conflicts(dataclasses.asdict(made)) == []
+    assert find_conflicts(dataclasses.asdict(made)) == []
 
 
 def test_config_cannot_be_changed_but_replaced_with_checks():

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from xmc_keras.config.config import Config
-from xmc_keras.config.config_conflicts import conflicts
+from xmc_keras.config.config_conflicts import find_conflicts
 
 GOOD = vars(Config(data="texts", encoder="minilm"))
 
@@ -33,7 +33,7 @@ def test_the_keys_at_fault_are_named(changes, keys):
 
 
 def check_keys_at_fault(values, keys):
-    found = conflicts(values)
+    found = find_conflicts(values)
     assert [at_fault for at_fault, _ in found] == keys
     for _, message in found:
         assert message.startswith("Expected ") and "Received: " in message
@@ -41,7 +41,9 @@ def check_keys_at_fault(values, keys):
 
 def test_all_conflicts_are_told():
     changes = {"swa_start": 9, "optimizer": "rowwise_sgd", "negatives": "static"}
-    assert len(conflicts(GOOD | changes | {"recall_epochs": 9, "max_leaf": 1})) == 4
+    assert (
+        len(find_conflicts(GOOD | changes | {"recall_epochs": 9, "max_leaf": 1})) == 4
+    )
     names = {field.name for field in dataclasses.fields(Config)}
     assert set(GOOD) == names
 
@@ -74,7 +76,7 @@ def test_keys_of_lightdxml(changes, keys):
 
 def test_what_lightxml_does_not_have():
     changes = {"encoder": "words", "schedule": "halving", "halve_at": "2"}
-    found = conflicts(GOOD | changes)
+    found = find_conflicts(GOOD | changes)
     assert [keys for keys, _ in found] == [
         ("encoder", "system"),
         ("schedule", "system"),

@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.config.config_key import config_key, convert, expected, shown
+from xmc_keras.config.config_key import (
+    config_key,
+    convert_value,
+    describe_values,
+    format_value,
+)
 
 
 @dataclasses.dataclass
@@ -38,7 +43,7 @@ TAKEN = {  # what each key takes, told another way
     ],
 )
 def test_expected(name, words):
-    assert expected(FIELDS[name]) == words
+    assert describe_values(FIELDS[name]) == words
 
 
 @pytest.mark.parametrize(
@@ -55,7 +60,7 @@ def test_expected(name, words):
     ],
 )
 def test_convert(name, value, result):
-    converted = convert(FIELDS[name], value)
+    converted = convert_value(FIELDS[name], value)
     assert converted == result
     assert type(converted) is type(result)
 
@@ -86,15 +91,17 @@ def test_convert(name, value, result):
 )
 def test_wrong_value(name, value, received):
     with pytest.raises(ValueError) as error:
-        convert(FIELDS[name], value)
-    words = f"Expected {name} to be {expected(FIELDS[name])}. Received: {received}"
+        convert_value(FIELDS[name], value)
+    words = (
+        f"Expected {name} to be {describe_values(FIELDS[name])}. Received: {received}"
+    )
     assert str(error.value).startswith(words)
     assert str(error.value).endswith(".")
 
 
 def test_long_value_is_cut_in_the_message():
     with pytest.raises(ValueError) as error:
-        convert(FIELDS["count"], "x" * 1000)
+        convert_value(FIELDS["count"], "x" * 1000)
     assert len(str(error.value)) < 200
 
 
@@ -112,7 +119,7 @@ def test_long_value_is_cut_in_the_message():
 )
 def test_any_value_is_taken_or_refused(name, value):
     try:
-        converted = convert(FIELDS[name], value)
+        converted = convert_value(FIELDS[name], value)
     except ValueError:
         # Nothing that the key takes is refused.
         assert not TAKEN[name](value)
@@ -125,4 +132,4 @@ def test_any_value_is_taken_or_refused(name, value):
     "value, text", [(None, "null"), (True, "true"), (1, "1"), (0.5, "0.5"), ("a", "a")]
 )
 def test_shown(value, text):
-    assert shown(value) == text
+    assert format_value(value) == text

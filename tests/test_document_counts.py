@@ -5,7 +5,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.text.ngrams import BUCKETS, document_counts
+from xmc_keras.text.ngrams import BUCKETS, count_documents
 
 TEXTS = st.lists(st.lists(st.sampled_from("abcd"), max_size=6).map(" ".join))
 
@@ -18,7 +18,7 @@ def test_counts(texts, max_ngram):
         words = text.split()
         pairs = [" ".join(pair) for pair in zip(words, words[1:])]
         expected.update({*words, *(pairs if max_ngram > 1 else [])})
-    hashes, counts = document_counts(texts, max_ngram)
+    hashes, counts = count_documents(texts, max_ngram)
     assert hashes.dtype == counts.dtype == np.int64
     assert (np.diff(hashes) > 0).all()
     names = tf.constant(list(expected), tf.string)
@@ -30,8 +30,8 @@ def test_counts(texts, max_ngram):
 
 def test_parts_are_added_up(monkeypatch):
     texts = [f"a{i % 7} b" for i in range(100)]
-    whole = document_counts(texts)
+    whole = count_documents(texts)
     monkeypatch.setattr("xmc_keras.text.over_texts.MOST_CHARACTERS", 300)
-    parts = document_counts(texts)
+    parts = count_documents(texts)
     assert all((a == b).all() for a, b in zip(whole, parts))
     assert sorted(parts[1].tolist()) == [14] * 5 + [15] * 2 + [100]

@@ -32,7 +32,7 @@ def test_products_and_weights(jit_compile, gains):
     def look_up(ids, weights):
         words = DocumentWords(ids, weights, NUM_FEATURES, gains)
         products = words.products(LABEL_IDS, LABEL_WEIGHTS)
-        of = words.weights_of, words.gained_of
+        of = words.weights_of, words.gains
         return products, *(f(documents, LABEL_IDS) for f in of)
 
     products, found, gained = look_up(IDS, WEIGHTS)
@@ -57,7 +57,7 @@ def test_gradient_of_gains(jit_compile):
             tape.watch(gains)
             words = DocumentWords(IDS, WEIGHTS, NUM_FEATURES, gains)
             products = words.products(LABEL_IDS, LABEL_WEIGHTS)
-            gained = words.gained_of(documents, ids)
+            gained = words.gains(documents, ids)
             loss = tf.reduce_sum(upstream * products) + tf.reduce_sum(own * gained)
         return tf.convert_to_tensor(tape.gradient(loss, gains))
 

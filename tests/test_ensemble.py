@@ -134,11 +134,11 @@ def test_metrics_are_those_of_averages_over_the_union(
 
 
 def test_the_exported_ensemble_ranks_alike(models, tiny_data):
-    from xmc_keras.data.inputs import batches_of
+    from xmc_keras.data.inputs import make_batches
     from xmc_keras.data.token_cache import TokenCache
     from xmc_keras.evaluation.ensemble.ensemble_ranking import (
-        ensemble_ranking,
-        mean_scores,
+        average_scores,
+        rank_together,
     )
     from xmc_keras.evaluation.ensemble.member_scores import MemberScores
     from xmc_keras.text.text_tokenizer import TextTokenizer
@@ -149,10 +149,10 @@ def test_the_exported_ensemble_ranks_alike(models, tiny_data):
     for model in models:
         tokenizer = TextTokenizer(model.tokenizer, model.max_tokens)
         tokens = TokenCache(*tokenizer(texts))
-        members.append(MemberScores(model, batches_of(config, tokenizer, tokens)))
-    ids, scores = ensemble_ranking(
+        members.append(MemberScores(model, make_batches(config, tokenizer, tokens)))
+    ids, scores = rank_together(
         [member.label_ids for member in members],
-        lambda ids: mean_scores([m.scores_of(ids) for m in members], weights),
+        lambda ids: average_scores([m.scores_of(ids) for m in members], weights),
         5,
     )
     served = ask(

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xmc_keras.evaluation.ensemble.ensemble_ranking import (
-    checked_weights,
-    ensemble_ranking,
-    mean_scores,
+    average_scores,
+    normalize_weights,
+    rank_together,
 )
 
 LABELS = 9
@@ -42,7 +42,7 @@ def test_union_against_plain_python(case, data):
     def scores_of(labels):
         return tf.gather(mean, tf.maximum(labels, 0), batch_dims=1)
 
-    ids, scores = ensemble_ranking(offered, scores_of, k)
+    ids, scores = rank_together(offered, scores_of, k)
     for text, (row, row_scores) in enumerate(zip(ids.numpy(), scores.numpy())):
         union = {int(i) for part in offered for i in part[text] if i >= 0}
         best = sorted(union, key=lambda label: -mean[text, label])[:k]
@@ -62,7 +62,7 @@ def test_mean_against_plain_python(weights, data):
             max_size=len(weights),
         )
     )
-    found = mean_scores([tf.constant(part) for part in scores], weights)
+    found = average_scores([tf.constant(part) for part in scores], weights)
     expected = [
         sum(w * part[i] for w, part in zip(weights, scores)) / sum(weights)
         for i in range(3)
@@ -73,4 +73,4 @@ def test_mean_against_plain_python(weights, data):
 @pytest.mark.parametrize("weights", [[1], [1, -1], [0, 0], [1, float("nan")]])
 def test_wrong_weights(weights):
     with pytest.raises(ValueError, match="Expected `weights` of 2 models"):
-        checked_weights(weights, 2)
+        normalize_weights(weights, 2)

@@ -20,7 +20,7 @@ from xmc_keras.runs.run_folder import RunFolder
 from xmc_keras.serving.graph.serving_module import ServingModule
 from xmc_keras.serving.version import serving_ops
 from xmc_keras.serving.version.check_export import check_export
-from xmc_keras.serving.version.warm_up import warm_up_requests, write_warm_up
+from xmc_keras.serving.version.warm_up import make_warm_up_requests, write_warm_up
 from xmc_keras.text.text_tokenizer import TextTokenizer
 
 TEXTS = [
@@ -95,7 +95,7 @@ def trained(kind):
 def exported(model, folder):
     module = ServingModule([model], k=3)
     tf.saved_model.save(module, str(folder), module.signatures())
-    requests = warm_up_requests(
+    requests = make_warm_up_requests(
         module.inputs_of(TEXTS[:1]), module.inputs_of(TEXTS), ["p", "q"]
     )
     write_warm_up(requests, folder)
@@ -126,7 +126,7 @@ def test_trained_saved_reloaded_exported_and_loaded(kind, tmp_path):
     scores = np.array([[score for _, score in row] for row in expected])  # (texts, 3)
     assert np.ptp(scores, axis=0).max() > 2e-4 and np.ptp(scores[0]) > 1e-2
     # Nothing of Python is needed: the tokenizer is in the graph.
-    assert serving_ops.graph_problems(tmp_path / "1") == []
+    assert serving_ops.find_graph_problems(tmp_path / "1") == []
 
 
 @pytest.mark.large

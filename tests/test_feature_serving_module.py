@@ -8,12 +8,12 @@ from tiny_lightdxml import NAMES, all_scores, inputs_of, make_lightdxml
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.serving.graph.feature_serving_module import FeatureServingModule
-from xmc_keras.serving.graph.module_class import module_class
+from xmc_keras.serving.graph.module_class import choose_module_class
 from xmc_keras.serving.graph.serving_module import ServingModule
 from xmc_keras.serving.server.served_model import ServedModel
 from xmc_keras.serving.server.serving_error import ServingError
-from xmc_keras.serving.version.documents_to_check import answers
-from xmc_keras.serving.version.serving_ops import graph_problems
+from xmc_keras.serving.version.documents_to_check import predict_names
+from xmc_keras.serving.version.serving_ops import find_graph_problems
 
 ROWS = scipy.sparse.csr_matrix(
     np.array([[0, 0.6, 0.8, 0, 0], [0, 0, 0, 0, 0], [1.0, 0, 0, 0, 0]], np.float32)
@@ -33,7 +33,7 @@ def module(model):
 def test_answers_as_the_model(model, module):
     inputs = module.inputs_of(ROWS)
     found = ask(module, "serving_default", **inputs)
-    check_rows(rows_of(found), answers(model, ROWS, 3))
+    check_rows(rows_of(found), predict_names(model, ROWS, 3))
     rows = [[(1, 0.6), (2, 0.8)], [], [(0, 1.0)]]
     features = model.encoder(inputs_of(*rows)).numpy()
     np.testing.assert_allclose(
@@ -52,7 +52,7 @@ def test_words_of_labels(candidates_from):
     module = FeatureServingModule([model], k=3)
     inputs = module.inputs_of(ROWS)
     found = ask(module, "serving_default", **inputs)
-    check_rows(rows_of(found), answers(model, ROWS, 3))
+    check_rows(rows_of(found), predict_names(model, ROWS, 3))
     # Of a word that is listed twice the weights are summed.
     twice = {
         "indices": np.array([2, 1, 2], np.int32),
@@ -77,13 +77,13 @@ def test_rows_are_scaled(module):
 
 def test_saved_graph(model, module, tmp_path):
     tf.saved_model.save(module, str(tmp_path), signatures_of(module))
-    assert graph_problems(tmp_path) == []
+    assert find_graph_problems(tmp_path) == []
     served = ServedModel(tmp_path)
     assert set(served.signature("top_k").inputs) == {
         *("indices", "values", "row_splits", "k")
     }
     inputs = module.inputs_of(ROWS)
-    check_rows(rows_of(served.predict(inputs)), answers(model, ROWS, 3))
+    check_rows(rows_of(served.predict(inputs)), predict_names(model, ROWS, 3))
     none = module.inputs_of(ROWS[:0])
     assert served.predict(none)["labels"].shape == (0, 3)
     for name, value, message in (
@@ -104,11 +104,11 @@ def test_saved_graph(model, module, tmp_path):
 
 def test_which_class(model):
     texts = make_lightdxml()
-    assert module_class([texts, texts]) is ServingModule
-    assert module_class([model]) is FeatureServingModule
+    assert choose_module_class([texts, texts]) is ServingModule
+    assert choose_module_class([model]) is FeatureServingModule
     with pytest.raises(BadInput, match="the same data. Received: some on texts and s"):
-        module_class([model, texts])
+        choose_module_class([model, texts])
     other = make_lightdxml(vectorizer=False)
     other.encoder.num_features += 1
     with pytest.raises(BadInput, match=r"Received: runs with \d+ and \d+ features"):
-        module_class([model, other])
+        choose_module_class([model, other])

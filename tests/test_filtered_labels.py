@@ -3,7 +3,7 @@ import gzip
 import pytest
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.data.filters import filtered_labels
+from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.data.formats.find_parts import find_parts
 from xmc_keras.data.splits import read_part
 from xmc_keras.labels.label_set import LabelSet
@@ -38,9 +38,11 @@ def test_labels_are_left_out_of_what_is_relevant(folder, caplog):
     path = folder / "test_filter.txt"
     said = f"{path}: 4 pairs of document and label left out, 2 of them relevant"
     assert said in caplog.text
-    matrix = filtered_labels(documents, LABELS)
+    matrix = encode_filtered_labels(documents, LABELS)
     assert matrix.toarray().tolist() == [[0, 1, 0], [1, 0, 1], [0, 0, 0]]
-    assert filtered_labels(documents.subset([2, 0]), LABELS).toarray().tolist() == [
+    assert encode_filtered_labels(
+        documents.subset([2, 0]), LABELS
+    ).toarray().tolist() == [
         [0, 0, 0],
         [0, 1, 0],
     ]
@@ -57,7 +59,7 @@ def test_compressed_and_none_and_the_training_part(folder):
     (folder / "test_filter.txt.gz").unlink()
     documents = read_part(folder, "test")
     assert documents.filtered is None and documents.labels[1] == ["c"]
-    assert filtered_labels(documents, LABELS) is None
+    assert encode_filtered_labels(documents, LABELS) is None
     for kind in ("texts", "labels"):
         (folder / f"test_{kind}.txt").rename(folder / f"train_{kind}.txt")
     (folder / "train_filter.txt").write_text("b\nc\nc\n")
@@ -90,12 +92,12 @@ def test_a_filter_of_other_data(folder):
     write(folder, test_filter="\nother thing\n\n")
     documents = read_part(folder, "test")
     with pytest.raises(BadInput) as error:
-        filtered_labels(documents, LABELS)
+        encode_filtered_labels(documents, LABELS)
     assert str(error.value).startswith(f"{folder / 'test_filter.txt'}:2: Expected lab")
     assert "such as 'a'. Received: 'other' and no known one." in str(error.value)
     # One that says nothing is right for any data.
     write(folder, test_filter="\n\n\n")
-    assert not filtered_labels(read_part(folder, "test"), LABELS).nnz
+    assert not encode_filtered_labels(read_part(folder, "test"), LABELS).nnz
 
 
 def test_features_with_the_filter_file_of_the_repository(tmp_path):
@@ -103,7 +105,7 @@ def test_features_with_the_filter_file_of_the_repository(tmp_path):
     (tmp_path / "filter_labels_test.txt").write_text("0 2\n2 3\n2 0\n")
     documents = read_part(tmp_path, "test")
     assert documents.labels == [["0"], ["3"], ["1"]]
-    matrix = filtered_labels(documents, LabelSet(["0", "2", "3"]))
+    matrix = encode_filtered_labels(documents, LabelSet(["0", "2", "3"]))
     assert matrix.toarray().tolist() == [[0, 1, 0], [0, 0, 0], [1, 0, 1]]
     assert documents.subset([1]).filtered == [()]
     (tmp_path / "filter_labels_test.txt").write_text("0 2\n3 0\n")
@@ -112,7 +114,7 @@ def test_features_with_the_filter_file_of_the_repository(tmp_path):
     (tmp_path / "filter_labels_test.txt").write_text("1 7\n")
     documents = read_part(tmp_path, "test")
     with pytest.raises(BadInput, match="filter_labels_test.txt: .*Received: '7' and"):
-        filtered_labels(documents, LABELS)
+        encode_filtered_labels(documents, LABELS)
 
 
 def test_the_reader_of_folders_hands_it_on(folder):

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_ranking_metrics import slow_ndcg, slow_precision, slow_psndcg, slow_psp
 
-from xmc_keras.metrics.filtered_ranking import filtered_ranking
+from xmc_keras.metrics.filtered_ranking import filter_ranking
 from xmc_keras.metrics.ranking_metrics import ranking_report
 
 SLOW = {"P": slow_precision, "nDCG": slow_ndcg}
@@ -37,9 +37,9 @@ def test_equals_scores_without_those_of_the_pairs(case, data):
     top = np.argsort(-scores, axis=1)[:, :n].astype("int32")
     best = np.take_along_axis(scores, top, axis=1)
     given = top.copy(), best.copy()
-    found, found_scores = filtered_ranking(top, scipy.sparse.csr_matrix(filtered), best)
+    found, found_scores = filter_ranking(top, scipy.sparse.csr_matrix(filtered), best)
     assert found.shape == top.shape and found.dtype == top.dtype
-    np.testing.assert_array_equal(filtered_ranking(top, filtered_csr(filtered)), found)
+    np.testing.assert_array_equal(filter_ranking(top, filtered_csr(filtered)), found)
     expected = []
     for row, gone, ids, of_ids in zip(scores, filtered, found, found_scores):
         left = np.where(gone, -np.inf, row)
@@ -78,10 +78,10 @@ def filtered_csr(filtered):
 def test_pads_and_no_filter():
     top = np.array([[4, -1, 2, -1]])
     filtered = scipy.sparse.csr_matrix([[0, 0, 0, 0, 1]])
-    assert filtered_ranking(top, filtered).tolist() == [[-1, 2, -1, -1]]
+    assert filter_ranking(top, filtered).tolist() == [[-1, 2, -1, -1]]
     scores = np.array([[0.5, 0.0, 0.25, 0.0]])
-    found = filtered_ranking(top, None, scores)
+    found = filter_ranking(top, None, scores)
     assert [part.tolist() for part in found] == [top.tolist(), scores.tolist()]
-    assert filtered_ranking(top, None).tolist() == top.tolist()
+    assert filter_ranking(top, None).tolist() == top.tolist()
     with pytest.raises(ValueError, match="of 1 rows.*Received: 2"):
-        filtered_ranking(top, scipy.sparse.csr_matrix((2, 5)))
+        filter_ranking(top, scipy.sparse.csr_matrix((2, 5)))

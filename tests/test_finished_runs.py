@@ -4,7 +4,7 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config import Config
 from xmc_keras.data.documents import Documents
 from xmc_keras.labels.label_set import LabelSet
-from xmc_keras.runs.finished_runs import finished_metrics, finished_runs, run_names
+from xmc_keras.runs.finished_runs import name_runs, open_finished_runs, read_metrics
 from xmc_keras.runs.run_folder import RunFolder
 
 
@@ -24,19 +24,19 @@ def make(tmp_path):
 
 def message(*paths, least=1):
     with pytest.raises(BadInput) as error:
-        finished_runs(paths, least)
+        open_finished_runs(paths, least)
     return str(error.value)
 
 
 def test_runs_of_one_data_set(make):
-    runs = finished_runs([make("a"), make("b")], least=2)
-    assert run_names(runs) == ["a", "b"]
-    assert finished_metrics(runs[0]) == {"P@1": 50.0}
+    runs = open_finished_runs([make("a"), make("b")], least=2)
+    assert name_runs(runs) == ["a", "b"]
+    assert read_metrics(runs[0]) == {"P@1": 50.0}
 
 
 def test_folders_of_one_name_are_told_apart(make):
-    runs = finished_runs([make("one/run"), make("two/run")])
-    assert run_names(runs) == [str(run.path) for run in runs]
+    runs = open_finished_runs([make("one/run"), make("two/run")])
+    assert name_runs(runs) == [str(run.path) for run in runs]
 
 
 def test_runs_that_cannot_be_compared(make, tmp_path):
@@ -56,4 +56,4 @@ def test_damaged_metrics(make):
     assert "Expected the metrics of a finished run" in message(path)
     (path / "metrics.json").write_text("{}")
     with pytest.raises(BadInput, match="KeyError"):
-        finished_metrics(RunFolder(path), ["P@1"])
+        read_metrics(RunFolder(path), ["P@1"])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from xmc_keras.encoders.fused.kernel import fused
+from xmc_keras.encoders.fused.kernel import fuse
 
 
 def weighted(x, y, ids, power):
@@ -18,7 +18,7 @@ def of_weighted(slope, held, power):
 
 @pytest.mark.parametrize("jit_compile", [None, False, True])
 def test_value_and_gradients_of_several_arguments(jit_compile):
-    function = fused(weighted, of_weighted, (0, 1))
+    function = fuse(weighted, of_weighted, (0, 1))
 
     def both(x, y, ids):
         with tf.GradientTape() as tape:
@@ -40,7 +40,7 @@ def test_value_and_gradients_of_several_arguments(jit_compile):
 
 def test_each_is_one_compiled_kernel():
     x, y, ids = tf.ones((2, 3)), tf.ones((2, 3)), tf.range(2)
-    function = fused(weighted, of_weighted, (0, 1))
+    function = fuse(weighted, of_weighted, (0, 1))
 
     @tf.function
     def gradient():

@@ -3,10 +3,10 @@ import pytest
 import tensorflow as tf
 
 from xmc_keras.encoders.fused.layer_norm import (
-    added,
-    fused_added,
-    fused_normalised,
-    normalised,
+    add_and_normalize,
+    fused_add_and_normalize,
+    fused_normalize,
+    normalize,
 )
 
 RNG = np.random.default_rng(0)
@@ -37,12 +37,12 @@ def floats(*arrays):
 
 def test_values_are_those_of_numpy_and_of_the_kernel():
     tensors = floats(X, GAMMA, BETA)
-    np.testing.assert_allclose(normalised(*tensors, EPSILON)[0], oracle(X), 1e-4, 1e-5)
+    np.testing.assert_allclose(normalize(*tensors, EPSILON)[0], oracle(X), 1e-4, 1e-5)
     np.testing.assert_allclose(
-        fused_normalised(*tensors, epsilon=EPSILON), oracle(X), 1e-4, 1e-5
+        fused_normalize(*tensors, epsilon=EPSILON), oracle(X), 1e-4, 1e-5
     )
     tensors = *floats(X, MORE, GAMMA, BETA), tf.constant([1, 2])
-    value, _ = added(*tensors, EPSILON, 0)
+    value, _ = add_and_normalize(*tensors, EPSILON, 0)
     np.testing.assert_allclose(value, oracle(X + MORE), 1e-4, 1e-5)
 
 
@@ -50,7 +50,9 @@ def test_gradients_are_those_by_differences():
     tensors, weight = floats(X, MORE, GAMMA, BETA), tf.constant(WEIGHT, "float32")
     with tf.GradientTape() as tape:
         tape.watch(tensors)
-        value = fused_added(*tensors, tf.constant([1, 2]), epsilon=EPSILON, dropped=0)
+        value = fused_add_and_normalize(
+            *tensors, tf.constant([1, 2]), epsilon=EPSILON, dropped=0
+        )
     of_states, of_more, of_gamma, of_beta = tape.gradient(value, tensors, weight)
     expected = by_differences(oracle, X + MORE)
     np.testing.assert_allclose(of_states, expected, 1e-3, 1e-4)
@@ -64,7 +66,7 @@ def test_what_is_dropped_gets_no_gradient():
     tensors = floats(np.zeros((64, 8)), RNG.normal(size=(64, 8)), np.ones(8), BETA)
     with tf.GradientTape() as tape:
         tape.watch(tensors)
-        value = fused_added(
+        value = fused_add_and_normalize(
             *tensors, tf.constant([1, 2]), epsilon=EPSILON, dropped=1 << 15
         )
         loss = tf.reduce_sum(value**3)
@@ -73,14 +75,14 @@ def test_what_is_dropped_gets_no_gradient():
     assert 0.4 < kept.mean() < 0.6
     np.testing.assert_allclose(of_more[kept], 2 * of_states[kept], 1e-4, 1e-5)
     states, more = tensors[0].numpy(), np.where(kept, 2 * tensors[1].numpy(), 0)
-    expected, _ = normalised(*floats(states + more, np.ones(8), BETA), EPSILON)
+    expected, _ = normalize(*floats(states + more, np.ones(8), BETA), EPSILON)
     np.testing.assert_allclose(value, expected, 1e-4, 1e-5)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision_normalises_in_float32(dtype):
     x = tf.cast(1000 + X, dtype)
-    value = fused_normalised(x, *floats(GAMMA, BETA), epsilon=EPSILON)
+    value = fused_normalize(x, *floats(GAMMA, BETA), epsilon=EPSILON)
     assert value.dtype == dtype
     expected = oracle(np.asarray(tf.cast(x, "float64")))
     np.testing.assert_allclose(tf.cast(value, "float64"), expected, 0.02, 0.02)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from xmc_keras.lightdxml.scores import fused_scores
+from xmc_keras.lightdxml.scores import fuse_scores
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(0, 3, (4, 6)).astype("float32")
@@ -26,14 +26,14 @@ def test_is_the_published_score_times_a_number_a_document(beta):
     length = np.linalg.norm(sigmoid(LOGITS), axis=1, keepdims=True)
     expected = published(beta) * length
     expected /= np.maximum(expected.max(axis=1, keepdims=True), 1)
-    found = np.asarray(fused_scores(LOGITS, COSINES, beta))
+    found = np.asarray(fuse_scores(LOGITS, COSINES, beta))
     np.testing.assert_allclose(found, expected, 1e-5, 1e-6)
     order = np.argsort(-published(beta), axis=1)
     np.testing.assert_array_equal(np.argsort(-found, axis=1), order)
 
 
 def test_the_classifier_alone_gives_its_probabilities():
-    found = fused_scores(LOGITS, COSINES, 1.0)
+    found = fuse_scores(LOGITS, COSINES, 1.0)
     np.testing.assert_allclose(found, sigmoid(LOGITS), 1e-5, 1e-6)
 
 
@@ -41,6 +41,6 @@ def test_pads_score_nothing_and_change_nothing():
     pads = np.pad(LOGITS, [(0, 0), (0, 2)], constant_values=9)
     cosines = np.pad(COSINES, [(0, 0), (0, 2)], constant_values=1)
     real = np.arange(8)[None] < 6
-    found = np.asarray(fused_scores(pads, cosines, 0.4, np.repeat(real, 4, axis=0)))
-    np.testing.assert_allclose(found[:, :6], fused_scores(LOGITS, COSINES, 0.4), 1e-5)
+    found = np.asarray(fuse_scores(pads, cosines, 0.4, np.repeat(real, 4, axis=0)))
+    np.testing.assert_allclose(found[:, :6], fuse_scores(LOGITS, COSINES, 0.4), 1e-5)
     assert not found[:, 6:].any()

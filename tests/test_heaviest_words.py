@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.lightdxml.document_words import heaviest_words
+from xmc_keras.lightdxml.document_words import find_top_words
 
 
 @settings(max_examples=60, deadline=None)
@@ -12,7 +12,7 @@ def test_against_sorted_sums(seed, num_labels, num_words):
     rng = np.random.default_rng(seed)
     features = rng.random((6, 7)) * (rng.random((6, 7)) < 0.4)
     labels = (rng.random((6, num_labels)) < 0.3).astype("float32")
-    ids, weights, lengths = heaviest_words(features, labels, num_words)
+    ids, weights, lengths = find_top_words(features, labels, num_words)
     for label in range(num_labels):
         total = sum(features[i] for i in range(6) if labels[i, label]) + np.zeros(7)
         best = [i for i in np.argsort(-total) if total[i] > 0][:num_words]
@@ -28,14 +28,14 @@ def test_against_sorted_sums(seed, num_labels, num_words):
 def test_many_blocks_are_as_one(monkeypatch):
     rng = np.random.default_rng(0)
     features, labels = rng.random((30, 8)), rng.random((30, 21)) < 0.2
-    whole = heaviest_words(features, labels, 3)
+    whole = find_top_words(features, labels, 3)
     monkeypatch.setattr("xmc_keras.lightdxml.document_words.BLOCK", 4)
-    for one, other in zip(whole, heaviest_words(features, labels, 3)):
+    for one, other in zip(whole, find_top_words(features, labels, 3)):
         np.testing.assert_array_equal(one, other)
 
 
 def test_errors():
     with pytest.raises(ValueError, match="Expected.*Received: 2 and 3 rows"):
-        heaviest_words(np.eye(2), np.eye(3), 1)
+        find_top_words(np.eye(2), np.eye(3), 1)
     with pytest.raises(ValueError, match="Expected `num_words` >= 1. Received: 0"):
-        heaviest_words(np.eye(2), np.eye(2), 0)
+        find_top_words(np.eye(2), np.eye(2), 0)

@@ -5,7 +5,7 @@ import pytest
 from test_shortlist_labels import EMBEDDINGS, FEATURES, Index, expected
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.lightdxml.hnsw_rows import hnsw_rows
+from xmc_keras.lightdxml.hnsw_rows import search_hnsw
 
 
 @pytest.mark.parametrize("k", [3, 99])
@@ -13,7 +13,7 @@ def test_what_the_graph_is_asked(k, monkeypatch):
     module = type(sys)("hnswlib")
     module.Index = Index
     monkeypatch.setitem(sys.modules, "hnswlib", module)
-    found = hnsw_rows(FEATURES, EMBEDDINGS, k)
+    found = search_hnsw(FEATURES, EMBEDDINGS, k)
     assert found.dtype == np.int32
     np.testing.assert_array_equal(found, expected(k, False))
 
@@ -21,4 +21,4 @@ def test_what_the_graph_is_asked(k, monkeypatch):
 def test_without_the_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "hnswlib", None)
     with pytest.raises(BadInput, match=r"pip install \.\[ann\]"):
-        hnsw_rows(FEATURES, EMBEDDINGS, 3)
+        search_hnsw(FEATURES, EMBEDDINGS, 3)

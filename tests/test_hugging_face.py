@@ -13,10 +13,10 @@ from huggingface_hub.errors import EntryNotFoundError
 from safetensors.numpy import load_file, save_file
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.encoders.checkpoints.hugging_face import hugging_face_config
+from xmc_keras.encoders.checkpoints.hugging_face import read_hugging_face_config
 from xmc_keras.encoders.multi_layer_cls_encoder import (
     MultiLayerCLSEncoder,
-    layer_states,
+    collect_layer_states,
 )
 from xmc_keras.encoders.pretrained import load_encoder
 from xmc_keras.text.text_tokenizer import TextTokenizer
@@ -40,7 +40,7 @@ def test_hidden_states_of_all_layers(name, encoders):
     backbone, _ = encoders[name]
     ids, mask = STATES[f"{name}_ids"], STATES[f"{name}_mask"]
     expected = STATES[f"{name}_states"]  # (layers, documents, tokens, dim)
-    model = keras.Model(backbone.input, layer_states(backbone))
+    model = keras.Model(backbone.input, collect_layer_states(backbone))
     inputs = {"token_ids": ids, "padding_mask": mask.astype("int32")}
     inputs["segment_ids"] = np.zeros_like(ids)
     states = model({key: inputs[key] for key in backbone.input})
@@ -84,11 +84,11 @@ def test_gelu_follows_the_checkpoint(tmp_path):
 
 
 def test_a_config_of_another_kind(tmp_path, tiny_encoder):
-    assert hugging_face_config(str(tmp_path)) == {}
-    assert hugging_face_config(str(tiny_encoder)) == {}
-    assert hugging_face_config("kaggle://owner/name") == {}
+    assert read_hugging_face_config(str(tmp_path)) == {}
+    assert read_hugging_face_config(str(tiny_encoder)) == {}
+    assert read_hugging_face_config("kaggle://owner/name") == {}
     (tmp_path / "config.json").write_text("[3]")
-    assert hugging_face_config(str(tmp_path)) == {}
+    assert read_hugging_face_config(str(tmp_path)) == {}
 
 
 @pytest.mark.parametrize("kept", ["model.safetensors", "pytorch_model.bin"])

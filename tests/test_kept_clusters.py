@@ -3,7 +3,7 @@ import numpy as np
 from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
 from xmc_keras.lightxml.cluster_generator import ClusterGenerator
 from xmc_keras.lightxml.lightxml import LightXML
-from xmc_keras.lightxml.static_negatives import kept_clusters
+from xmc_keras.lightxml.static_negatives import find_top_clusters
 
 
 def test_are_the_best_of_each_document_in_order(backbone):
@@ -16,5 +16,5 @@ def test_are_the_best_of_each_document_in_order(backbone):
     logits = np.asarray(model(x)["cluster_logits"])
     parts = [{k: v[a:b] for k, v in x.items()} for a, b in [(0, 2), (2, 5)]]
     expected = np.argsort(-logits, axis=1)[:, :3]
-    assert kept_clusters(model, parts).tolist() == expected.tolist()
-    assert kept_clusters(model, [(x, ids)]).tolist() == expected.tolist()
+    assert find_top_clusters(model, parts).tolist() == expected.tolist()
+    assert find_top_clusters(model, [(x, ids)]).tolist() == expected.tolist()

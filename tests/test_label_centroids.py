@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from xmc_keras.labels.label_centroids import label_centroids
+from xmc_keras.labels.label_centroids import compute_centroids
 
 
 def test_equals_a_plain_loop():
@@ -11,7 +11,7 @@ def test_equals_a_plain_loop():
     labels = rng.random((20, 9)) < 0.2
     labels[:, 4] = False
     labels = scipy.sparse.csr_matrix(labels, dtype=np.float32)
-    found = label_centroids(features, labels)
+    found = compute_centroids(features, labels)
     assert found.shape == (9, 3) and found.dtype == np.float32
     for label in range(9):
         rows = [features[i] for i in range(20) if labels[i, label]]
@@ -21,4 +21,4 @@ def test_equals_a_plain_loop():
 
 def test_errors():
     with pytest.raises(ValueError, match="Expected.*Received: 3 and 2 rows"):
-        label_centroids(np.zeros((3, 1)), np.zeros((2, 4)))
+        compute_centroids(np.zeros((3, 1)), np.zeros((2, 4)))

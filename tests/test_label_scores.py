@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tiny_lightxml as tiny
 
-from xmc_keras.evaluation.ensemble.member_scores import label_scores
+from xmc_keras.evaluation.ensemble.member_scores import score_labels
 
 FEATURES = np.random.default_rng(1).normal(size=(2, 4)).astype("float32")
 LABEL_IDS = np.array([[3, -1, 9, 3], [0, 5, 2, -1]], "int32")
@@ -29,12 +29,12 @@ def test_against_numpy(ranker):
             order = tiny.CLUSTERS.ravel().tolist()
             row = model.ranker.label_embeddings.numpy()[order.index(label)]
             expected[i, j] *= sigmoid(row @ hidden + np.log(0.01 / 0.99))
-    scores = label_scores(model, FEATURES, LABEL_IDS)
+    scores = score_labels(model, FEATURES, LABEL_IDS)
     np.testing.assert_allclose(scores, expected, rtol=1e-4)
 
 
 def test_of_candidates_they_are_the_scores_of_the_model():
     model = tiny.make_model()
     outputs = model(tiny.INPUTS)
-    scores = label_scores(model, model.encoder(tiny.INPUTS), outputs["label_ids"])
+    scores = score_labels(model, model.encoder(tiny.INPUTS), outputs["label_ids"])
     np.testing.assert_allclose(scores, outputs["scores"], rtol=1e-4)

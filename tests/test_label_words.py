@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_test import run_layer_test
 
-from xmc_keras.data.sparse_document_batches import padded
+from xmc_keras.data.sparse_document_batches import pad_rows
 from xmc_keras.lightdxml.label_words import LabelWords
 
 NUM_DOCUMENTS, NUM_FEATURES, NUM_LABELS = 8, 12, 6
@@ -28,7 +28,7 @@ def random_set(seed=0):
 
 
 def inputs_of(features):
-    ids, weights = padded(scipy.sparse.csr_matrix(features))
+    ids, weights = pad_rows(scipy.sparse.csr_matrix(features))
     return {"token_ids": ids, "token_weights": weights}
 
 

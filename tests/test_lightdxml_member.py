@@ -22,11 +22,11 @@ from tiny_lightdxml import (
 from xmc_keras.bad_input import BadInput
 from xmc_keras.lightdxml.label_words import LabelWords
 from xmc_keras.lightdxml.lightdxml import LightDXML
-from xmc_keras.serving.graph.float32_model import float32_model
-from xmc_keras.serving.graph.lightdxml_member import weighted_sums
+from xmc_keras.serving.graph.float32_model import convert_to_float32
+from xmc_keras.serving.graph.lightdxml_member import sum_weighted
 from xmc_keras.serving.graph.serving_module import BLOCK, ServingModule
 from xmc_keras.serving.server.served_model import ServedModel
-from xmc_keras.serving.version.serving_ops import graph_problems
+from xmc_keras.serving.version.serving_ops import find_graph_problems
 
 TEXTS = ["sea", "Sky sky AIR mud", "", "no\0thing", "sun\nsea sky " * 30, "\U0001f600"]
 
@@ -111,7 +111,7 @@ def test_saved_graph(tmp_path, stored):
             weight.assign(tf.cast(tf.cast(weight.value, tf.float16), tf.float32))
     module = ServingModule([model], 3, stored, stored)
     tf.saved_model.save(module, str(tmp_path), module.signatures())
-    assert graph_problems(tmp_path) == []
+    assert find_graph_problems(tmp_path) == []
     served = ServedModel(tmp_path)
     texts = np.array([text.encode() for text in TEXTS], object)
     check_rows(
@@ -224,7 +224,7 @@ def test_words_of_labels_in_float16(tmp_path, candidates_from):
     whole = [v.dtype for v in module.weights if v.shape.rank == 2]
     assert tf.float32 not in whole  # of tables nothing is larger than it need be
     tf.saved_model.save(module, str(tmp_path), signatures_of(module))
-    assert graph_problems(tmp_path) == []
+    assert find_graph_problems(tmp_path) == []
     served = ServedModel(tmp_path)
     text = np.array([b"sea sky"], object)
     found = served.predict({"text": text, "labels": np.array([NAMES])}, "score")
@@ -259,8 +259,8 @@ def test_mixed_precision_is_traced_in_float32(plain):
     half = make_lightdxml()
     keras.config.set_dtype_policy("float32")
     assert half.encoder.compute_dtype == "bfloat16"
-    assert float32_model(plain) is plain
-    copy = float32_model(half)
+    assert convert_to_float32(plain) is plain
+    copy = convert_to_float32(half)
     assert copy.vectorizer is half.vectorizer
     check_rows(
         names_and_scores(ask(ServingModule([half], 3), "serving_default", text=TEXTS)),
@@ -328,5 +328,5 @@ def test_other_encoders():
 
 def test_weighted_sums_of_nothing():
     ids = tf.ragged.constant([[], []], dtype=tf.int32)
-    sums = weighted_sums(tf.ones([5, 3]), ids, ids.with_values(tf.zeros([0])))
+    sums = sum_weighted(tf.ones([5, 3]), ids, ids.with_values(tf.zeros([0])))
     assert sums.numpy().tolist() == [[0, 0, 0]] * 2

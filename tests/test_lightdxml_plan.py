@@ -8,9 +8,13 @@ from hypothesis import strategies as st
 from xmc_keras.config.config import Config
 from xmc_keras.encoders.encoder_shape import EncoderShape
 from xmc_keras.lightdxml.build import build_lightdxml, lightdxml_optimizer
-from xmc_keras.lightdxml.hnsw_rows import hnsw_pays
+from xmc_keras.lightdxml.hnsw_rows import is_hnsw_faster
 from xmc_keras.text.word_vectorizer import WordVectorizer
-from xmc_keras.training.planning.check_memory import advice, remedies, together
+from xmc_keras.training.planning.check_memory import (
+    combine_remedies,
+    find_remedies,
+    give_advice,
+)
 from xmc_keras.training.planning.lightdxml_plan import BLOCK, PRODUCTS, LightDXMLPlan
 from xmc_keras.training.planning.memory_plan import CHUNK, PROCESS
 
@@ -128,7 +132,7 @@ def test_a_search_by_graph():
     graph = plan.changed(search="hnsw").phases["shortlists"]
     assert graph - exact == 4 * 206 * 670_091 - 3 * 4 * PRODUCTS
     assert plan.phases["shortlists"] == graph
-    assert hnsw_pays(489_449, 670_091) and not hnsw_pays(43_437, 24_043)
+    assert is_hnsw_faster(489_449, 670_091) and not is_hnsw_faster(43_437, 24_043)
     few = make_plan(24_043, 44_437)
     assert few.phases == few.changed(search="exact").phases
 
@@ -189,15 +193,15 @@ def test_more_never_needs_less(batch, neighbors, labels, documents):
 def test_what_helps():
     plan = make_plan(670_091, 490_449, embedding_dim=300, num_neighbors=500)
     room = {"machine": 0.8 * plan.needs()["machine"]}
-    found = [changes for changes, _ in remedies(plan, room)]
+    found = [changes for changes, _ in find_remedies(plan, room)]
     assert {"embedding_dim": 150} in found and {"num_neighbors": 250} in found
     assert {"optimizer": "partial_rowwise_adamw"} in found
     assert not any({"table_dtype", "swa_start"} & set(one) for one in found)
-    changes, changed = together(plan, room)
+    changes, changed = combine_remedies(plan, room)
     assert changed.fits(room) and changed == plan.changed(
         **changes, label_learning_rate=1.0
     )
-    assert "embedding_dim: 150" in advice(plan, room)
+    assert "embedding_dim: 150" in give_advice(plan, room)
     half = plan.changed(max_features=20)
     assert half.vocabulary == 20 and half.halved["max_features"][0] == 20
     gpu = plan.needs(gpu=True)

@@ -5,7 +5,7 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.evaluation.ensemble.member_weights import member_weights
+from xmc_keras.evaluation.ensemble.member_weights import choose_member_weights
 
 
 def quality(weights, label_ids, scores, relevant):
@@ -30,7 +30,7 @@ def test_never_worse_than_equal_weights(seed, models):
     label_ids = np.stack([random.permutation(8)[:6] for _ in range(5)])
     scores = [random.uniform(size=(5, 6)) for _ in range(models)]
     relevant = (random.uniform(size=(5, 8)) < 0.3).astype(float)
-    found = member_weights(label_ids, scores, scipy.sparse.csr_matrix(relevant))
+    found = choose_member_weights(label_ids, scores, scipy.sparse.csr_matrix(relevant))
     assert len(found) == models and abs(sum(found) - 1) < 1e-9 and min(found) > 0
     equal = [1 / models] * models
     case = label_ids, scores, relevant
@@ -43,7 +43,9 @@ def test_finds_the_best_of_two_as_trying_all_does():
     label_ids = np.tile(np.arange(12), (40, 1))
     good = relevant + random.normal(0, 0.7, relevant.shape)
     poor = relevant + random.normal(0, 1.5, relevant.shape)
-    found = member_weights(label_ids, [poor, good], scipy.sparse.csr_matrix(relevant))
+    found = choose_member_weights(
+        label_ids, [poor, good], scipy.sparse.csr_matrix(relevant)
+    )
     assert found[1] > found[0]
     case = label_ids, [poor, good], relevant
     tried = [(i, 20 - i) for i in range(21)]
@@ -58,5 +60,5 @@ def test_pads_are_never_ranked():
     scores = [np.array([[0.3, 0.9, 0.2], [0.9, 0.1, 0.9]]) for _ in range(2)]
     scores[1][0] = [0.1, 0.9, 0.3]
     for order in itertools.permutations(range(2)):
-        found = member_weights(label_ids, [scores[i] for i in order], relevant)
+        found = choose_member_weights(label_ids, [scores[i] for i in order], relevant)
         assert quality(found, label_ids, [scores[i] for i in order], relevant.toarray())

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.client import device_lib
 
-from xmc_keras.training.memory import machine_room, memory_room
+from xmc_keras.training.memory import measure_free_memory, measure_machine_memory
 
 GIB = 2**30
 MEMINFO = f"MemTotal: {8 * 2**20} kB\nMemAvailable: {2**20} kB\nBuffers: 3 kB\n"
@@ -39,25 +39,25 @@ def group(root, path, limit, usage, files=None, version=2):
 
 
 def test_without_limits(root):
-    assert machine_room(root) == GIB
+    assert measure_machine_memory(root) == GIB
     write(root, proc__self__cgroup="0::/a/b\n")
     group(root, "a/b", "max", 5)
-    assert machine_room(root) == GIB
+    assert measure_machine_memory(root) == GIB
 
 
 def test_a_limit_above_the_group_counts(root):
     write(root, proc__self__cgroup="0::/a/b\n")
     group(root, "a/b", GIB // 2, 0)
     group(root, "a", GIB // 4, 1000)
-    assert machine_room(root) == GIB // 4 - 1000
+    assert measure_machine_memory(root) == GIB // 4 - 1000
     # In a container the group's own folder is the top one.
     group(root, "", GIB // 8, 1000)
-    assert machine_room(root) == GIB // 8 - 1000
+    assert measure_machine_memory(root) == GIB // 8 - 1000
 
 
 def test_files_that_are_kept_are_room(root):
     group(root, "", GIB // 2, 3000, files=2000)
-    assert machine_room(root) == GIB // 2 - 3000 + 2000
+    assert measure_machine_memory(root) == GIB // 2 - 3000 + 2000
 
 
 def test_version_1(root):
@@ -68,16 +68,16 @@ def test_version_1(root):
     )
     # As large as can be: no limit.
     group(root, "", 2**63 - 4096, 10, version=1)
-    assert machine_room(root) == GIB // 2 - 10 + 4
+    assert measure_machine_memory(root) == GIB // 2 - 10 + 4
 
 
 def test_without_proc(tmp_path):
     # All memory of this machine, which is more than is free.
-    assert machine_room(tmp_path) >= machine_room()
+    assert measure_machine_memory(tmp_path) >= measure_machine_memory()
 
 
 def test_gpus(monkeypatch):
-    assert memory_room().keys() == {"machine"}
+    assert measure_free_memory().keys() == {"machine"}
     devices = [("CPU", 1), ("GPU", 7), ("GPU", 5)]
     devices = [
         types.SimpleNamespace(device_type=kind, memory_limit=limit)
@@ -85,5 +85,5 @@ def test_gpus(monkeypatch):
     ]
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind] * 2)
     monkeypatch.setattr(device_lib, "list_local_devices", lambda: devices)
-    room = memory_room()
+    room = measure_free_memory()
     assert room["GPU"] == 5 and room["machine"] > 0

@@ -4,7 +4,11 @@ import tensorflow as tf
 from numpy_adamw import NumpyAdamW
 
 from xmc_keras.optimizers import row_updates as file
-from xmc_keras.optimizers.row_updates import adam_rows, adam_rows_by_xla, move_rows
+from xmc_keras.optimizers.row_updates import (
+    adam_rows_by_xla,
+    adam_update,
+    apply_row_updates,
+)
 
 
 @pytest.mark.parametrize("num_rows", [0, 1, 4, 7, 8])
@@ -26,7 +30,7 @@ def test_every_row_once_in_chunks_of_one_size(monkeypatch, jit_compile, num_rows
 
     @tf.function(jit_compile=jit_compile and num_rows > 0)
     def run():
-        move_rows(update, tf.constant(ids), tf.reshape(values, [-1, 2]))
+        apply_row_updates(update, tf.constant(ids), tf.reshape(values, [-1, 2]))
 
     run()
     expected = np.zeros((9, 2))
@@ -39,7 +43,7 @@ def test_every_row_once_in_chunks_of_one_size(monkeypatch, jit_compile, num_rows
     assert compiled.numpy() == (4 if any(by_xla) and num_rows >= 4 else 0)
 
 
-@pytest.mark.parametrize("move", [adam_rows, adam_rows_by_xla])
+@pytest.mark.parametrize("move", [adam_update, adam_rows_by_xla])
 def test_rows_of_zeros_rest(move):
     rng = np.random.default_rng(1)
     rows, total = rng.normal(size=(2, 4, 3)).astype("float32")

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from xmc_keras.lightdxml.nearest_labels import NearestLabels, unit_rows
+from xmc_keras.lightdxml.nearest_labels import NearestLabels, normalize_rows
 
 RNG = np.random.default_rng(0)
 FEATURES = RNG.normal(size=(4, 3)).astype("float32")
@@ -55,7 +55,7 @@ def test_features_of_half_precision():
 
 
 def test_a_row_of_zeros_stays_one():
-    np.testing.assert_array_equal(unit_rows(tf.zeros((2, 3))), np.zeros((2, 3)))
+    np.testing.assert_array_equal(normalize_rows(tf.zeros((2, 3))), np.zeros((2, 3)))
 
 
 @pytest.mark.parametrize("arguments", [(0, 3), (3, 0)])

@@ -2,7 +2,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.text.ngrams import BUCKETS, ngram_hashes
+from xmc_keras.text.ngrams import BUCKETS, hash_ngrams
 
 TEXTS = st.lists(st.lists(st.sampled_from("abc"), max_size=6).map(" ".join), max_size=4)
 
@@ -19,7 +19,7 @@ def test_sequences_of_words(texts, max_ngram):
                 for i in range(len(words) - n + 1)
             ]
         )
-    found = ngram_hashes(texts, max_ngram).to_list()
+    found = hash_ngrams(texts, max_ngram).to_list()
     names = sorted({name for row in expected for name in row})
     hashes = tf.strings.to_hash_bucket_fast(tf.constant(names, tf.string), BUCKETS)
     number = dict(zip(names, hashes.numpy().tolist()))

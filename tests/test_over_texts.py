@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xmc_keras.text import over_texts as module
-from xmc_keras.text.over_texts import over_texts
+from xmc_keras.text.over_texts import map_texts
 
 
 @settings(deadline=None, max_examples=60)
@@ -12,7 +12,7 @@ def test_parts_keep_order_and_size(texts, most):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "MOST_CHARACTERS", most)
         patch.setattr(module, "PER_TEXT", 1)
-        parts = over_texts(list, texts)
+        parts = map_texts(list, texts)
     assert [text for part in parts for text in part] == texts
     for part in parts:
         assert part
@@ -22,10 +22,10 @@ def test_parts_keep_order_and_size(texts, most):
 
 def test_an_error_comes_through():
     with pytest.raises(ZeroDivisionError):
-        over_texts(lambda part: 1 / 0, ["a"])
+        map_texts(lambda part: 1 / 0, ["a"])
 
 
 @pytest.mark.parametrize("texts", ["text", [b"text"]])
 def test_what_is_no_list_of_strings(texts):
     with pytest.raises(ValueError, match="Expected a list of strings"):
-        over_texts(len, texts)
+        map_texts(len, texts)

@@ -17,10 +17,10 @@ def test_rate_and_time_left(clock, caplog):
     caplog.set_level(logging.INFO)
     shares = iter([0.25, 0.5])
     told = Pace(lambda: next(shares))
-    told.answered(10)  # at once: nothing is told
+    told.advance(10)  # at once: nothing is told
     for _ in range(2):
         clock[0] += pace.SECONDS
-        told.answered(90)
+        told.advance(90)
     assert [record.message for record in caplog.records] == [
         "100 texts, 10.0 a second, about 30 s left",
         "190 texts, 9.5 a second, about 20 s left",
@@ -33,7 +33,7 @@ def test_what_an_earlier_start_did_does_not_count_as_speed(clock, caplog):
     clock[0] += 1000
     told.skip(1000)
     clock[0] += 20
-    told.answered(200)
+    told.advance(200)
     assert caplog.messages == ["1200 texts, 10.0 a second, about 2 min left"]
 
 
@@ -41,6 +41,6 @@ def test_nobody_knows_what_is_left_of_standard_input(clock, caplog):
     caplog.set_level(logging.INFO)
     told = Pace()
     clock[0] += 20
-    told.answered(50)
+    told.advance(50)
     assert caplog.messages == ["50 texts, 2.5 a second"]
     assert told.done == 50

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from xmc_keras.encoders.pretrained import minilm_folder
+from xmc_keras.encoders.pretrained import find_minilm
 from xmc_keras.version import __version__
 
 ROOT = Path(__file__).parent.parent
@@ -143,7 +143,7 @@ def test_make_checks_the_weights_of_minilm():
     expected = re.search(
         r"^MINILM_SHA256 := ([0-9a-f]{64})$", (ROOT / "Makefile").read_text(), re.M
     )[1]
-    weights = (minilm_folder() / "model.safetensors").read_bytes()
+    weights = (find_minilm() / "model.safetensors").read_bytes()
     assert hashlib.sha256(weights).hexdigest() == expected
 
 

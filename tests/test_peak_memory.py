@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from xmc_keras.training.memory import peak_memory_gb
+from xmc_keras.training.memory import measure_peak_memory
 
 PROGRAM = """
 from xmc_keras.training.memory import peak_memory_gb
@@ -27,7 +27,7 @@ def test_what_was_taken_and_given_back_counts():
 
 def test_units(tmp_path):
     (tmp_path / "status").write_text("VmPeak:\t 9 kB\nVmHWM:\t 2000000 kB\n")
-    assert peak_memory_gb(tmp_path / "status") == 2.048
+    assert measure_peak_memory(tmp_path / "status") == 2.048
     unit = 1 if sys.platform == "darwin" else 1024
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
-    assert peak_memory_gb(tmp_path / "none") == pytest.approx(most, rel=0.01)
+    assert measure_peak_memory(tmp_path / "none") == pytest.approx(most, rel=0.01)

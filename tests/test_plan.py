@@ -107,11 +107,11 @@ def test_the_trial_draws_the_data_as_it_is(tiny_config, monkeypatch):
     from xmc_keras.data.documents import Documents
     from xmc_keras.encoders.encoder_shape import EncoderShape
     from xmc_keras.training.planning import measure_lightxml as trial
-    from xmc_keras.training.planning.lightxml_plan import RunPlan
+    from xmc_keras.training.planning.lightxml_plan import LightXMLPlan
 
     config = load_config(tiny_config)
     sizes = 4, 100, 2
-    plan = RunPlan(config, EncoderShape.named(config.encoder), *sizes)
+    plan = LightXMLPlan(config, EncoderShape.named(config.encoder), *sizes)
     texts = [f"word{i}" for i in range(100)]
     labels = [["b"] if i % 2 else ["a", "c", "d"][: 1 + i % 3] for i in range(100)]
     documents = Documents(texts, labels, list(range(100)), "t", "l")
@@ -120,15 +120,15 @@ def test_the_trial_draws_the_data_as_it_is(tiny_config, monkeypatch):
         ids = np.array([int(text[4:]) for text in texts], np.int32)
         return ids, np.arange(len(ids) + 1)
 
-    tokens, matrix = trial.drawn_documents(plan, documents, 3, tokenizer)
+    tokens, matrix = trial.draw_documents(plan, documents, 3, tokenizer)
     drawn = tokens.token_ids.tolist()
     assert len(drawn) == len(set(drawn)) == 3 * config.batch_size
     for i, row in zip(drawn, matrix.toarray()):
         assert ["abcd"[j] for j in np.flatnonzero(row)] == labels[i]
     # No more than there are.
-    assert len(trial.drawn_documents(plan, documents, 50, tokenizer)[0]) == 100
+    assert len(trial.draw_documents(plan, documents, 50, tokenizer)[0]) == 100
 
-    tokens, matrix = trial.random_documents(plan, 3)
+    tokens, matrix = trial.make_random_documents(plan, 3)
     assert tokens.lengths.tolist() == [config.max_tokens] * 24
     assert tokens.token_ids.max() < plan.encoder.vocabulary_size
     assert matrix.shape == (24, 4) and (matrix.sum(axis=1) == 2).all()

@@ -3,8 +3,8 @@ import pytest
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.document import Document
-from xmc_keras.data.preparing.data_summary import data_summary, told
-from xmc_keras.data.preparing.labels_fit_texts import labels_fit_texts
+from xmc_keras.data.preparing.data_summary import format_summary, summarize_data
+from xmc_keras.data.preparing.labels_fit_texts import measure_label_fit
 from xmc_keras.data.preparing.prepared_folder import PreparedFolder
 from xmc_keras.data.preparing.written_labels import WrittenLabels
 
@@ -82,8 +82,8 @@ def test_what_cannot_be_gone_on_with(tmp_path):
 
 
 def test_too_few_documents_tell_nothing():
-    assert labels_fit_texts(["a b"] * 20, [["x"]] * 20) is None
-    assert labels_fit_texts(["a b"] * 60, [["x"]] * 60) == 0.0
+    assert measure_label_fit(["a b"] * 20, [["x"]] * 20) is None
+    assert measure_label_fit(["a b"] * 60, [["x"]] * 60) == 0.0
 
 
 def test_labels_that_become_one_when_written():
@@ -97,7 +97,7 @@ def test_labels_that_become_one_when_written():
 
 def test_a_summary_of_one_part():
     parts = {"train": {"hashes": np.array([3, 3, 3]), "words": 9, "bad_lines": 2}}
-    found = data_summary(parts, {"train": np.array([6, 5, 0]), "test": np.zeros(3)})
+    found = summarize_data(parts, {"train": np.array([6, 5, 0]), "test": np.zeros(3)})
     assert found["train"]["duplicates"] == 2 and found["train"]["labels"] == 2
     assert found["tail_labels"] == 0.5 and "test" not in found
-    assert "documents               3\n" in told(found)
+    assert "documents               3\n" in format_summary(found)

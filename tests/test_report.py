@@ -12,9 +12,9 @@ from xmc_keras.cli import report
 from xmc_keras.config.config import Config
 from xmc_keras.data.documents import read_documents
 from xmc_keras.evaluation.report import run_predictions as predictions_file
-from xmc_keras.evaluation.report.html_table import html_table
+from xmc_keras.evaluation.report.html_table import make_html_table
 from xmc_keras.evaluation.report.pictures import short
-from xmc_keras.evaluation.report.run_predictions import run_predictions
+from xmc_keras.evaluation.report.run_predictions import predict_run
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.runs.run_folder import RunFolder
 
@@ -112,7 +112,7 @@ def test_predictions_are_computed_once(runs, tiny_data, tmp_path, monkeypatch):
     run = runs[0]
     test = read_documents(tiny_data, "test")
     relevant = run.label_set().encode(test.labels)
-    first = run_predictions(run, test, relevant)
+    first = predict_run(run, test, relevant)
     model = run.load_model()
     rows = model.recommend(test.texts, 10)
     for ids, scores, row in zip(first.label_ids, first.scores, rows):
@@ -125,7 +125,7 @@ def test_predictions_are_computed_once(runs, tiny_data, tmp_path, monkeypatch):
         assert (rank < first.kept) == (label in first.label_ids[document])
     with monkeypatch.context() as patch:
         patch.setattr(predictions_file, "_predict", None)
-        again = run_predictions(run, test, relevant)
+        again = predict_run(run, test, relevant)
     np.testing.assert_array_equal(again.ranks, first.ranks)
     assert (again.step, again.kept) == (5, 2)
     # What a filter leaves out is so after that.
@@ -133,7 +133,7 @@ def test_predictions_are_computed_once(runs, tiny_data, tmp_path, monkeypatch):
     best = scipy.sparse.csr_matrix((np.ones(60), pairs), relevant.shape)
     with monkeypatch.context() as patch:
         patch.setattr(predictions_file, "_predict", None)
-        filtered = run_predictions(run, test, relevant, filtered=best)
+        filtered = predict_run(run, test, relevant, filtered=best)
     shifted = np.pad(first.label_ids[:, 1:], [(0, 0), (0, 1)], constant_values=-1)
     np.testing.assert_array_equal(filtered.label_ids, shifted)
     np.testing.assert_array_equal(filtered.scores[:, :-1], first.scores[:, 1:])
@@ -146,10 +146,10 @@ def test_predictions_are_computed_once(runs, tiny_data, tmp_path, monkeypatch):
 
     monkeypatch.setattr(predictions_file, "_predict", predict)
     few = test.subset(range(7))
-    run_predictions(run, few, relevant[:7])
+    predict_run(run, few, relevant[:7])
     assert len(computed) == 1
     (run.path / predictions_file.FILE).write_bytes(b"PK damaged")
-    run_predictions(run, test, relevant)
+    predict_run(run, test, relevant)
     assert len(computed) == 2
 
 
@@ -248,7 +248,9 @@ def test_bad_input(runs, tmp_path, call):
 
 
 def test_a_table_marks_the_best():
-    text = html_table(["run", "P@1"], [["a", 2.0], ["b", None], ["c", 3.0]], {1: 3.0})
+    text = make_html_table(
+        ["run", "P@1"], [["a", 2.0], ["b", None], ["c", 3.0]], {1: 3.0}
+    )
     assert '<td class="best">3.00</td>' in text and text.count("best") == 1
     assert "<td>–</td>" in text
 

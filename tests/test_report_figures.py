@@ -11,14 +11,14 @@ from matplotlib.figure import Figure
 
 from xmc_keras.evaluation.report.by_frequency import (
     EDGES,
-    frequency_groups,
-    shares_by_group,
+    group_by_frequency,
+    split_by_group,
 )
-from xmc_keras.evaluation.report.calibration import calibration
-from xmc_keras.evaluation.report.confused_labels import confused_labels
+from xmc_keras.evaluation.report.calibration import calibrate
+from xmc_keras.evaluation.report.confused_labels import find_confused_labels
 from xmc_keras.evaluation.report.log_numbers import LogNumbers
-from xmc_keras.evaluation.report.recall_curve import recall_curve
-from xmc_keras.evaluation.report.run_predictions import places
+from xmc_keras.evaluation.report.recall_curve import compute_recall_curve
+from xmc_keras.evaluation.report.run_predictions import find_places
 from xmc_keras.metrics.ranking_metrics import ranking_report
 
 
@@ -40,8 +40,8 @@ def case(seed, documents=7, labels=12, kept=6):
 @given(st.integers(0, 2**16))
 def test_shares_of_groups_against_loops(seed):
     top, relevant, weight, counts = case(seed)
-    names, groups = frequency_groups(counts)
-    shares = shares_by_group(top, relevant, weight, groups, len(names))
+    names, groups = group_by_frequency(counts)
+    shares = split_by_group(top, relevant, weight, groups, len(names))
     whole, dense = ranking_report(top, relevant, weight), relevant.toarray()
     for k in (1, 3, 5):
         hits, gains, best = collections.Counter(), collections.Counter(), 0.0
@@ -62,7 +62,7 @@ def test_shares_of_groups_against_loops(seed):
 
 @given(st.lists(st.integers(0, 3000), min_size=1, max_size=30))
 def test_groups_hold_what_their_names_say(counts):
-    names, groups = frequency_groups(np.array(counts))
+    names, groups = group_by_frequency(np.array(counts))
     assert (np.unique(groups[groups >= 0]) == np.arange(len(names))).all()
     for count, group in zip(counts, groups):
         if count < EDGES[0]:
@@ -81,7 +81,7 @@ def test_recall_of_candidates_against_loops(seed):
     known = relevant[:, : len(counts)]
     unseen = np.diff(relevant.indptr) - np.diff(known.indptr)
     ranks = random.integers(-1, 9, known.nnz)
-    found = recall_curve(ranks, known, unseen)
+    found = compute_recall_curve(ranks, known, unseen)
     for k in range(1, len(found) + 1):
         shares = []
         for i in range(known.shape[0]):
@@ -97,7 +97,7 @@ def test_calibration_against_loops(seed):
     top, relevant, _, _ = case(seed)
     scores = np.random.default_rng(seed).uniform(size=top.shape).astype("float32")
     scores[0, 0] = 1.0
-    counts, score, right, error = calibration(top, scores, relevant, k=5, bins=4)
+    counts, score, right, error = calibrate(top, scores, relevant, k=5, bins=4)
     found = collections.defaultdict(list)
     for i, row in enumerate(top):
         for label, one in list(zip(row, scores[i]))[:5]:
@@ -126,7 +126,7 @@ def test_confused_labels_against_loops(seed):
         for wrong in set(given_) - right:
             for missed in right - set(given_):
                 pairs[wrong, missed] += 1
-    found = confused_labels(top, relevant, k=3, most=5)
+    found = find_confused_labels(top, relevant, k=3, most=5)
     assert len(found) == min(5, len(pairs))
     assert [n for _, _, n in found] == sorted(pairs.values(), reverse=True)[:5]
     assert all(pairs[wrong, right] == n for wrong, right, n in found)
@@ -136,7 +136,7 @@ def test_places_of_labels_among_candidates():
     random = np.random.default_rng(0)
     candidates = np.stack([random.permutation(9)[:5] for _ in range(4)])
     labels = random.integers(-1, 9, (4, 6))
-    found = places(*map(lambda x: x.astype("int32"), (candidates, labels))).numpy()
+    found = find_places(*map(lambda x: x.astype("int32"), (candidates, labels))).numpy()
     for row, own, at in zip(candidates.tolist(), labels.tolist(), found.tolist()):
         assert at == [row.index(i) if i in row else -1 for i in own]
 

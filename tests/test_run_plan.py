@@ -17,7 +17,7 @@ from xmc_keras.encoders.encoder_shape import EncoderShape
 from xmc_keras.encoders.pretrained import load_encoder
 from xmc_keras.lightxml.build import build_model, build_optimizer
 from xmc_keras.optimizers import row_updates as move_rows
-from xmc_keras.training.planning.lightxml_plan import RunPlan
+from xmc_keras.training.planning.lightxml_plan import LightXMLPlan
 from xmc_keras.training.planning.memory_plan import CHUNK, PROCESS, XLA
 
 NAMES = ("vocabulary_size", "num_layers", "num_heads", "hidden_dim", "intermediate_dim")
@@ -30,7 +30,7 @@ def make_plan(num_labels=37, num_documents=2000, most_labels=8, **keys):
     keys = {"data": "texts", "encoder": "small", "max_leaf": 5, "top_k": 2, **keys}
     keys = {"num_feature_layers": 2, "bottleneck_dim": 6, "max_tokens": 32, **keys}
     shape = EncoderShape.of({**SMALL, "num_segments": 2})
-    return RunPlan(Config(**keys), shape, num_labels, num_documents, most_labels)
+    return LightXMLPlan(Config(**keys), shape, num_labels, num_documents, most_labels)
 
 
 def make_model(plan):
@@ -264,7 +264,7 @@ def test_disk_of_an_export(tmp_path):
 
     backbone, tokenizer = load_encoder("minilm")
     config = Config(data="texts", encoder="minilm", bottleneck_dim=200, top_k=5)
-    plan = RunPlan(config, EncoderShape.named("minilm"), num_labels=50_000)
+    plan = LightXMLPlan(config, EncoderShape.named("minilm"), num_labels=50_000)
     names = [f"label {i}" for i in range(plan.num_labels)]
     places = np.arange(np.prod(plan.clusters)).reshape(plan.clusters[::-1]).T
     clusters = np.where(places < plan.num_labels, places, -1)

@@ -18,7 +18,7 @@ from xmc_keras.data.documents import read_documents
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.runs.run_folder import RunFolder
 from xmc_keras.serving.server.served_model import ServedModel
-from xmc_keras.serving.version.documents_to_check import answers, documents_to_check
+from xmc_keras.serving.version.documents_to_check import choose_documents, predict_names
 
 METRICS = [f"{name}@{k}" for name in ("P", "nDCG", "PSP") for k in (1, 3, 5)]
 TEXTS = ["sea sky", "Mud!", "", "sun air air"]
@@ -107,7 +107,7 @@ def test_run_on_features(features_run, call, tmp_path, caplog):
     assert ended.status == 0, ended.stderr
     assert "drawn at random" not in caplog.text
     model = features_run.load_model()
-    documents = documents_to_check(features_run, model, 2)
+    documents = choose_documents(features_run, model, 2)
     assert documents.shape[0] == 2
     norms = scipy.sparse.linalg.norm(documents, axis=1)
     np.testing.assert_allclose(norms, [1, 0], atol=1e-6)
@@ -120,7 +120,7 @@ def test_run_on_features(features_run, call, tmp_path, caplog):
         }
     )
     served.close()
-    check_equal(found, answers(model, documents, 4))
+    check_equal(found, predict_names(model, documents, 4))
 
 
 def test_without_the_test_part(features_run, monkeypatch, caplog):
@@ -128,10 +128,10 @@ def test_without_the_test_part(features_run, monkeypatch, caplog):
     config = dataclasses.replace(config, data=f"{config.data}/none")
     monkeypatch.setattr(features_run, "config", lambda: config)
     model = features_run.load_model()
-    documents = documents_to_check(features_run, model, 5)
+    documents = choose_documents(features_run, model, 5)
     assert "Checking with features drawn at random. " in caplog.text
     assert documents.shape == (5, model.encoder.num_features)
-    assert [len(row) for row in answers(model, documents, 4)] == [4] * 5
+    assert [len(row) for row in predict_names(model, documents, 4)] == [4] * 5
 
 
 @pytest.mark.parametrize(

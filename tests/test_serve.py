@@ -20,7 +20,7 @@ from conftest import PROJECT
 
 from xmc_keras.cli import serve
 from xmc_keras.cli.ask import Client
-from xmc_keras.serving.grpc_predict import grpc_predict
+from xmc_keras.serving.grpc_predict import predict_over_grpc
 
 TEXTS = ["a", "", "Ünïcödé 日本", "nul \x00 byte"]
 
@@ -218,7 +218,9 @@ def load(server, folder, golden, seconds, every, clients, corrupt):
 
     def by_grpc():
         while not done.is_set():
-            found = grpc_predict(server.address, "m", None, {"text": TEXTS}, "", 30)
+            found = predict_over_grpc(
+                server.address, "m", None, {"text": TEXTS}, "", 30
+            )
             if [*found["labels"]] != expected:
                 wrong.append(found)
             answered.append("gRPC")

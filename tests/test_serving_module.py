@@ -12,7 +12,7 @@ from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
 from xmc_keras.lightxml.cluster_generator import ClusterGenerator
 from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
 from xmc_keras.lightxml.lightxml import LightXML
-from xmc_keras.serving.graph.float32_model import float32_model
+from xmc_keras.serving.graph.float32_model import convert_to_float32
 from xmc_keras.serving.graph.serving_module import BLOCK, ServingModule
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz"]
@@ -198,7 +198,7 @@ def test_half_precision_is_traced_in_float32(first):
     half = make_model(0, list("pqrst"), [[0, 3, -1], [1, 4, 2]])
     assert half.encoder(tokens_of(half, ["a"])).dtype == "bfloat16"
     keras.config.set_dtype_policy("float32")
-    assert float32_model(first) is first
+    assert convert_to_float32(first) is first
     answer = ask(ServingModule([half], k=3), "serving_default", text=TEXTS)
     check_rows(rows_of(answer), first.recommend(TEXTS, 3))
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from xmc_keras.lightdxml.shortlist_logits import some_positives
+from xmc_keras.lightdxml.shortlist_logits import sample_positives
 
 IDS = np.array([[5, 6, 7, 8], [3, -1, 4, -1]], "int32")
 
@@ -13,7 +13,7 @@ def test_draws_each_as_often(known):
     seed = keras.random.SeedGenerator(0)
     shape = [2, 4] if known else [None, None]
     signature = [tf.TensorSpec(shape, tf.int32)]
-    draw = tf.function(lambda x: some_positives(x, 2, seed), signature)
+    draw = tf.function(lambda x: sample_positives(x, 2, seed), signature)
     counts = np.zeros(9)
     for _ in range(200):
         found = draw(IDS).numpy()
@@ -25,8 +25,8 @@ def test_draws_each_as_often(known):
 
 def test_few_are_all():
     seed = keras.random.SeedGenerator(0)
-    np.testing.assert_array_equal(some_positives(tf.constant(IDS), 4, seed), IDS)
+    np.testing.assert_array_equal(sample_positives(tf.constant(IDS), 4, seed), IDS)
     call = tf.function(
-        lambda x: some_positives(x, 9, seed), [tf.TensorSpec([None, None], tf.int32)]
+        lambda x: sample_positives(x, 9, seed), [tf.TensorSpec([None, None], tf.int32)]
     )
     np.testing.assert_array_equal(call(IDS), IDS)

@@ -5,7 +5,7 @@ import tensorflow as tf
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.text.ngrams import split_words, string_tensor
+from xmc_keras.text.ngrams import split_words, to_string_tensor
 
 # Properties of characters that no later version of Unicode changed: those of
 # Python's oldest table. Of these, the ones that NFKC_Casefold drops.
@@ -93,4 +93,4 @@ def test_no_texts():
 @pytest.mark.parametrize("texts", ["text", [b"text"], [None]])
 def test_what_is_no_list_of_strings(texts):
     with pytest.raises(ValueError, match="Expected a list of strings. Received: "):
-        string_tensor(texts)
+        to_string_tensor(texts)

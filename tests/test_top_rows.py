@@ -3,7 +3,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.ops.tables import top_rows
+from xmc_keras.ops.tables import find_top_rows
 
 
 @settings(max_examples=50, deadline=None)
@@ -15,7 +15,7 @@ def test_equals_a_sort(num_rows, k, block, with_bias):
     bias = rng.integers(-3, 4, num_rows).astype("float32") if with_bias else None
     products = queries @ table.T + (0 if bias is None else bias)
     order = np.argsort(-products, axis=1, kind="stable")[:, :k]
-    ids, found = top_rows(
+    ids, found = find_top_rows(
         tf.constant(queries),
         tf.constant(table),
         k,
@@ -34,7 +34,7 @@ def test_more_is_added_block_by_block(block):
     queries, table = np.eye(3, dtype="float32"), rng.normal(size=(7, 3))
     more = rng.normal(size=(3, 7)).astype("float32")
     products = table.T.astype("float32") + more
-    ids, found = top_rows(
+    ids, found = find_top_rows(
         tf.constant(queries),
         tf.constant(table, tf.float32),
         2,

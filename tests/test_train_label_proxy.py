@@ -8,11 +8,11 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.labels.label_centroids import label_centroids
+from xmc_keras.labels.label_centroids import compute_centroids
 from xmc_keras.lightdxml.label_proxy import (
     LabelProxy,
-    pair_loss,
-    pairs_of,
+    compute_pair_loss,
+    draw_pairs,
     train_label_proxy,
 )
 
@@ -52,7 +52,7 @@ def test_loss_and_gradient():
     weights = RNG.random(pairs.shape[1]).astype("float32")
     variable = tf.Variable(embeddings)
     with tf.GradientTape() as tape:
-        loss = pair_loss(variable, FEATURES[pairs[0]], pairs[1], weights)
+        loss = compute_pair_loss(variable, FEATURES[pairs[0]], pairs[1], weights)
     found = tf.convert_to_tensor(tape.gradient(loss, variable))
     expected, gradient = 0.0, np.zeros((8, 3))
     for i, label, weight in zip(*pairs, weights):
@@ -65,7 +65,7 @@ def test_loss_and_gradient():
 
 
 def test_training_betters_the_centroids():
-    centroids = label_centroids(FEATURES, LABELS)
+    centroids = compute_centroids(FEATURES, LABELS)
     before = FEATURES.copy()
     keras.utils.set_random_seed(0)
     found = train_label_proxy(
@@ -93,7 +93,7 @@ def test_full_batches_descend_the_mean_of_all_pairs():
     proxy.build((None, 3))
     bias = proxy.outer.bias.numpy()
     train_label_proxy(proxy, FEATURES, LABELS, epochs=1, learning_rate=1e-3)
-    embeddings = label_centroids(FEATURES, LABELS).astype("float64")
+    embeddings = compute_centroids(FEATURES, LABELS).astype("float64")
     slope = np.zeros(3)
     for j in range(3):
         up, down = embeddings.copy(), embeddings.copy()
@@ -109,7 +109,7 @@ def test_full_batches_descend_the_mean_of_all_pairs():
 def test_pairs_of_some_labels(most, seed):
     random = np.random.default_rng(seed)
     batch = random.permutation([0, 1, 2, 3, 4, 6, 7])[:4]
-    documents, places, weights = pairs_of(LABELS.tocsc(), batch, most, random)
+    documents, places, weights = draw_pairs(LABELS.tocsc(), batch, most, random)
     for place, label in enumerate(batch):
         own = documents[places == place]
         there = np.flatnonzero(LABELS[:, [label]].toarray())
@@ -123,6 +123,6 @@ def test_documents_of_a_large_label_are_shown_as_often():
     labels = scipy.sparse.csc_matrix(np.ones((7, 1)))
     random, counts = np.random.default_rng(0), np.zeros(7)
     for _ in range(700):
-        documents, _, _ = pairs_of(labels, np.array([0]), 3, random)
+        documents, _, _ = draw_pairs(labels, np.array([0]), 3, random)
         counts[documents] += 1
     assert counts.sum() == 2100 and abs(counts - 300).max() < 60

@@ -5,35 +5,35 @@ import sys
 import pytest
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.serving.version.version_folder import new_version, next_version
+from xmc_keras.serving.version.version_folder import choose_version, new_version
 
 
 def test_next_version(tmp_path):
     base = tmp_path / "model"
-    assert next_version(base) == 1
-    assert next_version(base, 7) == 7
+    assert choose_version(base) == 1
+    assert choose_version(base, 7) == 7
     for name in ("2", "10", ".tmp-99-1", "x11", "٣"):
         (base / name).mkdir(parents=True)
-    assert next_version(base) == 11
-    assert next_version(base, 3) == 3
+    assert choose_version(base) == 11
+    assert choose_version(base, 3) == 3
 
 
 @pytest.mark.parametrize("version", [0, -1, 2**63])
 def test_version_that_is_no_version(tmp_path, version):
     with pytest.raises(BadInput, match=f"to be positive. Received: {version}"):
-        next_version(tmp_path, version)
+        choose_version(tmp_path, version)
 
 
 def test_version_already_there(tmp_path):
     (tmp_path / "2").mkdir()
     with pytest.raises(BadInput, match="a version that is not there. Received: 2"):
-        next_version(tmp_path, 2)
+        choose_version(tmp_path, 2)
 
 
 def test_a_file_in_place_of_the_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(BadInput, match="Received: a file"):
-        next_version(tmp_path / "file")
+        choose_version(tmp_path / "file")
 
 
 def test_nothing_is_seen_before_it_is_whole(tmp_path):
@@ -104,4 +104,4 @@ def test_a_killed_export_leaves_no_version(tmp_path):
     killed = subprocess.run([sys.executable, "-c", code, tmp_path, *paths])
     assert killed.returncode == -9
     assert [name for name in os.listdir(tmp_path) if name.isdigit()] == []
-    assert next_version(tmp_path) == 1
+    assert choose_version(tmp_path) == 1

@@ -1,10 +1,10 @@
-"""`written`: a file is there once it is whole."""
+"""`atomic_write`: a file is there once it is whole."""
 
 import gzip
 
 import pytest
 
-from xmc_keras.files.atomic_files import written
+from xmc_keras.files.atomic_files import atomic_write
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])
@@ -12,11 +12,11 @@ def test_whole_or_as_it_was(tmp_path, name):
     path = tmp_path / name
     read = gzip.decompress if name.endswith(".gz") else bytes
     for content in (b"sea", b"sky"):
-        with written(path) as file:
+        with atomic_write(path) as file:
             file.write(content)
             assert not path.exists() or read(path.read_bytes()) == b"sea"
         assert read(path.read_bytes()) == content
-    with pytest.raises(OSError, match="full"), written(str(path)) as file:
+    with pytest.raises(OSError, match="full"), atomic_write(str(path)) as file:
         file.write(b"half")
         raise OSError("disk full")
     assert read(path.read_bytes()) == b"sky"
@@ -25,7 +25,7 @@ def test_whole_or_as_it_was(tmp_path, name):
 
 def test_compressed_bytes_depend_on_the_content_alone(tmp_path):
     for name in ("a.gz", "b.gz"):
-        with written(tmp_path / name) as file:
+        with atomic_write(tmp_path / name) as file:
             file.write(b"sea" * 1000)
     first, second = ((tmp_path / name).read_bytes() for name in ("a.gz", "b.gz"))
     assert first == second and len(first) < 1000

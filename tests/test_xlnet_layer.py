@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from xmc_keras.encoders.xlnet.xlnet_layer import XLNetLayer, of_distances
+from xmc_keras.encoders.xlnet.xlnet_layer import XLNetLayer, shift_to_distances
 
 RNG = np.random.default_rng(0)
 STATES = RNG.normal(size=(2, 5, 4)).astype("float32")
@@ -70,7 +70,7 @@ def test_equals_a_loop_over_pairs():
 
 def test_distances():
     scores = RNG.normal(size=(2, 3, 7, 14))
-    found = np.asarray(of_distances(keras.ops.convert_to_tensor(scores)))
+    found = np.asarray(shift_to_distances(keras.ops.convert_to_tensor(scores)))
     for i in range(7):
         for j in range(7):
             np.testing.assert_array_equal(found[..., i, j], scores[..., i, 7 - i + j])

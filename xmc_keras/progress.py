@@ -5,10 +5,10 @@ import sys
 import time
 
 
-def clock(seconds):
+def format_seconds(seconds):
     """Seconds as a person says them.
 
-    >>> clock(42), clock(600), clock(7300)
+    >>> format_seconds(42), format_seconds(600), format_seconds(7300)
     ('42 s', '10 min', '2 h 2 min')
     """
     if seconds < 90:
@@ -50,7 +50,7 @@ class Pace:
         self.done += count
         self._start()
 
-    def answered(self, count):
+    def advance(self, count):
         """Counts texts, and tells how it goes if the last message is old."""
         self.done += count
         now = time.monotonic()
@@ -61,7 +61,7 @@ class Pace:
         left = ""
         if self._share is not None:
             rest = self.done / max(self._share(), 1e-9) - self.done
-            left = f", about {clock(rest / rate)} left"
+            left = f", about {format_seconds(rest / rate)} left"
         logger.info("%d %s, %.1f a second%s", self.done, self._unit, rate, left)
 
 
@@ -79,7 +79,7 @@ class Bar:
     Example:
 
     >>> bar = Bar(lambda: 0.5)
-    >>> bar.answered(100)
+    >>> bar.advance(100)
     >>> bar.done
     100
     """
@@ -97,19 +97,19 @@ class Bar:
         if self._pace:
             self._pace.skip(count)
 
-    def answered(self, count):
+    def advance(self, count):
         """Counts more, and shows them if the last drawing is old."""
         self.done += count
         self._counted += count
         if self._pace:
-            return self._pace.answered(count)
+            return self._pace.advance(count)
         now = time.monotonic()
         if now - self._drawn < SECONDS:
             return
         self._drawn = now
         share = min(1.0, max(self._share(), 1e-9))
         rate = self._counted / (now - self._begun)
-        left = clock((self.done / share - self.done) / rate)
+        left = format_seconds((self.done / share - self.done) / rate)
         full = round(WIDTH * share)
         self._stream.write(
             f"\r[{'=' * full:{WIDTH}}] {share:4.0%}  {self.done:,} {self._unit}, "

@@ -223,8 +223,8 @@ if __name__ == "__main__":
         parser.exit(
             2,
             f"Expected the packages of {', '.join(arguments.peers)}. Missing: "
-            f"{' '.join(missing)}. Install them in an environment of their own, as the "
-            "head of benchmarks/accuracy/peers.py says, or choose others with --peers.\n",
+            f"{' '.join(missing)}. Install them in an environment of their own, see "
+            "benchmarks/accuracy/peers.py, or choose others with --peers.\n",
         )
     try:
         main(arguments)

@@ -8,7 +8,7 @@ from pathlib import Path
 # So that it runs in a clone that is not installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from xmc_keras.cli.tables import aligned
+from xmc_keras.cli.tables import align_columns
 
 
 def at_least(least):
@@ -66,6 +66,6 @@ def keep(figures, path):
 
 def table(rows):
     """Dictionaries of the same keys as a table, a row each."""
-    return aligned(
+    return align_columns(
         [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
     )

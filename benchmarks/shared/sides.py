@@ -17,7 +17,7 @@ from pathlib import Path
 # So that it runs in a clone that is not installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from xmc_keras.training.memory import peak_memory_gb
+from xmc_keras.training.memory import measure_peak_memory
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -37,7 +37,7 @@ def answer(side):
         step = worker.predict
     for line in sys.stdin:
         seconds = [step() for _ in range(int(line))]
-        print(json.dumps([seconds, peak_memory_gb()]), file=answers, flush=True)
+        print(json.dumps([seconds, measure_peak_memory()]), file=answers, flush=True)
 
 
 class Side:

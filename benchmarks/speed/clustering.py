@@ -37,7 +37,7 @@ from xmc_keras.data.documents import read_documents
 from xmc_keras.labels.label_clustering import cluster_labels
 from xmc_keras.labels.label_features import document_features, label_features
 from xmc_keras.labels.label_set import LabelSet
-from xmc_keras.training.memory import peak_memory_gb
+from xmc_keras.training.memory import measure_peak_memory
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -128,7 +128,7 @@ def main(arguments):
         "features_a_document": round(documents.nnz / documents.shape[0], 1),
         "features_a_label": round(features.nnz / features.shape[0], 1),
         "pifa_seconds": round(time.perf_counter() - start, 2),
-        "pifa_peak_gb": round(peak_memory_gb(), 2),
+        "pifa_peak_gb": round(measure_peak_memory(), 2),
     }
 
     # === Clusters ===
@@ -139,7 +139,7 @@ def main(arguments):
         return [row[row >= 0] for row in clusters]
 
     found["cluster_labels"] = measured(features, seeds, ours)
-    found["peak_gb"] = round(peak_memory_gb(), 2)
+    found["peak_gb"] = round(measure_peak_memory(), 2)
     if not arguments.without_plain:
         found["plain"] = measured(
             features, seeds, lambda seed: plain(features, arguments.max_leaf, seed)

@@ -94,10 +94,10 @@ def measured(arguments, parts):
     from keras_nlp.models import BertTokenizer
 
     from xmc_keras.data.document_batches import DocumentBatches
-    from xmc_keras.encoders.pretrained import minilm_folder
+    from xmc_keras.encoders.pretrained import find_minilm
     from xmc_keras.text.text_tokenizer import TextTokenizer
 
-    bert = BertTokenizer.from_preset(str(minilm_folder()))
+    bert = BertTokenizer.from_preset(str(find_minilm()))
     tokenizer = TextTokenizer(bert, arguments.tokens)
     with tempfile.TemporaryDirectory() as folder:
         _, build_s = caches(folder, parts, tokenizer)

@@ -36,13 +36,13 @@ def build_model(arguments):
     import keras_nlp
 
     from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
-    from xmc_keras.encoders.pretrained import minilm_folder
+    from xmc_keras.encoders.pretrained import find_minilm
     from xmc_keras.lightxml.cluster_generator import ClusterGenerator
     from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
     from xmc_keras.lightxml.lightxml import LightXML
 
     # The vocabulary of MiniLM is that of BERT-base, uncased.
-    tokenizer = keras_nlp.models.Tokenizer.from_preset(str(minilm_folder()))
+    tokenizer = keras_nlp.models.Tokenizer.from_preset(str(find_minilm()))
     backbone = keras_nlp.models.BertBackbone(
         vocabulary_size=tokenizer.vocabulary_size(),
         num_layers=arguments.layers,

@@ -35,7 +35,7 @@ from benchmarks.shared.figures import add_integers, add_json, keep, make_place
 from benchmarks.shared.generated_sets import Shape, generated_set
 from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config_file import load_config
-from xmc_keras.training.memory import peak_memory_gb
+from xmc_keras.training.memory import measure_peak_memory
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "hnswlib")
@@ -55,7 +55,7 @@ class Phases:
             "seconds": round(seconds, 1),
             "share": round(done / whole, 4),
             "whole_s": round(seconds * whole / done, 1),
-            "peak_gb": round(peak_memory_gb(), 2),
+            "peak_gb": round(measure_peak_memory(), 2),
         }
         self.rows.append(row)
         print(row, file=sys.stderr, flush=True)
@@ -199,7 +199,7 @@ def main(arguments):
         "parameters": int(sum(np.prod(w.shape) for w in model.trainable_variables)),
         "step_ms": round(1000 * seconds / counted, 1),
         "predict_ms": round(1000 * phases.rows[-1]["seconds"] / count, 2),
-        "peak_gb": round(peak_memory_gb(), 2),
+        "peak_gb": round(measure_peak_memory(), 2),
         "measured": phases.rows,
     }
     print(keep(found, arguments.json))

@@ -37,9 +37,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from benchmarks.shared.circumstances import circumstances
 from benchmarks.shared.figures import add_integers, add_json, at_least, keep, make_place
 from xmc_keras.bad_input import BadInput
-from xmc_keras.lightdxml.hnsw_rows import EF, hnsw_index
-from xmc_keras.lightdxml.shortlist_labels import exact_rows
-from xmc_keras.training.memory import peak_memory_gb
+from xmc_keras.lightdxml.hnsw_rows import EF, make_hnsw_index
+from xmc_keras.lightdxml.shortlist_labels import search_exactly
+from xmc_keras.training.memory import measure_peak_memory
 
 PACKAGES = ("tensorflow", "hnswlib", "numpy")
 LABELS_A_TOPIC, TOPICS_A_FIELD = 64, 16
@@ -81,7 +81,7 @@ class Graph:
 
     def __init__(self, table):
         self.table = table
-        self.index = hnsw_index(*table.shape)
+        self.index = make_hnsw_index(*table.shape)
         self.built, self.seconds, self.row_seconds = 0, 0.0, 0.0
 
     def grow(self, rows):
@@ -108,8 +108,8 @@ def compared(num_labels, table, graph, arguments):
     queries = documents_of(table[:rows], count, np.random.default_rng(1))
 
     # === Exact ===
-    exact = exact_rows(queries, table[:rows], k)  # and TensorFlow has come up
-    exact_s, _ = seconds_of(lambda: exact_rows(queries, table[:num_labels], k))
+    exact = search_exactly(queries, table[:rows], k)  # and TensorFlow has come up
+    exact_s, _ = seconds_of(lambda: search_exactly(queries, table[:num_labels], k))
     exact_s /= count
 
     # === HNSW ===
@@ -148,7 +148,7 @@ def main(arguments):
     for num_labels in sizes:
         found["measured"].append(compared(num_labels, table, graph, arguments))
         print(found["measured"][-1], file=sys.stderr, flush=True)
-    found["peak_gb"] = round(peak_memory_gb(), 2)
+    found["peak_gb"] = round(measure_peak_memory(), 2)
     print(keep(found, arguments.json))
 
 

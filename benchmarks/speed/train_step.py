@@ -19,7 +19,7 @@ import sys
 from benchmarks.shared.circumstances import circumstances
 from benchmarks.shared.figures import add_integers, table
 from benchmarks.shared.sides import spread, take_turns
-from xmc_keras.encoders.pretrained import minilm_folder
+from xmc_keras.encoders.pretrained import find_minilm
 
 PACKAGES = ("tensorflow", "keras", "keras-nlp", "numpy")
 SMALL = {"labels": 4096, "clusters": 64}
@@ -32,7 +32,7 @@ def sides_of(arguments, work="train", batch=None):
     names += ("labels_a_document", "recompute")
     shape = {name: getattr(arguments, name) for name in names} | {"work": work}
     shape["batch"] = batch or arguments.batch
-    shape["encoder_folder"] = str(minilm_folder())
+    shape["encoder_folder"] = str(find_minilm())
     alone = shape | {"labels": 0, "clusters": 1, "top_k": 1}
     small = shape | SMALL | {"top_k": min(shape["top_k"], SMALL["clusters"])}
     found = {}

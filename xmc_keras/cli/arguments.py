@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.files.atomic_files import check_writable, written
+from xmc_keras.files.atomic_files import atomic_write, check_writable
 
 
 def add_config(parser):
@@ -35,5 +35,5 @@ def check_output(path, overwrite=False):
 def write_output(path, text):
     """Writes a file, with its folder: it is whole or not there."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with written(path) as file:
+    with atomic_write(path) as file:
         file.write(text.encode())

@@ -120,14 +120,14 @@ class Client:
 
     def _grpc(self, inputs, signature):
         try:
-            from xmc_keras.serving.grpc_predict import grpc_predict
+            from xmc_keras.serving.grpc_predict import predict_over_grpc
         except ModuleNotFoundError as error:
             raise BadInput(
                 f"Expected the libraries of gRPC. Received: no {error.name}. Install "
                 "them: pip install '.[serve]'"
             ) from None
         try:
-            return grpc_predict(
+            return predict_over_grpc(
                 self.address, self.name, self.version, inputs, signature, self.timeout
             )
         except ConnectionError as error:

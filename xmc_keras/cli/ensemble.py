@@ -36,10 +36,10 @@ from xmc_keras.cli.arguments import check_output, write_output
 from xmc_keras.cli.evaluate import measures, propensities, table
 from xmc_keras.cli.program import command_parser
 from xmc_keras.data.documents import check_labels_known
-from xmc_keras.data.filters import filtered_labels
+from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.data.split_documents import split_documents
 from xmc_keras.data.splits import read_part
-from xmc_keras.runs.finished_runs import finished_runs, run_names
+from xmc_keras.runs.finished_runs import name_runs, open_finished_runs
 from xmc_keras.runs.run_folder import MODELS
 
 logger = logging.getLogger("ensemble")
@@ -69,14 +69,14 @@ def main(argv=None):
         help="leave bad lines out and count them, instead of stopping; as in training",
     )
     args = parser.parse_args(argv)
-    runs = finished_runs(args.runs, least=2)
+    runs = open_finished_runs(args.runs, least=2)
     if args.output:
         check_folder(args.output, args.overwrite)
     config, label_set = runs[0].config(), runs[0].label_set()
     width = runs[0].num_features()
     test = read_part(config.data, "test", args.skip_bad_lines, width)
     check_labels_known(test, label_set, args.skip_bad_lines)
-    filtered = filtered_labels(test, label_set)
+    filtered = encode_filtered_labels(test, label_set)
     held_out = None
     if args.weights == "validation":
         everything = read_part(config.data, "train", args.skip_bad_lines)
@@ -86,28 +86,30 @@ def main(argv=None):
 
     # TensorFlow takes seconds to come up: what is wrong so far is told before.
     from xmc_keras.evaluation.ensemble.ensemble_ranking import (
-        ensemble_ranking,
-        mean_scores,
-        union,
+        average_scores,
+        rank_together,
+        unite_labels,
     )
-    from xmc_keras.evaluation.ensemble.member_weights import member_weights
+    from xmc_keras.evaluation.ensemble.member_weights import choose_member_weights
 
     models = [run.load_model(args.model) for run in runs]
-    names, weights = run_names(runs), [1 / len(runs)] * len(runs)
+    names, weights = name_runs(runs), [1 / len(runs)] * len(runs)
     if held_out is not None:
         logger.info("Weights by %d documents that no run learnt from", len(held_out))
         members, _ = ask(runs, models, held_out.texts)
-        labels = union([member.label_ids for member in members]).numpy()
+        labels = unite_labels([member.label_ids for member in members]).numpy()
         scores = [member.scores_of(labels) for member in members]
-        weights = member_weights(labels, scores, label_set.encode(held_out.labels))
+        weights = choose_member_weights(
+            labels, scores, label_set.encode(held_out.labels)
+        )
 
     relevant = label_set.encode(test.labels)
     weight = propensities(config, runs[0], relevant)
     begun = time.monotonic()
     members, seconds = ask(runs, models, test.texts)
-    top, _ = ensemble_ranking(
+    top, _ = rank_together(
         [member.label_ids for member in members],
-        lambda labels: mean_scores([m.scores_of(labels) for m in members], weights),
+        lambda labels: average_scores([m.scores_of(labels) for m in members], weights),
         min(member.label_ids.shape[1] for member in members),
     )
     taken = time.monotonic() - begun

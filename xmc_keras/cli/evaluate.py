@@ -26,9 +26,9 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.cli.program import command_parser
 from xmc_keras.data.check_reads import check_reads_texts
 from xmc_keras.data.documents import check_labels_known, read_pair
-from xmc_keras.data.filters import filtered_labels
+from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.data.splits import read_part
-from xmc_keras.metrics.filtered_ranking import filtered_ranking
+from xmc_keras.metrics.filtered_ranking import filter_ranking
 from xmc_keras.metrics.inverse_propensity import inverse_propensity
 from xmc_keras.metrics.ranking_metrics import ranking_report, recall_at_k
 from xmc_keras.runs.run_folder import MODELS, RunFolder
@@ -92,7 +92,7 @@ def main(argv=None):
     else:
         documents = read_part(config.data, "test", args.skip_bad_lines, width)
     check_labels_known(documents, label_set, args.skip_bad_lines)
-    filtered = filtered_labels(documents, label_set)
+    filtered = encode_filtered_labels(documents, label_set)
 
     model = run.load_model(args.model)
     if args.score:
@@ -129,9 +129,9 @@ def evaluate(model, batches, relevant, weight, filtered=None):
 def measures(top, relevant, weight, num_labels, seconds, filtered=None):
     """Metrics in percent of a ranking `top` (documents, n) that took `seconds`.
 
-    What `filtered` is, and what becomes of it, tells `filtered_ranking`.
+    What `filtered` is, and what becomes of it, tells `filter_ranking`.
     """
-    kept = filtered_ranking(top, filtered)
+    kept = filter_ranking(top, filtered)
     if filtered is not None:
         dropped = np.count_nonzero(top >= 0) - np.count_nonzero(kept >= 0)
         logger.info("%d predictions left out by the filter", dropped)

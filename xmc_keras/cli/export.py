@@ -23,10 +23,10 @@ import sys
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.cli.program import command_parser
-from xmc_keras.runs.finished_runs import finished_metrics
+from xmc_keras.runs.finished_runs import read_metrics
 from xmc_keras.runs.run_folder import MODELS, RunFolder
 from xmc_keras.serving.version.model_card import TOLD
-from xmc_keras.serving.version.version_folder import new_version, next_version
+from xmc_keras.serving.version.version_folder import choose_version, new_version
 
 logger = logging.getLogger("export")
 
@@ -75,7 +75,7 @@ def main(argv=None):
             f"{len(args.weights)}."
         )
     described = [describe(run, args.model) for run in runs]
-    version = next_version(args.output, args.version)
+    version = choose_version(args.output, args.version)
     most = min(map(most_labels, described))
     if not 1 <= args.k <= most:
         raise BadInput(
@@ -92,34 +92,37 @@ def export(args, runs, described, path):
     import tensorflow as tf
 
     try:
-        from xmc_keras.serving.version.warm_up import warm_up_requests, write_warm_up
+        from xmc_keras.serving.version.warm_up import (
+            make_warm_up_requests,
+            write_warm_up,
+        )
     except ImportError as error:
         raise BadInput(
             "Expected the packages of serving. Received: none "
             f"({error}). Run: pip install '.[serve]'"
         ) from None
-    from xmc_keras.serving.graph.float32_model import float32_model
-    from xmc_keras.serving.graph.module_class import module_class
+    from xmc_keras.serving.graph.float32_model import convert_to_float32
+    from xmc_keras.serving.graph.module_class import choose_module_class
     from xmc_keras.serving.version.check_export import check_export
     from xmc_keras.serving.version.documents_to_check import (
         LONG_TEXT,
-        answers,
-        documents_to_check,
+        choose_documents,
+        predict_names,
     )
-    from xmc_keras.serving.version.model_card import model_card
+    from xmc_keras.serving.version.model_card import write_model_card
 
     # It would make scores depend on how texts are batched, in the third digit.
     tf.config.experimental.enable_tensor_float_32_execution(False)
     models = []
     for run in runs:
         logger.info("Loading %s", run.path)
-        models.append(float32_model(run.load_model(args.model)))
+        models.append(convert_to_float32(run.load_model(args.model)))
     stored = args.precision, args.encoder_precision
-    serving_module = module_class(models)
+    serving_module = choose_module_class(models)
     module = serving_module(models, args.k, *stored, weights=args.weights)
     coarsest = min(stored, key=("int8", "float16", "float32").index)
     most = CHECKED if coarsest == "float32" else CHECKED_BITS
-    documents = documents_to_check(runs[0], models[0], most)
+    documents = choose_documents(runs[0], models[0], most)
     several = documents[:8]
     if isinstance(documents, list):
         several = [*documents[:7], LONG_TEXT]
@@ -136,13 +139,13 @@ def export(args, runs, described, path):
     try:
         tf.saved_model.save(module, str(path), signatures)
         names = module.labels.names.numpy()
-        requests = warm_up_requests(
+        requests = make_warm_up_requests(
             *map(module.inputs_of, (documents[:1], several)), names[:2]
         )
         write_warm_up(requests, path)
         extra = path / "assets.extra"
         (extra / "labels.txt").write_bytes(b"".join(name + b"\n" for name in names))
-        card = model_card(described, told, *stored, args.weights)
+        card = write_model_card(described, told, *stored, args.weights)
         (extra / "model_card.md").write_text(card, encoding="utf-8")
     except (OSError, tf.errors.OpError) as error:
         reason = " ".join(str(error).split())
@@ -154,7 +157,7 @@ def export(args, runs, described, path):
 
     inputs = module.inputs_of(documents)
     if len(models) == 1:
-        expected = answers(models[0], documents, args.k)
+        expected = predict_names(models[0], documents, args.k)
     else:
         # In float32.
         whole = serving_module(models, args.k, weights=args.weights)
@@ -191,7 +194,7 @@ def most_labels(described):
 def describe(run, model):
     """What the model card says of a run; BadInput for one that is not finished."""
     config = run.config()
-    metrics = finished_metrics(run, TOLD)
+    metrics = read_metrics(run, TOLD)
     return {
         "name": run.path.resolve().name,
         "config": dataclasses.asdict(config),

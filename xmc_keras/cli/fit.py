@@ -21,15 +21,15 @@ from xmc_keras.config.config_file import load_config
 from xmc_keras.config.describe_config import describe_config
 from xmc_keras.data.check_reads import check_reads_features
 from xmc_keras.data.documents import check_labels_known
-from xmc_keras.data.filters import filtered_labels
+from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.data.split_documents import split_documents
 from xmc_keras.data.splits import read_part
 from xmc_keras.labels.label_set import LabelSet
-from xmc_keras.metrics.filtered_ranking import filtered_ranking
+from xmc_keras.metrics.filtered_ranking import filter_ranking
 from xmc_keras.runs.run_folder import RunFolder
 from xmc_keras.training.fit_lightdxml import fit_lightdxml
 from xmc_keras.training.fit_lightxml import fit_lightxml
-from xmc_keras.training.memory import peak_memory_gb
+from xmc_keras.training.memory import measure_peak_memory
 
 logger = logging.getLogger("fit")
 
@@ -74,7 +74,7 @@ def main(argv=None):
     test = read_part(config.data, "test", args.skip_bad_lines, width)
     label_set = LabelSet.from_labels(everything.labels)
     check_labels_known(test, label_set, args.skip_bad_lines)
-    filtered = filtered_labels(test, label_set)
+    filtered = encode_filtered_labels(test, label_set)
     train, validation = map(everything.subset, split_documents(config, len(everything)))
     logger.info(
         "%d documents to train on, %d to validate, %d to test, %d labels",
@@ -99,7 +99,7 @@ def main(argv=None):
     # === Evaluation ===
     # TensorFlow takes seconds to come up: what is wrong before it is told at once.
     from xmc_keras.cli.evaluate import NAMES, evaluate, propensities, table
-    from xmc_keras.metrics.baselines import nearest_labels, popular_labels
+    from xmc_keras.metrics.baselines import rank_by_popularity, rank_by_similarity
     from xmc_keras.metrics.ranking_metrics import ranking_report
 
     relevant = label_set.encode(test.labels)
@@ -108,14 +108,14 @@ def main(argv=None):
     # As many more as a document may lose.
     most = 5 + (0 if filtered is None else int(np.diff(filtered.indptr).max()))
     tops = {
-        "most popular labels": popular_labels(
+        "most popular labels": rank_by_popularity(
             label_set.encode(train.labels), len(test), most
         )
     }
     if len(label_set) <= NEAREST_LABELS:
-        tops["nearest label by TF-IDF"] = nearest_labels(*rows, most)
+        tops["nearest label by TF-IDF"] = rank_by_similarity(*rows, most)
     metrics["baselines"] = baselines = {
-        name: ranking_report(filtered_ranking(top, filtered), relevant, weight)
+        name: ranking_report(filter_ranking(top, filtered), relevant, weight)
         for name, top in tops.items()
     }
     metrics.update(
@@ -126,7 +126,7 @@ def main(argv=None):
         propensity_b=config.propensity_b,
         train_seconds=round(checkpoint.seconds, 1),
         seconds=round(time.monotonic() - begun + checkpoint.earlier_seconds, 1),
-        peak_memory_gb=round(peak_memory_gb(), 2),
+        peak_memory_gb=round(measure_peak_memory(), 2),
         **found,
     )
     run.save_metrics(metrics)

@@ -20,10 +20,10 @@ import sys
 from xmc_keras.bad_input import BadInput
 from xmc_keras.cli.arguments import add_config
 from xmc_keras.cli.program import command_parser
-from xmc_keras.cli.tables import aligned
+from xmc_keras.cli.tables import align_columns
 from xmc_keras.config.config_file import load_config
-from xmc_keras.training.memory import memory_room
-from xmc_keras.training.planning.check_memory import advice, remedies
+from xmc_keras.training.memory import measure_free_memory
+from xmc_keras.training.planning.check_memory import find_remedies, give_advice
 from xmc_keras.training.planning.make_plan import add_sizes, check_sizes, make_plan
 
 logger = logging.getLogger("plan")
@@ -47,21 +47,19 @@ def main(argv=None):
         raise BadInput("Expected --measure to be at least 1.")
     check_sizes(args)
     config = load_config(args.config, args.set)
-    room = memory_room()
+    room = measure_free_memory()
 
     plan, documents = make_plan(config, args)
     check(plan, args.config)
     report = describe(plan, room)
     if args.measure and report["fits"]:
         if config.system == "lightxml":
-            from xmc_keras.training.planning.measure_lightxml import trial
+            from xmc_keras.training.planning.measure_lightxml import measure_lightxml
         else:
-            from xmc_keras.training.planning.measure_lightdxml import (
-                lightdxml_trial as trial,
-            )
+            pass
 
         logger.info("Taking %d training steps, twice", args.measure)
-        report["measured"] = trial(plan, documents, args.measure)
+        report["measured"] = measure_lightxml(plan, documents, args.measure)
     print(json.dumps(report) if args.json else text(plan, room, report))
     if not report["fits"]:
         sys.exit(1)
@@ -93,7 +91,7 @@ def describe(plan, room):
     """All figures, as one dictionary for JSON; sizes in GB."""
     config, gpu = plan.config, "GPU" in room
     fits = plan.fits(room)
-    helpful = [] if fits else remedies(plan, room)
+    helpful = [] if fits else find_remedies(plan, room)
     batches = {max(1, config.batch_size // 2), config.batch_size, 2 * config.batch_size}
     key, _, least = plan.WIDTH
     widths = {max(least, getattr(config, key) // n) for n in (4, 2, 1)}
@@ -170,7 +168,7 @@ def verdict(plan, room, report):
         for place, needed in report["needs_gb"].items()
     ]
     if not report["fits"]:
-        lines += ["The run does not fit.", advice(plan, room)]
+        lines += ["The run does not fit.", give_advice(plan, room)]
     elif plan.fits({place: 0.9 * size for place, size in room.items()}):
         lines.append("The run fits.")
     else:
@@ -189,7 +187,7 @@ def verdict(plan, room, report):
 
 def table(head, rows):
     """Rows of texts and numbers as lines."""
-    return aligned([head, *([cell(value) for value in row] for row in rows)])
+    return align_columns([head, *([cell(value) for value in row] for row in rows)])
 
 
 def cell(value):

@@ -99,7 +99,7 @@ def main(argv=None):
             else:
                 for line in lines:
                     print(line, flush=True)
-            pace.answered(len(chunk))
+            pace.advance(len(chunk))
         if output is not None:
             output.finish()
             logger.info("%d texts answered in %s", pace.done, args.output)

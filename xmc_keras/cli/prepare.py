@@ -45,8 +45,12 @@ from xmc_keras.data.formats.columns import Columns
 from xmc_keras.data.formats.document import BadLines
 from xmc_keras.data.formats.find_format import FORMATS, find_format
 from xmc_keras.data.formats.find_parts import Options, find_parts
-from xmc_keras.data.preparing.data_summary import data_summary, told
-from xmc_keras.data.preparing.labels_fit_texts import LEAST, labels_fit_texts, sampled
+from xmc_keras.data.preparing.data_summary import format_summary, summarize_data
+from xmc_keras.data.preparing.labels_fit_texts import (
+    LEAST,
+    measure_label_fit,
+    sample_documents,
+)
 from xmc_keras.data.preparing.prepared_folder import KINDS, PARTS, PreparedFolder
 from xmc_keras.progress import Bar
 
@@ -82,12 +86,12 @@ def make(folder, readers, bad_lines, test_share=None):
         test_share: optional float, the share of training documents to test on.
 
     Returns:
-        The summary, as of `data_summary`.
+        The summary, as of `summarize_data`.
     """
     try:
         prepare(folder, readers, bad_lines, test_share)
         summary = summed(folder, bad_lines)
-        print(told(summary))
+        print(format_summary(summary))
         tell(folder, summary, bad_lines)
         folder.finish(summary)
     finally:
@@ -127,7 +131,7 @@ def prepare(folder, readers, bad_lines, test_share):
                 continue
             put(folder, part, chunk, test_share)
             state["read"] += len(chunk)
-            bar.answered(len(chunk))
+            bar.advance(len(chunk))
             if state["read"] % KEEP == 0:
                 folder.keep()
         bar.end()
@@ -172,11 +176,13 @@ def summed(folder, bad_lines):
     if "train" not in parts:
         first = bad_lines["train"].first
         raise BadInput(f"Expected documents to train on. Received: none. {first or ''}")
-    summary = data_summary(parts, folder.label_counts())
+    summary = summarize_data(parts, folder.label_counts())
     summary["labels_fit_texts"] = None
     count = summary["train"]["documents"]
-    sample = sampled(*(folder.part / f"train_{kind}.txt" for kind in KINDS[:2]), count)
-    if (fit := labels_fit_texts(*sample)) is not None:
+    sample = sample_documents(
+        *(folder.part / f"train_{kind}.txt" for kind in KINDS[:2]), count
+    )
+    if (fit := measure_label_fit(*sample)) is not None:
         summary["labels_fit_texts"] = round(fit, 2)
     summary["renamed_labels"] = len(folder.labels.renamed())
     return summary

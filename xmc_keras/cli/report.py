@@ -21,10 +21,10 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.cli.arguments import check_output, write_output
 from xmc_keras.cli.program import command_parser
 from xmc_keras.data.documents import check_labels_known
-from xmc_keras.data.filters import filtered_labels
+from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.data.splits import read_part
 from xmc_keras.files.atomic_files import replace_folder
-from xmc_keras.runs.finished_runs import finished_metrics, finished_runs, run_names
+from xmc_keras.runs.finished_runs import name_runs, open_finished_runs, read_metrics
 from xmc_keras.runs.plot_curves import COLUMNS
 from xmc_keras.runs.run_folder import MODELS
 from xmc_keras.runs.run_history import read_history
@@ -50,7 +50,7 @@ def main(argv=None):
     args = parser.parse_args(argv)
     output = Path(args.output)
     folder = output.with_name(f"{output.stem}_pictures")
-    runs = finished_runs(args.runs)
+    runs = open_finished_runs(args.runs)
     for run in runs:
         read_history(run.history_path, COLUMNS)
     check_output(output, args.overwrite)
@@ -63,29 +63,29 @@ def main(argv=None):
     label_set, width = runs[0].label_set(), runs[0].num_features()
     test = read_part(runs[0].config().data, "test", args.skip_bad_lines, width)
     check_labels_known(test, label_set, args.skip_bad_lines)
-    filtered = filtered_labels(test, label_set)
+    filtered = encode_filtered_labels(test, label_set)
 
     relevant = label_set.encode(test.labels)
     unknown = dict.fromkeys(name for _, name in label_set.unknown(test.labels))
     names = [*label_set.names, *unknown]
     known = relevant[:, : len(label_set)]
-    from xmc_keras.evaluation.report.page import page
-    from xmc_keras.evaluation.report.pictures import pictures
-    from xmc_keras.evaluation.report.run_predictions import run_predictions
-    from xmc_keras.evaluation.report.run_report import run_report
+    from xmc_keras.evaluation.report.page import write_page
+    from xmc_keras.evaluation.report.pictures import draw_pictures
+    from xmc_keras.evaluation.report.run_predictions import predict_run
+    from xmc_keras.evaluation.report.run_report import report_run
 
     reports = [
-        run_report(
+        report_run(
             name,
             run,
-            finished_metrics(run),
+            read_metrics(run),
             relevant,
-            run_predictions(run, test, known, args.model, filtered),
+            predict_run(run, test, known, args.model, filtered),
         )
-        for name, run in zip(run_names(runs), runs)
+        for name, run in zip(name_runs(runs), runs)
     ]
-    images = pictures(reports)
-    text = page(reports, images, test, relevant, names)
+    images = draw_pictures(reports)
+    text = write_page(reports, images, test, relevant, names)
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)

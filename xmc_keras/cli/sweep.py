@@ -27,7 +27,7 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.cli.arguments import write_output
 from xmc_keras.cli.program import command_parser
 from xmc_keras.config.config_file import load_config
-from xmc_keras.runs.finished_runs import finished_metrics
+from xmc_keras.runs.finished_runs import read_metrics
 from xmc_keras.runs.run_folder import RunFolder
 from xmc_keras.runs.run_history import PRECISIONS, read_history
 
@@ -129,7 +129,7 @@ def train_run(path, folder, settings, started_in=None):
                 "Start the sweep again to go on.",
                 folder,
             )
-    return finished_metrics(run)
+    return read_metrics(run)
 
 
 def on_validation(run):

@@ -1,7 +1,7 @@
 """A table as lines of text."""
 
 
-def aligned(lines):
+def align_columns(lines):
     """Columns under each other: the first to the left, others to the right.
 
     Args:
@@ -9,7 +9,7 @@ def aligned(lines):
 
     Example:
 
-    >>> print(aligned([["label", "score"], ["a", "0.25"]]))
+    >>> print(align_columns([["label", "score"], ["a", "0.25"]]))
     label  score
     a       0.25
     """

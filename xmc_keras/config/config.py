@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from xmc_keras.config.config_conflicts import conflicts
+from xmc_keras.config.config_conflicts import find_conflicts
 from xmc_keras.config.config_key import config_key as _key
-from xmc_keras.config.config_key import convert
+from xmc_keras.config.config_key import convert_value
 from xmc_keras.config.lightdxml_keys import LightDXMLKeys
 
 _SEEDS = {"minimum": 0, "maximum": 2**32 - 1}
@@ -237,7 +237,7 @@ class Config(LightDXMLKeys, _SharedKeys):
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
-            value = convert(field, getattr(self, field.name))
+            value = convert_value(field, getattr(self, field.name))
             object.__setattr__(self, field.name, value)
-        for _, message in conflicts(vars(self)):
+        for _, message in find_conflicts(vars(self)):
             raise ValueError(message)

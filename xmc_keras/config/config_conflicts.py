@@ -1,7 +1,7 @@
 """Keys of a config that do not go together."""
 
 
-def conflicts(values):
+def find_conflicts(values):
     """What is wrong with values that are each right but do not go together.
 
     Args:
@@ -14,7 +14,7 @@ def conflicts(values):
 
     >>> from xmc_keras.config.config import Config
     >>> config = Config(data="texts", encoder="minilm", epochs=3)
-    >>> conflicts({**vars(config), "swa_start": 3})[0][0]
+    >>> find_conflicts({**vars(config), "swa_start": 3})[0][0]
     ('swa_start', 'epochs')
     """
     found = []
@@ -77,7 +77,7 @@ def conflicts(values):
                 "label, and there is no ranker. Received: label.",
             )
         )
-    return found + lightdxml_conflicts(values)
+    return found + find_lightdxml_conflicts(values)
 
 
 # What LightDXML has none of, and the value that says so.
@@ -90,7 +90,7 @@ ONLY = (
 )
 
 
-def lightdxml_conflicts(values):
+def find_lightdxml_conflicts(values):
     """Those of the keys of LightDXML."""
     found = []
     if (values["schedule"] == "halving") != (values["halve_at"] is not None):

@@ -8,9 +8,9 @@ import yaml
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config import Config
-from xmc_keras.config.config_conflicts import conflicts
-from xmc_keras.config.config_key import convert
-from xmc_keras.files.atomic_files import written
+from xmc_keras.config.config_conflicts import find_conflicts
+from xmc_keras.config.config_key import convert_value
+from xmc_keras.files.atomic_files import atomic_write
 
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 
@@ -53,7 +53,7 @@ def load_config(path, overrides=()) -> Config:
             hint = f"did you mean {close[0]}?" if close else "see fit.py --help"
             raise BadInput(f"Unknown config key: {key} ({hint}).", *place)
         try:
-            values[key], places[key] = convert(FIELDS[key], value), place
+            values[key], places[key] = convert_value(FIELDS[key], value), place
         except ValueError as error:
             raise BadInput(str(error), *place) from None
     for key, field in FIELDS.items():
@@ -64,7 +64,7 @@ def load_config(path, overrides=()) -> Config:
                 path,
             )
         values.setdefault(key, field.default)
-    for keys, message in conflicts(values):
+    for keys, message in find_conflicts(values):
         raise BadInput(message, *next(places[key] for key in keys if key in places))
     return Config(**values)
 
@@ -84,7 +84,7 @@ def save_config(config: Config, path):
     True
     """
     text = yaml.safe_dump(dataclasses.asdict(config), sort_keys=False)
-    with written(path) as file:
+    with atomic_write(path) as file:
         file.write(text.encode())
 
 

@@ -24,17 +24,17 @@ def config_key(help, default=dataclasses.MISSING, **limits):
     ... class Recipe:
     ...     dropout: float = config_key("Dropout.", 0.5, minimum=0, below=1)
     ...     seconds: int | None = config_key("Time.", None, above=0)
-    >>> [expected(field) for field in dataclasses.fields(Recipe)]
+    >>> [describe_values(field) for field in dataclasses.fields(Recipe)]
     ['a number of at least 0 and below 1', 'an integer above 0, or null']
     """
     return dataclasses.field(default=default, metadata={"help": help, **limits})
 
 
-def expected(field):
+def describe_values(field):
     """The values that a key takes, in words."""
     kinds, limits = _kinds(field), field.metadata
     if "choices" in limits:
-        words = [" or ".join(map(shown, limits["choices"]))]
+        words = [" or ".join(map(format_value, limits["choices"]))]
     else:
         words = [" or ".join(KINDS[kind] for kind in kinds if kind in KINDS)]
     texts = {
@@ -47,7 +47,7 @@ def expected(field):
     return " ".join(words) + (", or null" if type(None) in kinds else "")
 
 
-def convert(field, value):
+def convert_value(field, value):
     """The value of a key in the key's own type.
 
     An integer is taken for a number, and so is `1e-4`, which YAML 1.1 reads as text.
@@ -57,9 +57,9 @@ def convert(field, value):
 
     >>> rate = config_key("Rate.", above=0)
     >>> rate.name, rate.type = "rate", float
-    >>> convert(rate, "1e-4")
+    >>> convert_value(rate, "1e-4")
     0.0001
-    >>> convert(rate, True)
+    >>> convert_value(rate, True)
     Traceback (most recent call last):
     ValueError: Expected rate to be a number above 0. Received: true.
     """
@@ -89,13 +89,13 @@ def convert(field, value):
         )
     if not fits:
         raise ValueError(
-            f"Expected {field.name} to be {expected(field)}. "
+            f"Expected {field.name} to be {describe_values(field)}. "
             f"Received: {_quoted(received)}{hint}."
         )
     return value
 
 
-def shown(value):
+def format_value(value):
     """A value as YAML writes it."""
     if value is None:
         return "null"
@@ -109,5 +109,5 @@ def _kinds(field):
 def _quoted(value):
     if isinstance(value, (list, dict)):
         return "a list" if isinstance(value, list) else "a mapping"
-    text = repr(value) if isinstance(value, str) else shown(value)
+    text = repr(value) if isinstance(value, str) else format_value(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

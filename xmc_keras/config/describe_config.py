@@ -4,7 +4,7 @@ import dataclasses
 import textwrap
 
 from xmc_keras.config.config import Config
-from xmc_keras.config.config_key import expected, shown
+from xmc_keras.config.config_key import describe_values, format_value
 
 
 def describe_config():
@@ -21,9 +21,9 @@ def describe_config():
     lines = []
     for field in dataclasses.fields(Config):
         required = field.default is dataclasses.MISSING
-        default = "required" if required else f"default {shown(field.default)}"
-        separator = "; " if "," in expected(field) else ", "
-        accepted = f"{field.name}: {expected(field)}{separator}{default}"
+        default = "required" if required else f"default {format_value(field.default)}"
+        separator = "; " if "," in describe_values(field) else ", "
+        accepted = f"{field.name}: {describe_values(field)}{separator}{default}"
         lines += textwrap.wrap(accepted, 80, subsequent_indent=" " * 8)
         indent = " " * 4
         lines += textwrap.wrap(

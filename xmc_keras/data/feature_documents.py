@@ -13,7 +13,7 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.data.features.read_features import read_features
 from xmc_keras.data.filters import leave_out
 from xmc_keras.data.formats.filter_pairs import FilterPairs
-from xmc_keras.data.formats.find_format import there
+from xmc_keras.data.formats.find_format import find_existing
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ def read_feature_documents(folder, part, skip_bad_lines=False, num_features=None
         found.labels_path,
         skipped=len(bare),
     )
-    filter_path = there(Path(found.path).parent, "filter_labels_test.txt")
+    filter_path = find_existing(Path(found.path).parent, "filter_labels_test.txt")
     if part == "test" and filter_path is not None:
         pairs = FilterPairs(filter_path)
         pairs.check(len(documents))

@@ -7,8 +7,8 @@ from xmc_keras.bad_input import BadInput
 logger = logging.getLogger(__name__)
 
 
-def filtered_labels(documents, label_set):
-    """The pairs that are left out of rankings, for `filtered_ranking`.
+def encode_filtered_labels(documents, label_set):
+    """The pairs that are left out of rankings, for `filter_ranking`.
 
     Filter files of the Extreme Classification Repository hold them: a document that is
     a label itself, say, must not be counted for finding itself. The documents' own
@@ -31,7 +31,7 @@ def filtered_labels(documents, label_set):
     >>> from xmc_keras.data.documents import Documents
     >>> documents = Documents(["a", "b"], [["x"], ["y"]], [1, 2], "t.txt", "l.txt")
     >>> documents.filtered = [(), ("x", "z")]
-    >>> filtered_labels(documents, LabelSet(["x", "y"])).toarray().tolist()
+    >>> encode_filtered_labels(documents, LabelSet(["x", "y"])).toarray().tolist()
     [[0.0, 0.0], [1.0, 0.0]]
     """
     if documents.filtered is None:
@@ -52,7 +52,7 @@ def filtered_labels(documents, label_set):
 
 
 def leave_out(documents, filtered, path):
-    """Takes labels out of those of documents, and notes them for `filtered_labels`.
+    """Moves labels of documents to `filtered`, for `encode_filtered_labels`.
 
     Args:
         documents: `Documents` or `FeatureDocuments`, changed in place.

@@ -8,7 +8,7 @@ from xmc_keras.data.token_cache import TokenCache
 from xmc_keras.text.text_tokenizer import TextTokenizer
 
 
-def build_batches(config, tokenizer, run, texts, label_matrix=None, shuffle=False):
+def tokenize_batches(config, tokenizer, run, texts, label_matrix=None, shuffle=False):
     """Tokenises texts, or finds them in the cache beside the run.
 
     The cache is shared by the runs of a folder: it is keyed by what it depends on.
@@ -16,10 +16,10 @@ def build_batches(config, tokenizer, run, texts, label_matrix=None, shuffle=Fals
     text_tokenizer = TextTokenizer(tokenizer, config.max_tokens)
     cache = run.path.resolve().parent / "cache"
     tokens = TokenCache.open(cache, texts, text_tokenizer)
-    return batches_of(config, text_tokenizer, tokens, label_matrix, shuffle)
+    return make_batches(config, text_tokenizer, tokens, label_matrix, shuffle)
 
 
-def batches_of(config, text_tokenizer, tokens, label_matrix=None, shuffle=False):
+def make_batches(config, text_tokenizer, tokens, label_matrix=None, shuffle=False):
     """A `TokenCache` as the `DocumentBatches` that a config describes."""
     return DocumentBatches(
         tokens,
@@ -50,7 +50,9 @@ def build_inputs(config, run, model, texts, label_matrix=None, features=None):
     if features is None and scipy.sparse.issparse(texts):
         features = texts
     elif vectorizer is None and not scipy.sparse.issparse(texts):
-        return build_batches(config, model.tokenizer, run, texts, label_matrix, shuffle)
+        return tokenize_batches(
+            config, model.tokenizer, run, texts, label_matrix, shuffle
+        )
     elif features is None:
         features = vectorizer.transform(texts)
     size = config.batch_size if shuffle else config.predict_batch_size

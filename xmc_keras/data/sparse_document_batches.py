@@ -47,13 +47,13 @@ class SparseDocumentBatches(DocumentBatches):
         return [order[i : i + self.batch_size] for i in begins]
 
     def _batch(self, documents):
-        token_ids, token_weights = padded(self.features[documents])
+        token_ids, token_weights = pad_rows(self.features[documents])
         x = {"token_ids": token_ids, "token_weights": token_weights}
         if self.shortlist is not None:
             x["shortlist"] = self.shortlist[documents]  # (batch, neighbors)
         if self.labels is None:
             return x
-        label_ids, _ = padded(self.labels[documents])
+        label_ids, _ = pad_rows(self.labels[documents])
         return {**x, "label_ids": label_ids}, label_ids  # (batch, positives)
 
     def _signature(self):
@@ -74,10 +74,10 @@ class Lengths:
         return len(self.lengths)
 
 
-def padded(rows):
+def pad_rows(rows):
     """Columns and values of a csr matrix, -1 and 0 at the ends of shorter rows.
 
-    >>> columns, values = padded(scipy.sparse.csr_matrix([[0, 5.0], [0, 0]]))
+    >>> columns, values = pad_rows(scipy.sparse.csr_matrix([[0, 5.0], [0, 0]]))
     >>> columns.tolist(), values.tolist()
     ([[1], [-1]], [[5.0], [0.0]])
     """

@@ -13,19 +13,19 @@ from xmc_keras.encoders.fused.attention import (
 )
 from xmc_keras.encoders.fused.fused_dropout import FusedDropout
 from xmc_keras.encoders.fused.layer_norm import (
-    added,
-    fused_added,
-    fused_normalised,
-    normalised,
+    add_and_normalize,
+    fused_add_and_normalize,
+    fused_normalize,
+    normalize,
 )
-from xmc_keras.encoders.pooling import mean_state
+from xmc_keras.encoders.pooling import pool_mean
 from xmc_keras.encoders.recomputed import Recomputed
 
 MASKED = -1e9  # added to attention scores of padding
 UNDROPPED = (0, 0), 0  # seed, and values of 65,536
 
 
-def bert_features(encoder, inputs, training=False):
+def compute_bert_features(encoder, inputs, training=False):
     """What `encoder.cls_states` gives, concatenated, by products of plain matrices.
 
     keras-nlp computes the states of all tokens in all layers. Of the last layer only
@@ -63,26 +63,26 @@ def bert_features(encoder, inputs, training=False):
         states += segments[0]
     dim = states.shape[-1]
     states = tf.reshape(states, [-1, dim])  # (batch * tokens, dim), as all states here
-    states = _normalised(layers["embeddings_layer_norm"], states, training)
+    states = _normalize(layers["embeddings_layer_norm"], states, training)
     states = tf.cast(states, dtype)
     states = layers["embeddings_dropout"](states, training=training)
     by_cls, features = encoder.pooling == "cls", []
     for i, layer in enumerate(transformers):
         last = i == len(transformers) - 1
         asking = _by_token(states, batch)[:, 0] if last and by_cls else states
-        context = _context(layer, asking, states, mask, batch, training)
-        states = _transformed(layer, asking, context, training)
+        context = _attend(layer, asking, states, mask, batch, training)
+        states = _feed_forward(layer, asking, context, training)
         if i >= len(transformers) - encoder.num_feature_layers:
             found = _by_token(states, batch)
             if by_cls:
                 features.append(found[:, 0])
             else:
-                features.append(mean_state(found, inputs["padding_mask"]))
+                features.append(pool_mean(found, inputs["padding_mask"]))
     return tf.concat(features[::-1], axis=1)
 
 
 def is_plain_bert(encoder, training=False):
-    """Whether `bert_features` computes what a `MultiLayerCLSEncoder` does."""
+    """Whether `compute_bert_features` computes what a `MultiLayerCLSEncoder` does."""
     backbone = getattr(encoder, "backbone_config", {})
     if backbone.get("class_name") != "BertBackbone" or encoder.cls_index != 0:
         return False
@@ -126,7 +126,7 @@ def _dense(x, layer, shape):
     return tf.nn.bias_add(tf.matmul(x, kernel), bias)
 
 
-def _context(layer, asking, states, mask, batch, training):
+def _attend(layer, asking, states, mask, batch, training):
     """What `asking` (rows, dim), of each document as many, find in the states."""
     attention, heads = layer._self_attention_layer, layer.num_heads
     dim = states.shape[-1]
@@ -140,7 +140,7 @@ def _context(layer, asking, states, mask, batch, training):
     keys = by_heads(states, attention._key_dense)
     values = by_heads(states, attention._value_dense)
     scores = tf.matmul(queries, keys, transpose_b=True)
-    seed, dropped = _seed(attention._dropout_layer, training)
+    seed, dropped = _next_seed(attention._dropout_layer, training)
     named = {"scale": 1 / math.sqrt(dim // heads), "dropped": dropped}
     if training:
         weights = fused_attention_weights(scores, mask, seed, **named)
@@ -150,13 +150,13 @@ def _context(layer, asking, states, mask, batch, training):
     return _dense(tf.reshape(found, [-1, dim]), attention._output_dense, [dim, dim])
 
 
-def _transformed(layer, states, context, training):
+def _feed_forward(layer, states, context, training):
     """The rest of a transformer layer."""
     wide = layer._feedforward_intermediate_dense
     narrow = layer._feedforward_output_dense
     _, after_attention, after_dense = _dropouts(layer)
     norm = layer._self_attention_layer_norm
-    states = _added(norm, states, context, after_attention, training)
+    states = _add_and_normalize(norm, states, context, after_attention, training)
     hidden = _dense(states, wide, wide.kernel.shape)
     if training:
         hidden = fused_activation(hidden, layer.activation)
@@ -164,24 +164,28 @@ def _transformed(layer, states, context, training):
         hidden = layer.activation(hidden)
     hidden = _dense(hidden, narrow, narrow.kernel.shape)
     norm = layer._feedforward_layer_norm
-    return _added(norm, states, hidden, after_dense, training)
+    return _add_and_normalize(norm, states, hidden, after_dense, training)
 
 
-def _added(norm, states, more, dropout, training):
-    seed, dropped = _seed(dropout, training)
+def _add_and_normalize(norm, states, more, dropout, training):
+    seed, dropped = _next_seed(dropout, training)
     tensors = states, more, norm.gamma, norm.beta, seed
     named = {"epsilon": norm.epsilon, "dropped": dropped}
-    return fused_added(*tensors, **named) if training else added(*tensors, **named)[0]
+    return (
+        fused_add_and_normalize(*tensors, **named)
+        if training
+        else add_and_normalize(*tensors, **named)[0]
+    )
 
 
-def _normalised(norm, states, training):
+def _normalize(norm, states, training):
     tensors, epsilon = (states, norm.gamma, norm.beta), norm.epsilon
     if training:
-        return fused_normalised(*tensors, epsilon=epsilon)
-    return normalised(*tensors, epsilon)[0]
+        return fused_normalize(*tensors, epsilon=epsilon)
+    return normalize(*tensors, epsilon)[0]
 
 
-def _seed(dropout, training):
+def _next_seed(dropout, training):
     """Seed of a dropout layer, and how many of 65,536 values it drops."""
     if not training or not dropout.rate:
         return UNDROPPED

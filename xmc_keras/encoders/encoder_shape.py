@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.encoders.pretrained import load_encoder, minilm_folder
+from xmc_keras.encoders.pretrained import find_minilm, load_encoder
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class EncoderShape(NamedTuple):
         """
         if encoder in PRESETS:
             return PRESETS[encoder]
-        folder = minilm_folder() if encoder == "minilm" else Path(encoder)
+        folder = find_minilm() if encoder == "minilm" else Path(encoder)
         try:
             return cls.of(json.loads((folder / "config.json").read_text("utf-8")))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -95,8 +95,10 @@ class EncoderShape(NamedTuple):
 
     def kept(self, config):
         """Bytes a token that a training step keeps for the way back, see `RunPlan`."""
-        c = number_bytes(config)
-        if self.num_segments and not config.recompute:  # as `bert_features` trains
+        c = count_bytes(config)
+        if (
+            self.num_segments and not config.recompute
+        ):  # as `compute_bert_features` trains
             layer = self.hidden_dim * (8 * c + 2) + self.intermediate_dim * 2 * c
         else:
             layer = self.hidden_dim * (18 + 6 * c) + self.intermediate_dim * 5 * c
@@ -109,10 +111,10 @@ class EncoderShape(NamedTuple):
     def passing(self, config):
         """Bytes a token that a layer of prediction has at a time."""
         widest = max(self.intermediate_dim, self.num_heads * config.max_tokens)
-        return number_bytes(config) * (6 * self.hidden_dim + 4 * widest)
+        return count_bytes(config) * (6 * self.hidden_dim + 4 * widest)
 
 
-def number_bytes(config):
+def count_bytes(config):
     """Bytes of a number that the encoder computes with."""
     return 4 if config.precision == "float32" else 2
 

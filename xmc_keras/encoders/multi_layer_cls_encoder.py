@@ -6,9 +6,9 @@ import keras
 from keras import ops
 
 from xmc_keras.encoders.activations import set_activation
-from xmc_keras.encoders.bert_features import bert_features, is_plain_bert
+from xmc_keras.encoders.bert_features import compute_bert_features, is_plain_bert
 from xmc_keras.encoders.fused.fused_dropout import FusedDropout, set_dropout
-from xmc_keras.encoders.pooling import LastToken, mean_state
+from xmc_keras.encoders.pooling import LastToken, pool_mean
 from xmc_keras.encoders.recomputed import Recomputed
 
 
@@ -90,7 +90,7 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
                 "Expected `XLNetBackbone` of `xmc_keras.encoders.xlnet`. "
                 "Received: that of keras-nlp, which mixes the documents of a batch."
             )
-        states = layer_states(backbone)
+        states = collect_layer_states(backbone)
         if not 1 <= num_feature_layers <= len(states):
             raise ValueError(
                 "Expected `num_feature_layers` between 1 and the backbone's "
@@ -123,16 +123,16 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
         states = states[: -num_feature_layers - 1 : -1]
         mask = backbone.input["padding_mask"]
         if pooling == "mean":
-            cls_states = [mean_state(s, mask) for s in states]
+            cls_states = [pool_mean(s, mask) for s in states]
         elif cls_index == -1:
             mark = LastToken(name="last_token")(mask)
-            cls_states = [mean_state(s, mark) for s in states]
+            cls_states = [pool_mean(s, mark) for s in states]
         else:
             cls_states = [s[:, cls_index, :] for s in states]
         self.cls_states = keras.Model(backbone.input, cls_states, name="cls_states")
         if recompute:
             layers = keras.tree.flatten(list(backbone.transformer_layers))
-            self.cls_states = with_recomputed(self.cls_states, layers)
+            self.cls_states = recompute_layers(self.cls_states, layers)
         self.feature_dropout = FusedDropout(
             dropout, dtype=self.dtype_policy, name="feature_dropout"
         )
@@ -144,7 +144,7 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
 
     def call(self, inputs, training=None):
         if training is True and is_plain_bert(self, training):
-            features = bert_features(self, inputs, training)
+            features = compute_bert_features(self, inputs, training)
         else:
             features = self.layer_by_layer(inputs, training)
         return self.feature_dropout(features, training=training)
@@ -189,7 +189,7 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
         return cls(**config)
 
 
-def layer_states(backbone):
+def collect_layer_states(backbone):
     """What the transformer layers of a backbone give, first layer first.
 
     ALBERT has groups of layers, each of which is called several times.
@@ -204,7 +204,7 @@ def layer_states(backbone):
     return [s[0] if isinstance(s, (list, tuple)) else s for s in states]
 
 
-def with_recomputed(model, layers):
+def recompute_layers(model, layers):
     """The same functional model, of the same layers, some of them `Recomputed`."""
     recomputed = {
         id(layer): Recomputed(layer, name=f"{layer.name}_recomputed")

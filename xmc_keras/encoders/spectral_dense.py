@@ -52,11 +52,11 @@ class SpectralDense(keras.layers.Layer):
 
     def call(self, x, training=None):
         kernel = ops.convert_to_tensor(self.kernel)
-        direction = unit(ops.convert_to_tensor(self.direction))  # (1, dim)
+        direction = normalize_vector(ops.convert_to_tensor(self.direction))  # (1, dim)
         if training:
             value = tf.stop_gradient(kernel)
-            right = unit(ops.matmul(direction, value))
-            direction = unit(ops.matmul(right, ops.transpose(value)))
+            right = normalize_vector(ops.matmul(direction, value))
+            direction = normalize_vector(ops.matmul(right, ops.transpose(value)))
             self.direction.assign(direction)
         # Once more towards the right: with the direction u, |u R| = u R v, of which
         # the gradient is the outer product of u and v.
@@ -71,5 +71,5 @@ class SpectralDense(keras.layers.Layer):
         return {**super().get_config(), "dim": self.dim}
 
 
-def unit(row):
+def normalize_vector(row):
     return row / ops.maximum(ops.norm(row), 1e-12)

@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.files.atomic_files import written
+from xmc_keras.files.atomic_files import atomic_write
 
 
 class AnswerFile:
@@ -109,7 +109,7 @@ class AnswerFile:
             return
         # In this order: settings never stand beside lines of others.
         self._file.truncate(0)
-        with written(self._settings_path) as file:
+        with atomic_write(self._settings_path) as file:
             file.write(json.dumps(self.settings, indent=2).encode() + b"\n")
 
     def _earlier_settings(self):

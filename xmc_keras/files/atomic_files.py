@@ -11,7 +11,7 @@ from xmc_keras.bad_input import BadInput
 
 
 @contextlib.contextmanager
-def written(path):
+def atomic_write(path):
     """Opens a file of bytes beside `path`, and renames it if nothing went wrong.
 
     Args:
@@ -22,7 +22,7 @@ def written(path):
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "texts.txt.gz")
-    ...     with written(path) as file:
+    ...     with atomic_write(path) as file:
     ...         _ = file.write(b"sea")
     ...     gzip.decompress(path.read_bytes())
     b'sea'

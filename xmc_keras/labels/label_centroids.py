@@ -4,7 +4,7 @@ import numpy as np
 import scipy.sparse
 
 
-def label_centroids(features, label_matrix):
+def compute_centroids(features, label_matrix):
     """Mean of the features of each label's documents, by one sparse product.
 
     Args:
@@ -17,7 +17,7 @@ def label_centroids(features, label_matrix):
     Example:
 
     >>> features = np.array([[1.0, 0.0], [3.0, 2.0]], np.float32)
-    >>> label_centroids(features, [[1, 0, 1], [1, 0, 0]]).tolist()
+    >>> compute_centroids(features, [[1, 0, 1], [1, 0, 0]]).tolist()
     [[2.0, 1.0], [0.0, 0.0], [1.0, 0.0]]
 
     Reference:

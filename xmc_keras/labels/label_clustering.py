@@ -181,7 +181,7 @@ def _checked(features, max_leaf, seed, num_threads):
     return arguments.values()
 
 
-def cluster_shape(num_labels, max_leaf):
+def compute_cluster_shape(num_labels, max_leaf):
     """`(num_clusters, cluster_size)` that `cluster_labels` comes to, without it.
 
     Args:
@@ -190,7 +190,7 @@ def cluster_shape(num_labels, max_leaf):
 
     Example:
 
-    >>> cluster_shape(670_091, max_leaf=100)
+    >>> compute_cluster_shape(670_091, max_leaf=100)
     (8192, 82)
     """
     depth = 0

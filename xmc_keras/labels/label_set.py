@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.files.atomic_files import written
+from xmc_keras.files.atomic_files import atomic_write
 
 
 class LabelSet:
@@ -113,7 +113,7 @@ class LabelSet:
 
     def save(self, path):
         """Writes one name a line, UTF-8, beside `path` and then renames the file."""
-        with written(path) as file:
+        with atomic_write(path) as file:
             file.write("".join(f"{name}\n" for name in self.names).encode())
 
     @classmethod

@@ -101,7 +101,7 @@ class DocumentWords:
         """
         return self._of(self._weights, documents, word_ids)
 
-    def gained_of(self, documents, word_ids):
+    def gains(self, documents, word_ids):
         """The same multiplied by gains."""
         return self._of(self._gained, documents, word_ids)
 
@@ -132,7 +132,7 @@ def csr_product(indices, values, shape, dense):
 BLOCK = 1024
 
 
-def heaviest_words(features, label_matrix, num_words):
+def find_top_words(features, label_matrix, num_words):
     """The heaviest words of the sum of each label's documents.
 
     Args:
@@ -149,7 +149,7 @@ def heaviest_words(features, label_matrix, num_words):
 
     >>> features = np.array([[0.6, 0.8, 0.0], [0.0, 0.8, 0.6]], "float32")
     >>> labels = np.array([[1, 0, 1], [1, 0, 0]])
-    >>> ids, weights, lengths = heaviest_words(features, labels, 2)
+    >>> ids, weights, lengths = find_top_words(features, labels, 2)
     >>> ids.tolist(), lengths.round(3).tolist()
     ([[1, 0], [-1, -1], [1, 0]], [1.7089..., 0.0, 1.0])
     """

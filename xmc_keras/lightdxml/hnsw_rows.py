@@ -13,7 +13,7 @@ QUERIES = 2**14  # answered at a time
 QUERY_ROWS, BUILD_QUERIES = 70_000, 40_000
 
 
-def hnsw_rows(queries, table, k, num_threads=None):
+def search_hnsw(queries, table, k, num_threads=None):
     """About the `k` rows of largest cosine with each query, from a graph of rows.
 
     For tables of so many rows that exact search takes longer than building the graph.
@@ -36,7 +36,7 @@ def hnsw_rows(queries, table, k, num_threads=None):
         the published code of [LightDXML](https://arxiv.org/abs/2304.11045).
     """
     k = min(k, len(table))
-    index = hnsw_index(*table.shape, num_threads)
+    index = make_hnsw_index(*table.shape, num_threads)
     index.add_items(table)
     index.set_ef(max(k, EF))
     found = np.empty((len(queries), k), np.int32)
@@ -47,8 +47,8 @@ def hnsw_rows(queries, table, k, num_threads=None):
     return found
 
 
-def hnsw_index(num_rows, dim, num_threads=None):
-    """An empty graph for rows of that many, by cosine; arguments as of `hnsw_rows`."""
+def make_hnsw_index(num_rows, dim, num_threads=None):
+    """An empty HNSW index by cosine, for `num_rows` rows of width `dim`."""
     try:
         import hnswlib
     except ImportError:
@@ -62,12 +62,12 @@ def hnsw_index(num_rows, dim, num_threads=None):
     return index
 
 
-def hnsw_pays(num_queries, num_rows):
+def is_hnsw_faster(num_queries, num_rows):
     """Whether the graph, its building included, takes less time than exact search.
 
     Example:
 
-    >>> hnsw_pays(43_437, 24_043), hnsw_pays(490_449, 670_091)
+    >>> is_hnsw_faster(43_437, 24_043), is_hnsw_faster(490_449, 670_091)
     (False, True)
     """
     return num_queries * (num_rows - QUERY_ROWS) > BUILD_QUERIES * num_rows

@@ -8,7 +8,7 @@ import scipy.sparse
 import tensorflow as tf
 from keras import ops
 
-from xmc_keras.labels.label_centroids import label_centroids
+from xmc_keras.labels.label_centroids import compute_centroids
 
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
@@ -125,7 +125,7 @@ def train_label_proxy(
         [LightDXML](https://arxiv.org/abs/2304.11045), section "Proxy training of
         label embeddings".
     """
-    centroids = label_centroids(features, label_matrix)
+    centroids = compute_centroids(features, label_matrix)
     labels = scipy.sparse.csc_matrix(label_matrix)
     counts = np.diff(labels.indptr)
     known = np.flatnonzero(counts)
@@ -141,7 +141,7 @@ def train_label_proxy(
     def step(features, centroids, documents, places, weights):
         x = tf.gather(features, documents)  # (pairs, dim)
         with tf.GradientTape() as tape:
-            loss = pair_loss(proxy(centroids), x, places, weights)
+            loss = compute_pair_loss(proxy(centroids), x, places, weights)
         variables = proxy.trainable_variables
         optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
@@ -153,7 +153,7 @@ def train_label_proxy(
         order = random.permutation(known)
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
-            pairs = pairs_of(labels, batch, max_documents, random)
+            pairs = draw_pairs(labels, batch, max_documents, random)
             documents, places, weights = pairs
             some = centroids[batch], documents, places, weights * scale
             total += step(features, *some)
@@ -166,7 +166,7 @@ def train_label_proxy(
     return centroids
 
 
-def pair_loss(embeddings, features, places, weights):
+def compute_pair_loss(embeddings, features, places, weights):
     """Weighted sum of `log(1 + |f_p - x|^2)` over pairs of a place and a document.
 
     Args:
@@ -177,7 +177,7 @@ def pair_loss(embeddings, features, places, weights):
 
     Example:
 
-    >>> loss = pair_loss(tf.eye(2), tf.zeros((1, 2)), [1], [0.5])
+    >>> loss = compute_pair_loss(tf.eye(2), tf.zeros((1, 2)), [1], [0.5])
     >>> round(float(loss), 4)
     0.3466
     """
@@ -186,7 +186,7 @@ def pair_loss(embeddings, features, places, weights):
     return tf.reduce_sum(weights * tf.math.log1p(squares))
 
 
-def pairs_of(labels, batch, most, random):
+def draw_pairs(labels, batch, most, random):
     """Documents of some labels, at most so many each, as three flat arrays.
 
     Args:

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from xmc_keras.lightdxml.document_words import DocumentWords, heaviest_words
+from xmc_keras.lightdxml.document_words import DocumentWords, find_top_words
 from xmc_keras.ops.xla import in_xla
 
 # A sum of rows of norm 1 that is shorter than this is that of no row.
@@ -119,7 +119,7 @@ class LabelWords(keras.layers.Layer):
             )
         tables = self.word_ids, self.word_weights, self.lengths
         for table, value in zip(
-            tables, heaviest_words(features, label_matrix, self.num_words)
+            tables, find_top_words(features, label_matrix, self.num_words)
         ):
             table.assign(value)
 
@@ -146,11 +146,9 @@ class LabelWords(keras.layers.Layer):
                 tf.gather(self.word_weights.value, label_ids)[:, first:],
             )
         places, documents, rows = pairs(label_ids)
-        found = words.gained_of(
-            documents, tf.gather(self.word_ids.value, rows)[:, first:]
-        )
+        found = words.gains(documents, tf.gather(self.word_ids.value, rows)[:, first:])
         found *= tf.gather(self.word_weights.value, rows)[:, first:]
-        return placed(tf.reduce_sum(found, axis=1), places, label_ids)
+        return place_words(tf.reduce_sum(found, axis=1), places, label_ids)
 
     def coarse(self, words, start=0, end=None):
         """Cosines (batch, end - start) of the labels in between by `coarse_words`."""
@@ -172,14 +170,14 @@ class LabelWords(keras.layers.Layer):
         ids = tf.gather(self.word_ids.value, rows)  # (pairs, words)
         found, gained = (
             words.weights_of(documents, ids),
-            words.gained_of(documents, ids),
+            words.gains(documents, ids),
         )
         lengths = tf.gather(self.lengths.value, rows)
         sums = tf.gather(self.word_weights.value, rows) * lengths[:, None]
         squares = lengths**2 - tf.reduce_sum(found * (2 * sums - found), axis=1)
         rest = ops.sqrt(ops.maximum(squares, NOTHING**2))
         cosines = tf.reduce_sum(gained * (sums - found), axis=1) / rest
-        return placed(ops.where(rest > NOTHING, cosines, 0.0), places, label_ids)
+        return place_words(ops.where(rest > NOTHING, cosines, 0.0), places, label_ids)
 
     def compute_output_shape(self, inputs_shape, label_ids_shape):
         return (inputs_shape["token_ids"][0], label_ids_shape[-1])
@@ -209,7 +207,7 @@ def pairs(label_ids):
     return places, documents, ops.maximum(flat, 0)
 
 
-def placed(values, places, label_ids):
+def place_words(values, places, label_ids):
     """Values of pairs as (batch, m), 0 at pads."""
     shape = tf.shape(label_ids)
     values = tf.scatter_nd(places[:, None], values, [shape[0] * shape[1]])

@@ -12,12 +12,12 @@ from xmc_keras.lightdxml import label_words  # noqa: F401
 from xmc_keras.lightdxml.lightdxml_saving import LightDXMLSaving
 from xmc_keras.lightdxml.lightdxml_training import LightDXMLTraining
 from xmc_keras.lightdxml.nearest_labels import NearestLabels
-from xmc_keras.lightdxml.scores import fused_scores
+from xmc_keras.lightdxml.scores import fuse_scores
 from xmc_keras.lightdxml.shortlist_classifier import ShortlistClassifier
 from xmc_keras.lightdxml.shortlist_logits import (
+    sample_positives,
     shared_logits,
     shortlist_logits,
-    some_positives,
 )
 from xmc_keras.metrics import precision_at_k  # noqa: F401
 from xmc_keras.optimizers import rowwise_adamw, warmup_decay  # noqa: F401
@@ -189,7 +189,7 @@ class LightDXML(LightDXMLSaving, LightDXMLTraining, keras.Model):
                 self.classifier, features, positives, shortlist, drawn, lexical
             )
         if self.max_positives is not None:
-            positives = some_positives(positives, self.max_positives, self.random)
+            positives = sample_positives(positives, self.max_positives, self.random)
         return shortlist_logits(
             self.classifier, features, positives, shortlist, lexical
         )
@@ -215,7 +215,7 @@ class LightDXML(LightDXMLSaving, LightDXMLTraining, keras.Model):
         else:
             candidates, logits = self.best(features, words)
             cosines = self.nearest.cosines(features, candidates)
-        scores = fused_scores(logits, cosines, self.beta)
+        scores = fuse_scores(logits, cosines, self.beta)
         k = min(self.num_predictions, self.num_candidates)
         best, places = tf.math.top_k(scores, k)
         return {

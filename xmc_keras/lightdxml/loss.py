@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from xmc_keras.ops.elementwise import any_equal
+from xmc_keras.ops.elementwise import isin
 
 
 def summed_cross_entropy(outputs, label_ids):
@@ -30,7 +30,7 @@ def summed_cross_entropy(outputs, label_ids):
     if "positive_logits" in outputs:
         positive = outputs["positive_logits"]
     else:
-        relevant = any_equal(outputs["candidates"], label_ids)
+        relevant = isin(outputs["candidates"], label_ids)
         positive = ops.where(relevant, logits, 0.0)
     # -t log s(x) - (1 - t) log(1 - s(x)) is softplus(x) - t x: so the positives are a
     # sum of their own, and no array of targets is needed.

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from xmc_keras.ops.tables import top_rows
+from xmc_keras.ops.tables import find_top_rows
 
 ROWS = 2**14  # scaled at a time
 
@@ -66,11 +66,11 @@ class NearestLabels(keras.layers.Layer):
             )
         # As a whole: after an update of some rows TensorFlow would copy all of them
         # whenever they are read.
-        self.label_embeddings.assign(unit_table(label_embeddings))
+        self.label_embeddings.assign(normalize_table(label_embeddings))
 
     def call(self, features):
         table = self.label_embeddings.value
-        return top_rows(self.directions(features), table, self.k)
+        return find_top_rows(self.directions(features), table, self.k)
 
     def cosines(self, features, label_ids):
         """Cosines (batch, n) float32 with labels (batch, n) int32, none of them a pad.
@@ -81,7 +81,7 @@ class NearestLabels(keras.layers.Layer):
         return ops.matmul(rows, self.directions(features)[:, :, None])[:, :, 0]
 
     def directions(self, features):
-        return unit_rows(ops.cast(features, "float32"))
+        return normalize_rows(ops.cast(features, "float32"))
 
     def compute_output_shape(self, features_shape):
         shape = (features_shape[0], min(self.k, self.num_labels))
@@ -97,21 +97,21 @@ class NearestLabels(keras.layers.Layer):
         return config
 
 
-def unit_rows(rows):
+def normalize_rows(rows):
     """Rows scaled to norm 1; a row of zeros stays one."""
     return rows / ops.maximum(ops.norm(rows, axis=-1, keepdims=True), 1e-12)
 
 
-def unit_table(rows):
+def normalize_table(rows):
     """An array (rows, dim) of millions as a float32 tensor of rows of norm 1.
 
-    Some rows at a time: there is no room for what `unit_rows` computes on the way, nor
-    for the copies that TensorFlow makes of a whole array.
+    Works block by block: there is no room for the intermediate results of
+    `normalize_rows`, nor for the copies that TensorFlow makes of a whole array.
     """
     blocks = range(0, len(rows), ROWS)
     return ops.concatenate(
         [
-            unit_rows(ops.convert_to_tensor(rows[i : i + ROWS], "float32"))
+            normalize_rows(ops.convert_to_tensor(rows[i : i + ROWS], "float32"))
             for i in blocks
         ]
     )

@@ -7,7 +7,7 @@ from keras import ops
 from xmc_keras.metrics.ranking_metrics import precision_at_k
 
 
-def fused_scores(logits, cosines, beta, real=None):
+def fuse_scores(logits, cosines, beta, real=None):
     """`beta norm(sigmoid(logits)) + (1 - beta) norm(sigmoid(cosines))`, rescaled.
 
     `norm` scales the candidates of a document to length 1. Here all candidates of a
@@ -27,7 +27,7 @@ def fused_scores(logits, cosines, beta, real=None):
 
     Example:
 
-    >>> scores = fused_scores(ops.array([[0.0, -9.0]]), ops.array([[0.0, 0.0]]), 0.5)
+    >>> scores = fuse_scores(ops.array([[0.0, -9.0]]), ops.array([[0.0, 0.0]]), 0.5)
     >>> [round(float(score), 3) for score in scores[0]]
     [0.427, 0.177]
 
@@ -37,19 +37,19 @@ def fused_scores(logits, cosines, beta, real=None):
     first, second = ops.sigmoid(logits), ops.sigmoid(cosines)
     if real is not None:
         first, second = ops.where(real, first, 0.0), ops.where(real, second, 0.0)
-    scale = length(first) / ops.maximum(length(second), 1e-12)
+    scale = masked_norm(first) / ops.maximum(masked_norm(second), 1e-12)
     scores = beta * first + (1 - beta) * scale * second
     return scores / ops.maximum(ops.max(scores, axis=-1, keepdims=True), 1.0)
 
 
-def scores_as_candidates(logits, cosines, beta, among):
-    """What `fused_scores` gives to labels of which some may be no candidates.
+def score_candidates(logits, cosines, beta, among):
+    """What `fuse_scores` gives to labels of which some may be no candidates.
 
     What it divides and multiplies by is taken of the candidates, so a label that is one
     has its score, unless the best of them would be above 1: this is then cut to 1.
 
     Args:
-        logits, cosines, beta: as of `fused_scores`, of any labels (batch, n).
+        logits, cosines, beta: as of `fuse_scores`, of any labels (batch, n).
         among: `(logits, cosines)` of the candidates, both (batch, candidates).
 
     Returns:
@@ -58,18 +58,18 @@ def scores_as_candidates(logits, cosines, beta, among):
     Example:
 
     >>> logits, cosines = ops.array([[0.0, -9.0]]), ops.array([[0.0, 0.0]])
-    >>> found = scores_as_candidates(logits[:, 1:], cosines[:, 1:], 0.5,
+    >>> found = score_candidates(logits[:, 1:], cosines[:, 1:], 0.5,
     ...                              (logits, cosines))
     >>> round(float(found[0, 0]), 3)
     0.177
     """
-    first, second = (length(ops.sigmoid(part)) for part in among)
+    first, second = (masked_norm(ops.sigmoid(part)) for part in among)
     scale = first / ops.maximum(second, 1e-12)
     scores = beta * ops.sigmoid(logits) + (1 - beta) * scale * ops.sigmoid(cosines)
     return ops.minimum(scores, 1.0)
 
 
-def length(rows):
+def masked_norm(rows):
     return ops.sqrt(ops.sum(ops.square(rows), axis=-1, keepdims=True))
 
 
@@ -109,7 +109,7 @@ def choose_beta(model, batches, relevant, betas=BETAS):
     relevant = relevant[batches.order]
     report = {}
     for beta in betas:
-        scores = np.asarray(fused_scores(logits, cosines, beta))
+        scores = np.asarray(fuse_scores(logits, cosines, beta))
         order = np.argsort(-scores, axis=1, kind="stable")[:, :5]
         top = np.take_along_axis(candidates, order, axis=1)
         report[beta] = {

@@ -6,7 +6,7 @@ from keras import ops
 
 from xmc_keras.lightxml.dynamic_candidate_ranker import MASKED_LOGIT
 from xmc_keras.ops.elementwise import logit
-from xmc_keras.ops.tables import top_rows
+from xmc_keras.ops.tables import find_top_rows
 
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
@@ -98,10 +98,10 @@ class ShortlistClassifier(keras.layers.Layer):
     def best(self, features, k, more=None):
         """The `k` labels of highest logit among all: ids and logits (batch, k).
 
-        `more` is added to logits before they are compared, see `top_rows`.
+        `more` is added to logits before they are compared, see `find_top_rows`.
         """
         table = ops.cast(self.label_weights.value, self.compute_dtype)
-        return top_rows(features, table, k, self.label_bias.value, more=more)
+        return find_top_rows(features, table, k, self.label_bias.value, more=more)
 
     def compute_output_shape(self, features_shape, candidates_shape, places_shape=None):
         if places_shape is not None:

@@ -7,9 +7,9 @@ import numpy as np
 import scipy.sparse
 import tensorflow as tf
 
-from xmc_keras.lightdxml.hnsw_rows import hnsw_pays, hnsw_rows
-from xmc_keras.lightdxml.nearest_labels import unit_table
-from xmc_keras.ops.tables import BLOCK, top_rows
+from xmc_keras.lightdxml.hnsw_rows import is_hnsw_faster, search_hnsw
+from xmc_keras.lightdxml.nearest_labels import normalize_table
+from xmc_keras.ops.tables import BLOCK, find_top_rows
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +27,9 @@ def shortlist_labels(
         num_neighbors: int. Labels a document, or all if there are fewer.
         label_matrix: optional sparse matrix (documents, labels): the positives, which
             are left out of the result.
-        search: `"exact"`, by blocks of products; `"hnsw"`, see `hnsw_rows`; or
+        search: `"exact"`, by blocks of products; `"hnsw"`, see `search_hnsw`; or
             `"auto"`, which is hnsw where hnswlib is installed and the graph takes less
-            time, see `hnsw_pays`. Defaults to `"exact"`.
+            time, see `is_hnsw_faster`. Defaults to `"exact"`.
 
     Returns:
         int32 array (documents, neighbors), nearest first, `-1` where a positive was.
@@ -46,7 +46,7 @@ def shortlist_labels(
         [LightDXML](https://arxiv.org/abs/2304.11045), section "Shortlisting".
     """
     if search == "auto":
-        pays = hnsw_pays(len(features), len(label_embeddings))
+        pays = is_hnsw_faster(len(features), len(label_embeddings))
         found = pays and importlib.util.find_spec("hnswlib")
         if pays and not found:
             logger.info(
@@ -54,16 +54,16 @@ def shortlist_labels(
                 "pip install .[ann]"
             )
         search = "hnsw" if found else "exact"
-    find = hnsw_rows if search == "hnsw" else exact_rows
+    find = search_hnsw if search == "hnsw" else search_exactly
     found = find(features, label_embeddings, num_neighbors)
     if label_matrix is not None:
         remove_positives(found, scipy.sparse.csr_matrix(label_matrix))
     return found
 
 
-def exact_rows(queries, table, k):
+def search_exactly(queries, table, k):
     """The `k` rows of largest cosine with each query: (queries, k) int32."""
-    units = unit_table(table)
+    units = normalize_table(table)
     size = min(max(PRODUCTS // min(len(table), BLOCK), 16), 4096)
 
     # The table is an argument: what a function of TensorFlow has hold of is not freed
@@ -76,7 +76,7 @@ def exact_rows(queries, table, k):
     )
     def nearest(x, units):
         # Queries are not scaled: that changes no order of their rows.
-        return top_rows(x, units, k)[0]
+        return find_top_rows(x, units, k)[0]
 
     found = np.empty((len(queries), min(k, len(table))), np.int32)
     for start in range(0, len(queries), size):

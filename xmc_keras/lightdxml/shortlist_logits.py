@@ -7,7 +7,7 @@ from keras import ops
 from xmc_keras.ops.row_pools import row_pool
 
 
-def some_positives(label_ids, most, seed):
+def sample_positives(label_ids, most, seed):
     """At most so many label ids a row, drawn at random where there are more.
 
     Args:
@@ -21,7 +21,7 @@ def some_positives(label_ids, most, seed):
     Example:
 
     >>> seed = keras.random.SeedGenerator(0)
-    >>> some_positives(tf.constant([[4, -1, -1], [5, -1, 6]]), 2, seed).shape
+    >>> sample_positives(tf.constant([[4, -1, -1], [5, -1, 6]]), 2, seed).shape
     TensorShape([2, 2])
 
     Reference:
@@ -33,7 +33,7 @@ def some_positives(label_ids, most, seed):
     def drawn():
         keys = keras.random.uniform(ops.shape(label_ids), seed=seed)
         keys = ops.where(label_ids < 0, -1.0, keys)
-        places = tf.math.top_k(keys, min_of(width, most)).indices
+        places = tf.math.top_k(keys, min_value(width, most)).indices
         return tf.gather(label_ids, places, batch_dims=1)
 
     if isinstance(width, int):
@@ -41,7 +41,7 @@ def some_positives(label_ids, most, seed):
     return tf.cond(width <= most, lambda: label_ids, drawn)
 
 
-def min_of(a, b):
+def min_value(a, b):
     return min(a, b) if isinstance(a, int) else tf.minimum(a, b)
 
 
@@ -101,7 +101,7 @@ def shared_logits(classifier, features, positives, shortlist, drawn, lexical=Non
     if lexical is not None:
         layer, words = lexical
         cosines = layer.cosines(words, pool)  # (batch, pool)
-        cosines = replaced(cosines, places, layer.left_out(words, positives))
+        cosines = replace_positives(cosines, places, layer.left_out(words, positives))
         logits += layer.scale * cosines
     positive = tf.gather(logits, ops.maximum(places, 0), batch_dims=1)
     return {
@@ -110,7 +110,7 @@ def shared_logits(classifier, features, positives, shortlist, drawn, lexical=Non
     }
 
 
-def replaced(table, places, values):
+def replace_positives(table, places, values):
     """A table (batch, pool) with values (batch, n) at places of a row, `-1` nowhere."""
     rows = tf.range(tf.shape(places)[0])[:, None] + tf.zeros_like(places)
     # What differs is added, so that a pad can add nothing.

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from xmc_keras.ops.elementwise import any_equal, logit
+from xmc_keras.ops.elementwise import isin, logit
 from xmc_keras.ops.row_pools import candidate_pool
 
 
@@ -186,8 +186,8 @@ class ClusterGenerator(keras.layers.Layer):
         candidates = ops.cast(tf.gather(self.clusters.value, kept), "int32")
         candidates = ops.reshape(candidates, (-1, self.num_candidates))
         if label_ids is not None:
-            offered = any_equal(positive_clusters, kept)
-            repeated = any_equal(label_ids, label_ids, earlier=True)
+            offered = isin(positive_clusters, kept)
+            repeated = isin(label_ids, label_ids, earlier=True)
             rest = ops.where(offered | repeated, -1, label_ids)
             candidates = ops.concatenate([candidates, rest], axis=1)
         return logits, candidates, self.own_logits(logits, candidates)

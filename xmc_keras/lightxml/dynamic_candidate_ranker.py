@@ -5,7 +5,7 @@ import tensorflow as tf
 from keras import ops
 
 from xmc_keras.ops.elementwise import logit
-from xmc_keras.ops.tables import add_table
+from xmc_keras.ops.tables import add_table_weight
 
 MASKED_LOGIT = -1e9
 
@@ -99,7 +99,7 @@ class DynamicCandidateRanker(keras.layers.Layer):
 
     def build(self, features_shape, candidates_shape, places_shape=None):
         self.bottleneck.build(features_shape)
-        self.label_embeddings = add_table(
+        self.label_embeddings = add_table_weight(
             self,
             self.num_labels,
             self.bottleneck_dim,
@@ -140,7 +140,7 @@ class DynamicCandidateRanker(keras.layers.Layer):
         logits = self.logits(features, ids)
         masked = candidates < 0
         if self.mask_repeats:
-            masked = masked | repeated(candidates)
+            masked = masked | find_repeated(candidates)
         return ops.where(masked, MASKED_LOGIT, logits)
 
     def compute_output_shape(self, features_shape, candidates_shape, places_shape=None):
@@ -167,7 +167,7 @@ class DynamicCandidateRanker(keras.layers.Layer):
         return config
 
 
-def repeated(candidates):
+def find_repeated(candidates):
     """(batch, n) int32 to bool: has the same id stood before in its row?"""
     # A stable sort brings equal ids together, the first of them first; whoever
     # equals its left neighbour is a repetition. A second sort leads back.

@@ -15,7 +15,7 @@ from xmc_keras.lightxml import cluster_generator, dynamic_candidate_ranker  # no
 from xmc_keras.lightxml.loss import cross_entropy
 from xmc_keras.metrics import precision_at_k  # noqa: F401
 from xmc_keras.metrics.candidate_recall import CandidateRecall
-from xmc_keras.ops.elementwise import any_equal
+from xmc_keras.ops.elementwise import isin
 from xmc_keras.optimizers import row_loss_scale, rowwise_adamw, warmup_decay  # noqa: F401
 
 
@@ -165,7 +165,7 @@ class LightXML(LabelNamesAsset, keras.Model):
     def is_paired(self):
         return isinstance(self.encoder, PairedEncoders)
 
-    def views(self, features):
+    def split_features(self, features):
         """The features of the generator and those of the ranker."""
         if self.is_paired:
             return ops.split(features, 2, axis=-1)
@@ -173,7 +173,7 @@ class LightXML(LabelNamesAsset, keras.Model):
 
     def rank(self, features, label_ids=None, shortlist=None, training=False):
         """What `call` returns, from features (batch, dim) that the encoder gave."""
-        of_generator, of_ranker = self.views(features)
+        of_generator, of_ranker = self.split_features(features)
         cluster_logits, candidates, candidate_logits = self.generator(
             of_generator, label_ids=label_ids, shortlist=shortlist
         )
@@ -182,7 +182,7 @@ class LightXML(LabelNamesAsset, keras.Model):
         if self.ranker is not None:
             pool, places = self.generator.pool(candidates)
             outputs["logits"] = logits = self.ranker(of_ranker, pool, places)
-            scores = self.joined(scores, ops.sigmoid(logits))
+            scores = self.combine_scores(scores, ops.sigmoid(logits))
         if not training:
             k = min(self.num_predictions, self.generator.num_candidates)
             scores = ops.where(candidates < 0, -1.0, scores)
@@ -191,7 +191,7 @@ class LightXML(LabelNamesAsset, keras.Model):
             outputs["scores"] = ops.maximum(scores, 0.0)
         return outputs
 
-    def joined(self, cluster_scores, label_scores):
+    def combine_scores(self, cluster_scores, label_scores):
         """The scores of labels with a ranker, from both probabilities."""
         if self.score == "label":
             return label_scores
@@ -207,7 +207,7 @@ class LightXML(LabelNamesAsset, keras.Model):
         if self.ranker is not None:
             candidates = y_pred["candidates"]  # (batch, candidates)
             real = ops.cast(candidates >= 0, "float32")
-            positive = ops.cast(any_equal(candidates, y), "float32") * real
+            positive = ops.cast(isin(candidates, y), "float32") * real
             losses.append(cross_entropy(positive, y_pred["logits"], reduction, real))
         if sample_weight is not None:  # (batch,) or (batch, 1), of any dtype
             weight = ops.reshape(ops.cast(sample_weight, "float32"), (-1,))

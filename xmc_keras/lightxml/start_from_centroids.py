@@ -63,7 +63,7 @@ def start_from_centroids(model, batches, generator=True, scale=SCALE):
     @tf.function(reduce_retracing=True, autograph=False)
     def hidden(x):
         """Features of the generator, and bottleneck features of the ranker."""
-        of_generator, of_ranker = model.views(cls_features(model.encoder, x))
+        of_generator, of_ranker = model.split_features(cls_features(model.encoder, x))
         parts = {"clusters": of_generator}
         if ranker is not None:
             parts["labels"] = ranker.bottleneck(of_ranker)

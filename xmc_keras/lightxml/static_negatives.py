@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 
-def kept_clusters(model, batches):
+def find_top_clusters(model, batches):
     """The clusters that a model's generator keeps for each document.
 
     Given as `shortlist` in the input of training, they are the static negatives of

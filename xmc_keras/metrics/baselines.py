@@ -5,14 +5,14 @@ import numpy as np
 SCORES = 2**25  # held in memory at a time
 
 
-def popular_labels(label_matrix, num_documents, k=5):
+def rank_by_popularity(label_matrix, num_documents, k=5):
     """The most frequent labels for every document: (num_documents, k) int32."""
     counts = np.asarray(label_matrix.sum(axis=0)).ravel()
     top = np.argsort(-counts, kind="stable")[:k].astype("int32")
     return np.tile(top, (num_documents, 1))
 
 
-def nearest_labels(features, label_features, k=5):
+def rank_by_similarity(features, label_features, k=5):
     """Labels whose feature is most like the document's, by cosine.
 
     Args:

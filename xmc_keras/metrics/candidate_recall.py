@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from xmc_keras.ops.elementwise import any_equal
+from xmc_keras.ops.elementwise import isin
 
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
@@ -34,6 +34,6 @@ class CandidateRecall(keras.metrics.Mean):
             ops.cast(candidates, "int32"),
         )
         known = ops.cast(label_ids >= 0, "float32")
-        found = ops.cast(any_equal(label_ids, candidates), "float32") * known
+        found = ops.cast(isin(label_ids, candidates), "float32") * known
         counts = ops.maximum(ops.sum(known, axis=1), 1.0)
         super().update_state(ops.sum(found, axis=1) / counts)

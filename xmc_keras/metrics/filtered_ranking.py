@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def filtered_ranking(top, filtered, scores=None):
+def filter_ranking(top, filtered, scores=None):
     """Drops labels from a ranking; the next ones move up.
 
     So does the evaluation of the Extreme Classification Repository: it takes the scores
@@ -13,7 +13,7 @@ def filtered_ranking(top, filtered, scores=None):
     Args:
         top: int array (documents, n). Label ids, best first, `-1` pads.
         filtered: csr matrix (documents, labels), nonzero where a label is dropped, as
-            of `filtered_labels`; None drops none.
+            of `encode_filtered_labels`; None drops none.
         scores: optional float array (documents, n), which moves likewise. Those of
             pads at the end become 0.
 
@@ -28,7 +28,7 @@ def filtered_ranking(top, filtered, scores=None):
 
     >>> import scipy.sparse
     >>> filtered = scipy.sparse.csr_matrix([[0, 0, 0, 1], [0, 0, 0, 0]])
-    >>> filtered_ranking(np.array([[3, 1, 0], [3, 2, 1]]), filtered).tolist()
+    >>> filter_ranking(np.array([[3, 1, 0], [3, 2, 1]]), filtered).tolist()
     [[1, 0, -1], [3, 2, 1]]
 
     Source: `_filter` of pyxclib, and the pages of the LF sets in the Repository.

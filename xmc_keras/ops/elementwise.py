@@ -5,12 +5,12 @@ import math
 from keras import ops
 
 
-def any_equal(a, b, earlier=False):
+def isin(a, b, earlier=False):
     """(batch, n) and (batch, m) to (batch, n) bool: is a[i] in b (or in b[:i])?
 
     Example:
 
-    >>> any_equal(ops.array([[3, 1, 3]]), ops.array([[3, 7]])).numpy().tolist()
+    >>> isin(ops.array([[3, 1, 3]]), ops.array([[3, 7]])).numpy().tolist()
     [[True, False, True]]
     """
     equal = a[:, :, None] == b[:, None, :]  # (batch, n, m)

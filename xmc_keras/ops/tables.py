@@ -9,7 +9,7 @@ import tensorflow as tf
 ROWS = 10_000  # filled at a time
 
 
-def add_table(layer, num_rows, dim, name, dtype="float32"):
+def add_table_weight(layer, num_rows, dim, name, dtype="float32"):
     """Adds a weight whose rows are gathered, drawn as by `GlorotUniform`.
 
     An initializer has the memory of three such tables, for what it draws, for what it
@@ -29,7 +29,7 @@ def add_table(layer, num_rows, dim, name, dtype="float32"):
     Example:
 
     >>> import keras
-    >>> table = add_table(keras.layers.Layer(), 3, 5, name="table")
+    >>> table = add_table_weight(keras.layers.Layer(), 3, 5, name="table")
     >>> bool((0 < abs(table.numpy())).all() and (abs(table.numpy()) < 0.87).all())
     True
     """
@@ -57,7 +57,7 @@ def add_table(layer, num_rows, dim, name, dtype="float32"):
 BLOCK = 2**17  # rows of the table at a time
 
 
-def top_rows(queries, table, k, bias=None, block=BLOCK, more=None):
+def find_top_rows(queries, table, k, bias=None, block=BLOCK, more=None):
     """The `k` rows of a table that have the largest products with each query.
 
     Computed block by block, the best so far carried along, so memory holds (batch,
@@ -79,7 +79,8 @@ def top_rows(queries, table, k, bias=None, block=BLOCK, more=None):
 
     Example:
 
-    >>> ids, products = top_rows(tf.eye(2), tf.constant([[1.0, 5], [3, 4], [2, 6]]), 2)
+    >>> table = tf.constant([[1.0, 5], [3, 4], [2, 6]])
+    >>> ids, products = find_top_rows(tf.eye(2), table, 2)
     >>> ids.numpy().tolist(), products.numpy().tolist()
     ([[1, 2], [2, 0]], [[3.0, 2.0], [6.0, 5.0]])
     """

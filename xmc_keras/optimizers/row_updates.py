@@ -48,7 +48,7 @@ def sum_rows(gradient):
 CHUNK = 2**20  # numbers that an update works on at a time
 
 
-def move_rows(update, ids, values):
+def apply_row_updates(update, ids, values):
     """Calls `update(ids, values, by_xla)` on some rows (n, dim) at a time.
 
     So no memory is needed for what an update of all of them would compute on the way.
@@ -71,17 +71,17 @@ def move_rows(update, ids, values):
     update(ids[whole * size :], values[whole * size :], by_xla=False)
 
 
-def touched(total):
+def find_touched_rows(total):
     """(rows, 1) float32: 0 for a gradient of zeros, a pad of a fixed shape, else 1."""
     return tf.cast(tf.reduce_any(total != 0, axis=-1, keepdims=True), tf.float32)
 
 
-def adam_rows(total, rows, m, v, beta_1, beta_2, alpha, decay, epsilon, partial):
+def adam_update(total, rows, m, v, beta_1, beta_2, alpha, decay, epsilon, partial):
     """A step of AdamW on rows (n, dim) and their moments, except untouched ones.
 
     `v` (n, dim), or, where `partial`, (n, 1), of the mean over a row.
     """
-    real = touched(total)
+    real = find_touched_rows(total)
     m += (total - m) * (real * (1 - beta_1))
     square = tf.square(total)
     if partial:
@@ -91,10 +91,10 @@ def adam_rows(total, rows, m, v, beta_1, beta_2, alpha, decay, epsilon, partial)
     return rows, m, v
 
 
-adam_rows_by_xla = tf.function(adam_rows, jit_compile=True, reduce_retracing=True)
+adam_rows_by_xla = tf.function(adam_update, jit_compile=True, reduce_retracing=True)
 
 
-def rounded_at_random(rows, seed):
+def stochastic_round(rows, seed):
     """float32 to bfloat16, up or down with a chance by how near each is.
 
     On average nothing is lost, however small a step. What bfloat16 can hold stays.
@@ -109,7 +109,7 @@ def rounded_at_random(rows, seed):
     Example:
 
     >>> rows = tf.fill([1, 1000], 1.001)  # between 1 and 1.0078125
-    >>> rounded = tf.cast(rounded_at_random(rows, seed=0), tf.float32)
+    >>> rounded = tf.cast(stochastic_round(rows, seed=0), tf.float32)
     >>> tf.unique(tf.sort(rounded[0])).y.numpy().tolist()
     [1.0, 1.0078125]
     >>> bool(abs(tf.reduce_mean(rounded) - 1.001) < 0.0003)

@@ -6,12 +6,12 @@ import keras
 import tensorflow as tf
 
 from xmc_keras.optimizers.row_updates import (
-    adam_rows,
     adam_rows_by_xla,
-    move_rows,
-    rounded_at_random,
+    adam_update,
+    apply_row_updates,
+    find_touched_rows,
+    stochastic_round,
     sum_rows,
-    touched,
 )
 
 
@@ -158,12 +158,15 @@ class RowwiseAdamW(keras.optimizers.AdamW):
             rows = [tf.cast(tf.gather(x, ids), tf.float32) for x in tables]
             if moments:
                 numbers = beta_1, beta_2, alpha, rate * decay, self.epsilon
-                moved = adam_rows_by_xla if by_xla else adam_rows
+                moved = adam_rows_by_xla if by_xla else adam_update
                 rows = moved(total, *rows, *numbers, partial=partial)
             else:
-                rows = [rows[0] * (1 - rate * decay * touched(total)) - rate * total]
+                rows = [
+                    rows[0] * (1 - rate * decay * find_touched_rows(total))
+                    - rate * total
+                ]
             if variable.dtype == tf.bfloat16:
-                rows = [rounded_at_random(rows[0], self.iterations), *rows[1:]]
+                rows = [stochastic_round(rows[0], self.iterations), *rows[1:]]
             for x, row in zip(tables, rows):
                 x.scatter_update(tf.IndexedSlices(row, ids))
 
@@ -171,7 +174,7 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         if sparse and named(self.rowwise, keras_variable):
             gradient = sum_rows(gradient)
             total = tf.cast(gradient.values, tf.float32)
-            move_rows(update_rows, gradient.indices, total)
+            apply_row_updates(update_rows, gradient.indices, total)
         elif not moments:
             raise ValueError(
                 "Expected a gradient of rows, as that of a gather, for a variable of "

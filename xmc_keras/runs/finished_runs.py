@@ -6,7 +6,7 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.runs.run_folder import RunFolder
 
 
-def finished_runs(paths, least=1):
+def open_finished_runs(paths, least=1):
     """The `RunFolder` of each path: finished, with the same training part and labels.
 
     Args:
@@ -19,7 +19,7 @@ def finished_runs(paths, least=1):
 
     Example:
 
-    >>> finished_runs(["runs/a", "runs/a"])
+    >>> open_finished_runs(["runs/a", "runs/a"])
     Traceback (most recent call last):
     xmc_keras.bad_input.BadInput: runs/a: Expected each run once. Received: it twice.
     """
@@ -32,7 +32,7 @@ def finished_runs(paths, least=1):
         seen.add(run.path.resolve())
     for run in runs:
         run.config()  # it says so if there is no run
-        finished_metrics(run)
+        read_metrics(run)
     first = runs[0]
     names, digest = first.label_set().names, first.digest()
     for run in runs[1:]:
@@ -55,7 +55,7 @@ def finished_runs(paths, least=1):
     return runs
 
 
-def finished_metrics(run, keys=None):
+def read_metrics(run, keys=None):
     """What `metrics.json` of a run says; BadInput for a run that is not finished.
 
     Args:
@@ -79,10 +79,10 @@ def finished_metrics(run, keys=None):
         ) from None
 
 
-def run_names(runs):
+def name_runs(runs):
     """A name for each run: its folder's, or the whole path where several share one.
 
-    >>> run_names([RunFolder("/runs/a"), RunFolder("/runs/b")])
+    >>> name_runs([RunFolder("/runs/a"), RunFolder("/runs/b")])
     ['a', 'b']
     """
     names = [run.path.resolve().name for run in runs]

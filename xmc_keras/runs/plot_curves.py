@@ -2,7 +2,7 @@
 
 import matplotlib
 
-from xmc_keras.files.atomic_files import written
+from xmc_keras.files.atomic_files import atomic_write
 from xmc_keras.runs.run_history import PRECISIONS, read_history
 
 matplotlib.use("Agg")
@@ -21,7 +21,7 @@ def plot_curves(run):
     for axes in (left, right):
         axes.legend()
     figure.tight_layout()
-    with written(run.path / "curves.png") as file:
+    with atomic_write(run.path / "curves.png") as file:
         figure.savefig(file, format="png", dpi=120)
     pyplot.close(figure)
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config_file import load_config, save_config
-from xmc_keras.config.config_key import shown
+from xmc_keras.config.config_key import format_value
 from xmc_keras.data.documents import documents_digest
-from xmc_keras.files.atomic_files import check_writable, replace_folder, written
+from xmc_keras.files.atomic_files import atomic_write, check_writable, replace_folder
 from xmc_keras.labels.label_set import LabelSet
 
 # What evaluation and prediction use unless told, the first that is there.
@@ -81,7 +81,7 @@ class RunFolder:
         earlier = dataclasses.asdict(load_config(self.config_path))
         now = dataclasses.asdict(config)
         changed = [
-            f"{key} was {shown(earlier[key])}, is {shown(now[key])}"
+            f"{key} was {format_value(earlier[key])}, is {format_value(now[key])}"
             for key in now
             if earlier[key] != now[key]
         ]
@@ -237,5 +237,5 @@ class RunFolder:
 
     def save_metrics(self, metrics):
         """Writes `metrics.json`."""
-        with written(self.metrics_path) as file:
+        with atomic_write(self.metrics_path) as file:
             file.write(json.dumps(metrics, indent=2).encode() + b"\n")

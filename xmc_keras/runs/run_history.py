@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.files.atomic_files import written
+from xmc_keras.files.atomic_files import atomic_write
 
 # Columns of validation metrics, and what people call them.
 PRECISIONS = {f"val_precision_at_{k}": f"P@{k}" for k in (1, 3, 5)}
@@ -117,5 +117,5 @@ class RunHistory(keras.callbacks.Callback):
         writer = csv.DictWriter(text, row)
         writer.writeheader()
         writer.writerows([*self.rows(before=epoch), row])
-        with written(self.path) as file:
+        with atomic_write(self.path) as file:
             file.write(text.getvalue().encode())

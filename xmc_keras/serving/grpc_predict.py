@@ -5,7 +5,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 
-def grpc_predict(address, name, version, inputs, signature, timeout):
+def predict_over_grpc(address, name, version, inputs, signature, timeout):
     """Calls `PredictionService.Predict`.
 
     Args:

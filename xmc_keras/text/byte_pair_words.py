@@ -15,7 +15,7 @@ SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
 CONTRACTIONS = ("s", "t", "m", "d", "re", "ve", "ll")  # after an apostrophe
 
 
-def word_starts(characters, documents):
+def find_word_starts(characters, documents):
     """Which characters begin a word of GPT-2's pattern.
 
         's|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+
@@ -38,7 +38,7 @@ def word_starts(characters, documents):
 
     >>> text = "It's  1st."
     >>> code_points = tf.constant([ord(c) for c in text])
-    >>> begins = word_starts(code_points, tf.zeros_like(code_points)).numpy()
+    >>> begins = find_word_starts(code_points, tf.zeros_like(code_points)).numpy()
     >>> "".join("|" * bool(b) + c for b, c in zip(begins, text))
     "|It|'s| | 1|st|."
 

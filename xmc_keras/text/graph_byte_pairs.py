@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from xmc_keras.text.byte_pair_words import word_starts
+from xmc_keras.text.byte_pair_words import find_word_starts
 
 NONE = np.iinfo(np.int32).max  # the rank of a pair that is not merged
 
@@ -83,7 +83,7 @@ class GraphBytePairs:
             texts = tf.strings.regex_replace(texts, r"\A([^ ])", r" \1")
         characters = tf.strings.unicode_decode(texts, "UTF-8")
         documents = tf.cast(characters.value_rowids(), tf.int32)
-        starts = word_starts(characters.flat_values, documents)
+        starts = find_word_starts(characters.flat_values, documents)
         word = tf.cumsum(tf.cast(starts, tf.int32)) - 1  # (characters,)
 
         data = tf.io.decode_raw(tf.strings.reduce_join(texts), tf.uint8)

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-from xmc_keras.text.over_texts import over_texts
+from xmc_keras.text.over_texts import map_texts
 
 # Goes into the digest of whatever was made of words: a change here changes it.
 RULE_VERSION = 1
@@ -44,7 +44,7 @@ def split_words(texts):
     >>> split_words(["", "..."]).row_lengths().numpy().tolist()
     [0, 0]
     """
-    texts = string_tensor(texts)
+    texts = to_string_tensor(texts)
     with tf.device("CPU:0"):  # where strings are
         texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8")
         texts = tf_text.case_fold_utf8(texts)
@@ -53,7 +53,7 @@ def split_words(texts):
         return tf.strings.split(texts)  # at ASCII white space, all that is left
 
 
-def string_tensor(texts):
+def to_string_tensor(texts):
     """A list of strings as a string tensor (texts,); a tensor as it is."""
     if tf.is_tensor(texts):
         return texts
@@ -67,7 +67,7 @@ def string_tensor(texts):
 BUCKETS = 2**63 - 1  # of a hash, the most that there can be
 
 
-def ngram_hashes(texts, max_ngram=1):
+def hash_ngrams(texts, max_ngram=1):
     """Hashes of all words and n-grams of texts.
 
     Args:
@@ -81,9 +81,9 @@ def ngram_hashes(texts, max_ngram=1):
 
     Example:
 
-    >>> ngram_hashes(["a b a", "b", ""], max_ngram=2).row_lengths().numpy().tolist()
+    >>> hash_ngrams(["a b a", "b", ""], max_ngram=2).row_lengths().numpy().tolist()
     [5, 1, 0]
-    >>> a, b, again, ab, ba, b_alone = ngram_hashes(["a b a", "b"], 2).values.numpy()
+    >>> a, b, again, ab, ba, b_alone = hash_ngrams(["a b a", "b"], 2).values.numpy()
     >>> bool(a == again and b == b_alone and ab != ba)
     True
     """
@@ -102,25 +102,25 @@ def ngram_hashes(texts, max_ngram=1):
         return tf.concat(hashes, axis=1) if max_ngram > 1 else hashes[0]
 
 
-def document_counts(texts, max_ngram=1):
+def count_documents(texts, max_ngram=1):
     """Finds all words and n-grams of texts, and in how many texts each one is.
 
     Args:
         texts: list of strings.
-        max_ngram: int. As of `ngram_hashes`. Defaults to `1`.
+        max_ngram: int. As of `hash_ngrams`. Defaults to `1`.
 
     Returns:
         `(hashes, counts)`, int64 arrays: the hashes sorted, without repeats.
 
     Example:
 
-    >>> hashes, counts = document_counts(["sea sea sky", "sea", ""])
+    >>> hashes, counts = count_documents(["sea sea sky", "sea", ""])
     >>> len(hashes), sorted(counts.tolist())
     (2, [1, 2])
     """
 
     def count(texts):
-        hashes = ngram_hashes(texts, max_ngram)
+        hashes = hash_ngrams(texts, max_ngram)
         known, places = tf.unique(hashes.values)
         num_known = tf.size(known, tf.int64)
         pairs = hashes.value_rowids() * num_known + tf.cast(places, tf.int64)
@@ -128,7 +128,7 @@ def document_counts(texts, max_ngram=1):
         places = pairs.numpy() % max(len(known), 1)
         return known.numpy(), np.bincount(places, minlength=len(known))
 
-    found = over_texts(count, texts)
+    found = map_texts(count, texts)
     if not found:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     hashes, counts = (np.concatenate(parts) for parts in zip(*found))

@@ -9,7 +9,7 @@ import numpy as np
 MOST_CHARACTERS, PER_TEXT = 1_000_000, 100
 
 
-def over_texts(compute, texts):
+def map_texts(compute, texts):
     """Calls a function with one part of the texts after the other.
 
     Args:
@@ -22,7 +22,7 @@ def over_texts(compute, texts):
 
     Example:
 
-    >>> over_texts(len, ["a"] * 25_000)
+    >>> map_texts(len, ["a"] * 25_000)
     [9900, 9901, 5199]
     """
     if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):

@@ -8,14 +8,14 @@ import scipy.sparse
 import tensorflow as tf
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.files.atomic_files import written
+from xmc_keras.files.atomic_files import atomic_write
 from xmc_keras.text.ngrams import (
     RULE_VERSION,
-    document_counts,
-    ngram_hashes,
-    string_tensor,
+    count_documents,
+    hash_ngrams,
+    to_string_tensor,
 )
-from xmc_keras.text.over_texts import over_texts
+from xmc_keras.text.over_texts import map_texts
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class WordVectorizer(tf.Module):
         ]:
             if value is not None and value < 1:
                 raise ValueError(f"Expected `{name}` >= 1. Received: {value}")
-        hashes, counts = document_counts(texts, max_ngram)
+        hashes, counts = count_documents(texts, max_ngram)
         least = min_documents
         if least is None:
             least = 2 if len(texts) >= FEW_TEXTS and (counts > 1).any() else 1
@@ -139,7 +139,7 @@ class WordVectorizer(tf.Module):
             float32, shape `(documents, num_features)`, indices sorted. A text without
             a known word has an empty row.
         """
-        parts = over_texts(self._rows_of, texts)
+        parts = map_texts(self._rows_of, texts)
         ids, weights, lengths = zip(*parts) if parts else ([[]], [[]], [[]])
         splits = np.cumsum(np.concatenate([[0], *lengths]), dtype=np.int64)
         arrays = (np.concatenate(weights), np.concatenate(ids), splits)
@@ -149,7 +149,7 @@ class WordVectorizer(tf.Module):
         return features
 
     def _rows_of(self, texts):
-        ids, weights = self.ragged(string_tensor(texts))
+        ids, weights = self.ragged(to_string_tensor(texts))
         parts = ids.flat_values, weights.flat_values, ids.row_lengths()
         return [part.numpy() for part in parts]
 
@@ -164,7 +164,7 @@ class WordVectorizer(tf.Module):
             `num_features`, each once a document in the order of the text, and float32.
         """
         with tf.device("CPU:0"):
-            hashes = ngram_hashes(texts, self.max_ngram)
+            hashes = hash_ngrams(texts, self.max_ngram)
             # Read once: rows gathered from a variable have it copied at every read.
             known_hashes = tf.convert_to_tensor(self.hashes)
             place = tf.searchsorted(known_hashes, hashes.values)
@@ -199,7 +199,7 @@ class WordVectorizer(tf.Module):
 
     def save(self, path):
         """Writes an `.npz` file beside `path`, then renames it."""
-        with written(path) as file:
+        with atomic_write(path) as file:
             np.savez(
                 file,
                 rule=RULE_VERSION,

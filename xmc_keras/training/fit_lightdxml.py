@@ -8,7 +8,7 @@ import numpy as np
 from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.encoder_shape import EncoderShape
 from xmc_keras.labels.label_features import label_features
-from xmc_keras.lightdxml.hnsw_rows import hnsw_index
+from xmc_keras.lightdxml.hnsw_rows import make_hnsw_index
 from xmc_keras.training.planning.check_memory import check_plan
 from xmc_keras.training.planning.lightdxml_plan import LightDXMLPlan
 
@@ -28,7 +28,7 @@ def fit_lightdxml(config, run, parts, label_set, continued, args):
     from xmc_keras.encoders.pretrained import load_encoder
     from xmc_keras.lightdxml.build import build_lightdxml, fit_vectorizer
     from xmc_keras.training.phase_seconds import PhaseSeconds
-    from xmc_keras.training.train_lightdxml import train_cycles
+    from xmc_keras.training.train_lightdxml import train_lightdxml
 
     # === Words ===
     begun = time.monotonic()
@@ -38,9 +38,9 @@ def fit_lightdxml(config, run, parts, label_set, continued, args):
         features = vectorizer.transform(train.texts)
     words_seconds = time.monotonic() - begun
     label_matrix = label_set.encode(train.labels)
-    tell_empty(features, label_matrix)
+    warn_of_empty(features, label_matrix)
     if not args.any_memory:
-        plan = plan_of(config, parts["everything"], features, len(label_set))
+        plan = plan_lightdxml(config, parts["everything"], features, len(label_set))
         check_plan(plan, args.config)
     if not continued:
         run.begin(config, label_set, None, parts["everything"])
@@ -75,7 +75,7 @@ def fit_lightdxml(config, run, parts, label_set, continued, args):
     batches = build_inputs(config, run, model, train.texts, label_matrix, features)
     relevant = label_set.encode(validation.labels)[:, : len(label_set)]
     validation_batches = build_inputs(config, run, model, validation.texts, relevant)
-    checkpoint, report = train_cycles(
+    checkpoint, report = train_lightdxml(
         config, run, model, batches, validation_batches, relevant, phases
     )
     found = {"phase_seconds": {k: round(v, 1) for k, v in phases.seconds.items()}}
@@ -89,7 +89,7 @@ def fit_lightdxml(config, run, parts, label_set, continued, args):
     return checkpoint, test_batches, rows, found
 
 
-def plan_of(config, documents, features, num_labels):
+def plan_lightdxml(config, documents, features, num_labels):
     """The `LightDXMLPlan` of a run on documents, of which some have these features."""
     encoder, sizes = None, (features.shape[1], features.nnz / features.shape[0])
     if config.encoder != "words":
@@ -102,10 +102,10 @@ def plan_of(config, documents, features, num_labels):
 def check_search(config):
     """BadInput where the package of a search is missing, before it is needed."""
     if config.search == "hnsw":
-        hnsw_index(1, 1)
+        make_hnsw_index(1, 1)
 
 
-def tell_empty(features, label_matrix):
+def warn_of_empty(features, label_matrix):
     """Logs how many documents say nothing, and labels of which nothing is said."""
     documents = np.count_nonzero(np.diff(features.indptr) == 0)
     if documents:

@@ -53,10 +53,10 @@ def fit_lightxml(config, run, parts, label_set, continued, args):
     # TensorFlow takes seconds to come up: what is wrong so far is told before.
     import keras
 
-    from xmc_keras.data.inputs import build_batches
+    from xmc_keras.data.inputs import tokenize_batches
     from xmc_keras.encoders.pretrained import load_encoder
     from xmc_keras.lightxml.build import build_model
-    from xmc_keras.training.train_lightxml import train as train_model
+    from xmc_keras.training.train_lightxml import train_lightxml as train_model
 
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
@@ -68,14 +68,14 @@ def fit_lightxml(config, run, parts, label_set, continued, args):
         raise BadInput(f"This config does not fit its encoder. {error}", args.config)
 
     # === Training ===
-    batches = build_batches(
+    batches = tokenize_batches(
         config, tokenizer, run, train.texts, label_matrix, shuffle=True
     )
-    validation_batches = build_batches(
+    validation_batches = tokenize_batches(
         config, tokenizer, run, validation.texts, label_set.encode(validation.labels)
     )
     if not continued:
         run.begin(config, label_set, clusters, parts["everything"])
     checkpoint = train_model(config, run, model, batches, validation_batches)
-    test_batches = build_batches(config, tokenizer, run, test.texts)
+    test_batches = tokenize_batches(config, tokenizer, run, test.texts)
     return checkpoint, test_batches, (vectorizer.transform(test.texts), label_rows), {}

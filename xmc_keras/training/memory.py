@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 
-def memory_room():
+def measure_free_memory():
     """Bytes that may still be taken: of the `machine` and, where there is one, a `GPU`.
 
     Of the machine it is what Linux calls available, or what the limits of this
@@ -17,10 +17,10 @@ def memory_room():
 
     Example:
 
-    >>> memory_room()["machine"] > 0
+    >>> measure_free_memory()["machine"] > 0
     True
     """
-    room = {"machine": machine_room()}  # first: TensorFlow takes of it
+    room = {"machine": measure_machine_memory()}  # first: TensorFlow takes of it
     import tensorflow as tf
 
     if tf.config.list_physical_devices("GPU"):
@@ -32,8 +32,8 @@ def memory_room():
     return room
 
 
-def machine_room(root="/"):
-    """The part of `memory_room` that is asked of files below `root`."""
+def measure_machine_memory(root="/"):
+    """The part of `measure_free_memory` that is asked of files below `root`."""
     root = Path(root)
     rooms = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     with contextlib.suppress(OSError):
@@ -46,11 +46,11 @@ def machine_room(root="/"):
             # Version 2 has one tree, version 1 one for each controller.
             if controllers in ("", "memory"):
                 folder = root / "sys/fs/cgroup" / controllers
-                rooms += group_rooms(folder, Path(path.lstrip("/")))
+                rooms += measure_group_memory(folder, Path(path.lstrip("/")))
     return min(rooms)
 
 
-def group_rooms(folder, path):
+def measure_group_memory(folder, path):
     """What a control group and those above it leave, of those with a limit."""
     # In a container the group that the process sees as its own may stand at the top.
     for group in (folder / path, *(folder / p for p in path.parents), folder):
@@ -62,10 +62,10 @@ def group_rooms(folder, path):
             with contextlib.suppress(OSError, ValueError):
                 most = int((group / limit).read_text())
                 used = int((group / usage).read_text())
-                yield most - used + file_pages(group)
+                yield most - used + count_file_pages(group)
 
 
-def file_pages(group):
+def count_file_pages(group):
     """Bytes of files that a group keeps and would give back, counted as used."""
     with contextlib.suppress(OSError):
         for line in (group / "memory.stat").read_text().splitlines():
@@ -76,7 +76,7 @@ def file_pages(group):
     return 0
 
 
-def peak_memory_gb(status="/proc/self/status"):
+def measure_peak_memory(status="/proc/self/status"):
     """Most main memory that this process has held so far, in 10^9 bytes.
 
     Where Linux's file `status` is not there it is `ru_maxrss`, which on Linux may be
@@ -84,7 +84,7 @@ def peak_memory_gb(status="/proc/self/status"):
 
     Example:
 
-    >>> 0.001 < peak_memory_gb() < 1000
+    >>> 0.001 < measure_peak_memory() < 1000
     True
     """
     status = Path(status)

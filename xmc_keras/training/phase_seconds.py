@@ -6,7 +6,7 @@ import logging
 import time
 from pathlib import Path
 
-from xmc_keras.files.atomic_files import written
+from xmc_keras.files.atomic_files import atomic_write
 
 logger = logging.getLogger("fit")
 
@@ -46,7 +46,7 @@ class PhaseSeconds:
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
         logger.info("%s: %.1f s", name.capitalize(), seconds)
         if self.path.parent.exists():
-            with written(self.path) as file:
+            with atomic_write(self.path) as file:
                 file.write(json.dumps(self.seconds).encode())
 
     def remove(self):

@@ -7,8 +7,8 @@ import numpy as np
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.encode_documents import encode_documents
-from xmc_keras.files.atomic_files import written
-from xmc_keras.labels.label_centroids import label_centroids
+from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.labels.label_centroids import compute_centroids
 from xmc_keras.lightdxml.build import lightdxml_optimizer
 from xmc_keras.lightdxml.label_proxy import LabelProxy, train_label_proxy
 from xmc_keras.lightdxml.log_inclusion import log_inclusion
@@ -24,7 +24,7 @@ from xmc_keras.training.callbacks.progress import Progress
 logger = logging.getLogger("fit")
 
 
-def train_cycles(config, run, model, batches, validation_batches, relevant, phases):
+def train_lightdxml(config, run, model, batches, validation_batches, relevant, phases):
     """Trains a `LightDXML` as the config says, or on from a checkpoint.
 
     Every `config.refresh` epochs the label embeddings are trained anew and each
@@ -66,11 +66,13 @@ def train_cycles(config, run, model, batches, validation_batches, relevant, phas
             make_shortlist(config, model, batches, begin, path, phases)
         with phases("classifier epochs"):
             negatives = batches.with_shortlist(load_shortlist(path))
-            fit(config, run, model, negatives, validation_batches, end, checkpoint)
+            fit_cycle(
+                config, run, model, negatives, validation_batches, end, checkpoint
+            )
     for path in run.path.glob("shortlist-*.npy"):
         path.unlink()
     if config.logq_correction:
-        correct(config, model.classifier.label_bias, batches.labels)
+        correct_bias(config, model.classifier.label_bias, batches.labels)
     features = encode_documents(model.encoder, batches.in_order())
     model.refresh(embed_labels(config, features, batches.labels, config.epochs, phases))
     report = None
@@ -85,7 +87,7 @@ def train_cycles(config, run, model, batches, validation_batches, relevant, phas
     return checkpoint, report
 
 
-def correct(config, label_bias, label_matrix):
+def correct_bias(config, label_bias, label_matrix):
     """Lowers the bias of labels that batches seldom had among their negatives."""
     change = log_inclusion(
         np.asarray(label_matrix.sum(axis=0)).ravel(),
@@ -105,7 +107,7 @@ def make_shortlist(config, model, batches, epoch, path, phases):
         shortlist = shortlist_labels(
             features, embeddings, config.num_neighbors, batches.labels, config.search
         )
-        with written(path) as file:
+        with atomic_write(path) as file:
             np.save(file, shortlist)
 
 
@@ -113,7 +115,7 @@ def embed_labels(config, features, label_matrix, epoch, phases):
     """Phase one. Seeded by the epoch, so that a resumed run gets the same."""
     with phases("label embeddings"):
         if not config.proxy_epochs:
-            return label_centroids(features, label_matrix)
+            return compute_centroids(features, label_matrix)
         keras.utils.set_random_seed(config.seed + epoch)
         return train_label_proxy(
             LabelProxy(config.proxy_dim, dtype="float32"),
@@ -137,7 +139,7 @@ def load_shortlist(path):
         ) from None
 
 
-def fit(config, run, model, batches, validation_batches, end, checkpoint):
+def fit_cycle(config, run, model, batches, validation_batches, end, checkpoint):
     """Phase three: `model.fit` to the epoch `end`, from where the checkpoint is."""
     callbacks = [
         FiniteLoss(),

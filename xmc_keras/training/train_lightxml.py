@@ -7,11 +7,11 @@ import time
 import keras
 import numpy as np
 
-from xmc_keras.files.atomic_files import written
+from xmc_keras.files.atomic_files import atomic_write
 from xmc_keras.lightxml.build import build_optimizer
 from xmc_keras.lightxml.lightxml import LightXML
 from xmc_keras.lightxml.start_from_centroids import start_from_centroids
-from xmc_keras.lightxml.static_negatives import kept_clusters
+from xmc_keras.lightxml.static_negatives import find_top_clusters
 from xmc_keras.metrics.precision_at_k import PrecisionAtK
 from xmc_keras.progress import Bar
 from xmc_keras.runs.plot_curves import plot_curves
@@ -26,7 +26,7 @@ from xmc_keras.training.callbacks.swa import SWA
 logger = logging.getLogger("fit")
 
 
-def train(config, run, model, batches, validation_batches):
+def train_lightxml(config, run, model, batches, validation_batches):
     """Trains `model` as the config says.
 
     Returns:
@@ -34,7 +34,7 @@ def train(config, run, model, batches, validation_batches):
     """
     if config.negatives == "dynamic":
         return train_stage(config, run, model, batches, validation_batches)
-    batches, seconds = fix_shortlists(config, run, model, batches, validation_batches)
+    batches, seconds = fix_negatives(config, run, model, batches, validation_batches)
     return train_stage(
         config, run, model, batches, validation_batches, config.recall_epochs, seconds
     )
@@ -72,7 +72,7 @@ def train_stage(config, run, model, batches, validation_batches, first=0, second
         begun = time.monotonic()
         logger.info("Starting the heads at the centroids of labels and clusters")
         # After the first stage the generator has learnt.
-        start_from_centroids(model, shown(batches), generator=first == 0)
+        start_from_centroids(model, show_progress(batches), generator=first == 0)
         checkpoint.seconds += time.monotonic() - begun
     callbacks = [
         FiniteLoss(),
@@ -112,16 +112,16 @@ def train_stage(config, run, model, batches, validation_batches, first=0, second
     return checkpoint
 
 
-def shown(batches):
+def show_progress(batches):
     """The batches of the first epoch, behind a progress bar."""
     bar = Bar(lambda: bar.done / len(batches.tokens))
     for x, y in batches.batches():
         yield x, y
-        bar.answered(len(y))
+        bar.advance(len(y))
     bar.end()
 
 
-def fix_shortlists(config, run, model, batches, validation_batches):
+def fix_negatives(config, run, model, batches, validation_batches):
     """Batches whose negatives stay what the generator takes for right early on.
 
     After the paper's static negatives (table 5): encoder and generator learn alone
@@ -158,8 +158,8 @@ def fix_shortlists(config, run, model, batches, validation_batches):
         recall.optimizer = None
         recall.save_weights(weights)
         in_order = batches.in_order()
-        shortlist = in_order.restore(kept_clusters(recall, in_order.dataset()))
-        with written(run.shortlist_path) as file:
+        shortlist = in_order.restore(find_top_clusters(recall, in_order.dataset()))
+        with atomic_write(run.shortlist_path) as file:
             np.save(file, shortlist)
         checkpoint.remove()
         seconds = checkpoint.seconds

@@ -49,7 +49,7 @@ def fetch(url, path, remedy):
                 bar.skip(size)
                 while block := answer.read(BLOCK):
                     file.write(block)
-                    bar.answered(len(block))
+                    bar.advance(len(block))
                 bar.end()
                 got = file.tell()
     except (OSError, http.client.HTTPException) as error:

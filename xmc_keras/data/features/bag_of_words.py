@@ -50,8 +50,8 @@ class BagOfWords:
     first_line: int | None = None
 
     def __post_init__(self):
-        self.features = canonical(self.features, "features")
-        self.label_matrix = canonical(self.label_matrix, "label_matrix")
+        self.features = canonicalize(self.features, "features")
+        self.label_matrix = canonicalize(self.label_matrix, "label_matrix")
         self.label_matrix.eliminate_zeros()
         self.label_matrix.data[:] = 1
         rows = self.features.shape[0], self.label_matrix.shape[0]
@@ -77,7 +77,7 @@ class BagOfWords:
         return self.features.shape[0]
 
 
-def canonical(matrix, name):
+def canonicalize(matrix, name):
     """A csr matrix float32 of finite numbers, as `BagOfWords` takes them."""
     # SciPy would not see values that are no numbers before it computes with them.
     if getattr(matrix, "dtype", np.dtype(float)).kind not in "fiub":

@@ -8,7 +8,7 @@ from pathlib import Path
 import scipy.sparse
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.data.features.bag_of_words import BagOfWords, canonical
+from xmc_keras.data.features.bag_of_words import BagOfWords, canonicalize
 from xmc_keras.data.features.feature_file import read_feature_file
 
 logger = logging.getLogger(__name__)
@@ -159,7 +159,7 @@ def read_npz(path):
     try:
         # Opened here, because NumPy leaves a damaged file open.
         with open(path, "rb") as file:
-            return canonical(scipy.sparse.load_npz(file), "values")
+            return canonicalize(scipy.sparse.load_npz(file), "values")
     except Exception as error:  # a damaged file raises all sorts
         raise BadInput(
             "Expected a sparse matrix of finite numbers, as scipy.sparse.save_npz "

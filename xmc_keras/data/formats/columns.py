@@ -108,7 +108,7 @@ class Columns:
         return " ".join(text for text in texts if text)
 
 
-def wrong_cells(text, labels, row):
+def row_error(text, labels, row):
     """What is wrong where `Columns.join` or `Columns.names` gave None."""
     if text is None:
         return "Expected a string in the column of texts. Received: another value."

@@ -1,8 +1,8 @@
 """Data sets of the Hugging Face package `datasets`."""
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.data.formats.columns import Columns, wrong_cells
-from xmc_keras.data.formats.document import Document, refused, usable
+from xmc_keras.data.formats.columns import Columns, row_error
+from xmc_keras.data.formats.document import Document, refuse, usable
 
 
 class DatasetRows:
@@ -56,8 +56,8 @@ class DatasetRows:
                 value = _named(value, label_names)
             found = self.columns.names(value)
             if text is None or found is None:
-                message = wrong_cells(text, found, row.get(labels))
-                refused(self.skip, message, self.path, line)
+                message = row_error(text, found, row.get(labels))
+                refuse(self.skip, message, self.path, line)
             elif usable(text, found, self.skip, self.path, line):
                 yield Document(text, found, line)
         if not line:

@@ -71,7 +71,7 @@ class BadLines:
 REMEDY = "Mend the line, or use --skip-bad-lines to leave such documents out."
 
 
-def refused(skip, message, path, line):
+def refuse(skip, message, path, line):
     """Hands a `BadInput` to `skip`, or raises it.
 
     Args:
@@ -84,7 +84,7 @@ def refused(skip, message, path, line):
 
     Example:
 
-    >>> refused(print, "Expected a text. Received: none.", "train.csv", 7)
+    >>> refuse(print, "Expected a text. Received: none.", "train.csv", 7)
     train.csv:7: Expected a text. Received: none. Mend the line, or use
     --skip-bad-lines to leave such documents out.
     """
@@ -100,7 +100,7 @@ def usable(text, labels, skip, path, line):
     Args:
         text: string.
         labels: list of strings.
-        skip, path, line: as of `refused`, which is told of one that has not.
+        skip, path, line: as of `refuse`, which is told of one that has not.
 
     Example:
 
@@ -117,7 +117,7 @@ def usable(text, labels, skip, path, line):
         problem = "Expected Unicode. Received: half of a surrogate pair."
     else:
         return True
-    refused(skip, problem, path, line)
+    refuse(skip, problem, path, line)
     return False
 
 
@@ -178,13 +178,13 @@ class TextRows:
                 try:
                     yield self.line, content.decode(errors=self.errors)
                 except UnicodeDecodeError as error:
-                    refused(self.skip, not_utf8(error), self.path, self.line)
+                    refuse(self.skip, utf8_problem(error), self.path, self.line)
         self._file = None
         if self.line == 0:
             raise BadInput("Expected lines. Received: an empty file.", self.path)
 
 
-def not_utf8(error):
+def utf8_problem(error):
     """What a `UnicodeDecodeError` of a line comes to."""
     return (
         f"Expected UTF-8. Received: byte {error.object[error.start]:#x} at offset "

@@ -2,9 +2,9 @@
 
 import re
 
-from xmc_keras.data.formats.document import Document, TextRows, refused, usable
-from xmc_keras.data.formats.folder import line_of
-from xmc_keras.files.atomic_files import written
+from xmc_keras.data.formats.document import Document, TextRows, refuse, usable
+from xmc_keras.data.formats.folder import to_line
+from xmc_keras.files.atomic_files import atomic_write
 
 SPACE = " \t\v\f\r\0"  # what fastText separates words at; not all of Unicode's
 
@@ -65,7 +65,7 @@ class FastTextFile:
                     text = " ".join(w for w, yes in zip(words, is_label) if not yes)
             if not all(label.split() for label in labels):
                 message = f"Expected a name after {self.prefix}. Received: none."
-                refused(self.skip, message, self.path, line)
+                refuse(self.skip, message, self.path, line)
             elif usable(text, labels, self.skip, self.path, line):
                 yield Document(text, labels, line)
 
@@ -82,7 +82,7 @@ def write_fasttext(documents, path, prefix="__label__"):
         ValueError: a label has a space in it, or a text a newline, a space before it,
             or a word that would be taken for a label.
     """
-    with written(path) as file:
+    with atomic_write(path) as file:
         for number, (text, labels, *_) in enumerate(documents):
             if any(not label or set(label) & set(SPACE) for label in labels):
                 raise ValueError(f"Expected labels without spaces. Received: {labels}.")
@@ -93,4 +93,4 @@ def write_fasttext(documents, path, prefix="__label__"):
                     f"{prefix}. Received: {text!r:.100}."
                 )
             names = "".join(f"{prefix}{label} " for label in labels)
-            file.write(line_of(names + text, number == 0))
+            file.write(to_line(names + text, number == 0))

@@ -52,7 +52,7 @@ def find_format(source):
         if any((source / name).exists() for name in DATASETS):
             found.append("datasets")
     elif source.exists():
-        ends = without_compression(source.name)
+        ends = strip_compression(source.name)
         found = [
             name
             for name, patterns in NAMES.items()
@@ -84,16 +84,16 @@ def find_format(source):
 def find_file(folder, format, part):
     """The file of a part in a folder, or None: of its texts, where labels are apart."""
     patterns = [p.format(part=n) for p in NAMES[format] for n in PARTS[part]]
-    return next((found for p in patterns if (found := there(folder, p))), None)
+    return next((found for p in patterns if (found := find_existing(folder, p))), None)
 
 
-def there(folder, name):
+def find_existing(folder, name):
     """The path of a file, compressed or not, or None."""
     paths = [Path(folder, name + end) for end in COMPRESSED]
     return next((path for path in paths if path.exists()), None)
 
 
-def without_compression(name):
+def strip_compression(name):
     """`name` without .gz or .xz."""
     for end in COMPRESSED[1:]:
         name = name.removesuffix(end)

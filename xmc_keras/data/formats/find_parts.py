@@ -11,9 +11,9 @@ from xmc_keras.data.formats.find_format import (
     FORMATS,
     NAMES,
     PARTS,
+    find_existing,
     find_file,
-    there,
-    without_compression,
+    strip_compression,
 )
 from xmc_keras.data.formats.folder import FolderPart
 from xmc_keras.data.formats.json_lines import JsonLines
@@ -105,11 +105,11 @@ def find_parts(source, format, test=None, options=None, skip=None):
 
 def _open(format, path, part, names, options, skip):
     if format == "folder":
-        name = without_compression(path.name).split("_")[0]
-        beside = there(path.parent, f"{name}_filter.txt")
+        name = strip_compression(path.name).split("_")[0]
+        beside = find_existing(path.parent, f"{name}_filter.txt")
         return FolderPart(path, _partner(path, format, part), skip, beside)
     if format == "repository":
-        beside = there(path.parent, f"filter_labels_{part}.txt")
+        beside = find_existing(path.parent, f"filter_labels_{part}.txt")
         pairs = beside and FilterPairs(beside, names and len(names))
         return JsonLines(path, names, pairs, skip)
     if format == "pecos":
@@ -126,14 +126,14 @@ def _open(format, path, part, names, options, skip):
 
 def _partner(path, format, part):
     """The file of labels beside a file of texts."""
-    name = without_compression(path.name)
+    name = strip_compression(path.name)
     if format == "folder":
         wanted = [f"{name.split('_')[0]}_labels.txt"]
     else:
         short = next(n for n in (*PARTS["train"], *PARTS["test"], name) if n in name)
         wanted = [f"Y.{short}.npz", f"{short}_X_Y.txt", f"../{short}_X_Y.txt"]
     for other in wanted:
-        if found := there(path.parent, other):
+        if found := find_existing(path.parent, other):
             return found
     raise BadInput(
         f"Expected the labels in {' or '.join(wanted)} beside this file. Received: no "
@@ -145,7 +145,7 @@ def _partner(path, format, part):
 def _label_names(path, given):
     """The names of labels, where a list of them is given or beside a file."""
     if given is None:
-        given = next((f for n in LABELS if (f := there(path.parent, n))), None)
+        given = next((f for n in LABELS if (f := find_existing(path.parent, n))), None)
     return None if given is None else read_label_list(given)
 
 

@@ -5,8 +5,8 @@ import itertools
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.data.formats.document import Document, refused
-from xmc_keras.files.atomic_files import written
+from xmc_keras.data.formats.document import Document, refuse
+from xmc_keras.files.atomic_files import atomic_write
 from xmc_keras.files.text_file import TextFile
 
 
@@ -77,7 +77,7 @@ class FolderPart:
             received = "an empty line"
         expected = ("a text", *["labels with white space between"] * 2)[which]
         message = f"Expected {expected}. Received: {received}."
-        refused(self.skip, message, self._paths[which], line)
+        refuse(self.skip, message, self._paths[which], line)
         return None
 
     def _unequal(self, row, files, line):
@@ -119,22 +119,22 @@ def write_folder(documents, folder, part):
 
     Raises:
         ValueError: a text has a newline in it, or a label white space: see
-            `line_of`.
+            `to_line`.
     """
     paths = [Path(folder, f"{part}_{kind}.txt") for kind in ("texts", "labels")]
-    with written(paths[0]) as texts, written(paths[1]) as labels:
+    with atomic_write(paths[0]) as texts, atomic_write(paths[1]) as labels:
         for number, document in enumerate(documents):
-            texts.write(line_of(document.text, number == 0))
+            texts.write(to_line(document.text, number == 0))
             for name in document.labels:
                 if len(name.split()) != 1:
                     raise ValueError(
                         f"Expected labels without white space. Received: {name!r}."
                     )
-            labels.write(line_of(" ".join(document.labels), number == 0))
+            labels.write(to_line(" ".join(document.labels), number == 0))
     return paths
 
 
-def line_of(text, first=False):
+def to_line(text, first=False):
     r"""A line for a file, as bytes.
 
     Args:
@@ -147,7 +147,7 @@ def line_of(text, first=False):
 
     Example:
 
-    >>> line_of("sea"), line_of("\ufeffsea", first=True)[:2]
+    >>> to_line("sea"), to_line("\ufeffsea", first=True)[:2]
     (b'sea\n', b' \xef')
     """
     if "\n" in text or text.endswith("\r"):

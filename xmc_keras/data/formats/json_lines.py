@@ -2,9 +2,9 @@
 
 import json
 
-from xmc_keras.data.formats.document import Document, TextRows, refused, usable
-from xmc_keras.data.formats.label_list import expected_ids, named
-from xmc_keras.files.atomic_files import written
+from xmc_keras.data.formats.document import Document, TextRows, refuse, usable
+from xmc_keras.data.formats.label_list import id_error, name_labels
+from xmc_keras.files.atomic_files import atomic_write
 
 FIELDS = ("title", "content")
 
@@ -69,17 +69,17 @@ class JsonLines:
                     'Expected a JSON object with strings "title" and "content" and a '
                     f'list "target_ind". Received: {row[:60]!r}.'
                 )
-                refused(self.skip, message, self.path, line)
+                refuse(self.skip, message, self.path, line)
                 continue
-            labels = named(ids, self.names) if isinstance(ids, list) else None
+            labels = name_labels(ids, self.names) if isinstance(ids, list) else None
             if labels is None:
-                message = f"{expected_ids(self.names)} Received: {str(ids)[:60]}."
-                refused(self.skip, message, self.path, line)
+                message = f"{id_error(self.names)} Received: {str(ids)[:60]}."
+                refuse(self.skip, message, self.path, line)
                 continue
             filtered = ()
             if self.filter_pairs is not None:
                 gone = set(self.filter_pairs.of(line - 1))
-                filtered = named(sorted(gone), self.names)
+                filtered = name_labels(sorted(gone), self.names)
                 labels = [n for i, n in zip(ids, labels) if i not in gone]
             text = " ".join(text for text in texts if text)
             if usable(text, labels, self.skip, self.path, line):
@@ -97,7 +97,7 @@ def write_json_lines(documents, path, names):
         names: list of strings, the names of all labels.
     """
     ids = {name: number for number, name in enumerate(names)}
-    with written(path) as file:
+    with atomic_write(path) as file:
         for number, document in enumerate(documents):
             row = {
                 "uid": str(number),
@@ -111,7 +111,7 @@ def write_json_lines(documents, path, names):
 
 def write_label_list(names, path):
     """Writes `lbl.json`, as `read_label_list` reads it."""
-    with written(path) as file:
+    with atomic_write(path) as file:
         for number, name in enumerate(names):
             row = {"uid": str(number), "title": name, "content": ""}
             file.write((json.dumps(row) + "\n").encode())

@@ -37,10 +37,10 @@ def read_label_list(path):
     names = [
         _title(text, path, line) if is_json else text for line, text in TextRows(path)
     ]
-    return unique_names(names)
+    return make_unique(names)
 
 
-def unique_names(names):
+def make_unique(names):
     """Makes names different from each other by the numbers of their labels.
 
     Args:
@@ -51,7 +51,7 @@ def unique_names(names):
 
     Example:
 
-    >>> unique_names(["oak", "rose", " oak", ""])
+    >>> make_unique(["oak", "rose", " oak", ""])
     ['oak ~0', 'rose', 'oak ~2', '3']
     """
     names = [one_space(name) for name in names]
@@ -68,7 +68,7 @@ def unique_names(names):
     return found
 
 
-def named(ids, names):
+def name_labels(ids, names):
     """The names of label ids, or None if an id is none of theirs.
 
     Args:
@@ -77,7 +77,8 @@ def named(ids, names):
 
     Example:
 
-    >>> named([1, 0], ["oak", "rose"]), named([2], ["oak", "rose"]), named([2], None)
+    >>> names = ["oak", "rose"]
+    >>> name_labels([1, 0], names), name_labels([2], names), name_labels([2], None)
     (['rose', 'oak'], None, ['2'])
     """
     found = []
@@ -93,8 +94,8 @@ def named(ids, names):
     return found
 
 
-def expected_ids(names):
-    """What `named` takes, in words."""
+def id_error(names):
+    """What `name_labels` takes, in words."""
     if names is None:
         return "Expected label ids, integers from 0 on."
     return (

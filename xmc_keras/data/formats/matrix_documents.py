@@ -3,11 +3,11 @@
 import os
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.data.features.bag_of_words import canonical
+from xmc_keras.data.features.bag_of_words import canonicalize
 from xmc_keras.data.features.feature_file import read_feature_file
 from xmc_keras.data.features.read_features import read_npz
 from xmc_keras.data.formats.document import Document, TextRows, usable
-from xmc_keras.data.formats.label_list import unique_names
+from xmc_keras.data.formats.label_list import make_unique
 
 
 class MatrixDocuments:
@@ -49,7 +49,7 @@ class MatrixDocuments:
             self.matrix_path = label_matrix
             label_matrix = read_label_matrix(label_matrix)
         # A copy, because what is in memory is somebody's.
-        self.matrix = canonical(label_matrix, "label_matrix").copy()
+        self.matrix = canonicalize(label_matrix, "label_matrix").copy()
         self.matrix.eliminate_zeros()
         width = self.matrix.shape[1]
         if names is not None and width > len(names):
@@ -58,7 +58,7 @@ class MatrixDocuments:
                 f"matrix. Received: {len(names)}. Give the list of labels of this set.",
                 self.matrix_path,
             )
-        names = map(str, range(width)) if names is None else unique_names(names)
+        names = map(str, range(width)) if names is None else make_unique(names)
         self.names = list(names)
 
     @property

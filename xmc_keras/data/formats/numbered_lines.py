@@ -1,9 +1,9 @@
 """Lines as PECOS reads them: `label id,label id<TAB>text`."""
 
-from xmc_keras.data.formats.document import Document, TextRows, refused, usable
-from xmc_keras.data.formats.folder import line_of
-from xmc_keras.data.formats.label_list import expected_ids, named
-from xmc_keras.files.atomic_files import written
+from xmc_keras.data.formats.document import Document, TextRows, refuse, usable
+from xmc_keras.data.formats.folder import to_line
+from xmc_keras.data.formats.label_list import id_error, name_labels
+from xmc_keras.files.atomic_files import atomic_write
 
 
 class NumberedLines:
@@ -51,13 +51,13 @@ class NumberedLines:
             if tab and ids.isascii():
                 parts = ids.split(",")
                 if all(p.isdecimal() and len(p) < 19 for p in parts):
-                    labels = named(map(int, parts), self.names)
+                    labels = name_labels(map(int, parts), self.names)
             if labels is None:
                 message = (
-                    f"{expected_ids(self.names)} They stand with commas between before "
+                    f"{id_error(self.names)} They stand with commas between before "
                     f"a tab and the text. Received: {row[:60]!r}."
                 )
-                refused(self.skip, message, self.path, line)
+                refuse(self.skip, message, self.path, line)
             elif usable(text, labels, self.skip, self.path, line):
                 yield Document(text, labels, line)
 
@@ -74,7 +74,7 @@ def write_numbered_lines(documents, path, names):
         ValueError: a text has a newline in it.
     """
     ids = {name: str(number) for number, name in enumerate(names)}
-    with written(path) as file:
+    with atomic_write(path) as file:
         for document in documents:
             numbers = ",".join(ids[name] for name in document.labels)
-            file.write(line_of(f"{numbers}\t{document.text}"))
+            file.write(to_line(f"{numbers}\t{document.text}"))

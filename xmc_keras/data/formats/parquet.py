@@ -3,8 +3,8 @@
 import os
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.data.formats.columns import Columns, wrong_cells
-from xmc_keras.data.formats.document import Document, refused, usable
+from xmc_keras.data.formats.columns import Columns, row_error
+from xmc_keras.data.formats.document import Document, refuse, usable
 
 ROWS = 1024  # in memory at a time, beside what pyarrow holds of a row group
 
@@ -93,8 +93,8 @@ class ParquetFile:
         text = self.columns.join([row[name] for name in texts])
         names = self.columns.names(row[labels])
         if text is None or names is None:
-            message = wrong_cells(text, names, row[labels])
-            refused(self.skip, message, self.path, line)
+            message = row_error(text, names, row[labels])
+            refuse(self.skip, message, self.path, line)
         elif usable(text, names, self.skip, self.path, line):
             return Document(text, names, line)
         return None

@@ -3,9 +3,9 @@
 import csv
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.data.formats.columns import Columns, wrong_cells
-from xmc_keras.data.formats.document import Document, TextRows, refused, usable
-from xmc_keras.files.atomic_files import written
+from xmc_keras.data.formats.columns import Columns, row_error
+from xmc_keras.data.formats.document import Document, TextRows, refuse, usable
+from xmc_keras.files.atomic_files import atomic_write
 
 LONGEST = 2**31 - 1  # characters of a cell
 # All in quotes, because Python leaves out those around a carriage return.
@@ -67,13 +67,13 @@ class Table:
         text_places, label_place = [names.index(n) for n in texts], names.index(labels)
         for line, row in rows:
             if isinstance(row, str):
-                refused(self.skip, row, self.path, line)
+                refuse(self.skip, row, self.path, line)
                 continue
             text = self.columns.join([row[place] for place in text_places])
             found = self.columns.names(row[label_place])
             if found is None:
-                message = wrong_cells(text, found, row[label_place])
-                refused(self.skip, message, self.path, line)
+                message = row_error(text, found, row[label_place])
+                refuse(self.skip, message, self.path, line)
             elif usable(text, found, self.skip, self.path, line):
                 yield Document(text, found, line)
 
@@ -131,7 +131,7 @@ def write_table(documents, path, delimiter=None, separator="|"):
         ValueError: a label has the separator in it.
     """
     delimiter = delimiter or ("\t" if ".tsv" in str(path)[-8:] else ",")
-    with written(path) as file:
+    with atomic_write(path) as file:
         rows = csv.writer(_Encoded(file), delimiter=delimiter, **WRITTEN)
         rows.writerow(["text", "labels"])
         for document in documents:

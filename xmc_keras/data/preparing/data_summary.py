@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from xmc_keras.cli.tables import aligned
+from xmc_keras.cli.tables import align_columns
 
 TAIL = 5  # training documents that a tail label has at most
 
 
-def data_summary(parts, label_counts):
+def summarize_data(parts, label_counts):
     """Figures of a data set.
 
     Args:
@@ -24,7 +24,7 @@ def data_summary(parts, label_counts):
 
     Example:
 
-    >>> found = data_summary(
+    >>> found = summarize_data(
     ...     {"train": {"hashes": np.array([7, 7, 9]), "words": 6, "bad_lines": 1}},
     ...     {"train": np.array([3, 1])},
     ... )
@@ -56,7 +56,7 @@ def data_summary(parts, label_counts):
     return found
 
 
-def told(summary):
+def format_summary(summary):
     """The summary as lines for a person."""
     parts = [part for part in ("train", "test") if part in summary]
     rows = [["", *parts]]
@@ -66,6 +66,6 @@ def told(summary):
         rows.append([key.replace("_", " "), *shown])
     share = summary["tail_labels"]
     return (
-        f"{aligned(rows)}\n{summary['labels']:,} labels; {share:.1%} of those in train "
-        f"have at most {TAIL} documents there."
+        f"{align_columns(rows)}\n{summary['labels']:,} labels; {share:.1%} of those in "
+        f"train have at most {TAIL} documents there."
     )

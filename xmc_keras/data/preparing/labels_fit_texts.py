@@ -10,7 +10,7 @@ FEWEST = 30  # pairs that tell something
 LEAST = 4.0  # standard errors; chance alone is beyond it once in 30,000 data sets
 
 
-def labels_fit_texts(texts, labels):
+def measure_label_fit(texts, labels):
     """Compares texts that share a label with texts that need not.
 
     A label file in another order than its texts has as many lines and looks right.
@@ -28,9 +28,9 @@ def labels_fit_texts(texts, labels):
     Example:
 
     >>> texts = ["sea wave", "sky cloud"] * 40
-    >>> labels_fit_texts(texts, [["water"], ["air"]] * 40) > 4
+    >>> measure_label_fit(texts, [["water"], ["air"]] * 40) > 4
     True
-    >>> labels_fit_texts(texts, [[str(i)] for i in range(80)])
+    >>> measure_label_fit(texts, [[str(i)] for i in range(80)])
     """
     of_label = {}
     for document, names in enumerate(labels):
@@ -53,7 +53,7 @@ def labels_fit_texts(texts, labels):
     return float(cosines.mean() / error) if error else 0.0
 
 
-def sampled(texts_path, labels_path, num_documents):
+def sample_documents(texts_path, labels_path, num_documents):
     """Texts and labels of about `SAMPLE` documents, spread over whole files.
 
     Args:

@@ -8,7 +8,7 @@ from xmc_keras.encoders.activations import FROM_HUGGING_FACE, set_activation
 from xmc_keras.encoders.checkpoints.tensors import (
     SAFETENSORS,
     TORCH,
-    checkpoint_tensors,
+    read_checkpoint_tensors,
 )
 
 HANDLE = "hf://"
@@ -20,7 +20,7 @@ ACTIVATION = {
 }
 
 
-def hugging_face_config(source):
+def read_hugging_face_config(source):
     """What `config.json` says of a folder or handle; {} where it is no such model.
 
     Args:
@@ -42,7 +42,7 @@ def hugging_face_config(source):
     return config if isinstance(config, dict) and "model_type" in config else {}
 
 
-def xlnet_folder(source):
+def find_xlnet_folder(source):
     """Folder with an XLNet's files, downloaded if `source` is a handle."""
     if not source.startswith(HANDLE):
         return Path(source)
@@ -56,7 +56,7 @@ def xlnet_folder(source):
     return Path(path).parent
 
 
-def as_in_checkpoint(backbone, source, config):
+def set_checkpoint_activation(backbone, source, config):
     """Changes a backbone that keras-nlp has loaded to what its checkpoint says.
 
     The activation, of which keras-nlp knows one for each kind of backbone. And for
@@ -85,7 +85,7 @@ def as_in_checkpoint(backbone, source, config):
             if source.startswith(HANDLE)
             else source
         )
-        tensors, _ = checkpoint_tensors(path)
+        tensors, _ = read_checkpoint_tensors(path)
         types = [x for n, x in tensors.items() if "token_type_embeddings" in n]
         positions = backbone.embeddings.position_embedding.position_embeddings
         positions.assign(positions + sum(x[:1] for x in types))

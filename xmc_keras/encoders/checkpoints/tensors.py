@@ -9,7 +9,7 @@ from xmc_keras.encoders.checkpoints.torch_file import read_torch_file
 SAFETENSORS, TORCH = "model.safetensors", "pytorch_model.bin"
 
 
-def checkpoint_tensors(folder):
+def read_checkpoint_tensors(folder):
     """Tensors by name, of `model.safetensors` or else of `pytorch_model.bin`.
 
     Weights in several files are found by `model.safetensors.index.json` or

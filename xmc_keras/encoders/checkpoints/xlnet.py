@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.encoders.checkpoints.tensors import checkpoint_tensors
+from xmc_keras.encoders.checkpoints.tensors import read_checkpoint_tensors
 from xmc_keras.encoders.xlnet.xlnet_backbone import XLNetBackbone
 from xmc_keras.text.xlnet_tokenizer import XLNetTokenizer
 
@@ -87,7 +87,7 @@ def load_xlnet(folder, config, dtype=None):
             f"{config['d_head']}. Take another checkpoint.",
             path,
         )
-    tensors, path = checkpoint_tensors(folder)
+    tensors, path = read_checkpoint_tensors(folder)
     backbone = XLNetBackbone(
         **sizes,
         dropout=float(config.get("dropout", 0.1)),

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from xmc_keras.encoders.fused.kernel import fused
+from xmc_keras.encoders.fused.kernel import fuse
 
 
 def _value(x, activation):
@@ -16,7 +16,7 @@ def _gradient(of_value, held, activation):
     return tape.gradient(value, held, of_value, "zero")
 
 
-_fused = fused(_value, _gradient, holds=(0,))
+_fused = fuse(_value, _gradient, holds=(0,))
 
 
 def fused_activation(x, activation):

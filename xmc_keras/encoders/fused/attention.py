@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from xmc_keras.encoders.fused.fused_dropout import drop, drop_again
-from xmc_keras.encoders.fused.kernel import fused
+from xmc_keras.encoders.fused.kernel import fuse
 
 
 def attention_weights(scores, mask, seed, scale, dropped):
@@ -34,4 +34,4 @@ def _gradient(of_value, held, scale, dropped):
     return [tf.cast(slope * wide * scale, weights.dtype), None, None]
 
 
-fused_attention_weights = fused(attention_weights, _gradient)
+fused_attention_weights = fuse(attention_weights, _gradient)

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from xmc_keras.encoders.fused.kernel import fused
+from xmc_keras.encoders.fused.kernel import fuse
 
 VALUES = 1 << 16  # of 16 random bits
 
@@ -66,7 +66,7 @@ def set_dropout(model):
 
 
 def drop(x, seed, dropped):
-    """Values of `x`, or 0, each scaled by what is kept; for functions that are `fused`.
+    """Values of `x`, or 0, each scaled by what is kept; for functions that are `fuse`.
 
     Args:
         x: float tensor.
@@ -101,4 +101,4 @@ def drop_again(x, held, dropped):
     return tf.where(held[0], x * scale, tf.zeros([], x.dtype))
 
 
-_drop = fused(drop, lambda *found, dropped: [drop_again(*found, dropped), None])
+_drop = fuse(drop, lambda *found, dropped: [drop_again(*found, dropped), None])

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def fused(value, gradient, holds=()):
+def fuse(value, gradient, holds=()):
     """A function as one kernel of XLA, and its gradient as another.
 
     Operations value by value each pass over memory, which is what most of a training
@@ -24,7 +24,7 @@ def fused(value, gradient, holds=()):
 
     Example:
 
-    >>> square = fused(
+    >>> square = fuse(
     ...     lambda x, scale: (scale * x * x, ()),
     ...     lambda slope, held, scale: [2 * scale * held[0] * slope],
     ...     holds=(0,))

@@ -3,10 +3,10 @@
 import tensorflow as tf
 
 from xmc_keras.encoders.fused.fused_dropout import drop, drop_again
-from xmc_keras.encoders.fused.kernel import fused
+from xmc_keras.encoders.fused.kernel import fuse
 
 
-def normalised(x, gamma, beta, epsilon):
+def normalize(x, gamma, beta, epsilon):
     """LayerNorm over the last axis, in float32 within.
 
     Args:
@@ -28,12 +28,12 @@ def normalised(x, gamma, beta, epsilon):
     return value, (tf.cast(standard, x.dtype), scale, gamma)
 
 
-def added(states, more, gamma, beta, seed, epsilon, dropped):
+def add_and_normalize(states, more, gamma, beta, seed, epsilon, dropped):
     """LayerNorm of the states and of what comes to them, of which some is dropped.
 
     Args:
         states, more: float tensors (..., dim).
-        gamma, beta, epsilon: as of `normalised`.
+        gamma, beta, epsilon: as of `normalize`.
         seed, dropped: as of `drop`.
 
     Returns:
@@ -41,12 +41,12 @@ def added(states, more, gamma, beta, seed, epsilon, dropped):
     """
     more, held = drop(tf.cast(more, tf.float32), seed, dropped)
     total = tf.cast(states, tf.float32) + more
-    value, (standard, *rest) = normalised(total, gamma, beta, epsilon)
+    value, (standard, *rest) = normalize(total, gamma, beta, epsilon)
     standard = tf.cast(standard, states.dtype)
     return tf.cast(value, states.dtype), ((standard, *rest), held)
 
 
-def _of_normalised(of_value, held, epsilon):
+def _normalize_gradient(of_value, held, epsilon):
     standard, scale, gamma = held
     of_value, wide = (tf.cast(t, tf.float32) for t in (of_value, standard))
     rows = list(range(len(of_value.shape) - 1))
@@ -57,11 +57,11 @@ def _of_normalised(of_value, held, epsilon):
     return tf.cast(slope * scale, standard.dtype), of_gamma, of_beta
 
 
-def _of_added(of_value, held, epsilon, dropped):
+def _add_and_normalize_gradient(of_value, held, epsilon, dropped):
     held, of_drop = held
-    slope, *rest = _of_normalised(of_value, held, epsilon)
+    slope, *rest = _normalize_gradient(of_value, held, epsilon)
     return [slope, drop_again(slope, of_drop, dropped), *rest, None]
 
 
-fused_normalised = fused(normalised, _of_normalised)
-fused_added = fused(added, _of_added)
+fused_normalize = fuse(normalize, _normalize_gradient)
+fused_add_and_normalize = fuse(add_and_normalize, _add_and_normalize_gradient)

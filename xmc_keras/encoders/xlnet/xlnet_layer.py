@@ -116,7 +116,7 @@ class XLNetLayer(keras.layers.Layer):
 
         scores = ops.einsum("bind,bjnd->bnij", query + self.content_bias, key)
         by_distance = ops.einsum("bind,rnd->bnir", query + self.position_bias, position)
-        scores += of_distances(by_distance)
+        scores += shift_to_distances(by_distance)
         same, other = ops.unstack(
             ops.einsum("bind,snd->sbni", query + self.segment_bias, self.segments), 2
         )
@@ -149,7 +149,7 @@ class XLNetLayer(keras.layers.Layer):
         return config
 
 
-def of_distances(scores):
+def shift_to_distances(scores):
     """Scores by distance, tokens to -tokens + 1, as scores of pairs of tokens.
 
     Args:
@@ -161,7 +161,8 @@ def of_distances(scores):
 
     Example:
 
-    >>> of_distances(ops.convert_to_tensor([[[[2, 1, 0, -1], [2, 1, 0, -1]]]]))[0, 0]
+    >>> by_distance = ops.convert_to_tensor([[[[2, 1, 0, -1], [2, 1, 0, -1]]]])
+    >>> shift_to_distances(by_distance)[0, 0]
     <tf.Tensor: ... array([[ 0, -1], [ 1, 0]]...
     """
     # Without the first `tokens` numbers, rows of one less move by one place each.

@@ -2,10 +2,10 @@
 
 import tensorflow as tf
 
-from xmc_keras.lightxml.dynamic_candidate_ranker import repeated
+from xmc_keras.lightxml.dynamic_candidate_ranker import find_repeated
 
 
-def ensemble_ranking(offered, scores_of, k):
+def rank_together(offered, scores_of, k):
     """Ranks the union of the labels that several models offer for each text.
 
     A label that several of them offer counts once. What it scores is asked of all
@@ -16,7 +16,7 @@ def ensemble_ranking(offered, scores_of, k):
         offered: list of int32 tensors (texts, n). Labels of each model, `-1` pads; `n`
             may differ.
         scores_of: function from the union (texts, all n) int32, `-1` pads, to scores of
-            that shape, float32 in [0, 1], for example `mean_scores` of all models.
+            that shape, float32 in [0, 1], for example `average_scores` of all models.
         k: int. Labels to return, at most the width of the union.
 
     Returns:
@@ -28,29 +28,29 @@ def ensemble_ranking(offered, scores_of, k):
     >>> first, second = tf.constant([[4, 2]]), tf.constant([[2, 7]])
     >>> scores_of = lambda labels: tf.cast(labels, "float32") / 8
     >>> [part.numpy().tolist()
-    ...  for part in ensemble_ranking([first, second], scores_of, 4)]
+    ...  for part in rank_together([first, second], scores_of, 4)]
     [[[7, 4, 2, -1]], [[0.875, 0.5, 0.25, 0.0]]]
 
     Reference: the ensembles of [LightXML](https://arxiv.org/abs/2101.03305), table 2.
     """
-    labels = union(offered)
+    labels = unite_labels(offered)
     scores = tf.where(labels < 0, -1.0, scores_of(labels))
     scores, places = tf.math.top_k(scores, k)
     label_ids = tf.gather(labels, places, batch_dims=1)
     return label_ids, tf.maximum(scores, 0.0)
 
 
-def union(offered):
+def unite_labels(offered):
     """The labels that several models offer, side by side, -1 for each repetition.
 
-    >>> union([tf.constant([[4, 2]]), tf.constant([[2, 7]])]).numpy().tolist()
+    >>> unite_labels([tf.constant([[4, 2]]), tf.constant([[2, 7]])]).numpy().tolist()
     [[4, 2, -1, 7]]
     """
     labels = tf.concat(offered, axis=1)  # (texts, all n)
-    return tf.where(repeated(labels), -1, labels)
+    return tf.where(find_repeated(labels), -1, labels)
 
 
-def mean_scores(scores, weights=None):
+def average_scores(scores, weights=None):
     """The mean of the scores of several models, weighted if told so.
 
     Args:
@@ -60,17 +60,17 @@ def mean_scores(scores, weights=None):
 
     Example:
 
-    >>> float(mean_scores([tf.constant(1.0), tf.constant(0.5)], [3, 1]))
+    >>> float(average_scores([tf.constant(1.0), tf.constant(0.5)], [3, 1]))
     0.875
     """
-    weights = checked_weights(weights, len(scores))
+    weights = normalize_weights(weights, len(scores))
     return tf.add_n([weight * part for weight, part in zip(weights, scores)])
 
 
-def checked_weights(weights, models):
+def normalize_weights(weights, models):
     """Weights that sum to 1, of so many models; `ValueError` for wrong ones.
 
-    >>> checked_weights(None, 2), checked_weights([3, 1], 2)
+    >>> normalize_weights(None, 2), normalize_weights([3, 1], 2)
     ([0.5, 0.5], [0.75, 0.25])
     """
     weights = [1.0] * models if weights is None else [float(w) for w in weights]

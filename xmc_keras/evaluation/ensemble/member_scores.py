@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from xmc_keras.encoders.cls_features import cls_features
-from xmc_keras.lightdxml.scores import scores_as_candidates
+from xmc_keras.lightdxml.scores import score_candidates
 
 
 class MemberScores:
@@ -57,7 +57,7 @@ class MemberScores:
 
         @tf.function(reduce_retracing=True, autograph=False)
         def score(x, features, label_ids):
-            return label_scores(model, features, label_ids, **words(x))
+            return score_labels(model, features, label_ids, **words(x))
 
         self._score = score
         if not model.built:
@@ -104,7 +104,7 @@ class MemberScores:
         return rest
 
 
-def label_scores(model, features, label_ids, words=None):
+def score_labels(model, features, label_ids, words=None):
     """Probabilities of given labels, whether or not they would be candidates.
 
     Args:
@@ -119,24 +119,24 @@ def label_scores(model, features, label_ids, words=None):
     Reference:
         [LightXML](https://arxiv.org/abs/2101.03305), algorithm 1: the product of the
         cluster's and the label's probability, or what the model's `score` says. Of a
-        `LightDXML` see `scores_as_candidates`.
+        `LightDXML` see `score_candidates`.
     """
     if not hasattr(model, "generator"):
         return _of_lightdxml(model, features, label_ids, words)
-    of_generator, of_ranker = model.views(features)
+    of_generator, of_ranker = model.split_features(features)
     logits = model.generator.cluster_logits(of_generator)
     scores = ops.sigmoid(model.generator.own_logits(logits, label_ids))
     if model.ranker is not None:
         rows = ops.maximum(model.generator.rows_of(label_ids), 0)
         own = ops.sigmoid(model.ranker.logits(of_ranker, rows))
-        scores = model.joined(scores, own)
+        scores = model.combine_scores(scores, own)
     return ops.where(label_ids < 0, 0.0, scores)
 
 
 def _of_lightdxml(model, features, label_ids, words):
     found = model.rank(features, words)
     ids = ops.maximum(label_ids, 0)
-    scores = scores_as_candidates(
+    scores = score_candidates(
         model.logits(features, ids, words),
         model.nearest.cosines(features, ids),
         model.beta,

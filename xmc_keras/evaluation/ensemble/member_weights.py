@@ -7,7 +7,7 @@ from xmc_keras.metrics.ranking_metrics import precision_at_k
 ROUNDS = 20
 
 
-def member_weights(label_ids, scores, relevant, rounds=ROUNDS):
+def choose_member_weights(label_ids, scores, relevant, rounds=ROUNDS):
     """Weights with which the models of an ensemble rank given documents best.
 
     Begins with all models alike and adds, `rounds` times, one to the model whose weight
@@ -31,9 +31,9 @@ def member_weights(label_ids, scores, relevant, rounds=ROUNDS):
     >>> import scipy.sparse
     >>> right, wrong = np.array([[0.9, 0.1]]), np.array([[0.2, 0.8]])
     >>> relevant = scipy.sparse.csr_matrix([[0, 0, 0, 1]])
-    >>> member_weights(np.array([[3, 1]]), [right, wrong], relevant)
+    >>> choose_member_weights(np.array([[3, 1]]), [right, wrong], relevant)
     [0.5, 0.5]
-    >>> member_weights(np.array([[1, 3]]), [right, wrong], relevant)
+    >>> choose_member_weights(np.array([[1, 3]]), [right, wrong], relevant)
     [0.333..., 0.666...]
 
     Reference: Caruana et al., Ensemble selection from libraries of models, ICML 2004,

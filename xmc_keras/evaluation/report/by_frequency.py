@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from xmc_keras.evaluation.report.hits import hits
+from xmc_keras.evaluation.report.hits import find_hits
 from xmc_keras.metrics.ranking_metrics import psp_at_k
 
 # Training documents that a group of labels begins with.
 EDGES = (1, 3, 10, 30, 100, 1000)
 
 
-def frequency_groups(counts):
+def group_by_frequency(counts):
     """Groups of labels by their training documents, those alone that have labels.
 
     Args:
@@ -21,7 +21,7 @@ def frequency_groups(counts):
 
     Example:
 
-    >>> names, groups = frequency_groups(np.array([2, 0, 5000, 9]))
+    >>> names, groups = group_by_frequency(np.array([2, 0, 5000, 9]))
     >>> names, groups.tolist()
     (['1-2', '3-9', '1,000 and more'], [0, -1, 2, 1])
     """
@@ -38,7 +38,7 @@ def frequency_groups(counts):
     return names, new[groups]
 
 
-def shares_by_group(top, relevant, weight, groups, num_groups, ks=(1, 3, 5)):
+def split_by_group(top, relevant, weight, groups, num_groups, ks=(1, 3, 5)):
     """The points of P@k and PSP@k that come from the labels of each group.
 
     Args:
@@ -46,7 +46,7 @@ def shares_by_group(top, relevant, weight, groups, num_groups, ks=(1, 3, 5)):
             pads.
         relevant: csr matrix (documents, width), ones where a label applies.
         weight: float array (width,). Inverse propensities.
-        groups: int array (labels,), as of `frequency_groups`.
+        groups: int array (labels,), as of `group_by_frequency`.
         num_groups: int.
         ks: ints.
 
@@ -57,7 +57,7 @@ def shares_by_group(top, relevant, weight, groups, num_groups, ks=(1, 3, 5)):
     found = {}
     for k in ks:
         best = top[:, :k]
-        labels = best[hits(best, relevant)]
+        labels = best[find_hits(best, relevant)]
         hits_of = np.bincount(groups[labels], minlength=num_groups)
         gains = np.bincount(groups[labels], weight[labels], num_groups)
         found[f"P@{k}"] = 100 * hits_of / (k * len(top))

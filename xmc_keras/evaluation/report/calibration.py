@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from xmc_keras.evaluation.report.hits import hits
+from xmc_keras.evaluation.report.hits import find_hits
 
 BINS = 10
 
 
-def calibration(top, scores, relevant, k=5, bins=BINS):
+def calibrate(top, scores, relevant, k=5, bins=BINS):
     """Counts, mean scores and shares of right labels of predictions of like score.
 
     Args:
@@ -26,7 +26,7 @@ def calibration(top, scores, relevant, k=5, bins=BINS):
     """
     top, scores = top[:, :k], scores[:, :k]
     real = top >= 0
-    scores, found = scores[real].astype(np.float64), hits(top, relevant)[real]
+    scores, found = scores[real].astype(np.float64), find_hits(top, relevant)[real]
     places = np.minimum((scores * bins).astype(int), bins - 1)
     counts = np.bincount(places, minlength=bins)
     some = np.maximum(counts, 1)

@@ -3,7 +3,7 @@
 import collections
 
 
-def confused_labels(top, relevant, k=5, most=12):
+def find_confused_labels(top, relevant, k=5, most=12):
     """Pairs of a wrong label and a right one that it took the place of.
 
     Of each document as many predictions count as it has labels, at most `k`: with fewer
@@ -23,7 +23,7 @@ def confused_labels(top, relevant, k=5, most=12):
 
     >>> import numpy as np, scipy.sparse
     >>> relevant = scipy.sparse.csr_matrix([[1, 0, 0], [1, 0, 0], [0, 1, 1]])
-    >>> confused_labels(np.array([[2, 0], [2, 1], [1, 2]]), relevant)
+    >>> find_confused_labels(np.array([[2, 0], [2, 1], [1, 2]]), relevant)
     [(2, 0, 2)]
     """
     pairs = collections.Counter()

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def hits(top, relevant):
+def find_hits(top, relevant):
     """Whether each prediction is a label of its document.
 
     Args:
@@ -17,7 +17,7 @@ def hits(top, relevant):
 
     >>> import scipy.sparse
     >>> relevant = scipy.sparse.csr_matrix([[1, 0, 1], [0, 1, 0]])
-    >>> hits(np.array([[2, -1], [0, 1]]), relevant).tolist()
+    >>> find_hits(np.array([[2, -1], [0, 1]]), relevant).tolist()
     [[True, False], [False, True]]
     """
     rows = np.arange(len(top))[:, None] + np.zeros_like(top)

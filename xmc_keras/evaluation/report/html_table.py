@@ -3,7 +3,7 @@
 import html
 
 
-def html_table(head, rows, best=None, runs=None, text_columns=(0,)):
+def make_html_table(head, rows, best=None, runs=None, text_columns=(0,)):
     """Rows of cells as a table that scrolls where it is too wide.
 
     Args:
@@ -15,7 +15,7 @@ def html_table(head, rows, best=None, runs=None, text_columns=(0,)):
 
     Example:
 
-    >>> print(html_table(["run", "P@1"], [["a<b", 61.234]], {1: 61.234}))
+    >>> print(make_html_table(["run", "P@1"], [["a<b", 61.234]], {1: 61.234}))
     <div class="wide"><table><tr><th class="text">run</th><th>P@1</th></tr>
     <tr><td class="text">a&lt;b</td><td class="best">61.23</td></tr></table></div>
     """

@@ -5,9 +5,9 @@ import dataclasses
 from pathlib import Path
 from string import Template
 
-from xmc_keras.config.config_key import shown
+from xmc_keras.config.config_key import format_value
 from xmc_keras.evaluation.report.documents import documents_section
-from xmc_keras.evaluation.report.html_table import html_table, safe
+from xmc_keras.evaluation.report.html_table import make_html_table, safe
 
 TEMPLATE = Path(__file__).with_name("page.html")
 SYSTEMS = {"lightxml": "LightXML", "lightdxml": "LightDXML"}
@@ -21,7 +21,7 @@ OTHERS = {
 }
 
 
-def page(reports, images, documents, relevant, names):
+def write_page(reports, images, documents, relevant, names):
     """The report as HTML.
 
     Args:
@@ -72,7 +72,7 @@ def overview(reports, documents, names):
         f"<p>{safe(' and '.join(systems))} on {safe(reports[0].config.data)}: "
         f"{len(documents):,} test documents, {len(names):,} labels in them or in "
         f"training. In percent{safe(rest)}.</p>"
-        + html_table(head, rows, best, len(reports))
+        + make_html_table(head, rows, best, len(reports))
     )
 
 
@@ -88,9 +88,9 @@ def settings(reports):
         keys = [key for key in configs[0] if len({c[key] for c in configs}) > 1]
     if not keys:
         return f"<h2>{title}</h2><p>None.</p>"
-    rows = [[key, *(shown(config[key]) for config in configs)] for key in keys]
+    rows = [[key, *(format_value(config[key]) for config in configs)] for key in keys]
     head = ["key", *(report.name for report in reports)]
-    return f"<h2>{title}</h2>" + html_table(head, rows)
+    return f"<h2>{title}</h2>" + make_html_table(head, rows)
 
 
 def curves(images):
@@ -158,7 +158,9 @@ def confused(reports, names):
         rows = [
             [names[right], names[wrong], str(n)] for wrong, right, n in report.confused
         ]
-        table = html_table(head, rows, text_columns=(0, 1)) if rows else "<p>None.</p>"
+        table = (
+            make_html_table(head, rows, text_columns=(0, 1)) if rows else "<p>None.</p>"
+        )
         tables.append(f"<div><h3>{safe(report.name)}</h3>{table}</div>")
     return (
         f"<h2>Most confused labels</h2><p>{text}</p>"

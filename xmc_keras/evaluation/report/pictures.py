@@ -16,7 +16,7 @@ KS = (1, 3, 5)
 LONGEST = 28  # letters of a run's name in a legend
 
 
-def pictures(reports):
+def draw_pictures(reports):
     """All pictures that these runs have something for.
 
     Args:

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def recall_curve(ranks, relevant, unreachable=0):
+def compute_recall_curve(ranks, relevant, unreachable=0):
     """Mean share of a document's labels whose rank is below 1, 2, 3, ...
 
     Args:
@@ -19,7 +19,7 @@ def recall_curve(ranks, relevant, unreachable=0):
 
     >>> import scipy.sparse
     >>> relevant = scipy.sparse.csr_matrix([[1, 1, 0], [0, 0, 1]])
-    >>> recall_curve(np.array([0, 2, 1]), relevant).tolist()
+    >>> compute_recall_curve(np.array([0, 2, 1]), relevant).tolist()
     [0.25, 0.75, 1.0]
     """
     known = np.diff(relevant.indptr)

@@ -8,8 +8,8 @@ import zipfile
 import numpy as np
 
 from xmc_keras.data.documents import documents_digest
-from xmc_keras.files.atomic_files import written
-from xmc_keras.metrics.filtered_ranking import filtered_ranking
+from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.metrics.filtered_ranking import filter_ranking
 from xmc_keras.runs.run_folder import MODELS
 
 logger = logging.getLogger("report")
@@ -38,7 +38,7 @@ class RunPredictions:
     kept: int
 
 
-def run_predictions(run, documents, relevant, name=None, filtered=None):
+def predict_run(run, documents, relevant, name=None, filtered=None):
     """Predictions of a run for documents, computed once and then read.
 
     They are kept in the run's folder, by what they depend on: model and documents.
@@ -49,7 +49,7 @@ def run_predictions(run, documents, relevant, name=None, filtered=None):
         relevant: csr matrix (documents, labels), their labels as far as known.
         name: optional string. Which of the run's models.
         filtered: optional csr matrix (documents, labels). What is left out of the
-            predictions, as of `filtered_ranking`.
+            predictions, as of `filter_ranking`.
 
     Returns:
         A `RunPredictions`.
@@ -61,11 +61,11 @@ def run_predictions(run, documents, relevant, name=None, filtered=None):
         logger.info("Predicting %d documents with %s", len(documents), run.path)
         found = _predict(run, run.load_model(name), documents, relevant)
         try:
-            with written(path) as file:
+            with atomic_write(path) as file:
                 np.savez(file, key=key, **dataclasses.asdict(found))
         except OSError as error:
             logger.warning("Predictions are not kept: %s", error)
-    label_ids, scores = filtered_ranking(found.label_ids, filtered, found.scores)
+    label_ids, scores = filter_ranking(found.label_ids, filtered, found.scores)
     return dataclasses.replace(found, label_ids=label_ids, scores=scores)
 
 
@@ -110,7 +110,7 @@ def _predict(run, model, documents, relevant):
         words = {} if lexical is None else {"words": lexical.words(x)}
         outputs = model.rank(cls_features(model.encoder, x), **words)
         if generator is None:
-            ranks = places(outputs["candidates"], label_ids)
+            ranks = find_places(outputs["candidates"], label_ids)
         else:
             order = tf.argsort(-outputs["cluster_logits"], stable=True)
             ranks = tf.argsort(order)  # (batch, clusters)
@@ -148,11 +148,11 @@ def _inputs(x):
     }
 
 
-def places(candidates, label_ids):
+def find_places(candidates, label_ids):
     """Where labels (batch, m) stand in candidates (batch, n); -1 where they do not.
 
     >>> import tensorflow as tf
-    >>> places(tf.constant([[5, 3, 9]]), tf.constant([[9, 4, 5]])).numpy().tolist()
+    >>> find_places(tf.constant([[5, 3, 9]]), tf.constant([[9, 4, 5]])).numpy().tolist()
     [[2, -1, 0]]
     """
     import tensorflow as tf

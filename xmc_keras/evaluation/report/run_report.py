@@ -6,10 +6,10 @@ import numpy as np
 
 from xmc_keras.cli.evaluate import propensities, recalls
 from xmc_keras.config.config import Config
-from xmc_keras.evaluation.report.by_frequency import frequency_groups, shares_by_group
-from xmc_keras.evaluation.report.calibration import calibration
-from xmc_keras.evaluation.report.confused_labels import confused_labels
-from xmc_keras.evaluation.report.recall_curve import recall_curve
+from xmc_keras.evaluation.report.by_frequency import group_by_frequency, split_by_group
+from xmc_keras.evaluation.report.calibration import calibrate
+from xmc_keras.evaluation.report.confused_labels import find_confused_labels
+from xmc_keras.evaluation.report.recall_curve import compute_recall_curve
 from xmc_keras.metrics.ranking_metrics import ranking_report
 from xmc_keras.runs.plot_curves import COLUMNS
 from xmc_keras.runs.run_history import read_history
@@ -31,8 +31,8 @@ class RunReport:
         recall: float array. Share of labels among the candidates of 1, 2, ... steps.
         step: int. Candidates of a step: labels a cluster, or 1.
         kept: int. Steps that the model takes.
-        calibration: see `calibration()`.
-        confused: see `confused_labels()`.
+        calibration: see `calibrate()`.
+        confused: see `find_confused_labels()`.
         cluster_labels: int array (clusters,), labels of each; None without clusters.
         cluster_documents: int array (clusters,), labels of training documents in each;
             None likewise.
@@ -55,7 +55,7 @@ class RunReport:
     cluster_documents: np.ndarray | None
 
 
-def run_report(name, run, metrics, relevant, predictions):
+def report_run(name, run, metrics, relevant, predictions):
     """The `RunReport` of a run.
 
     Args:
@@ -71,7 +71,7 @@ def run_report(name, run, metrics, relevant, predictions):
     known = relevant[:, : len(counts)]
     unseen = np.diff(relevant.indptr) - np.diff(known.indptr)
     top = predictions.label_ids
-    names, groups = frequency_groups(counts)
+    names, groups = group_by_frequency(counts)
     metrics = {
         **{key: x for key, x in metrics.items() if not key.startswith("recall@")},
         **ranking_report(top, relevant, weight),
@@ -91,12 +91,12 @@ def run_report(name, run, metrics, relevant, predictions):
         top,
         predictions.scores,
         names,
-        shares_by_group(top, relevant, weight, groups, len(names)),
-        recall_curve(predictions.ranks, known, unseen),
+        split_by_group(top, relevant, weight, groups, len(names)),
+        compute_recall_curve(predictions.ranks, known, unseen),
         predictions.step,
         predictions.kept,
-        calibration(top, predictions.scores, relevant),
-        confused_labels(top, relevant),
+        calibrate(top, predictions.scores, relevant),
+        find_confused_labels(top, relevant),
         cluster_labels,
         cluster_documents,
     )

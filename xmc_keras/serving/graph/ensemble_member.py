@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.cls_features import cls_features
-from xmc_keras.evaluation.ensemble.member_scores import label_scores
+from xmc_keras.evaluation.ensemble.member_scores import score_labels
 from xmc_keras.lightxml.lightxml import LightXML
 from xmc_keras.serving.graph.stored_ranker import StoredRanker
 from xmc_keras.text.text_tokenizer import TextTokenizer
@@ -75,7 +75,7 @@ class EnsembleMember:
     def features(self, inputs):
         return cls_features(self._model.encoder, inputs)
 
-    # What `rank` and `label_scores` take.
+    # What `rank` and `score_labels` take.
     encoded = features
 
     def rank(self, encoded):
@@ -83,4 +83,4 @@ class EnsembleMember:
         return outputs["label_ids"], outputs["scores"]
 
     def label_scores(self, encoded, label_ids):
-        return label_scores(self._model, encoded, label_ids)
+        return score_labels(self._model, encoded, label_ids)

@@ -5,7 +5,7 @@ import keras
 from xmc_keras.lightdxml.lightdxml import LightDXML
 
 
-def float32_model(model):
+def convert_to_float32(model):
     """A model of the same weights that computes in float32.
 
     Half precision in a graph would be slower on most CPUs, and its scores coarser.

@@ -6,8 +6,8 @@ from keras import ops
 from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.cls_features import cls_features
 from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
-from xmc_keras.lightdxml.nearest_labels import unit_rows
-from xmc_keras.lightdxml.scores import fused_scores, scores_as_candidates
+from xmc_keras.lightdxml.nearest_labels import normalize_rows
+from xmc_keras.lightdxml.scores import fuse_scores, score_candidates
 from xmc_keras.serving.graph.searched_table import SearchedTable
 from xmc_keras.serving.graph.stored_words import StoredWords
 from xmc_keras.text.text_tokenizer import TextTokenizer
@@ -112,11 +112,11 @@ class LightDXMLMember:
         if self._word_embeddings is None:
             ids, weights = ids.to_tensor(-1), weights.to_tensor()
             return encoder({"token_ids": ids, "token_weights": weights})
-        z = ops.relu(weighted_sums(self._word_embeddings, ids, weights))
+        z = ops.relu(sum_weighted(self._word_embeddings, ids, weights))
         return z if encoder.block is None else z + ops.relu(encoder.block(z))
 
     def encoded(self, inputs):
-        """What `rank` and `label_scores` take: features, and words where labels have
+        """What `rank` and `score_labels` take: features, and words where labels have
         them."""
         words = None if self._words is None else self._words.of_block(*inputs)
         return self.features(inputs), words
@@ -127,7 +127,7 @@ class LightDXMLMember:
         if self._by_logits:
             scores = tf.sigmoid(logits)
         else:
-            scores = fused_scores(logits, cosines, self._beta)
+            scores = fuse_scores(logits, cosines, self._beta)
         scores, places = tf.math.top_k(scores, k)
         return tf.gather(candidates, places, batch_dims=1), scores
 
@@ -142,7 +142,7 @@ class LightDXMLMember:
             scores = tf.sigmoid(logits)
         else:
             _, *among = self._candidates(encoded, found)
-            scores = scores_as_candidates(logits, cosines, self._beta, among)
+            scores = score_candidates(logits, cosines, self._beta, among)
         return tf.where(label_ids < 0, 0.0, scores)
 
     def _candidates(self, encoded, found=None):
@@ -156,7 +156,7 @@ class LightDXMLMember:
         """What all labels are searched by, (block, num_labels)."""
         features, words = encoded
         if self._model.candidates_from == "embeddings":
-            return tf.matmul(unit_rows(features), self.searched.columns())
+            return tf.matmul(normalize_rows(features), self.searched.columns())
         found = tf.matmul(features, self.searched.columns()) + self._label_bias
         return found if words is None else found + self._words.searched_logits(words)
 
@@ -174,13 +174,13 @@ class LightDXMLMember:
                 bias = tf.gather(self._label_bias, ids)
                 logits = tf.linalg.matvec(rows, features) + bias
             else:
-                cosines = tf.linalg.matvec(rows, unit_rows(features))
+                cosines = tf.linalg.matvec(rows, normalize_rows(features))
         if words is not None:
             logits += self._words.logits(words, ids)
         return logits, cosines
 
 
-def weighted_sums(table, ids, weights):
+def sum_weighted(table, ids, weights):
     """Weighted sums of rows, (batch, dim), of ragged ids: each row read once."""
     pool, places = tf.unique(ids.values)
     rows = tf.cast(tf.gather(table, pool), tf.float32)

@@ -6,7 +6,7 @@ from xmc_keras.serving.graph.serving_module import ServingModule
 from xmc_keras.serving.version.documents_to_check import reads_features
 
 
-def module_class(models):
+def choose_module_class(models):
     """The class of the module that serves some models.
 
     Args:

@@ -6,13 +6,13 @@ import tensorflow as tf
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.evaluation.ensemble.ensemble_ranking import (
-    checked_weights,
-    ensemble_ranking,
-    mean_scores,
+    average_scores,
+    normalize_weights,
+    rank_together,
 )
 from xmc_keras.lightdxml.lightdxml import LightDXML
 from xmc_keras.serving.graph.ensemble_member import EnsembleMember
-from xmc_keras.serving.graph.float32_model import float32_model
+from xmc_keras.serving.graph.float32_model import convert_to_float32
 from xmc_keras.serving.graph.label_names import LabelNames
 from xmc_keras.serving.graph.lightdxml_member import LightDXMLMember
 
@@ -39,7 +39,7 @@ class ServingModule(tf.Module):
 
     The scores of an ensemble are averages: each model offers its best labels, every
     model scores all that were offered, and gives 0 to a label that it does not know;
-    see `ensemble_ranking`.
+    see `rank_together`.
 
     The graph computes in float32 and has no jit-compiled function, which a stock
     server refuses. Texts of a request are sorted by length and go through the
@@ -63,7 +63,7 @@ class ServingModule(tf.Module):
 
     def __init__(self, models, k, table="float32", dense="float32", weights=None):
         super().__init__()
-        models = [float32_model(model) for model in models]
+        models = [convert_to_float32(model) for model in models]
         self.most_labels = min(_most_labels(model) for model in models)
         if not 1 <= k <= self.most_labels:
             raise BadInput(
@@ -71,9 +71,11 @@ class ServingModule(tf.Module):
                 f"model ranks for a text. Received: {k}."
             )
         self.k = k
-        self._shares = tuple(checked_weights(weights, len(models)))
+        self._shares = tuple(normalize_weights(weights, len(models)))
         self.labels = LabelNames([model.label_set.names for model in models])
-        self._members = [member_class(model)(model, table, dense) for model in models]
+        self._members = [
+            choose_member_class(model)(model, table, dense) for model in models
+        ]
         self.weights = [weight for m in self._members for weight in m.weights]
         # LightDXML's words have none.
         self.resources = [
@@ -179,7 +181,7 @@ class ServingModule(tf.Module):
         if len(found) == 1:
             return [part[:, : self.most_labels] for part in found[0]]
         offered = [self.labels.shared(i, ids) for i, (ids, _) in enumerate(found)]
-        return ensemble_ranking(
+        return rank_together(
             offered, lambda ids: self._mean_scores(encoded, ids), self.most_labels
         )
 
@@ -188,7 +190,7 @@ class ServingModule(tf.Module):
             member.label_scores(e, self.labels.own(i, label_ids))
             for i, (member, e) in enumerate(zip(self._members, encoded))
         ]
-        return mean_scores(scores, self._shares)
+        return average_scores(scores, self._shares)
 
     def _in_blocks(self, documents, compute, outputs):
         """Calls `compute(inputs, rows)` for blocks of documents of like length.
@@ -239,7 +241,7 @@ class ServingModule(tf.Module):
         )
 
 
-def member_class(model):
+def choose_member_class(model):
     return LightDXMLMember if isinstance(model, LightDXML) else EnsembleMember
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from xmc_keras.bad_input import BadInput
 from xmc_keras.serving.server.load_version import WARMUP_FILE, load_version
 from xmc_keras.serving.server.serving_error import ServingError
-from xmc_keras.serving.version.serving_ops import graph_problems
+from xmc_keras.serving.version.serving_ops import find_graph_problems
 
 # The graph, without weights and names, of the largest vocabularies there are.
 MOST_GRAPH_BYTES = 16 * 2**20
@@ -36,7 +36,7 @@ def check_export(version_folder, inputs, expected, precision):
     Raises:
         BadInput: a check failed.
     """
-    problems = graph_problems(version_folder)
+    problems = find_graph_problems(version_folder)
     graph_bytes = Path(version_folder, "saved_model.pb").stat().st_size
     if graph_bytes > MOST_GRAPH_BYTES:
         problems.append(f"The graph has {graph_bytes} bytes: weights are in it.")

@@ -22,7 +22,7 @@ def reads_features(model):
     return model.tokenizer is None and getattr(model, "vectorizer", None) is None
 
 
-def documents_to_check(run, model, most):
+def choose_documents(run, model, most):
     """The first documents of a run's test part, as its model reads them.
 
     Args:
@@ -55,7 +55,7 @@ def documents_to_check(run, model, most):
     return normalize(features.astype(np.float32))
 
 
-def answers(model, documents, k):
+def predict_names(model, documents, k):
     """For each document the list of `(label, score)` that the model gives."""
     if not reads_features(model):
         return model.recommend(documents, k)

@@ -12,7 +12,7 @@ METRICS = [f"{name}@{k}" for name in ("P", "nDCG", "PSP") for k in (1, 3, 5)]
 TOLD = [*METRICS, "train_documents", "propensity_a", "propensity_b"]
 
 
-def model_card(runs, signatures, table, dense, weights=None):
+def write_model_card(runs, signatures, table, dense, weights=None):
     """The model card of a version, as Markdown.
 
     Args:

@@ -31,7 +31,7 @@ SERVING_OPS = frozenset(
 )
 
 
-def graph_problems(version_folder):
+def find_graph_problems(version_folder):
     """Why a stock server would refuse the graph of a version.
 
     Args:

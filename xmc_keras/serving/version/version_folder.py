@@ -11,7 +11,7 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.serving.server.find_versions import find_versions
 
 
-def next_version(folder, version=None):
+def choose_version(folder, version=None):
     """The number of a version that is not there yet.
 
     Args:
@@ -53,7 +53,7 @@ def new_version(folder, version):
 
     Args:
         folder: string or path. The base folder of a model, made where missing.
-        version: int, as from `next_version`.
+        version: int, as from `choose_version`.
 
     Raises:
         BadInput: the folder cannot be written, or the version appeared meanwhile.

@@ -9,7 +9,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 from xmc_keras.serving.server.load_version import WARMUP_FILE
 
 
-def warm_up_requests(one, several, labels):
+def make_warm_up_requests(one, several, labels):
     """One or more requests for each signature.
 
     They are a gate, not only for speed: a server that lacks an op of the graph finds

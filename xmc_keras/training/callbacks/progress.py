@@ -5,7 +5,7 @@ import time
 
 import keras
 
-from xmc_keras.progress import clock
+from xmc_keras.progress import format_seconds
 
 LINES = 10  # an epoch, where the output is not a terminal
 
@@ -57,15 +57,18 @@ class Progress(keras.callbacks.Callback):
         if tenths > self.shown and step < self.num_batches:
             self.shown = tenths
             left = self.left(self.num_batches - step)
-            print(f"  {step}/{self.num_batches}, {left} left: {told(logs)}", flush=True)
+            print(
+                f"  {step}/{self.num_batches}, {left} left: {format_logs(logs)}",
+                flush=True,
+            )
 
     def on_epoch_end(self, epoch, logs=None):
         self.first_step = 0
-        print(f"  {told(logs)}", flush=True)
+        print(f"  {format_logs(logs)}", flush=True)
 
     def left(self, steps):
-        return clock(self.seconds / self.steps * steps)
+        return format_seconds(self.seconds / self.steps * steps)
 
 
-def told(logs):
+def format_logs(logs):
     return ", ".join(f"{name} {value:.4g}" for name, value in logs.items())

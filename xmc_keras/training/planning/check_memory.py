@@ -1,12 +1,12 @@
 """Whether a run fits the memory there is, and what helps if not."""
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.config.config_conflicts import conflicts
+from xmc_keras.config.config_conflicts import find_conflicts
 from xmc_keras.config.config_file import FIELDS
-from xmc_keras.config.config_key import shown
+from xmc_keras.config.config_key import format_value
 from xmc_keras.encoders.encoder_shape import EncoderShape
-from xmc_keras.training.memory import memory_room
-from xmc_keras.training.planning.lightxml_plan import RunPlan
+from xmc_keras.training.memory import measure_free_memory
+from xmc_keras.training.planning.lightxml_plan import LightXMLPlan
 
 
 def check_memory(config, num_labels, most_labels=8, path=None):
@@ -30,12 +30,12 @@ def check_memory(config, num_labels, most_labels=8, path=None):
     xmc_keras.bad_input.BadInput: Expected a run that fits the memory there is. ...
     """
     shape = EncoderShape.named(config.encoder)
-    check_plan(RunPlan(config, shape, num_labels, most_labels=most_labels), path)
+    check_plan(LightXMLPlan(config, shape, num_labels, most_labels=most_labels), path)
 
 
 def check_plan(plan, path=None):
-    """The same for a plan, a `RunPlan` or `LightDXMLPlan`."""
-    room = memory_room()
+    """The same for a plan, a `LightXMLPlan` or `LightDXMLPlan`."""
+    room = measure_free_memory()
     if plan.fits(room):
         return
     needs = plan.needs("GPU" in room)
@@ -46,35 +46,35 @@ def check_plan(plan, path=None):
     ]
     raise BadInput(
         "Expected a run that fits the memory there is. Received: an estimate of "
-        f"{' and '.join(received)}. {advice(plan, room)} trainers/plan.py tells more; "
-        "fit.py --any-memory begins all the same.",
+        f"{' and '.join(received)}. {give_advice(plan, room)} trainers/plan.py "
+        "tells more; fit.py --any-memory begins all the same.",
         path,
     )
 
 
-def advice(plan, room):
-    """What helps, as sentences; see `remedies` and `together`."""
+def give_advice(plan, room):
+    """What helps, as sentences; see `find_remedies` and `combine_remedies`."""
     one_by_one = [
-        f"{written(changes)} ({in_words(changed.needs('GPU' in room))})"
-        for changes, changed in remedies(plan, room)
+        f"{format_settings(changes)} ({format_needs(changed.needs('GPU' in room))})"
+        for changes, changed in find_remedies(plan, room)
     ]
     if not one_by_one:
         return "No setting helps: take a machine with more memory."
     words = f"These help: {', '.join(one_by_one)}."
-    found = together(plan, room)
+    found = combine_remedies(plan, room)
     if found is None:
         return f"{words} All of them together are not enough."
     changes, changed = found
-    needs = in_words(changed.needs("GPU" in room))
-    return f"{words} It fits with {written(changes)} ({needs})."
+    needs = format_needs(changed.needs("GPU" in room))
+    return f"{words} It fits with {format_settings(changes)} ({needs})."
 
 
-def remedies(plan, room):
+def find_remedies(plan, room):
     """Changes of a setting that help a plan to fit, the most helpful first.
 
     Args:
-        plan: a `RunPlan` or `LightDXMLPlan`.
-        room: dictionary as of `memory_room`.
+        plan: a `LightXMLPlan` or `LightDXMLPlan`.
+        room: dictionary as of `measure_free_memory`.
 
     Returns:
         List of `(changes, plan)`: a dictionary from keys of the config to values, and
@@ -93,30 +93,30 @@ def remedies(plan, room):
         needs = plan.needs("GPU" in room)
         return sum(max(0, n - room[place]) for place, n in needs.items())
 
-    possible = [c for c in changes if not conflicts(vars(config) | rate | c)]
+    possible = [c for c in changes if not find_conflicts(vars(config) | rate | c)]
     found = [(c, plan.changed(**rate, **c)) for c in possible]
     found = [pair for pair in found if lacking(pair[1]) < 0.99 * lacking(plan)]
     return sorted(found, key=lambda pair: lacking(pair[1]))
 
 
-def together(plan, room):
-    """The most helpful of `remedies`, one after the other until the plan fits.
+def combine_remedies(plan, room):
+    """The most helpful of `find_remedies`, one after the other until the plan fits.
 
     Returns `(changes, plan)` as there, or None if it never fits.
     """
     changes = {}
     while not plan.fits(room):
-        found = remedies(plan, room)
+        found = find_remedies(plan, room)
         if not found:
             return None
         changes, plan = changes | found[0][0], found[0][1]
     return changes, plan
 
 
-def written(changes):
+def format_settings(changes):
     """Settings as in a config."""
-    return ", ".join(f"{key}: {shown(value)}" for key, value in changes.items())
+    return ", ".join(f"{key}: {format_value(value)}" for key, value in changes.items())
 
 
-def in_words(needs):
+def format_needs(needs):
     return ", ".join(f"{n / 1e9:.1f} GB" for n in needs.values())

@@ -5,7 +5,7 @@ import math
 
 from xmc_keras.config.config import Config
 from xmc_keras.encoders.encoder_shape import EncoderShape
-from xmc_keras.lightdxml.hnsw_rows import M, hnsw_pays
+from xmc_keras.lightdxml.hnsw_rows import M, is_hnsw_faster
 from xmc_keras.training.planning.memory_plan import CHUNK, MemoryPlan
 
 BLOCK = 2**17  # as in xmc_keras/ops/tables.py, which would import TensorFlow
@@ -161,7 +161,10 @@ class LightDXMLPlan(MemoryPlan):
         table = 4 * self.num_labels * self.dim
         step, prediction = held + sum(self.step.values()), held + self.prediction
         search = BLOCK_ARRAYS * 4 * PRODUCTS
-        by_hnsw = {"auto": hnsw_pays(self._documents, self.num_labels), "hnsw": True}
+        by_hnsw = {
+            "auto": is_hnsw_faster(self._documents, self.num_labels),
+            "hnsw": True,
+        }
         if by_hnsw.get(self.config.search):
             search = table + 4 * self.num_labels * 2 * M
         return {

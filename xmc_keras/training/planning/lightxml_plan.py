@@ -4,8 +4,8 @@ import dataclasses
 import math
 
 from xmc_keras.config.config import Config
-from xmc_keras.encoders.encoder_shape import EncoderShape, number_bytes
-from xmc_keras.labels.label_clustering import cluster_shape
+from xmc_keras.encoders.encoder_shape import EncoderShape, count_bytes
+from xmc_keras.labels.label_clustering import compute_cluster_shape
 from xmc_keras.training.planning.memory_plan import CHUNK, MemoryPlan
 
 # float32 arrays (batch, clusters), and (batch, pool), that a step has at a time.
@@ -13,7 +13,7 @@ CLUSTER_ARRAYS, POOL_ARRAYS = 12, 4
 
 
 @dataclasses.dataclass(frozen=True)
-class RunPlan(MemoryPlan):
+class LightXMLPlan(MemoryPlan):
     """What a run of a config takes: arithmetic, in bytes unless it says otherwise.
 
     A batch is B documents of T tokens; an encoder of width h, inner width i and n heads
@@ -59,7 +59,7 @@ class RunPlan(MemoryPlan):
 
     >>> config = Config(data="texts", encoder="bert_base_en_uncased", top_k=75)
     >>> shape = EncoderShape.named(config.encoder)
-    >>> plan = RunPlan(config, shape, num_labels=670_091, num_documents=490_449)
+    >>> plan = LightXMLPlan(config, shape, num_labels=670_091, num_documents=490_449)
     >>> plan.clusters, plan.steps
     ((8192, 82), 45888)
     """
@@ -77,7 +77,7 @@ class RunPlan(MemoryPlan):
     @property
     def clusters(self):
         """`(num_clusters, cluster_size)`."""
-        return cluster_shape(self.num_labels, self.config.max_leaf)
+        return compute_cluster_shape(self.num_labels, self.config.max_leaf)
 
     @property
     def parameters(self):
@@ -218,7 +218,7 @@ class RunPlan(MemoryPlan):
 
     @property
     def _bytes(self):
-        return number_bytes(self.config)
+        return count_bytes(self.config)
 
     @property
     def _table_bytes(self):

@@ -9,7 +9,7 @@ from xmc_keras.data.splits import read_part
 from xmc_keras.encoders.encoder_shape import EncoderShape
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.training.planning.lightdxml_plan import LightDXMLPlan
-from xmc_keras.training.planning.lightxml_plan import RunPlan
+from xmc_keras.training.planning.lightxml_plan import LightXMLPlan
 
 SAMPLE = 4096  # documents whose words are counted, and that a trial draws from
 SIZES = {
@@ -44,8 +44,8 @@ def make_plan(config, args):
         args: the command line's, with `SIZES`.
 
     Returns:
-        `(plan, documents)`: a `RunPlan` or `LightDXMLPlan`; the `Documents`, or, where
-        words are the features, `FeatureDocuments` of some, or None without data.
+        `(plan, documents)`: a `LightXMLPlan` or `LightDXMLPlan`; the `Documents`, or,
+        where words are the features, `FeatureDocuments` of some, or None without data.
 
     Raises:
         BadInput: there is no such folder, or a size is missing.
@@ -74,17 +74,17 @@ def make_plan(config, args):
         sizes = len(LabelSet.from_labels(documents.labels)), len(documents)
         most_labels = max(map(len, documents.labels))
         if words:
-            documents = some_rows(config, documents)
+            documents = sample_rows(config, documents)
             num_features = documents.num_features
             mean = documents.features.nnz / len(documents)
     encoder = None if words else EncoderShape.named(config.encoder)
     if config.system == "lightxml":
-        return RunPlan(config, encoder, *sizes, most_labels), documents
+        return LightXMLPlan(config, encoder, *sizes, most_labels), documents
     plan = LightDXMLPlan(config, *sizes, num_features, mean, most_labels, encoder)
     return plan, documents
 
 
-def some_rows(config, documents):
+def sample_rows(config, documents):
     """`FeatureDocuments` of some documents, by the vocabulary of all."""
     some = documents.subset(range(0, len(documents), 1 + len(documents) // SAMPLE))
     if isinstance(documents, FeatureDocuments):

@@ -11,12 +11,12 @@ from xmc_keras.encoders.pretrained import load_encoder
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.lightdxml.build import build_lightdxml, lightdxml_optimizer
 from xmc_keras.lightdxml.shortlist_labels import shortlist_labels
-from xmc_keras.training.planning.measure_lightxml import timed_steps, token_batches
+from xmc_keras.training.planning.measure_lightxml import make_token_batches, time_steps
 
 SEARCHED = 512  # documents
 
 
-def lightdxml_trial(plan, documents, steps):
+def measure_lightdxml(plan, documents, steps):
     """Takes `steps` training steps twice, and times the second ones.
 
     Negatives and label embeddings are drawn at random: neither time nor memory of a
@@ -37,11 +37,11 @@ def lightdxml_trial(plan, documents, steps):
     rng = np.random.default_rng(config.seed)
     backbone = tokenizer = None
     if plan.encoder is None:
-        rows, labels = sparse_documents(plan, documents, steps, rng)
+        rows, labels = make_sparse_documents(plan, documents, steps, rng)
         batches = SparseDocumentBatches(rows, labels, config.batch_size, shuffle=True)
     else:
         backbone, tokenizer = load_encoder(config.encoder)
-        batches = token_batches(plan, documents, steps, tokenizer)
+        batches = make_token_batches(plan, documents, steps, tokenizer)
     neighbors = min(config.num_neighbors, plan.num_labels)
     shape = batches.labels.shape[0], neighbors
     shortlist = rng.integers(plan.num_labels, size=shape, dtype=np.int32)
@@ -52,7 +52,7 @@ def lightdxml_trial(plan, documents, steps):
     )
     optimizer = lightdxml_optimizer(config, len(batches))
     model.compile(optimizer, jit_compile=config.jit_compile)
-    found = timed_steps(model, batches)
+    found = time_steps(model, batches)
 
     # === Shortlists ===
     table = rng.standard_normal((plan.num_labels, plan.dim), np.float32)
@@ -68,7 +68,7 @@ def lightdxml_trial(plan, documents, steps):
     return found
 
 
-def sparse_documents(plan, documents, steps, rng):
+def make_sparse_documents(plan, documents, steps, rng):
     """Rows of features and of labels, csr matrices, drawn from documents or made up."""
     size = steps * plan.config.batch_size
     if documents is not None:

@@ -7,16 +7,16 @@ import numpy as np
 import tensorflow as tf
 from scipy.sparse import csr_matrix
 
-from xmc_keras.data.inputs import batches_of
+from xmc_keras.data.inputs import make_batches
 from xmc_keras.data.token_cache import TokenCache
 from xmc_keras.encoders.pretrained import load_encoder
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.lightxml.build import build_model, build_optimizer
 from xmc_keras.text.text_tokenizer import TextTokenizer
-from xmc_keras.training.memory import peak_memory_gb
+from xmc_keras.training.memory import measure_peak_memory
 
 
-def trial(plan, documents, steps):
+def measure_lightxml(plan, documents, steps):
     """Takes `steps` training steps twice, and times the second ones.
 
     The first ones make the graphs. Clusters and the weights of the heads are
@@ -36,20 +36,20 @@ def trial(plan, documents, steps):
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
     backbone, tokenizer = load_encoder(config.encoder)
-    batches = token_batches(plan, documents, steps, tokenizer)
+    batches = make_token_batches(plan, documents, steps, tokenizer)
     num_clusters, size = plan.clusters
     clusters = np.arange(num_clusters * size).reshape(size, num_clusters).T
     clusters = np.where(clusters < plan.num_labels, clusters, -1)
     model = build_model(config, backbone, tokenizer, clusters, None)
     total_steps = plan.steps or 2 * len(batches)
     model.compile(build_optimizer(config, total_steps), jit_compile=config.jit_compile)
-    found = timed_steps(model, batches)
+    found = time_steps(model, batches)
     if plan.steps is not None:
         found["hours"] = plan.steps * found["step_s"] / 3600
     return found
 
 
-def timed_steps(model, batches):
+def time_steps(model, batches):
     """`steps`, `step_s` and `peak_gb` of the second of two epochs."""
     model(next(batches.batches())[0])
     for epoch in range(2):
@@ -57,21 +57,21 @@ def timed_steps(model, batches):
         begun = time.perf_counter()
         model.fit(batches.dataset(epoch), verbose=0, shuffle=False)
         seconds = (time.perf_counter() - begun) / len(batches)
-    return {"steps": len(batches), "step_s": seconds, "peak_gb": peak_gb()}
+    return {"steps": len(batches), "step_s": seconds, "peak_gb": measure_peak_gb()}
 
 
-def token_batches(plan, documents, steps, tokenizer):
+def make_token_batches(plan, documents, steps, tokenizer):
     """Batches of documents drawn from the data, or of random ones without."""
     config = plan.config
     text_tokenizer = TextTokenizer(tokenizer, config.max_tokens)
     if documents is None:
-        found = random_documents(plan, steps)
+        found = make_random_documents(plan, steps)
     else:
-        found = drawn_documents(plan, documents, steps, text_tokenizer)
-    return batches_of(config, text_tokenizer, *found, shuffle=True)
+        found = draw_documents(plan, documents, steps, text_tokenizer)
+    return make_batches(config, text_tokenizer, *found, shuffle=True)
 
 
-def random_documents(plan, steps):
+def make_random_documents(plan, steps):
     """A `TokenCache` and a label matrix, of documents as long as may be."""
     rng = np.random.default_rng(plan.config.seed)
     size, length = steps * plan.config.batch_size, plan.config.max_tokens
@@ -84,7 +84,7 @@ def random_documents(plan, steps):
     return tokens, csr_matrix((ones, (rows, labels.ravel())), shape)
 
 
-def drawn_documents(plan, documents, steps, text_tokenizer):
+def draw_documents(plan, documents, steps, text_tokenizer):
     """The same, of documents drawn from the data."""
     rng = np.random.default_rng(plan.config.seed)
     size = min(len(documents), steps * plan.config.batch_size)
@@ -94,9 +94,9 @@ def drawn_documents(plan, documents, steps, text_tokenizer):
     return tokens, label_set.encode(sample.labels)
 
 
-def peak_gb():
+def measure_peak_gb():
     """Most memory that this process has had, by place."""
-    found = {"machine": peak_memory_gb()}
+    found = {"machine": measure_peak_memory()}
     if tf.config.list_physical_devices("GPU"):
         found["GPU"] = tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e9
     return found

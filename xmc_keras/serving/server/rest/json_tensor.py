@@ -30,7 +30,7 @@ class JsonTensor:
     """
 
     def __init__(self, dtype):
-        self.dtype, self.convert = CONVERSIONS.get(dtype) or unknown(dtype)
+        self.dtype, self.convert = CONVERSIONS.get(dtype) or unknown_error(dtype)
         self.shape = None  # of one value
         self.count = 0
         self.items = []  # of all values, flat
@@ -46,30 +46,30 @@ class JsonTensor:
         self.fill(value, 0, shape)
         self.shape = shape if self.shape is None else self.shape
         if math.prod(shape) != math.prod(self.shape):
-            raise invalid(
+            raise invalid_error(
                 f"Expecting tensor size: {math.prod(self.shape)} but got: "
                 f"{math.prod(shape)}"
             )
         if shape != self.shape:
-            raise invalid(f"Expecting shape {self.shape} but got: {shape}")
+            raise invalid_error(f"Expecting shape {self.shape} but got: {shape}")
         self.count += 1
 
     def fill(self, value, level, shape):
         rank = len(shape)
         if not isinstance(value, list):
             if level != rank:
-                raise invalid(
-                    f"JSON Value: {shown(value)} found at incorrect level: "
+                raise invalid_error(
+                    f"JSON Value: {excerpt(value)} found at incorrect level: "
                     f"{level + 1} in the JSON DOM. Expected at level: {rank}"
                 )
             self.items.append(self.convert(value))
             return
         if level >= rank:
-            raise invalid(
+            raise invalid_error(
                 f"Encountered list at unexpected level: {level} expected < {rank}"
             )
         if len(value) != shape[level]:
-            raise invalid(
+            raise invalid_error(
                 f"Encountered list at unexpected size: {len(value)} at level: "
                 f"{level} expected size: {shape[level]}"
             )
@@ -85,11 +85,11 @@ class JsonTensor:
         return np.array(self.items, self.dtype).reshape([self.count, *self.shape])
 
 
-def invalid(message):
+def invalid_error(message):
     return ServingError("INVALID_ARGUMENT", message)
 
 
-def shown(value):
+def excerpt(value):
     """The beginning of a value's JSON, made without writing out the rest."""
     text = ""
     for part in ENCODER.iterencode(value):
@@ -105,7 +105,9 @@ def shape_of(value):
     while isinstance(value, list):
         shape.append(len(value))
         if len(shape) > MAX_RANK:
-            raise invalid(f"Encountered list at level: {MAX_RANK}, deeper than is read")
+            raise invalid_error(
+                f"Encountered list at level: {MAX_RANK}, deeper than is read"
+            )
         if not value:
             break
         value = value[0]
@@ -117,11 +119,11 @@ def is_base64(value):
     return len(value) == 1 and isinstance(value.get("b64"), str)
 
 
-def wrong_type(value, dtype):
+def type_error(value, dtype):
     types = {dict: "Object", list: "Array", str: "String", type(None): "Null"}
     kind = str(value) if isinstance(value, bool) else types.get(type(value), "Number")
-    return invalid(
-        f"JSON Value: {shown(value)} Type: {kind} is not of expected type: {dtype}"
+    return invalid_error(
+        f"JSON Value: {excerpt(value)} Type: {kind} is not of expected type: {dtype}"
     )
 
 
@@ -129,11 +131,11 @@ def string(value):
     if isinstance(value, dict):
         return base64_bytes(value)
     if not isinstance(value, str):
-        raise wrong_type(value, "string")
+        raise type_error(value, "string")
     try:
         return value.encode()
     except UnicodeEncodeError as error:
-        raise invalid(
+        raise invalid_error(
             "JSON Parse error: The surrogate pair in string is invalid: "
             f"\\u{ord(error.object[error.start]):x} stands alone."
         ) from None
@@ -141,8 +143,8 @@ def string(value):
 
 def base64_bytes(value):
     if not is_base64(value):
-        raise invalid(
-            f"JSON Value: {shown(value)} not formatted correctly for base64 data"
+        raise invalid_error(
+            f"JSON Value: {excerpt(value)} not formatted correctly for base64 data"
         )
     letters = "".join(value["b64"].split())
     if "=" not in letters:  # padding may be left out
@@ -150,12 +152,12 @@ def base64_bytes(value):
     try:
         return base64.b64decode(letters, validate=True)
     except (binascii.Error, ValueError):  # ValueError: letters beyond ASCII
-        raise invalid("Unable to base64 decode") from None
+        raise invalid_error("Unable to base64 decode") from None
 
 
 def boolean(value):
     if not isinstance(value, bool):
-        raise wrong_type(value, "bool")
+        raise type_error(value, "bool")
     return value
 
 
@@ -165,7 +167,7 @@ def whole(dtype):
 
     def convert(value):
         if type(value) is not int or not smallest <= value <= largest:
-            raise wrong_type(value, name)
+            raise type_error(value, name)
         return value
 
     return dtype, convert
@@ -178,14 +180,14 @@ def decimal(dtype, name):
 
     def convert(value):
         if type(value) not in (int, float):
-            raise wrong_type(value, name)
+            raise type_error(value, name)
         if isinstance(value, int) and -(2**63) <= value < 2**64:
             fits = abs(value) <= exact
         else:  # beyond 64 bits a number is a decimal, as RapidJSON reads it
             fits = not largest < abs(value) < math.inf
         if not fits:
-            raise invalid(
-                f"Cannot convert JSON value: {shown(value)} to {name} without loss "
+            raise invalid_error(
+                f"Cannot convert JSON value: {excerpt(value)} to {name} without loss "
                 "of precision."
             )
         return float(value)
@@ -193,11 +195,11 @@ def decimal(dtype, name):
     return dtype, convert
 
 
-def unknown(dtype):
+def unknown_error(dtype):
     def convert(value):
         raise ServingError(
             "UNIMPLEMENTED",
-            f"Conversion of JSON Value: {shown(value)} to DataType {dtype}",
+            f"Conversion of JSON Value: {excerpt(value)} to DataType {dtype}",
         )
 
     return None, convert

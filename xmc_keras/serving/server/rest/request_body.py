@@ -71,13 +71,13 @@ def inflate(body, limit):
     try:
         found = unpacker.decompress(body, limit + 1)
     except zlib.error as error:
-        raise damaged(error) from None
+        raise damaged_error(error) from None
     if len(found) > limit:
         raise BodyTooLarge(limit)
     if not unpacker.eof or unpacker.unused_data:
-        raise damaged("it is cut off, or has something behind it")
+        raise damaged_error("it is cut off, or has something behind it")
     return found
 
 
-def damaged(reason):
+def damaged_error(reason):
     return ServingError("INVALID_ARGUMENT", f"Expected a gzip body. Received: {reason}")

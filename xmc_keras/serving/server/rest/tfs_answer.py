@@ -10,7 +10,7 @@ import json
 import numpy as np
 from google.protobuf import json_format
 
-from xmc_keras.serving.server.rest.json_tensor import invalid
+from xmc_keras.serving.server.rest.json_tensor import invalid_error
 
 # Of an error's code. Others are 500.
 HTTP_STATUS = {
@@ -56,7 +56,7 @@ def encode_response(outputs, row_format):
     b'{"predictions":[[0.1,1.0]]}'
     """
     if not outputs:
-        raise invalid("Cannot convert empty tensor map to JSON")
+        raise invalid_error("Cannot convert empty tensor map to JSON")
     # A scalar string comes as bytes, which NumPy would cut at its last NUL.
     arrays = {
         name: np.asarray(values, object if isinstance(values, bytes) else None)
@@ -64,52 +64,52 @@ def encode_response(outputs, row_format):
     }
     if row_format:
         check_batches(arrays)
-    lists = {name: listed(name, array) for name, array in arrays.items()}
+    lists = {name: list_values(name, array) for name, array in arrays.items()}
     if len(lists) == 1:
         (answer,) = lists.values()
     elif row_format:
         answer = [dict(zip(lists, row)) for row in zip(*lists.values())]
     else:
         answer = lists
-    return encoded({"predictions" if row_format else "outputs": answer})
+    return encode_json({"predictions" if row_format else "outputs": answer})
 
 
 def check_batches(arrays):
     sizes = {}
     for name, array in arrays.items():
         if not array.ndim:
-            raise invalid(f"Tensor name: {name} has no shape information")
+            raise invalid_error(f"Tensor name: {name} has no shape information")
         sizes[name] = len(array)
         expected = next(iter(sizes.values()))
         if sizes[name] != expected:
-            raise invalid(
+            raise invalid_error(
                 f"Tensor name: {name} has inconsistent batch size: {sizes[name]} "
                 f"expecting: {expected}"
             )
 
 
-def listed(name, array):
+def list_values(name, array):
     """The array as nested lists of what JSON can say."""
     if array.dtype == object:
-        return listed_strings(name, array)
+        return list_strings(name, array)
     if array.dtype == np.float32:
         if array.ndim > 1:  # row by row: as a string a number takes 128 bytes
-            return [listed(name, row) for row in array]
+            return [list_values(name, row) for row in array]
         # By its shortest digits: 0.1 as a float64 would be 0.10000000149011612.
         return array.astype("U").astype(np.float64).tolist()
     if array.dtype == np.float64 or array.dtype.kind in "iub":
         return array.tolist()
-    raise invalid(f"Failed to write JSON value for tensor type: {array.dtype}")
+    raise invalid_error(f"Failed to write JSON value for tensor type: {array.dtype}")
 
 
-def listed_strings(name, array):
+def list_strings(name, array):
     if name.endswith("_bytes"):
         items = [{"b64": base64.b64encode(x).decode()} for x in array.flat]
     else:
         try:
             items = [x.decode() for x in array.flat]
         except UnicodeDecodeError as error:
-            raise invalid(
+            raise invalid_error(
                 f"Failed to write JSON value: output {name} holds a string that is "
                 f"not UTF-8 ({error.object[:20]}). Ask over gRPC."
             ) from None
@@ -118,12 +118,12 @@ def listed_strings(name, array):
 
 def encode_error(message):
     """The answer to a request that fails."""
-    return encoded({"error": message})
+    return encode_json({"error": message})
 
 
 def encode_status(states):
     """The answer to `GET /v1/models/<name>`: a list of `VersionState`."""
-    return encoded(
+    return encode_json(
         {
             "model_version_status": [
                 {
@@ -161,10 +161,10 @@ def encode_metadata(name, version, signatures):
     }
     spec = {"name": name, "version": str(version), "signature_name": ""}
     metadata = {"signature_def": {"signature_def": found}}
-    return encoded({"model_spec": spec, "metadata": metadata})
+    return encode_json({"model_spec": spec, "metadata": metadata})
 
 
-def encoded(value):
+def encode_json(value):
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     # A message may repeat half of a surrogate pair, which UTF-8 does not have.
     return text.encode("utf-8", "replace")

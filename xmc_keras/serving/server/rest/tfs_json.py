@@ -11,9 +11,9 @@ import re
 
 from xmc_keras.serving.server.rest.json_tensor import (
     JsonTensor,
-    invalid,
+    excerpt,
+    invalid_error,
     is_base64,
-    shown,
 )
 from xmc_keras.serving.server.serving_error import ServingError
 
@@ -44,40 +44,42 @@ def decode_request(body, signatures):
     ('serving_default', {'text': array([b'a'], dtype=object)}, True)
     """
     try:
-        document = parsed(body)
+        document = parse_json(body)
         name = document.get("signature_name", "")
         if not isinstance(name, str):
-            raise invalid(
-                f"JSON Value: {shown(document)} not formatted correctly. "
+            raise invalid_error(
+                f"JSON Value: {excerpt(document)} not formatted correctly. "
                 "'signature_name' key must be a string value."
             )
         name = name or DEFAULT_SIGNATURE
         if name not in signatures:
-            raise invalid(
+            raise invalid_error(
                 f'Serving signature name: "{name}" not found in signature def'
             )
         infos = signatures[name].inputs
         if not infos:
-            raise invalid(f"Failed to get input map for signature: {name}")
+            raise invalid_error(f"Failed to get input map for signature: {name}")
         if "instances" in document and "inputs" in document:
-            raise invalid(
-                f"JSON Value: {shown(document)} Not formatted correctly expecting "
+            raise invalid_error(
+                f"JSON Value: {excerpt(document)} Not formatted correctly expecting "
                 "only one of 'inputs' or 'instances' keys to exist"
             )
         if "instances" in document:
-            return name, from_instances(document, infos), True
+            return name, decode_instances(document, infos), True
         if "inputs" in document:
-            return name, from_inputs(document["inputs"], infos), False
-        raise invalid("Missing 'inputs' or 'instances' key")
+            return name, decode_inputs(document["inputs"], infos), False
+        raise invalid_error("Missing 'inputs' or 'instances' key")
     except RecursionError:
-        raise invalid("JSON Parse error: The document is nested too deeply") from None
+        raise invalid_error(
+            "JSON Parse error: The document is nested too deeply"
+        ) from None
 
 
 def finite(digits):
     """Numbers like 1e999; the tokens NaN and Infinity do not come here."""
     number = float(digits)
     if math.isinf(number):
-        raise invalid(TOO_BIG)
+        raise invalid_error(TOO_BIG)
     return number
 
 
@@ -85,39 +87,43 @@ DECODER = json.JSONDecoder(parse_float=finite)
 WHITESPACE = re.compile(r"[ \t\n\r]*")
 
 
-def parsed(body):
+def parse_json(body):
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise invalid(
+        raise invalid_error(
             f"JSON Parse error: The document is not UTF-8 at offset: {error.start}. "
             'Send such bytes as {"b64": "..."}'
         ) from None
     start = WHITESPACE.match(text).end()
     if start == len(text):
-        raise invalid("JSON Parse error: The document is empty")
+        raise invalid_error("JSON Parse error: The document is empty")
     try:
         document, _ = DECODER.raw_decode(text, start)
     except json.JSONDecodeError as error:
-        raise invalid(f"JSON Parse error: {error.msg} at offset: {error.pos}") from None
+        raise invalid_error(
+            f"JSON Parse error: {error.msg} at offset: {error.pos}"
+        ) from None
     except ValueError:  # an integer of thousands of digits
-        raise invalid(TOO_BIG) from None
+        raise invalid_error(TOO_BIG) from None
     if not isinstance(document, dict):
-        raise invalid(f"JSON Value: {shown(document)} Is not object")
+        raise invalid_error(f"JSON Value: {excerpt(document)} Is not object")
     return document
 
 
-def from_instances(document, infos):
+def decode_instances(document, infos):
     instances = document["instances"]
     if not isinstance(instances, list):
-        raise invalid(
-            f"JSON Value: {shown(document)} Expecting 'instances' to be an list/array"
+        raise invalid_error(
+            f"JSON Value: {excerpt(document)} Expecting 'instances' to be an list/array"
         )
     if not instances:
-        raise invalid(f"JSON Value: {shown(document)} No values in 'instances' array")
+        raise invalid_error(
+            f"JSON Value: {excerpt(document)} No values in 'instances' array"
+        )
     named = is_named(instances[0])
     if not named and len(infos) > 1:
-        raise invalid(
+        raise invalid_error(
             "instances is a plain list, but expecting list of objects as multiple "
             "input tensors required as per tensorinfo_map"
         )
@@ -128,32 +134,34 @@ def from_instances(document, infos):
             expected, got = "object", "list"
             if not named:
                 expected, got = "value/list", "object"
-            raise invalid(
+            raise invalid_error(
                 f"Expecting {expected} but got {got} at item {i} of input list"
             )
         for name, value in element.items() if named else [(only, element)]:
             try:
                 if name not in tensors:
-                    raise invalid(f"JSON object: does not have named input: {name}")
+                    raise invalid_error(
+                        f"JSON object: does not have named input: {name}"
+                    )
                 tensors[name].add(value)
             except ServingError as error:
                 key = f" key: {name}" if named else ""
-                raise invalid(
+                raise invalid_error(
                     f"Failed to process element: {i}{key} of 'instances' list. "
                     f"Error: {error.code}: {error.message}"
                 ) from None
         if named and len(element) != len(infos):
-            raise invalid(
+            raise invalid_error(
                 f"Failed to process element: {i} of 'instances' list. JSON object: "
-                f"{shown(element)} keys must be equal to: {','.join(sorted(infos))}"
+                f"{excerpt(element)} keys must be equal to: {','.join(sorted(infos))}"
             )
     return {name: tensor.batch() for name, tensor in tensors.items()}
 
 
-def from_inputs(value, infos):
+def decode_inputs(value, infos):
     if not is_named(value):
         if len(infos) > 1:
-            raise invalid(
+            raise invalid_error(
                 "inputs is a plain value/list, but expecting an object as multiple "
                 "input tensors required as per tensorinfo_map"
             )
@@ -161,7 +169,7 @@ def from_inputs(value, infos):
     arrays = {}
     for name, info in infos.items():
         if name not in value:
-            raise invalid(f"Missing named input: {name} in 'inputs' object.")
+            raise invalid_error(f"Missing named input: {name} in 'inputs' object.")
         tensor = JsonTensor(info.dtype)
         tensor.add(value[name])
         arrays[name] = tensor.array()
