@@ -5,18 +5,16 @@ import importlib
 import io
 import os
 import runpy
-import subprocess
 import sys
 import types
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
-PROJECT = Path(__file__).resolve().parent.parent
-sys.path.append(str(PROJECT / "benchmarks"))
+from tests.helpers.programs import start  # noqa: E402
+from tests.helpers.project import PROJECT  # noqa: E402
+from tests.helpers.tiny_data import write_part, write_tiny_encoder  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +28,7 @@ def minilm():
 @pytest.fixture
 def backbone():
     """A BERT of two layers of four, over 40 tokens."""
-    from tiny_bert import tiny_bert
+    from tests.helpers.tiny_bert import tiny_bert
 
     return tiny_bert()
 
@@ -38,7 +36,7 @@ def backbone():
 @pytest.fixture(scope="session")
 def golden_version(tmp_path_factory):
     """Folder of a version of the golden model, `1` in one of its own: to be copied."""
-    from golden_model import write_golden_model
+    from tests.helpers.golden_model import write_golden_model
 
     folder = tmp_path_factory.mktemp("golden") / "1"
     write_golden_model(folder)
@@ -69,25 +67,6 @@ def no_collection():
     gc.disable()
     yield
     gc.enable()
-
-
-WORDS = {f"label{i:02d}": [f"word{i}a", f"word{i}b", f"word{i}c"] for i in range(20)}
-
-
-def write_part(folder, part, num_documents, seed):
-    """Documents of one to four labels, each said by two of its own words."""
-    rng = np.random.default_rng(seed)
-    names, share = list(WORDS), 1 / np.arange(3, 3 + len(WORDS))
-    texts, labels = [], []
-    for i in range(num_documents):
-        size = rng.integers(1, 4)
-        chosen = set(rng.choice(names, size, replace=False, p=share / share.sum()))
-        chosen.add(names[i % len(names)])  # so that no label is unseen
-        words = [word for name in sorted(chosen) for word in rng.choice(WORDS[name], 2)]
-        texts.append(" ".join(rng.permutation(words)))
-        labels.append(" ".join(sorted(chosen)))
-    (folder / f"{part}_texts.txt").write_text("\n".join(texts) + "\n")
-    (folder / f"{part}_labels.txt").write_text("\n".join(labels) + "\n")
 
 
 @pytest.fixture(scope="session")
@@ -127,24 +106,6 @@ def tiny_encoder(made_once):
     return made_once("tiny_encoder", write_tiny_encoder)
 
 
-def write_tiny_encoder(folder, words=None, **sizes):
-    """A keras-nlp preset of a BERT over `words`, those of `WORDS` by default."""
-    import keras
-    import keras_nlp
-    from tiny_bert import tiny_bert
-
-    words = words or [word for words in WORDS.values() for word in words]
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
-    usual = {"hidden_dim": 32, "intermediate_dim": 64, "max_sequence_length": 32}
-    sizes = {"vocabulary_size": len(vocabulary), "dropout": 0.1, **usual, **sizes}
-    backbone = tiny_bert(**sizes)
-    # Words far apart, as after pretraining: the model learns in three epochs.
-    embeddings = backbone.token_embedding.embeddings
-    embeddings.assign(keras.random.normal(embeddings.shape, seed=0))
-    backbone.save_to_preset(str(folder))
-    keras_nlp.models.BertTokenizer(vocabulary).save_to_preset(str(folder))
-
-
 @pytest.fixture(scope="session")
 def tiny_config(tmp_path_factory, tiny_data, tiny_encoder):
     """Path of a config that learns the tiny data in seconds."""
@@ -173,20 +134,6 @@ num_predictions: 10
     return path
 
 
-def run_benchmark(name, *arguments):
-    """Runs a program of benchmarks/, as a user does; returns what has ended."""
-    command = [sys.executable, f"benchmarks/{name}.py", *map(str, arguments)]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
-
-
-def start(name, *arguments, **kwargs):
-    """Starts a program of trainers/, as a user does; returns the `Popen`."""
-    command = [sys.executable, f"trainers/{name}.py", *map(str, arguments)]
-    kwargs = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **kwargs}
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    return subprocess.Popen(command, cwd=PROJECT, env=environment, **kwargs)
-
-
 @pytest.fixture(scope="session")
 def tiny_run(made_once, tiny_config):
     """A run that is finished: its `folder`, and the program's `stdout`, `stderr`."""
@@ -208,7 +155,7 @@ def call(monkeypatch, capfd):
     """Runs a command of `xmc` within this process, which is much faster.
 
     `name` is that of a command, or a path such as `benchmarks/recipes.py`. Returns
-    its `status`, `stdout` and `stderr`. With `tensorflow=False` it may not import Keras.
+    its `status`, `stdout` and `stderr`. `tensorflow=False` forbids to import Keras.
     """
 
     def call(name, *arguments, stdin=b"", tensorflow=True):

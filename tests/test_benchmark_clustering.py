@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from conftest import run_benchmark
+
+from tests.helpers.programs import run_benchmark
 
 PROGRAM = "benchmarks/speed/clustering.py"
 

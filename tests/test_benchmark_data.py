@@ -4,9 +4,9 @@ import json
 import time
 
 import pytest
-from conftest import run_benchmark
 
 from benchmarks.speed import data as data_benchmark
+from tests.helpers.programs import run_benchmark
 
 PROGRAM = "benchmarks/speed/data.py"
 

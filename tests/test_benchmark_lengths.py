@@ -5,9 +5,9 @@ import time
 
 import numpy as np
 import pytest
-from conftest import run_benchmark
 
 from benchmarks.speed import lengths
+from tests.helpers.programs import run_benchmark
 from xmc_keras.data.documents import read_documents
 
 

@@ -5,9 +5,9 @@ import json
 
 import numpy as np
 import pytest
-from conftest import run_benchmark
 
 from benchmarks.speed import nearest_search
+from tests.helpers.programs import run_benchmark
 
 PHASES = [
     "generation",

@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import PROJECT
+
+from tests.helpers.project import PROJECT
 
 
 @pytest.mark.parametrize("format", ["fasttext", "repository"])

@@ -6,8 +6,8 @@ import shlex
 
 import pytest
 import recipes
-from conftest import PROJECT
 
+from tests.helpers.project import PROJECT
 from xmc_keras.config.config_file import load_config
 
 REMEDY = "run python benchmarks/recipes.py --write"

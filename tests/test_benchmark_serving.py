@@ -7,12 +7,12 @@ import threading
 import time
 
 import pytest
-from conftest import run_benchmark
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.shared.serving_sides import free_ports
 from benchmarks.speed import serving
+from tests.helpers.programs import run_benchmark
 
 PROGRAM = "benchmarks/speed/serving.py"
 

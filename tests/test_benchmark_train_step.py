@@ -4,13 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from conftest import run_benchmark
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.shared.random_batches import random_batches, rectangle
 from benchmarks.shared.sides import spread
 from benchmarks.speed.train_step import summary
+from tests.helpers.programs import run_benchmark
 
 
 @settings(max_examples=60, deadline=None)

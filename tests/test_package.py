@@ -6,17 +6,17 @@ import re
 import runpy
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from tests.helpers.project import PROJECT
 from xmc_keras.encoders.pretrained import find_minilm
 from xmc_keras.version import __version__
 
-ROOT = Path(__file__).parent.parent
+ROOT = PROJECT
 PYTHONS = ["3.10", "3.11", "3.12"]
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-from xmc_keras.text.over_texts import map_texts
+from xmc_keras.text.map_texts import map_texts
 
 # Goes into the digest of whatever was made of words: a change here changes it.
 RULE_VERSION = 1

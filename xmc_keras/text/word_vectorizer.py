@@ -9,13 +9,13 @@ import tensorflow as tf
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.text.map_texts import map_texts
 from xmc_keras.text.ngrams import (
     RULE_VERSION,
     count_documents,
     hash_ngrams,
     to_string_tensor,
 )
-from xmc_keras.text.over_texts import map_texts
 
 logger = logging.getLogger(__name__)
 

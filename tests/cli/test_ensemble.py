@@ -1,0 +1,269 @@
+"""trainers/ensemble.py: averages over the union, against plain Python."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.helpers.made_run import make_run
+from tests.serving.graph.test_serving_module import ask
+from xmc_keras.bad_input import BadInput
+from xmc_keras.cli import ensemble
+from xmc_keras.config.config import Config
+from xmc_keras.data.documents import read_documents
+from xmc_keras.data.filters import leave_out
+from xmc_keras.data.split_documents import split_documents
+from xmc_keras.data.splits import validation_split
+from xmc_keras.metrics.ranking_metrics import ranking_report
+from xmc_keras.serving.graph.serving_module import ServingModule
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, tiny_config):
+    """Three clusterings of one data set."""
+    folder = tmp_path_factory.mktemp("runs")
+    return [make_run(folder / name, tiny_config, i) for i, name in enumerate("abc")]
+
+
+@pytest.fixture(scope="module")
+def models(runs):
+    return [run.load_model() for run in runs]
+
+
+def all_scores(model, texts):
+    """Scores of all labels (texts, labels), by hand from the model's weights."""
+    places = {word: i for i, word in enumerate(model.tokenizer.get_vocabulary())}
+    ids = np.zeros((len(texts), model.max_tokens), "int32")
+    for row, text in zip(ids, texts):
+        words = [places[word] for word in text.split()][: model.max_tokens - 2]
+        words = [places["[CLS]"], *words, places["[SEP]"]]
+        row[: len(words)] = words
+    x = {"token_ids": ids, "padding_mask": ids > 0, "segment_ids": 0 * ids}
+    features = model.encoder(x).numpy()  # (texts, dim)
+    table = model.generator.clusters.numpy()
+    rows = np.array([table.ravel().tolist().index(i) for i in range(20)])
+    sigmoid = lambda x: 1 / (1 + np.exp(-x))  # noqa: E731
+    clusters = features @ model.generator.kernel.numpy()
+    clusters = sigmoid(clusters + model.generator.bias.numpy())
+    kernel, bias = model.ranker.bottleneck.get_weights()
+    labels = model.ranker.label_embeddings.numpy()[rows]
+    logits = (features @ kernel + bias) @ labels.T  # started from one half
+    return clusters[:, rows // table.shape[1]] * sigmoid(logits)
+
+
+def by_hand(models, texts, weights):
+    """Best ten labels of each text, and those that each model offers."""
+    scores = [all_scores(model, texts) for model in models]
+    rows = [model.recommend(texts, 10) for model in models]
+    top, offered = [], []
+    for i in range(len(texts)):
+        kept = [
+            [model.label_set.id(name) for name, _ in found[i]]
+            for model, found in zip(models, rows)
+        ]
+        mean = {
+            label: sum(w * own[i, label] for w, own in zip(weights, scores))
+            for label in set().union(*kept)
+        }
+        top.append(sorted(mean, key=mean.get, reverse=True)[:10])
+        offered.append(kept)
+    return np.array(top), offered
+
+
+def without(top, gone, label_set):
+    """Rows of label ids without those of some names, with pads at the end."""
+    rows = [
+        [i for i in row if label_set.names[i] not in names]
+        for row, names in zip(top, gone)
+    ]
+    return np.array([row + [-1] * (10 - len(row)) for row in rows])
+
+
+@pytest.mark.parametrize("weights", ["equal", "validation"])
+def test_metrics_are_those_of_averages_over_the_union(
+    runs, models, tiny_data, tmp_path, call, caplog, monkeypatch, weights
+):
+    caplog.set_level("INFO")
+    test = read_documents(tiny_data, "test")
+    gone = [()] * len(test)
+    if weights == "validation":  # two are enough to weigh
+        runs, models = runs[:2], models[:2]
+        # And with labels that are left out, a right one and any other.
+        gone[::2] = [(names[0], "label07") for names in test.labels[::2]]
+        leave_out(test, gone, "test_filter.txt")
+        parts = {"test": test, "train": read_documents(tiny_data, "train")}
+        read = lambda folder, part, *rest: parts[part]  # noqa: E731
+        monkeypatch.setattr(ensemble, "read_part", read)
+    paths = [run.path for run in runs]
+    arguments = ["--weights", weights, "--output", tmp_path / "out"]
+    result = call("ensemble", *paths, *arguments)
+    assert result.status == 0, result.stderr
+    found = json.loads((tmp_path / "out/metrics.json").read_text())
+    assert sum(found["weights"]) == pytest.approx(1)
+    if weights == "equal":
+        assert found["weights"] == [1 / 3] * 3 and found["weighing_documents"] == 0
+        assert "--weights" not in caplog.text
+    else:
+        assert found["weighing_documents"] == 30
+        told = caplog.text.split("--weights ")[1].split()[0]
+        shares = [float(share) for share in told.split(",")]
+        assert shares == pytest.approx(found["weights"], abs=1e-4)
+    relevant = models[0].label_set.encode(test.labels)
+    counts, documents = runs[0].label_counts()
+    n = np.asarray(counts, float)
+    weight = 1 + (np.log(documents) - 1) * 2.5**0.55 * (n + 1.5) ** -0.55
+    top, offered = by_hand(models, test.texts, found["weights"])
+    left = without(top, gone, models[0].label_set)
+    for key, value in ranking_report(left, relevant, weight).items():
+        assert found[key] == pytest.approx(value, abs=1e-6)
+    assert found["filtered_pairs"] == sum(len(set(names)) for names in gone)
+    means = []
+    for i, name in enumerate("abc"[: len(runs)]):
+        own = without([row[i] for row in offered], gone, models[0].label_set)
+        expected = ranking_report(own, relevant, weight)
+        member = found["members"][name]
+        assert {key: member[key] for key in expected} == pytest.approx(expected)
+        means.append(member["P@1"])
+    assert found["mean member"]["P@1"] == pytest.approx(sum(means) / len(runs))
+    assert found["documents"] == 60 and found["labels"] == 20
+    head = result.stdout.splitlines()
+    names = [" ".join(line.split()[:-9]) for line in head[1:]]
+    assert names == [*"abc"[: len(runs)], "mean member", "ensemble"]
+
+
+def test_the_exported_ensemble_ranks_alike(models, tiny_data):
+    from xmc_keras.data.inputs import make_batches
+    from xmc_keras.data.token_cache import TokenCache
+    from xmc_keras.evaluation.ensemble.ensemble_ranking import (
+        average_scores,
+        rank_together,
+    )
+    from xmc_keras.evaluation.ensemble.member_scores import MemberScores
+    from xmc_keras.text.text_tokenizer import TextTokenizer
+
+    texts, weights = read_documents(tiny_data, "test").texts, [3, 1, 2]
+    config = Config(data="none", encoder="none")
+    members = []
+    for model in models:
+        tokenizer = TextTokenizer(model.tokenizer, model.max_tokens)
+        tokens = TokenCache(*tokenizer(texts))
+        members.append(MemberScores(model, make_batches(config, tokenizer, tokens)))
+    ids, scores = rank_together(
+        [member.label_ids for member in members],
+        lambda ids: average_scores([m.scores_of(ids) for m in members], weights),
+        5,
+    )
+    served = ask(
+        ServingModule(models, 5, weights=weights), "serving_default", text=texts
+    )
+    names = models[0].label_set.names
+    expected = [[names[i].encode() for i in row] for row in ids.numpy()]
+    assert served["labels"].tolist() == expected
+    np.testing.assert_allclose(served["scores"], scores, atol=1e-5)
+
+
+def test_documents_that_no_run_learnt_from():
+    def config(**values):
+        return Config(data="none", encoder="none", **values)
+
+    _, held_out = validation_split(500, 40, 3)
+    same = [config(seed=3, validation_documents=40)] * 2
+    assert ensemble.trained_by_none(same, 500).tolist() == held_out.tolist()
+    # Two seeds: what both held back or left out, and no more than one held back.
+    few = [
+        config(seed=seed, validation_documents=40, train_documents=100)
+        for seed in (0, 1)
+    ]
+    found = ensemble.trained_by_none(few, 500)
+    assert len(found) == 40
+    for one in few:
+        trained, _ = split_documents(one, 500)
+        assert not set(found) & set(trained)
+    others = [config(seed=seed, validation_documents=40) for seed in (0, 1)]
+    with pytest.raises(BadInput, match="Expected a validation split of 20 documents"):
+        ensemble.trained_by_none(others, 500)
+
+
+def test_clusters_have_a_seed_of_their_own(tiny_config, tmp_path, call, monkeypatch):
+    seeds = []
+
+    def cluster_labels(rows, max_leaf, seed):
+        seeds.append(seed)
+        raise BadInput("Enough.")
+
+    monkeypatch.setattr(
+        "xmc_keras.training.fit_lightxml.cluster_labels", cluster_labels
+    )
+    for settings in (["seed=3"], ["seed=3", "cluster_seed=0"]):
+        settings = [f"--set={setting}" for setting in settings]
+        result = call(
+            *("fit", tiny_config, "--run", tmp_path / "run", *settings),
+            tensorflow=False,
+        )
+        assert "error: Enough." in result.stderr
+    assert seeds == [3, 0]
+
+
+def test_bad_input(runs, tiny_config, tiny_data, tmp_path, call):
+    a, b = (run.path for run in runs[:2])
+
+    def refused(*arguments):
+        result = call("ensemble", *arguments, tensorflow=False)
+        assert (result.status, result.stdout) == (2, ""), result.stderr
+        assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+        return result.stderr
+
+    assert "Expected at least 2 runs. Received: 1." in refused(a)
+    assert "Expected each run once" in refused(a, b, a)
+    assert "with config.yaml in it" in refused(a, tmp_path)
+    other = tmp_path / "other"
+    shutil.copytree(a, other)
+    (other / "label_names.txt").write_text("x\ny\n")
+    assert "same labels as" in (error := refused(a, other)) and "2, not 20" in error
+    shutil.copy(a / "label_names.txt", other)
+    counts = dict(np.load(a / "label_counts.npz"))
+    np.savez(other / "label_counts.npz", **{**counts, "digest": "another"})
+    assert "same training part as" in refused(a, other)
+    (other / "metrics.json").unlink()
+    assert "Expected a finished run" in refused(a, other)
+    assert "that of a run" in refused(a, b, "--output", other)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "metrics.json").write_text("{}")
+    assert "Expected no earlier file" in refused(a, b, "--output", out)
+    assert (out / "metrics.json").read_text() == "{}"
+    # The folder of the data has gone.
+    for name in ("first", "second"):
+        shutil.copytree(a, tmp_path / name)
+        text = (a / "config.yaml").read_text().replace(str(tiny_data), "gone")
+        (tmp_path / name / "config.yaml").write_text(text)
+    assert "no such folder" in refused(tmp_path / "first", tmp_path / "second")
+
+
+def test_the_weights_of_an_export(runs, tmp_path, call):
+    paths = [run.path for run in runs]
+    for weights, message in (
+        ("1,2", "Expected as many --weights as runs, 3. Received: 2."),
+        ("1,-2,3", "numbers of at least 0"),
+        ("0,0,0", "not all 0"),
+        ("a,b,c", "invalid numbers value"),
+    ):
+        result = call(
+            "export",
+            *(*paths, tmp_path / "out", f"--weights={weights}"),
+            tensorflow=False,
+        )
+        assert result.status == 2 and message in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.large
+def test_exported_with_weights(runs, tmp_path, call):
+    paths = [run.path for run in runs]
+    result = call("export", *paths, tmp_path / "out", "--weights", "3,1,0")
+    assert result.status == 0, result.stderr
+    card = (tmp_path / "out/1/assets.extra/model_card.md").read_text()
+    assert "Counts 75% of a score." in card and "Counts 0% of a score." in card
+    assert tf.saved_model.contains_saved_model(str(tmp_path / "out/1"))

@@ -1,0 +1,261 @@
+"""trainers/report.py: one page of one run and of several, and what it refuses."""
+
+import html.parser
+import shutil
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+from tests.helpers.made_run import make_run
+from xmc_keras.cli import report
+from xmc_keras.config.config import Config
+from xmc_keras.data.documents import read_documents
+from xmc_keras.evaluation.report import run_predictions as predictions_file
+from xmc_keras.evaluation.report.html_table import make_html_table
+from xmc_keras.evaluation.report.pictures import short
+from xmc_keras.evaluation.report.run_predictions import predict_run
+from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.runs.run_folder import RunFolder
+
+PICTURES = {"by_frequency", "calibration", "candidates", "clusters", "curves"}
+
+
+class Page(html.parser.HTMLParser):
+    """Text, pictures and chips of a page; fails on anything fetched."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.words, self.sources, self.chips = [], [], [], []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        assert tag not in ("script", "link", "iframe")
+        if tag in ("meta", "img"):
+            self.sources += [attributes["src"]] if tag == "img" else []
+            return
+        assert "src" not in attributes and "href" not in attributes
+        self.open.append(tag)
+        if "chip" in attributes.get("class", ""):
+            self.chips.append(attributes["class"].split()[1])
+
+    def handle_endtag(self, tag):
+        if tag != "!DOCTYPE":
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, tiny_config):
+    folder = tmp_path_factory.mktemp("runs")
+    runs = [make_run(folder / name, tiny_config, i) for i, name in enumerate("abc")]
+    long = folder / ("a-run-of-a-sweep-with-a-very-long-name-of-the-config" * 2)
+    runs.append(make_run(long, tiny_config, 3, "score=label", "seed=4"))
+    return runs
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """The test documents that a page shows."""
+    return np.sort(np.random.default_rng(0).permutation(60)[:20])
+
+
+@pytest.fixture(scope="module")
+def best(runs, tiny_data, drawn):
+    """The five best labels of these, for each run."""
+    texts = read_documents(tiny_data, "test").texts
+    texts = [texts[i] for i in drawn]
+    return [run.load_model().recommend(texts, 5) for run in runs]
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_one_page_of_one_run_and_of_four(
+    runs, tiny_data, drawn, best, tmp_path, call, count
+):
+    output = tmp_path / "deep" / "page.html"
+    paths = [run.path for run in runs[:count]]
+    result = call("report", *paths, "--output", output)
+    assert (result.status, result.stdout) == (0, ""), result.stderr
+    text = output.read_text("utf-8")
+    page = Page(text)
+    assert len(page.sources) == len(PICTURES)
+    assert all(one.startswith("data:image/png;base64,") for one in page.sources)
+    folder = tmp_path / "deep" / "page_pictures"
+    found = {path.stem: path.read_bytes() for path in folder.iterdir()}
+    assert set(found) == PICTURES
+    assert all(image.startswith(b"\x89PNG") for image in found.values())
+    names = {path.name for path in (tmp_path / "deep").iterdir()}
+    assert names == {"page.html", "page_pictures"}
+    words = "".join(page.words)
+    assert all(run.path.name in words for run in runs[:count])
+    assert ("score" in words and "product" in words) == (count == 4)
+    # The marks of twenty documents, by hand.
+    test = read_documents(tiny_data, "test")
+    expected = {"right": 0, "wrong": 0, "found": 0, "missed": 0}
+    for i, *rows in zip(drawn, *best[:count]):
+        right, seen = set(test.labels[i]), set()
+        for row in rows:
+            given = {name for name, _ in row}
+            expected["right"] += len(given & right)
+            expected["wrong"] += len(given - right)
+            seen |= given
+        expected["found"] += len(right & seen)
+        expected["missed"] += len(right - seen)
+    assert {kind: page.chips.count(kind) for kind in expected} == expected
+
+
+def test_predictions_are_computed_once(runs, tiny_data, tmp_path, monkeypatch):
+    run = runs[0]
+    test = read_documents(tiny_data, "test")
+    relevant = run.label_set().encode(test.labels)
+    first = predict_run(run, test, relevant)
+    model = run.load_model()
+    rows = model.recommend(test.texts, 10)
+    for ids, scores, row in zip(first.label_ids, first.scores, rows):
+        assert [run.label_set().names[i] for i in ids] == [name for name, _ in row]
+        np.testing.assert_allclose(scores, [score for _, score in row], atol=1e-5)
+    assert (first.step, first.kept) == (5, 2)
+    # A label is a candidate of the model where its cluster's rank is below top_k.
+    pairs = np.repeat(np.arange(60), np.diff(relevant.indptr)), relevant.indices
+    for document, label, rank in zip(*pairs, first.ranks):
+        assert (rank < first.kept) == (label in first.label_ids[document])
+    with monkeypatch.context() as patch:
+        patch.setattr(predictions_file, "_predict", None)
+        again = predict_run(run, test, relevant)
+    np.testing.assert_array_equal(again.ranks, first.ranks)
+    assert (again.step, again.kept) == (5, 2)
+    # What a filter leaves out is so after that.
+    pairs = range(60), first.label_ids[:, 0]
+    best = scipy.sparse.csr_matrix((np.ones(60), pairs), relevant.shape)
+    with monkeypatch.context() as patch:
+        patch.setattr(predictions_file, "_predict", None)
+        filtered = predict_run(run, test, relevant, filtered=best)
+    shifted = np.pad(first.label_ids[:, 1:], [(0, 0), (0, 1)], constant_values=-1)
+    np.testing.assert_array_equal(filtered.label_ids, shifted)
+    np.testing.assert_array_equal(filtered.scores[:, :-1], first.scores[:, 1:])
+    # Not of other documents, nor after damage.
+    computed = []
+
+    def predict(*arguments):
+        computed.append(arguments)
+        return first
+
+    monkeypatch.setattr(predictions_file, "_predict", predict)
+    few = test.subset(range(7))
+    predict_run(run, few, relevant[:7])
+    assert len(computed) == 1
+    (run.path / predictions_file.FILE).write_bytes(b"PK damaged")
+    predict_run(run, test, relevant)
+    assert len(computed) == 2
+
+
+def test_lightdxml_has_no_clusters(tiny_data, tmp_path, call):
+    from tests.helpers.tiny_lightdxml import make_lightdxml
+
+    documents = read_documents(tiny_data, "train")
+    label_set = LabelSet.from_labels(documents.labels)
+    config = Config(
+        data=str(tiny_data), encoder="words", system="lightdxml", num_predictions=5
+    )
+    run = RunFolder(tmp_path / "words")
+    run.begin(config, label_set, None, documents)
+    model = make_lightdxml(
+        names=label_set.names, num_candidates=7, num_predictions=5, max_positives=3
+    )
+    model.compile()
+    run.save_model(model, "best")
+    run.save_metrics({"P@1": 5.0})
+    result = call("report", run.path, "--output", tmp_path / "page.html")
+    assert result.status == 0, result.stderr
+    words = "".join(Page((tmp_path / "page.html").read_text()).words)
+    assert "Without label clusters: words." in words
+    assert "No history of epochs was kept." in words
+    assert "words: 7 labels." in words
+    found = {path.stem for path in (tmp_path / "page_pictures").iterdir()}
+    assert found == {"by_frequency", "calibration", "candidates"}
+
+
+def test_texts_are_never_html(runs, tiny_data, tmp_path, call, monkeypatch):
+    """Texts, label and run names of every kind stand in the page as they are."""
+    evil = "<script>alert(1)</script> & \"'" + "x" * 700
+    read = report.read_part
+
+    def with_evil(*arguments):
+        documents = read(*arguments)
+        documents.texts[:] = [evil] * len(documents)
+        return documents
+
+    run = tmp_path / "<b>&run"
+    shutil.copytree(runs[0].path, run)
+    monkeypatch.setattr(report, "read_part", with_evil)
+    result = call("report", run, "--output", tmp_path / "page.html")
+    assert result.status == 0, result.stderr
+    page = Page((tmp_path / "page.html").read_text())
+    words = "".join(page.words)
+    assert words.count(evil[:500]) == 20 and evil not in words
+    assert "<b>&run" in words
+
+
+def test_nothing_is_replaced_unasked(runs, tmp_path, call):
+    output = tmp_path / "page.html"
+    output.write_text("mine")
+    arguments = [runs[0].path, "--output", output]
+    result = call("report", *arguments, tensorflow=False)
+    assert result.status == 2 and "Expected no earlier file" in result.stderr
+    assert output.read_text() == "mine"
+    output.unlink()
+    (tmp_path / "page_pictures").mkdir()
+    result = call("report", *arguments, tensorflow=False)
+    assert result.status == 2 and "Expected no earlier pictures" in result.stderr
+    result = call("report", *arguments, "--overwrite")
+    assert result.status == 0 and output.read_text().startswith("<!DOCTYPE html>")
+    assert len(list((tmp_path / "page_pictures").iterdir())) == 5
+
+
+def test_bad_input(runs, tmp_path, call):
+    a = runs[0].path
+
+    def refused(*arguments):
+        arguments = [*arguments, "--output", tmp_path / "page.html"]
+        result = call("report", *arguments, tensorflow=False)
+        assert (result.status, result.stdout) == (2, "")
+        assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+        assert not (tmp_path / "page.html").exists()
+        return result.stderr
+
+    assert "Expected each run once" in refused(a, a)
+    other = tmp_path / "other"
+    shutil.copytree(a, other)
+    (other / "metrics.json").unlink()
+    assert "Expected a finished run" in refused(a, other)
+    shutil.copy(a / "metrics.json", other)
+    (other / "label_names.txt").write_text("x\n")
+    assert "same labels as" in refused(a, other)
+    shutil.copy(a / "label_names.txt", other)
+    history = (other / "history.csv").read_bytes()
+    (other / "history.csv").write_bytes(history[:-2] + b"\xff\n")
+    error = refused(other)
+    assert "other/history.csv:4: Expected UTF-8. Received: other bytes. Rest" in error
+    (other / "history.csv").write_bytes(history.replace(b"val_loss", b"v"))
+    assert "other/history.csv:1: " in refused(other)
+    (other / "history.csv").write_bytes(history)
+    (other / "best.keras").unlink()
+    assert "Expected best.keras" in refused(other)
+
+
+def test_a_table_marks_the_best():
+    text = make_html_table(
+        ["run", "P@1"], [["a", 2.0], ["b", None], ["c", 3.0]], {1: 3.0}
+    )
+    assert '<td class="best">3.00</td>' in text and text.count("best") == 1
+    assert "<td>–</td>" in text
+
+
+def test_long_names_keep_the_end_that_tells_them_apart():
+    assert short("short") == "short"
+    found = short("configuration-of-a-sweep-with-all-of-it-12")
+    assert len(found) == 28 and found.endswith("all-of-it-12")

@@ -1,0 +1,141 @@
+"""What export/README.md says, as far as it can be checked."""
+
+import json
+import re
+import shlex
+
+import yaml
+
+from tests.helpers.project import PROJECT
+from tests.helpers.serving_folder import EXPORT, IMAGE, METRICS, README, SERVING, STATUS
+
+
+def table(heading):
+    """Rows of the README's table whose first heading is `heading`, as cells."""
+    lines = iter(README.splitlines())
+    for line in lines:
+        if line.startswith(f"| {heading} |"):
+            break
+    next(lines)
+    rows = []
+    for line in lines:
+        if not line.startswith("|"):
+            return rows
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return rows
+
+
+def commands(start):
+    """Commands of the README that begin with `start`, in words."""
+    code = "\n".join(x[4:] for x in README.splitlines() if x.startswith("    "))
+    code = code.replace("\\\n", " ")
+    lines = [line for line in code.splitlines() if line.startswith(start)]
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+def test_docker_run_is_what_compose_has():
+    with_config, shortest = commands("docker run")
+    services = yaml.safe_load((SERVING / "compose.yaml").read_text("utf-8"))["services"]
+    service = services["xmc"]
+    image = with_config.index(IMAGE)
+    assert with_config[image + 1 :] == service["command"]
+    options = with_config[:image]
+    assert [options[i + 1] for i, x in enumerate(options) if x == "-p"] == (
+        service["ports"]
+    )
+    assert "--init" in options
+    assert "$PWD/exports/quickstart:/models/xmc:ro" in options
+    assert "$PWD/export/serving:/etc/xmc:ro" in options
+    assert shortest[-1] == IMAGE
+    assert "MODEL_NAME=xmc" in shortest
+    assert "127.0.0.1:8501:8501" in shortest
+
+
+def test_readme_lists_the_files():
+    listed = {cells[0].strip("`") for cells in table("file in `serving/`")}
+    assert listed == {path.name for path in SERVING.iterdir()}
+
+
+def test_readme_has_names_ports_and_paths():
+    assert dict(table("what | where")) == {
+        "model name": "`xmc`",
+        "version folders, in the container": "`/models/xmc`",
+        "configuration, in the container": "`/etc/xmc`",
+        "gRPC port": "8500",
+        "REST port, metrics": "8501",
+        "metrics path": f"`{METRICS}`",
+    }
+
+
+def test_readme_is_of_one_image():
+    for path in [EXPORT / "README.md", *SERVING.iterdir()]:
+        text = path.read_text("utf-8")
+        assert set(re.findall(r"tensorflow/serving:\S+", text)) <= {IMAGE}
+    assert IMAGE.split(":")[1] in README
+
+
+def test_readme_has_the_signatures_of_the_export():
+    text = (EXPORT / "serving_module.py").read_text("utf-8")
+    exported = dict(re.findall(r"^    - `(\w+)\((.*?)\)`", text, re.M))
+    listed = {
+        cells[0].strip("`"): ", ".join(re.findall(r"`(\w+)`", cells[1]))
+        for cells in table("signature")
+    }
+    assert listed == exported
+
+
+def test_readme_asks_signatures_with_their_inputs():
+    inputs = {
+        cells[0].strip("`"): set(re.findall(r"`(\w+)`", cells[1]))
+        for cells in table("signature")
+    }
+    asked = set()
+    for _, url, _, body in commands("curl"):
+        assert url == f"http://localhost:8501{STATUS}:predict"
+        body = json.loads(body)
+        name = body.pop("signature_name", "serving_default")
+        ((form, rows),) = body.items()
+        assert form in ("instances", "inputs")
+        for row in rows:
+            given = set(row) if isinstance(row, dict) else {"text"}
+            assert given == inputs[name]
+        asked.add(name)
+    assert asked == set(inputs)
+
+
+def test_readme_shows_programs_and_options_that_there_are():
+    shown = commands("python ")
+    assert len(shown) >= 5
+    for _, path, *words in shown:
+        source = (PROJECT / path).read_text("utf-8")
+        for word in words:
+            assert not word.startswith("-") or f'"{word}"' in source
+
+
+def test_readme_says_what_the_export_program_takes(call):
+    usage = call("export", "--help", tensorflow=False).stdout
+    usage = " ".join(usage.split("options:")[1].split())
+    rows = table("option")
+    listed = [cells[0].strip("`") for cells in rows]
+    assert set(listed) == set(re.findall(r"--[\w-]+", usage)) - {"--help"}
+    for option, default, meaning in rows:
+        told = usage.split(option.strip("`"), 1)[1].split(" --")[0]
+        if re.fullmatch(r"\d+|`float32`", default):
+            assert f"({default.strip('`')})" in told
+        for precision in re.findall(r"`((?:float|int)\d+)`", default + meaning):
+            assert precision in told
+
+
+def test_readme_names_files_that_there_are():
+    ours = {path.name for path in EXPORT.iterdir()}
+    ours |= {path.name for path in SERVING.iterdir()}
+    named = set(re.findall(r"`([\w.]+\.(?:py|yaml|txt|config))`", README))
+    assert named and named <= ours
+    for path in re.findall(r"`(?:python )?((?:tests|benchmarks)/\w+\.py)", README):
+        assert (PROJECT / path).is_file()
+
+
+def test_readme_says_that_containers_were_not_run():
+    rows = dict(table("what | how"))
+    assert rows["`docker run`, Compose, Kubernetes, KServe, a GPU"] == "not run"
+    assert "Not run: no Docker daemon" in README

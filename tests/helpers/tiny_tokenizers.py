@@ -1,0 +1,46 @@
+"""SentencePiece vocabularies of a few hundred pieces, learnt from the README."""
+
+import io
+from functools import cache
+
+import keras_nlp
+import sentencepiece
+
+from tests.helpers.project import PROJECT
+
+README = PROJECT / "README.md"
+# How each kind numbers its special tokens.
+ALBERT = {"pad_id": 0, "unk_id": 1, "bos_id": 2, "eos_id": 3, "pad_piece": "<pad>"}
+ALBERT |= {"bos_piece": "[CLS]", "eos_piece": "[SEP]"}
+DEBERTA = {"pad_id": 0, "bos_id": 1, "eos_id": 2, "unk_id": 3, "pad_piece": "[PAD]"}
+DEBERTA |= {"bos_piece": "[CLS]", "eos_piece": "[SEP]", "unk_piece": "[UNK]"}
+XLM_ROBERTA = {"unk_id": 0, "bos_id": 1, "eos_id": 2}
+
+
+@cache
+def proto(kind, lower=False):
+    """The content of a vocabulary's file, of `"albert"` or another of the above."""
+    text = README.read_text("utf-8")
+    model = io.BytesIO()
+    arguments = {"albert": ALBERT, "deberta": DEBERTA, "xlm_roberta": XLM_ROBERTA}[kind]
+    if kind == "albert":
+        arguments = {**arguments, "user_defined_symbols": "[MASK]"}
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter((text.lower() if lower else text).splitlines()),
+        model_writer=model,
+        vocab_size=400,
+        hard_vocab_limit=False,
+        num_threads=1,
+        minloglevel=2,
+        **arguments,
+    )
+    return model.getvalue()
+
+
+def tokenizer(kind, lower=False):
+    made = {
+        "albert": keras_nlp.models.AlbertTokenizer,
+        "deberta": keras_nlp.models.DebertaV3Tokenizer,
+        "xlm_roberta": keras_nlp.models.XLMRobertaTokenizer,
+    }[kind]
+    return made(proto(kind, lower))

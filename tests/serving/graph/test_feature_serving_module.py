@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+import scipy.sparse
+import tensorflow as tf
+
+from tests.helpers.tiny_lightdxml import NAMES, all_scores, inputs_of, make_lightdxml
+from tests.serving.graph.test_lightdxml_member import make_with_words, of_words
+from tests.serving.graph.test_serving_module import (
+    ask,
+    check_rows,
+    rows_of,
+    signatures_of,
+)
+from xmc_keras.bad_input import BadInput
+from xmc_keras.serving.graph.feature_serving_module import FeatureServingModule
+from xmc_keras.serving.graph.module_class import choose_module_class
+from xmc_keras.serving.graph.serving_module import ServingModule
+from xmc_keras.serving.server.served_model import ServedModel
+from xmc_keras.serving.server.serving_error import ServingError
+from xmc_keras.serving.version.documents_to_check import predict_names
+from xmc_keras.serving.version.serving_ops import find_graph_problems
+
+ROWS = scipy.sparse.csr_matrix(
+    np.array([[0, 0.6, 0.8, 0, 0], [0, 0, 0, 0, 0], [1.0, 0, 0, 0, 0]], np.float32)
+)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return make_lightdxml(vectorizer=False)
+
+
+@pytest.fixture(scope="module")
+def module(model):
+    return FeatureServingModule([model], k=3)
+
+
+def test_answers_as_the_model(model, module):
+    inputs = module.inputs_of(ROWS)
+    found = ask(module, "serving_default", **inputs)
+    check_rows(rows_of(found), predict_names(model, ROWS, 3))
+    rows = [[(1, 0.6), (2, 0.8)], [], [(0, 1.0)]]
+    features = model.encoder(inputs_of(*rows)).numpy()
+    np.testing.assert_allclose(
+        ask(module, "embed", **inputs)["embedding"], features, atol=1e-5
+    )
+    scores, _ = all_scores(model, features)
+    found = ask(module, "score", **inputs, labels=[[*NAMES, "x"]] * 3)["scores"]
+    np.testing.assert_allclose(found[:, :6], scores, atol=1e-5)
+    assert (found[:, 6] == -1).all()
+    assert ask(module, "top_k", **inputs, k=[1, 2, 2])["labels"].shape == (3, 2)
+
+
+@pytest.mark.parametrize("candidates_from", ["embeddings", "classifier"])
+def test_words_of_labels(candidates_from):
+    model = make_with_words(vectorizer=False, candidates_from=candidates_from)
+    module = FeatureServingModule([model], k=3)
+    inputs = module.inputs_of(ROWS)
+    found = ask(module, "serving_default", **inputs)
+    check_rows(rows_of(found), predict_names(model, ROWS, 3))
+    # Of a word that is listed twice the weights are summed.
+    twice = {
+        "indices": np.array([2, 1, 2], np.int32),
+        "values": np.array([0.4, 0.6, 0.4], np.float32),
+        "row_splits": np.array([0, 3]),
+    }
+    found = ask(module, "score", **twice, labels=[NAMES])["scores"]
+    norm = np.sqrt(2 * 0.4**2 + 0.6**2)  # by which rows are divided
+    listed = inputs_of([(1, 0.6 / norm), (2, 0.8 / norm)])
+    features = model.encoder(listed).numpy()
+    row = np.zeros((1, model.encoder.num_features))
+    row[0, 1:3] = 0.6 / norm, 0.8 / norm
+    expected, _ = all_scores(model, features, of_words(model, row))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_rows_are_scaled(module):
+    by_nine = ask(module, "serving_default", **module.inputs_of(ROWS * 9))
+    plain = ask(module, "serving_default", **module.inputs_of(ROWS))
+    np.testing.assert_allclose(by_nine["scores"], plain["scores"], atol=1e-6)
+
+
+def test_saved_graph(model, module, tmp_path):
+    tf.saved_model.save(module, str(tmp_path), signatures_of(module))
+    assert find_graph_problems(tmp_path) == []
+    served = ServedModel(tmp_path)
+    assert set(served.signature("top_k").inputs) == {
+        *("indices", "values", "row_splits", "k")
+    }
+    inputs = module.inputs_of(ROWS)
+    check_rows(rows_of(served.predict(inputs)), predict_names(model, ROWS, 3))
+    none = module.inputs_of(ROWS[:0])
+    assert served.predict(none)["labels"].shape == (0, 3)
+    for name, value, message in (
+        ("indices", [1, 2, model.encoder.num_features], "Expected indices from 0 to"),
+        ("indices", [1, 2, -1], "Expected indices from 0 to"),
+        ("indices", [1, 2], "as many values as indices"),
+        ("row_splits", [0, 2, 2, 4], "row_splits|nvals|assertion failed"),
+        ("row_splits", [1, 2, 2, 3], "row_splits|assertion failed"),
+    ):
+        wrong = {**inputs, name: np.array(value, inputs[name].dtype)}
+        with pytest.raises(ServingError, match=message):
+            served.predict(wrong)
+    with pytest.raises(ServingError, match="a row for each"):
+        labels = np.array([[b"p"]], object)
+        served.predict({**inputs, "labels": labels}, "score")
+    served.close()
+
+
+def test_which_class(model):
+    texts = make_lightdxml()
+    assert choose_module_class([texts, texts]) is ServingModule
+    assert choose_module_class([model]) is FeatureServingModule
+    with pytest.raises(BadInput, match="the same data. Received: some on texts and s"):
+        choose_module_class([model, texts])
+    other = make_lightdxml(vectorizer=False)
+    other.encoder.num_features += 1
+    with pytest.raises(BadInput, match=r"Received: runs with \d+ and \d+ features"):
+        choose_module_class([model, other])
