@@ -3,8 +3,7 @@ import logging
 
 import pytest
 
-from xmc_keras import progress as bar
-from xmc_keras import progress as pace
+from xmc_keras import progress
 
 
 class Terminal(io.StringIO):
@@ -15,14 +14,13 @@ class Terminal(io.StringIO):
 @pytest.fixture
 def clock(monkeypatch):
     now = [100.0]
-    for module in (bar, pace):
-        monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
     return now
 
 
 def test_a_bar_on_a_terminal(clock):
     terminal = Terminal()
-    shown = bar.Bar(lambda: 0.5, stream=terminal)
+    shown = progress.Bar(lambda: 0.5, stream=terminal)
     shown.skip(1000)
     shown.advance(10)
     assert terminal.getvalue() == ""  # too soon
@@ -41,9 +39,9 @@ def test_a_bar_on_a_terminal(clock):
 def test_a_log_elsewhere(clock, caplog):
     caplog.set_level(logging.INFO)
     stream = io.StringIO()
-    shown = bar.Bar(lambda: 0.25, "bytes", stream)
+    shown = progress.Bar(lambda: 0.25, "bytes", stream)
     shown.advance(10)
-    clock[0] += pace.SECONDS
+    clock[0] += progress.LOG_SECONDS
     shown.advance(90)
     shown.end()
     assert stream.getvalue() == ""

@@ -41,7 +41,7 @@ def test_the_command_in_a_recipe_says_what_the_recipe_says(name, call, monkeypat
     program, recipe, *rest = shlex.split(command)
     assert program == "trainers/plan.py"
     for room in ({"machine": 1e12, "GPU": 1e12}, {"machine": 1e12}):
-        monkeypatch.setattr("xmc_keras.cli.plan.memory_room", lambda: room)
+        monkeypatch.setattr("xmc_keras.cli.plan.measure_free_memory", lambda: room)
         result = call("plan", PROJECT / recipe, *rest, "--json")
         assert result.status == 0, result.stderr
         report = json.loads(result.stdout)

@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from xmc_keras import progress as pace
+from xmc_keras import progress
 from xmc_keras.progress import Pace
 
 
@@ -19,7 +19,7 @@ def test_rate_and_time_left(clock, caplog):
     told = Pace(lambda: next(shares))
     told.advance(10)  # at once: nothing is told
     for _ in range(2):
-        clock[0] += pace.SECONDS
+        clock[0] += progress.LOG_SECONDS
         told.advance(90)
     assert [record.message for record in caplog.records] == [
         "100 texts, 10.0 a second, about 30 s left",

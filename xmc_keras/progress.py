@@ -21,7 +21,7 @@ def format_seconds(seconds):
 
 logger = logging.getLogger(__name__)
 
-SECONDS = 10  # between two messages, at least
+LOG_SECONDS = 10  # between two messages, at least
 
 
 class Pace:
@@ -54,7 +54,7 @@ class Pace:
         """Counts texts, and tells how it goes if the last message is old."""
         self.done += count
         now = time.monotonic()
-        if now - self._told < SECONDS:
+        if now - self._told < LOG_SECONDS:
             return
         self._told = now
         rate = (self.done - self._before) / (now - self._begun)
@@ -65,7 +65,7 @@ class Pace:
         logger.info("%d %s, %.1f a second%s", self.done, self._unit, rate, left)
 
 
-WIDTH, SECONDS = 30, 0.2  # characters of the bar; between two drawings, at least
+WIDTH, DRAW_SECONDS = 30, 0.2  # characters of the bar; between two drawings, at least
 
 
 class Bar:
@@ -104,7 +104,7 @@ class Bar:
         if self._pace:
             return self._pace.advance(count)
         now = time.monotonic()
-        if now - self._drawn < SECONDS:
+        if now - self._drawn < DRAW_SECONDS:
             return
         self._drawn = now
         share = min(1.0, max(self._share(), 1e-9))

@@ -290,7 +290,7 @@ def test_a_full_disk_leaves_nothing(call, tiny_run, tmp_path, monkeypatch):
 
 
 def test_missing_serving_packages(call, tiny_run, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "warm_up", None)
+    monkeypatch.setitem(sys.modules, "xmc_keras.serving.version.warm_up", None)
     ended = call("export", tiny_run.folder, tmp_path / "out")
     assert ended.status == 2
     assert "pip install '.[serve]'" in ended.stderr

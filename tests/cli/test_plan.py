@@ -15,7 +15,7 @@ def plan(call, monkeypatch):
 
     def plan(*arguments, available=100 * GIB):
         monkeypatch.setattr(
-            "xmc_keras.cli.plan.memory_room", lambda: {"machine": available}
+            "xmc_keras.cli.plan.measure_free_memory", lambda: {"machine": available}
         )
         return call("plan", *arguments)
 
@@ -238,7 +238,7 @@ def test_lightdxml_does_not_begin_what_will_not_fit(
 ):
     room = {"machine": 10**9}
     monkeypatch.setattr(
-        "xmc_keras.training.planning.check_memory.memory_room", lambda: room
+        "xmc_keras.training.planning.check_memory.measure_free_memory", lambda: room
     )
     result = call("fit", words_config, "--run", tmp_path / "run")
     assert result.status == 2

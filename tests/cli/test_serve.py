@@ -168,7 +168,7 @@ def test_the_program(folder, golden_version, start, call):
     assert rest.recommend(TEXTS, k=2) == [row[:2] for row in rest.recommend(TEXTS)]
     by_rest = call("ask", *TEXTS, "--json", "--url", server.url)
     by_grpc = call(
-        *["client", *TEXTS, "--json", "--grpc", "--url", server.address, "--name=m"]
+        *["ask", *TEXTS, "--json", "--grpc", "--url", server.address, "--name=m"]
     )
     assert by_rest.status == 0 and by_rest.stdout == by_grpc.stdout
     # Status, metadata, page and metrics.

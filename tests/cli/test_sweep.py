@@ -35,10 +35,10 @@ def trained(monkeypatch):
         commands.append(command)
         folder = Path(command[command.index("--run") + 1])
         folder.mkdir(parents=True, exist_ok=True)
-        config = load_config(command[2], [word for word in command if "=" in word])
+        config = load_config(command[4], [word for word in command if "=" in word])
         save_config(config, folder / "config.yaml")
         np.savez(folder / "label_counts.npz")
-        if (Path(command[2]).stem, config.seed) == BROKEN:
+        if (Path(command[4]).stem, config.seed) == BROKEN:
             return types.SimpleNamespace(returncode=3)
         better = 2.0 * (config.epochs == 2)
         metrics = {key: value + config.seed + better for key, value in QUALITY.items()}

@@ -75,7 +75,7 @@ def test_readme_is_of_one_image():
 
 
 def test_readme_has_the_signatures_of_the_export():
-    text = (EXPORT / "serving_module.py").read_text("utf-8")
+    text = (PROJECT / "xmc_keras/serving/graph/serving_module.py").read_text("utf-8")
     exported = dict(re.findall(r"^    - `(\w+)\((.*?)\)`", text, re.M))
     listed = {
         cells[0].strip("`"): ", ".join(re.findall(r"`(\w+)`", cells[1]))
@@ -107,7 +107,9 @@ def test_readme_shows_programs_and_options_that_there_are():
     shown = commands("python ")
     assert len(shown) >= 5
     for _, path, *words in shown:
-        source = (PROJECT / path).read_text("utf-8")
+        program = (PROJECT / path).read_text("utf-8")
+        command = re.search(r'main\(\["(\w+)"', program)[1]
+        source = (PROJECT / f"xmc_keras/cli/{command}.py").read_text("utf-8")
         for word in words:
             assert not word.startswith("-") or f'"{word}"' in source
 
@@ -131,7 +133,7 @@ def test_readme_names_files_that_there_are():
     ours |= {path.name for path in SERVING.iterdir()}
     named = set(re.findall(r"`([\w.]+\.(?:py|yaml|txt|config))`", README))
     assert named and named <= ours
-    for path in re.findall(r"`(?:python )?((?:tests|benchmarks)/\w+\.py)", README):
+    for path in re.findall(r"`(?:python )?((?:tests|benchmarks)/[\w/]+\.py)", README):
         assert (PROJECT / path).is_file()
 
 

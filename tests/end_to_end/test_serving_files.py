@@ -18,7 +18,8 @@ from google.protobuf import (
 )
 from tensorflow_serving.config import model_server_config_pb2
 
-from tests.helpers.serving_folder import EXPORT, IMAGE, METRICS, README, SERVING, STATUS
+from tests.helpers.project import PROJECT
+from tests.helpers.serving_folder import IMAGE, METRICS, README, SERVING, STATUS
 
 # Of tensorflow_model_server, from its main.cc; those that these files might use.
 FLAGS = {
@@ -154,7 +155,7 @@ def test_models_config_would_take_the_policies_that_are_recommended():
 def test_batching_parameters(messages, name):
     found = text_format.Parse(read(name), messages["BatchingParameters"]())
     # More than the graph computes at a time would only wait.
-    block = (EXPORT / "serving_module.py").read_text("utf-8")
+    block = (PROJECT / "xmc_keras/serving/graph/serving_module.py").read_text("utf-8")
     (block,) = re.findall(r"^BLOCK = (\d+)", block, re.M)
     assert found.max_batch_size.value == int(block)
     assert f"`max_batch_size` ({block})" in README
@@ -175,7 +176,9 @@ def test_monitoring_config(messages):
     found = text_format.Parse(read("monitoring.config"), messages["MonitoringConfig"]())
     assert found.prometheus_config.enable
     assert found.prometheus_config.path == METRICS
-    assert f'"{METRICS}"' in (EXPORT / "server" / "rest_app.py").read_text("utf-8")
+    assert f'"{METRICS}"' in (
+        PROJECT / "xmc_keras/serving/server" / "rest_app.py"
+    ).read_text("utf-8")
 
 
 @pytest.mark.parametrize(

@@ -43,13 +43,13 @@ def test_without_any_positive():
 
 
 def test_the_scaled_table_is_freed_at_once(monkeypatch, no_collection):
-    held, unit_table = [], module.unit_table
+    held, normalize = [], module.normalize_table
 
     def remember(rows):
-        held.append(unit_table(rows))
+        held.append(normalize(rows))
         return held[0]
 
-    monkeypatch.setattr(module, "unit_table", remember)
+    monkeypatch.setattr(module, "normalize_table", remember)
     shortlist_labels(FEATURES, EMBEDDINGS, 3)
     held[0] = weakref.ref(held[0])
     assert held[0]() is None
@@ -91,12 +91,14 @@ def test_by_hnsw(monkeypatch):
 
 def test_by_what_takes_less_time(monkeypatch, caplog):
     used = []
-    monkeypatch.setattr(module, "hnsw_rows", lambda *a: used.append("hnsw") or a[0])
-    monkeypatch.setattr(module, "exact_rows", lambda *a: used.append("exact") or a[0])
+    monkeypatch.setattr(module, "search_hnsw", lambda *a: used.append("hnsw") or a[0])
+    monkeypatch.setattr(
+        module, "search_exactly", lambda *a: used.append("exact") or a[0]
+    )
     sizes = []
     for many, installed in ((True, True), (True, False), (False, True)):
         pays = lambda *size, many=many: sizes.append(size) or many  # noqa: E731
-        monkeypatch.setattr(module, "hnsw_pays", pays)
+        monkeypatch.setattr(module, "is_hnsw_faster", pays)
         spec = object() if installed else None
         monkeypatch.setattr("importlib.util.find_spec", lambda name: spec)
         with caplog.at_level("INFO"):

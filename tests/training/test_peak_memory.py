@@ -7,12 +7,12 @@ import pytest
 from xmc_keras.training.memory import measure_peak_memory
 
 PROGRAM = """
-from xmc_keras.training.memory import peak_memory_gb
-before = peak_memory_gb()
+from xmc_keras.training.memory import measure_peak_memory
+before = measure_peak_memory()
 array = bytearray(b"x") * 300_000_000
-after = peak_memory_gb()
+after = measure_peak_memory()
 del array
-print(before, after, peak_memory_gb())
+print(before, after, measure_peak_memory())
 """
 
 

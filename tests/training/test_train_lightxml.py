@@ -42,7 +42,7 @@ def test_each_document_keeps_the_clusters_found_by_the_generator(
             assert np.array_equal(x["shortlist"], np.argsort(-logits)[:, :2])
         raise Killed
 
-    monkeypatch.setattr("xmc_keras.training.train_lightxml.train_lightxml_stage", stage)
+    monkeypatch.setattr("xmc_keras.training.train_lightxml.train_stage", stage)
     for flags in ([], ["--resume"]):
         with pytest.raises(Killed):
             call("fit", tiny_config, "--run", folder, *SETTINGS, *flags)

@@ -54,12 +54,16 @@ def main(argv=None):
     report = describe(plan, room)
     if args.measure and report["fits"]:
         if config.system == "lightxml":
-            from xmc_keras.training.planning.measure_lightxml import measure_lightxml
+            from xmc_keras.training.planning.measure_lightxml import (
+                measure_lightxml as measure,
+            )
         else:
-            pass
+            from xmc_keras.training.planning.measure_lightdxml import (
+                measure_lightdxml as measure,
+            )
 
         logger.info("Taking %d training steps, twice", args.measure)
-        report["measured"] = measure_lightxml(plan, documents, args.measure)
+        report["measured"] = measure(plan, documents, args.measure)
     print(json.dumps(report) if args.json else text(plan, room, report))
     if not report["fits"]:
         sys.exit(1)

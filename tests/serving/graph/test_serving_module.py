@@ -227,7 +227,7 @@ def test_stored_in_fewer_bits_without_ranker():
 
 
 def test_score_of_too_many_labels(first, monkeypatch):
-    monkeypatch.setattr("serving_module.MOST_SCORED", 2)
+    monkeypatch.setattr("xmc_keras.serving.graph.serving_module.MOST_SCORED", 2)
     module = ServingModule([first], k=1)
     asked = {"text": ["a"], "labels": [["p", "q"]]}
     assert ask(module, "score", **asked)["scores"].shape == (1, 2)

@@ -276,7 +276,9 @@ def test_an_error_that_nobody_expected(server, monkeypatch, caplog):
     monkeypatch.setattr(server.versions, "model", None)
     code, message = refused(server.predict, request(text=["a"]))
     assert (code, message) == ("INTERNAL", "Failed; the server's log has why")
-    (record,) = [x for x in caplog.records if x.name == "server.grpc_service"]
+    (record,) = [
+        x for x in caplog.records if x.name == "xmc_keras.serving.server.grpc_service"
+    ]
     assert record.levelno == logging.ERROR and record.exc_info
 
 

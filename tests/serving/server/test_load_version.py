@@ -84,7 +84,8 @@ def test_a_warm_up_request_that_fails(version, records, code, message):
     closed = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "server.load_version.ServedModel.close", lambda self: closed.append(self)
+            "xmc_keras.serving.server.load_version.ServedModel.close",
+            lambda self: closed.append(self),
         )
         found = refused(version)
     assert found[0] == code and message in found[1]

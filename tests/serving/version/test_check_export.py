@@ -36,7 +36,7 @@ def expected(version):
 @pytest.fixture(autouse=True)
 def ops_of_the_golden_model(monkeypatch):
     monkeypatch.setattr(
-        "xmc_keras.serving.version.check_export.graph_problems", lambda folder: []
+        "xmc_keras.serving.version.check_export.find_graph_problems", lambda folder: []
     )
 
 
@@ -63,7 +63,7 @@ def test_other_labels_with_the_same_scores(version, expected):
 
 def test_a_graph_that_servers_refuse(version, expected, monkeypatch):
     monkeypatch.setattr(
-        "xmc_keras.serving.version.check_export.graph_problems",
+        "xmc_keras.serving.version.check_export.find_graph_problems",
         lambda folder: ["Op X is not."],
     )
     with pytest.raises(BadInput, match="nothing was exported. Op X is not."):

@@ -87,7 +87,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
     def full(path):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("version_folder._sync", full)
+    monkeypatch.setattr("xmc_keras.serving.version.version_folder._sync", full)
     with pytest.raises(BadInput, match="No space left on device. Free disk space"):
         with new_version(tmp_path / "model", 1) as path:
             (path / "file").touch()

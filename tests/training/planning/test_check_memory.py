@@ -33,7 +33,7 @@ def make_plan(**keys):
 def room(monkeypatch):
     """Memory that there is, to be set by a test."""
     room = {"machine": 10**12}
-    monkeypatch.setattr(module, "memory_room", lambda: room)
+    monkeypatch.setattr(module, "measure_free_memory", lambda: room)
     return room
 
 
