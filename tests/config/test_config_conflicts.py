@@ -55,18 +55,16 @@ WORDS = vars(Config(data="texts", encoder="words", system="lightdxml"))
     "changes, keys",
     [
         ({}, []),
-        ({"schedule": "halving", "halve_at": "2, 9"}, []),
+        ({"schedule": "halving", "halve_at": [2, 9]}, []),
         ({"schedule": "halving"}, [("halve_at", "schedule")]),
-        ({"halve_at": "2"}, [("halve_at", "schedule")]),
-        ({"schedule": "halving", "halve_at": "2,2"}, [("halve_at",)]),
-        ({"schedule": "halving", "halve_at": "soon"}, [("halve_at",)]),
+        ({"halve_at": [2]}, [("halve_at", "schedule")]),
         ({"random_negatives": 5}, [("random_negatives", "shared_negatives")]),
         ({"random_negatives": 5, "shared_negatives": True}, []),
         ({"logq_correction": 0.5}, [("logq_correction", "shared_negatives")]),
         ({"logq_correction": 0.5, "shared_negatives": True}, []),
         ({"swa_start": 1}, [("swa_start", "system")]),
         ({"negatives": "static"}, [("negatives", "system")]),
-        ({"table_dtype": "bfloat16"}, [("optimizer", "table_dtype", "system")]),
+        ({"table_dtype": "bfloat16"}, [("table_dtype", "system")]),
         ({"encoder": "minilm", "label_words": 9}, [("label_words", "encoder")]),
     ],
 )
@@ -75,7 +73,7 @@ def test_keys_of_lightdxml(changes, keys):
 
 
 def test_what_lightxml_does_not_have():
-    changes = {"encoder": "words", "schedule": "halving", "halve_at": "2"}
+    changes = {"encoder": "words", "schedule": "halving"}
     found = find_conflicts(GOOD | changes)
     assert [keys for keys, _ in found] == [
         ("encoder", "system"),

@@ -1,12 +1,16 @@
 import dataclasses
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.project import PROJECT
 from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config import Config
 from xmc_keras.config.config_file import load_config, save_config
+from xmc_keras.config.lightdxml_keys import LightDXMLKeys
+from xmc_keras.config.lightxml_keys import LightXMLKeys
 
 START = "data: texts\nencoder: minilm\n"  # two lines
 
@@ -57,7 +61,7 @@ def test_byte_order_mark_and_crlf(write):
             3,
             "Unknown config key: swa_strat (did you mean swa_start?)",
         ),
-        ("\n\nzzz: 1\n", 5, "Unknown config key: zzz (see fit.py --help)."),
+        ("\n\nzzz: 1\n", 5, "Unknown config key: zzz (see xmc fit --help)."),
         ("epochs: three\n", 3, "epochs to be an integer of at least 1. Received: 'thr"),
         ("epochs: 2.5\n", 3, "Received: 2.5."),
         ("epochs: yes\n", 3, "Received: true."),
@@ -111,17 +115,52 @@ def test_deep_nesting(write):
 
 
 def test_required_key(write):
-    path = write("encoder: minilm\n")
-    assert message(path).startswith(f"{path}: Expected the key data")
-    assert load_config(path, ["data=texts"]).data == "texts"
+    path = write("data: texts\n")
+    assert message(path).startswith(f"{path}: Expected the key encoder")
+    assert load_config(path, ["encoder=minilm"]).encoder == "minilm"
+
+
+@pytest.mark.parametrize(
+    "content, line, key, other",
+    [
+        ("refresh: 2\n", 3, "refresh", "lightdxml"),
+        ("epochs: 2\nrefresh: 8\n", 4, "refresh", "lightdxml"),  # its default
+        ("system: lightdxml\ntop_k: 9\n", 4, "top_k", "lightxml"),
+    ],
+)
+def test_a_key_of_the_other_system(write, content, line, key, other):
+    path = write(START + content)
+    text = message(path)
+    assert text.startswith(f"{path}:{line}: ")
+    assert f"Received: {key}, a key of {other}. Remove it, or set system" in text
+
+
+def test_the_config_of_a_run_by_version_0_1_0(write):
+    """It lists the keys of both systems, and `halve_at` is text."""
+    old = "system: lightdxml\nmax_leaf: 7\nschedule: halving\nhalve_at: 2,3\n"
+    path = write(START + old)
+    config = load_config(path, resolved=True)
+    assert (config.max_leaf, config.halve_at) == (100, [2, 3])
+    assert f"{path}:6: Expected halve_at to be a list" in message(path)
+    path = write(START + old.partition("schedule")[0])
+    assert f"{path}:4: Expected keys of lightdxml" in message(path)
+
+
+def test_a_recipe_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recipe = PROJECT / "configs/quickstart.yaml"
+    assert load_config("quickstart") == load_config(recipe)
+    Path("quickstart").write_text(START)  # a file of this name comes first
+    assert load_config("quickstart") == load_config(tmp_path / "quickstart")
+    assert "the recipes are amazon670k, " in message("quickstar")
 
 
 def test_missing_file_tells_which_configs_there_are(tmp_path):
     for name in ("b.yaml", "a.yaml", "c.txt"):
         (tmp_path / name).write_text(START)
     text = message(tmp_path / "d.yaml")
-    assert text.startswith(f"{tmp_path / 'd.yaml'}: Expected a config file.")
-    assert text.endswith(f"{tmp_path} holds a.yaml, b.yaml.")
+    assert text.startswith(f"{tmp_path / 'd.yaml'}: Expected a config file, or ")
+    assert f"{tmp_path} holds a.yaml, b.yaml; the recipes are amazon670k, " in text
     assert "holds no config" in message(tmp_path / "no" / "d.yaml")
 
 
@@ -160,11 +199,25 @@ def test_error_of_the_file_counts_in_spite_of_an_override(write):
     assert "Received: 0." in message(write(START + "epochs: 0\n"), ["epochs=1"])
 
 
-def test_saved_file_holds_every_key(tmp_path):
-    save_config(Config(data="texts", encoder="minilm"), tmp_path / "config.yaml")
+@pytest.mark.parametrize(
+    "system, other", [("lightxml", LightDXMLKeys), ("lightdxml", LightXMLKeys)]
+)
+def test_saved_file_holds_every_key_of_its_system(tmp_path, system, other):
+    config = Config(data="texts", encoder="minilm", system=system)
+    save_config(config, tmp_path / "config.yaml")
     lines = (tmp_path / "config.yaml").read_text().splitlines()
     names = [field.name for field in dataclasses.fields(Config)]
-    assert [line.split(":")[0] for line in lines] == names
+    others = {field.name for field in dataclasses.fields(other)}
+    assert [line.split(":")[0] for line in lines] == [
+        name for name in names if name not in others
+    ]
+
+
+def test_a_list_is_saved_and_read(tmp_path):
+    keys = {"schedule": "halving", "halve_at": [1, 2]}
+    config = Config(encoder="words", system="lightdxml", **keys)
+    save_config(config, tmp_path / "config.yaml")
+    assert load_config(tmp_path / "config.yaml") == config
 
 
 def test_failed_save_leaves_what_was_there(tmp_path, monkeypatch):

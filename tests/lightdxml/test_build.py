@@ -93,7 +93,7 @@ def test_rates_and_tables_of_the_optimizer():
 @pytest.mark.parametrize(
     "values, rates",
     [
-        ({"schedule": "halving", "halve_at": "1,3"}, [8, 8, 4, 4, 2, 2]),
+        ({"schedule": "halving", "halve_at": [1, 3]}, [8, 8, 4, 4, 2, 2]),
         ({"schedule": "constant", "warmup": 0.0}, [8, 8, 8, 8, 8, 8]),
         ({"schedule": "linear", "warmup": 0.0}, [8, 6, 6, 2, 2, 0]),
     ],

@@ -26,7 +26,7 @@ batch_size: 16
 learning_rate: 0.03
 head_learning_rate: null
 schedule: halving
-halve_at: 3,4
+halve_at: [3, 4]
 warmup: 0
 weight_decay: 0
 num_neighbors: 12
@@ -165,7 +165,7 @@ def test_a_frozen_transformer_and_shared_negatives(
 ):
     folder, config = tmp_path / "subwords", finished[1]
     settings = [f"encoder={tiny_encoder}", "max_tokens=16", "num_feature_layers=2"]
-    settings += ["freeze_encoder=true", "epochs=1", "refresh=1", "halve_at=1"]
+    settings += ["freeze_encoder=true", "epochs=1", "refresh=1", "halve_at=[1]"]
     settings += ["shared_negatives=true", "random_negatives=5", "beta=0.5"]
     settings += ["candidates_from=classifier", "proxy_epochs=0", "search=exact"]
     settings += ["label_words=0"]
@@ -185,7 +185,7 @@ def test_after_the_epochs(finished, call, tmp_path, monkeypatch):
         "xmc_keras.lightdxml.scores.choose_beta.__defaults__", ((0.8,),)
     )
     folder, config = tmp_path / "after", finished[1]
-    settings = ("epochs=1", "halve_at=1", "initial_probability=0.5")
+    settings = ("epochs=1", "halve_at=[1]", "initial_probability=0.5")
     settings += ("shared_negatives=true", "random_negatives=4", "logq_correction=0.5")
     settings += ("learning_rate=1e-9",)  # the correction alone moves the bias
     arguments = [argument for pair in settings for argument in ("--set", pair)]

@@ -1,8 +1,39 @@
-"""Keys of a config that do not go together."""
+"""Keys of a config that exclude each other."""
+
+import dataclasses
+
+from xmc_keras.config.config_key import format_value
+from xmc_keras.config.lightdxml_keys import LightDXMLKeys
+from xmc_keras.config.lightxml_keys import LightXMLKeys
+
+# Keys that only one system reads, with their defaults.
+SYSTEM_KEYS = {
+    system: {field.name: field.default for field in dataclasses.fields(keys)}
+    for system, keys in (("lightxml", LightXMLKeys), ("lightdxml", LightDXMLKeys))
+}
+
+
+def system_of(key):
+    """The only system that reads a key; None for a key of both.
+
+    >>> system_of("top_k"), system_of("refresh"), system_of("epochs")
+    ('lightxml', 'lightdxml', None)
+    """
+    found = [system for system, keys in SYSTEM_KEYS.items() if key in keys]
+    return found[0] if found else None
+
+
+def wrong_system(key, system):
+    """The message on a key that the other system reads."""
+    other = system_of(key)
+    return (
+        f"Expected keys of {system}. Received: {key}, a key of {other}. Remove it, or "
+        f"set system: {other}."
+    )
 
 
 def find_conflicts(values):
-    """What is wrong with values that are each right but do not go together.
+    """Finds values that are each valid but exclude each other.
 
     Args:
         values: dictionary of all keys.
@@ -13,173 +44,109 @@ def find_conflicts(values):
     Example:
 
     >>> from xmc_keras.config.config import Config
-    >>> config = Config(data="texts", encoder="minilm", epochs=3)
+    >>> config = Config(encoder="minilm", epochs=3)
     >>> find_conflicts({**vars(config), "swa_start": 3})[0][0]
     ('swa_start', 'epochs')
     """
-    found = []
+    system = values["system"]
+    other = "lightdxml" if system == "lightxml" else "lightxml"
+    wrong = [
+        ((key, "system"), wrong_system(key, system))
+        for key, default in SYSTEM_KEYS[other].items()
+        if values[key] != default
+    ]
+    own = _lightxml_conflicts if system == "lightxml" else _lightdxml_conflicts
+    return wrong or list(own(values))
+
+
+def _lightxml_conflicts(values):
     epochs, start, recall = (
         values[key] for key in ("epochs", "swa_start", "recall_epochs")
     )
+    static = values["negatives"] == "static"
     if start is not None and start >= epochs:
-        found.append(
-            (
-                ("swa_start", "epochs"),
-                f"Expected swa_start to be below epochs ({epochs}), or nothing is "
-                f"averaged. Received: {start}.",
-            )
+        yield (
+            ("swa_start", "epochs"),
+            f"Expected swa_start to be below epochs ({epochs}), or nothing is "
+            f"averaged. Received: {start}.",
         )
-    if values["negatives"] == "static" and recall >= epochs:
-        found.append(
-            (
-                ("recall_epochs", "epochs", "negatives"),
-                f"Expected recall_epochs to be below epochs ({epochs}), or the ranker "
-                f"is not trained. Received: {recall}.",
-            )
+    if static and recall >= epochs:
+        yield (
+            ("recall_epochs", "epochs", "negatives"),
+            f"Expected recall_epochs to be below epochs ({epochs}), or the ranker is "
+            f"not trained. Received: {recall}.",
         )
     if values["optimizer"] == "rowwise_sgd" and values["label_learning_rate"] is None:
-        found.append(
-            (
-                ("label_learning_rate", "optimizer"),
-                "Expected label_learning_rate to be given for rowwise_sgd, whose steps "
-                "are as small as the gradient. Received: null.",
-            )
+        yield (
+            ("label_learning_rate", "optimizer"),
+            "Expected label_learning_rate with rowwise_sgd, whose steps are as small "
+            "as the gradient. Received: null.",
         )
     if values["optimizer"] == "adamw" and values["table_dtype"] == "bfloat16":
-        found.append(
-            (
-                ("table_dtype", "optimizer"),
-                "Expected table_dtype to be float32 for adamw: the others "
-                "round at random. Received: bfloat16.",
-            )
+        yield (
+            ("table_dtype", "optimizer"),
+            "Expected table_dtype to be float32 with adamw: only the others round "
+            "stochastically. Received: bfloat16.",
         )
-    if values["negatives"] == "static" and values["max_leaf"] == 1:
-        found.append(
-            (
-                ("negatives", "max_leaf"),
-                "Expected negatives to be dynamic where max_leaf is 1: there is no "
-                "ranker to choose negatives for. Received: static.",
-            )
+    if static and values["max_leaf"] == 1:
+        yield (
+            ("negatives", "max_leaf"),
+            "Expected negatives to be dynamic with max_leaf: 1: there is no ranker to "
+            "choose negatives for. Received: static.",
         )
-    if values["ranking_encoder"] == "own" and values["negatives"] != "static":
-        found.append(
-            (
-                ("ranking_encoder", "negatives"),
-                "Expected ranking_encoder to be shared where negatives are dynamic: "
-                "they are what generator and ranker share. Received: own.",
-            )
+    if values["ranking_encoder"] == "own" and not static:
+        yield (
+            ("ranking_encoder", "negatives"),
+            "Expected ranking_encoder to be shared with dynamic negatives: generator "
+            "and ranker learn from one representation. Received: own.",
         )
     if values["score"] == "label" and values["max_leaf"] == 1:
-        found.append(
-            (
-                ("score", "max_leaf"),
-                "Expected score to be product where max_leaf is 1: a cluster is a "
-                "label, and there is no ranker. Received: label.",
-            )
+        yield (
+            ("score", "max_leaf"),
+            "Expected score to be product with max_leaf: 1: a cluster is a label, and "
+            "there is no ranker. Received: label.",
         )
-    return found + find_lightdxml_conflicts(values)
+    if values["encoder"] == "words":
+        yield (
+            ("encoder", "system"),
+            "Expected a transformer as the encoder of lightxml. Received: words. Set "
+            "system: lightdxml.",
+        )
+    if values["schedule"] == "halving":
+        yield (
+            ("schedule", "system"),
+            "Expected schedule linear or constant for lightxml. Received: halving.",
+        )
 
 
-# What LightDXML has none of, and the value that says so.
-ONLY = (
-    ("swa_start", None),
-    ("negatives", "dynamic"),
-    ("score", "product"),
-    ("cluster_seed", None),
-    ("head_start", "random"),
-)
-
-
-def find_lightdxml_conflicts(values):
-    """Those of the keys of LightDXML."""
-    found = []
+def _lightdxml_conflicts(values):
     if (values["schedule"] == "halving") != (values["halve_at"] is not None):
-        found.append(
-            (
-                ("halve_at", "schedule"),
-                "Expected halve_at with schedule halving, and with no other. Received: "
-                f"schedule {values['schedule']} and halve_at {values['halve_at']}.",
-            )
-        )
-    if values["halve_at"] is not None and halving_epochs(values["halve_at"]) is None:
-        found.append(
-            (
-                ("halve_at",),
-                "Expected halve_at to be rising epochs from 1 on, as in 14,21,25. "
-                f"Received: {values['halve_at']!r}.",
-            )
+        yield (
+            ("halve_at", "schedule"),
+            "Expected halve_at with schedule: halving, and with no other. Received: "
+            f"schedule {values['schedule']} and halve_at "
+            f"{format_value(values['halve_at'])}.",
         )
     if values["random_negatives"] and not values["shared_negatives"]:
-        found.append(
-            (
-                ("random_negatives", "shared_negatives"),
-                "Expected random_negatives with shared_negatives: they are drawn for a "
-                f"batch. Received: {values['random_negatives']}.",
-            )
+        yield (
+            ("random_negatives", "shared_negatives"),
+            "Expected random_negatives with shared_negatives: they are drawn for a "
+            f"batch. Received: {values['random_negatives']}.",
         )
     if values["logq_correction"] and not values["shared_negatives"]:
-        found.append(
-            (
-                ("logq_correction", "shared_negatives"),
-                "Expected logq_correction with shared_negatives: a document's own "
-                f"are not drawn. Received: {values['logq_correction']}.",
-            )
+        yield (
+            ("logq_correction", "shared_negatives"),
+            "Expected logq_correction with shared_negatives: the shortlist of a single "
+            f"document is not sampled. Received: {values['logq_correction']}.",
         )
     if values["label_words"] and values["encoder"] != "words":
-        found.append(
-            (
-                ("label_words", "encoder"),
-                "Expected label_words to be 0 with an encoder of subwords, which sees "
-                f"no words. Received: {values['label_words']}.",
-            )
+        yield (
+            ("label_words", "encoder"),
+            "Expected label_words to be 0 with a transformer, which reads subwords. "
+            f"Received: {values['label_words']}.",
         )
-    if values["system"] == "lightxml":
-        if values["encoder"] == "words":
-            found.append(
-                (
-                    ("encoder", "system"),
-                    "Expected a transformer as the encoder of lightxml. Received: "
-                    "words. Set system: lightdxml.",
-                )
-            )
-        if values["schedule"] == "halving":
-            found.append(
-                (
-                    ("schedule", "system"),
-                    "Expected schedule linear or constant for lightxml. Received: "
-                    "halving.",
-                )
-            )
-        return found
-    for key, only in ONLY:
-        if values[key] != only:
-            found.append(
-                (
-                    (key, "system"),
-                    f"Expected {key} to be {'null' if only is None else only} for "
-                    f"lightdxml, which has no such thing. Received: {values[key]}.",
-                )
-            )
-    if values["optimizer"] == "rowwise_sgd" or values["table_dtype"] != "float32":
-        found.append(
-            (
-                ("optimizer", "table_dtype", "system"),
-                "Expected an optimizer of AdamW's kind and table_dtype float32 for "
-                f"lightdxml. Received: {values['optimizer']}, {values['table_dtype']}.",
-            )
+    if values["optimizer"] == "rowwise_sgd":
+        yield (
+            ("optimizer", "system"),
+            "Expected an AdamW optimizer for lightdxml. Received: rowwise_sgd.",
         )
-    return found
-
-
-def halving_epochs(text):
-    """The integers of `halve_at`; None if it is no list of rising ones.
-
-    >>> halving_epochs("14, 21,25"), halving_epochs(14), halving_epochs("3,2")
-    ([14, 21, 25], [14], None)
-    """
-    try:
-        epochs = [int(part) for part in str(text).split(",")]
-    except ValueError:
-        return None
-    rising = all(a < b for a, b in zip([0, *epochs], epochs))
-    return epochs if rising else None

@@ -2,38 +2,47 @@
 
 import dataclasses
 import difflib
-from pathlib import Path
 
 import yaml
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config import Config
-from xmc_keras.config.config_conflicts import find_conflicts
+from xmc_keras.config.config_conflicts import (
+    find_conflicts,
+    system_of,
+    wrong_system,
+)
 from xmc_keras.config.config_key import convert_value
+from xmc_keras.config.recipes import find_recipe, recipe_names
 from xmc_keras.files.atomic_files import atomic_write
 
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 
 
-def load_config(path, overrides=()) -> Config:
+def load_config(path, overrides=(), resolved=False) -> Config:
     """Reads a config; a key that the file leaves out has its default.
 
     Args:
-        path: string or path. A YAML file of one mapping, keys as in `Config`. The key
-            `base` names another such file, relative to this one: its values hold where
-            this one says nothing. It may have a base itself.
-        overrides: iterable of strings `"key=value"`, the value in YAML. They stand
-            above the file, later ones above earlier ones.
+        path: string or path. A YAML file of one mapping with the keys of `Config`, or
+            the name of a recipe of the package, such as `"quickstart"`. The key `base`
+            names another such file, relative to this one, for the keys that this one
+            leaves out. It may have a base itself.
+        overrides: iterable of strings `"key=value"`, the value in YAML. They override
+            the file, later ones override earlier ones.
+        resolved: bool. Whether the file is the `config.yaml` of a run. Those of
+            version 0.1.0 list the keys of both systems; those of the other one are
+            ignored. Defaults to `False`.
 
     Raises:
         BadInput: with file and line, or the override: no such file, invalid YAML, a
-            file that is its own base, an unknown or repeated key, a value of a wrong
-            type or out of its limits, a required key that is missing, keys that do not
-            go together.
+            file that is its own base, an unknown or repeated key, a key of the other
+            system, a value of a wrong type or out of its limits, a required key that
+            is missing, keys that exclude each other.
 
     Example:
 
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     recipe = Path(folder, "recipe.yaml")
     ...     _ = recipe.write_text("data: texts\\nencoder: minilm\\nepochs: 2\\n")
@@ -41,21 +50,27 @@ def load_config(path, overrides=()) -> Config:
     >>> config.data, config.epochs, config.learning_rate
     ('texts', 5, 3e-05)
     """
-    path = Path(path)
+    path = find_recipe(path)
     entries = _read_file(path)
     for override in overrides:
         entries += _read_override(override)
+    if resolved:
+        entries = _upgrade(entries)
 
     values, places = {}, {}
     for key, value, place in entries:
         if key not in FIELDS:
             close = difflib.get_close_matches(key, FIELDS, 1)
-            hint = f"did you mean {close[0]}?" if close else "see fit.py --help"
+            hint = f"did you mean {close[0]}?" if close else "see xmc fit --help"
             raise BadInput(f"Unknown config key: {key} ({hint}).", *place)
         try:
             values[key], places[key] = convert_value(FIELDS[key], value), place
         except ValueError as error:
             raise BadInput(str(error), *place) from None
+    system = values.get("system", FIELDS["system"].default)
+    for key, place in places.items():
+        if system_of(key) not in (None, system):
+            raise BadInput(wrong_system(key, system), *place)
     for key, field in FIELDS.items():
         if key not in values and field.default is dataclasses.MISSING:
             raise BadInput(
@@ -70,20 +85,26 @@ def load_config(path, overrides=()) -> Config:
 
 
 def save_config(config: Config, path):
-    """Writes every key with its value, so that later defaults change nothing.
+    """Writes every key of the config's system, so that later defaults change nothing.
 
-    The file is written beside its place and then renamed: it is whole or not there.
+    The file is written to a temporary place, then renamed: it is whole or missing.
 
     Example:
 
     >>> import tempfile
+    >>> from pathlib import Path
     >>> config = Config(data="texts", encoder="minilm")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_config(config, Path(folder, "config.yaml"))
     ...     load_config(Path(folder, "config.yaml")) == config
     True
     """
-    text = yaml.safe_dump(dataclasses.asdict(config), sort_keys=False)
+    values = {
+        key: value
+        for key, value in dataclasses.asdict(config).items()
+        if system_of(key) in (None, config.system)
+    }
+    text = yaml.safe_dump(values, sort_keys=False)
     with atomic_write(path) as file:
         file.write(text.encode())
 
@@ -102,8 +123,9 @@ def _read_text(path):
         names = sorted(found.name for found in path.parent.glob("*.yaml"))
         there = ", ".join(names) if names else "no config"
         raise BadInput(
-            f"Expected a config file. Received: {error.strerror}. "
-            f"{path.parent} holds {there}.",
+            "Expected a config file, or the name of a recipe. Received: "
+            f"{error.strerror}. {path.parent} holds {there}; the recipes are "
+            f"{', '.join(recipe_names())}.",
             path,
         ) from None
 
@@ -183,3 +205,16 @@ def _read_override(override):
     if not key.strip() or not equals:
         raise BadInput("Expected key=value, such as epochs=3.", *place)
     return _read_entries(f"{key}: {text}", lambda line: place)
+
+
+def _upgrade(entries):
+    """Entries of a resolved config, also of one that version 0.1.0 wrote."""
+    system = next((value for key, value, _ in entries if key == "system"), None)
+    found = []
+    for key, value, place in entries:
+        if key in FIELDS and system_of(key) not in (None, system):
+            continue
+        if key == "halve_at" and isinstance(value, (str, int)):
+            value = [int(epoch) for epoch in str(value).split(",")]
+        found.append((key, value, place))
+    return found

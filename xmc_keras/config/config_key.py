@@ -6,7 +6,13 @@ import difflib
 import math
 import typing
 
-KINDS = {str: "text", int: "an integer", float: "a number", bool: "true or false"}
+KINDS = {
+    str: "text",
+    int: "an integer",
+    float: "a number",
+    bool: "true or false",
+    list: "a list of rising epochs from 1 on, such as [14, 21, 25]",
+}
 
 
 def config_key(help, default=dataclasses.MISSING, **limits):
@@ -64,6 +70,8 @@ def convert_value(field, value):
     ValueError: Expected rate to be a number above 0. Received: true.
     """
     kinds, limits, received = _kinds(field), field.metadata, value
+    if isinstance(value, tuple):
+        value = list(value)
     if float in kinds and type(value) in (int, str):
         with contextlib.suppress(ValueError, OverflowError):
             value = float(value)
@@ -79,6 +87,9 @@ def convert_value(field, value):
         hint = f" (did you mean {close[0]}?)" if close else ""
     elif isinstance(value, str):
         fits = bool(value.strip())
+    elif isinstance(value, list):
+        fits = all(type(epoch) is int for epoch in value) and bool(value)
+        fits = fits and all(a < b for a, b in zip([0, *value], value))
     else:
         fits = (
             -math.inf < value < math.inf
@@ -90,7 +101,7 @@ def convert_value(field, value):
     if not fits:
         raise ValueError(
             f"Expected {field.name} to be {describe_values(field)}. "
-            f"Received: {_quoted(received)}{hint}."
+            f"Received: {_quoted(received, list in kinds)}{hint}."
         )
     return value
 
@@ -106,8 +117,10 @@ def _kinds(field):
     return typing.get_args(field.type) or (field.type,)
 
 
-def _quoted(value):
-    if isinstance(value, (list, dict)):
-        return "a list" if isinstance(value, list) else "a mapping"
+def _quoted(value, lists):
+    if isinstance(value, list) and not lists:
+        return "a list"
+    if isinstance(value, dict):
+        return "a mapping"
     text = repr(value) if isinstance(value, str) else format_value(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

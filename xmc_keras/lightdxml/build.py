@@ -2,7 +2,6 @@
 
 import keras
 
-from xmc_keras.config.config_conflicts import halving_epochs
 from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
 from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
 from xmc_keras.lightdxml.label_words import LabelWords
@@ -121,7 +120,7 @@ def lightdxml_optimizer(config, num_batches):
 
     >>> from xmc_keras.config.config import Config
     >>> config = Config(system="lightdxml", data="texts", encoder="words", epochs=26,
-    ...     schedule="halving", halve_at="14,21,25", learning_rate=0.008)
+    ...     schedule="halving", halve_at=[14, 21, 25], learning_rate=0.008)
     >>> rate = lightdxml_optimizer(config, 10)._learning_rate
     >>> [round(float(rate(step)), 4) for step in (0, 140, 141, 251)]
     [0.008, 0.008, 0.004, 0.001]
@@ -129,7 +128,7 @@ def lightdxml_optimizer(config, num_batches):
     total = config.epochs * num_batches
     warmup = round(config.warmup * total)
     if config.schedule == "halving":
-        ends = [epoch * num_batches for epoch in halving_epochs(config.halve_at)]
+        ends = [epoch * num_batches for epoch in config.halve_at]
         rates = [config.learning_rate / 2**i for i in range(len(ends) + 1)]
         rate = keras.optimizers.schedules.PiecewiseConstantDecay(ends, rates)
     else:

@@ -78,7 +78,7 @@ class RunFolder:
                 "--resume, replace it with --overwrite, or choose another with --run.",
                 self.path,
             )
-        earlier = dataclasses.asdict(load_config(self.config_path))
+        earlier = dataclasses.asdict(load_config(self.config_path, resolved=True))
         now = dataclasses.asdict(config)
         changed = [
             f"{key} was {format_value(earlier[key])}, is {format_value(now[key])}"
@@ -148,7 +148,7 @@ class RunFolder:
                 "Train one with trainers/fit.py.",
                 self.path,
             )
-        return load_config(self.config_path)
+        return load_config(self.config_path, resolved=True)
 
     def label_set(self):
         return LabelSet.load(self.label_names_path)

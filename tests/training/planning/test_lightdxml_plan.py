@@ -198,9 +198,7 @@ def test_what_helps():
     assert {"optimizer": "partial_rowwise_adamw"} in found
     assert not any({"table_dtype", "swa_start"} & set(one) for one in found)
     changes, changed = combine_remedies(plan, room)
-    assert changed.fits(room) and changed == plan.changed(
-        **changes, label_learning_rate=1.0
-    )
+    assert changed.fits(room) and changed == plan.changed(**changes)
     assert "embedding_dim: 150" in give_advice(plan, room)
     half = plan.changed(max_features=20)
     assert half.vocabulary == 20 and half.halved["max_features"][0] == 20

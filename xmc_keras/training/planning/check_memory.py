@@ -82,7 +82,9 @@ def find_remedies(plan, room):
     """
     config = plan.config
     # A rate without which there is no rowwise_sgd, and on which no memory depends.
-    rate = {"label_learning_rate": config.label_learning_rate or 1.0}
+    rate = {}
+    if config.system == "lightxml":
+        rate = {"label_learning_rate": config.label_learning_rate or 1.0}
     changes = [{"optimizer": o} for o in FIELDS["optimizer"].metadata["choices"]]
     changes += [{"table_dtype": "bfloat16"}, {"precision": "mixed_bfloat16"}]
     changes += [{"swa_start": None}, {"recompute": True}]

@@ -1,0 +1,94 @@
+"""The keys of a config that only LightXML reads."""
+
+import dataclasses
+
+from xmc_keras.config.config_key import config_key as _key
+from xmc_keras.config.shared_keys import SEEDS
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LightXMLKeys:
+    """Label clusters, generator, ranker and their training.
+
+    Reference: LightXML (https://arxiv.org/abs/2101.03305).
+    """
+
+    # Label clusters
+    max_leaf: int = _key(
+        "Maximum number of labels per cluster; 1 = a label per cluster and no ranker.",
+        100,
+        minimum=1,
+    )
+    top_k: int = _key("Clusters kept, whose labels are ranked.", 20, minimum=1)
+    cluster_seed: int | None = _key(
+        "Random seed of the clusters alone, for ensembles of several clusterings that "
+        "train on the same documents; null = seed.",
+        None,
+        **SEEDS,
+    )
+
+    # Heads
+    bottleneck_dim: int = _key("Width of a label embedding.", 300, minimum=1)
+    bottleneck_activation: str | None = _key(
+        "sigmoid as in the paper, null as in the published code.",
+        None,
+        choices=["sigmoid"],
+    )
+    loss_reduction: str = _key(
+        "Cross-entropy over the clusters, and over the candidates, of a document: sum "
+        "as in the paper, mean as in the published code.",
+        "mean",
+        choices=["sum", "mean"],
+    )
+    score: str = _key(
+        "Score of a label: product of its cluster's probability and its own, as in the "
+        "paper, or label: its own alone.",
+        "product",
+        choices=["product", "label"],
+    )
+    table_dtype: str = _key(
+        "Dtype of the label table; bfloat16 halves it and rounds stochastically.",
+        "float32",
+        choices=["float32", "bfloat16"],
+    )
+    head_start: str = _key(
+        "Initial rows of labels and clusters: random, as published, or the centroids "
+        "of their documents, which costs one pass over these, for encoders that were "
+        "trained to separate texts, such as minilm.",
+        "random",
+        choices=["random", "centroids"],
+    )
+
+    # Negatives
+    negatives: str = _key(
+        "dynamic = candidates from the generator as it is; static = from the "
+        "generator as it was after recall_epochs (the paper's ablation).",
+        "dynamic",
+        choices=["dynamic", "static"],
+    )
+    recall_epochs: int = _key(
+        "Epochs that train the generator alone, with static negatives.",
+        1,
+        minimum=1,
+    )
+    ranking_encoder: str = _key(
+        "With static negatives. shared = generator and ranker go on with one encoder; "
+        "own = the generator and its encoder stay fixed, and the ranker trains a copy "
+        "of the encoder (two representations in the paper's table 5).",
+        "shared",
+        choices=["shared", "own"],
+    )
+
+    # Training
+    label_learning_rate: float | None = _key(
+        "Learning rate of the label table; null = head_learning_rate. Required for "
+        "rowwise_sgd, where it has to be much larger.",
+        None,
+        above=0,
+    )
+    swa_start: int | None = _key(
+        "Epochs before stochastic weight averaging (SWA) starts; null = no averaging.",
+        None,
+        minimum=0,
+    )
+    swa_every: int = _key("Steps between two averages.", 100, minimum=1)
