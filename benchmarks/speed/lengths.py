@@ -68,7 +68,6 @@ def measured(arguments, documents):
 
     from xmc_keras.config.config import Config
     from xmc_keras.data.document_batches import DocumentBatches
-    from xmc_keras.encoders.cls_features import cls_features
     from xmc_keras.encoders.pretrained import load_encoder
     from xmc_keras.lightxml.build import build_model, build_optimizer
     from xmc_keras.text.text_tokenizer import TextTokenizer
@@ -111,7 +110,7 @@ def measured(arguments, documents):
     @tf.function(input_signature=[prediction["fixed"].dataset().element_spec])
     def ask(x):
         x = {name: x[name] for name in ("token_ids", "padding_mask")}
-        return model.rank(cls_features(model.encoder, x))["label_ids"]
+        return model.rank(model.encoder(x, training=False))["label_ids"]
 
     def predict(iterator):
         ask(next(iterator)).numpy()

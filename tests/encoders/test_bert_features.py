@@ -31,7 +31,9 @@ def test_training_is_that_of_keras(pooling, dropout, num_feature_layers, segment
         num_layers=3, hidden_dim=8, intermediate_dim=12, dropout=dropout
     )
     encoder = shaken(
-        MultiLayerCLSEncoder(backbone, num_feature_layers, pooling=pooling)
+        MultiLayerCLSEncoder(
+            backbone, num_feature_layers, pooling=pooling, fuse_dropout=True
+        )
     )
     inputs = {**INPUTS, "segment_ids": (IDS % 2 * segments).astype("int32")}
     ours = dict(inputs) if segments else dict(INPUTS)

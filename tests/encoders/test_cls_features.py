@@ -2,9 +2,9 @@ import keras
 import keras_nlp
 import numpy as np
 import pytest
+from keras import ops
 
 from tests.helpers.tiny_bert import LONG, tiny_bert
-from xmc_keras.encoders.cls_features import cls_features
 from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
 
 RNG = np.random.default_rng(0)
@@ -21,64 +21,71 @@ def shaken(encoder):
     return encoder
 
 
-def called_as_it_is(encoder, inputs, monkeypatch):
+def by_layers(encoder, inputs):
+    """The features as the backbone's own layers compute them."""
+    inputs = {name: ops.convert_to_tensor(x) for name, x in inputs.items()}
+    return encoder.layer_by_layer(inputs, training=False)
+
+
+def calls_layers(encoder, inputs, monkeypatch):
+    """Whether the encoder calls the backbone's own layers for its feature."""
     calls = []
-    call = type(encoder).call
+    call = type(encoder).layer_by_layer
     monkeypatch.setattr(
-        type(encoder), "call", lambda *a, **k: calls.append(k) or call(*a, **k)
+        type(encoder), "layer_by_layer", lambda *a: calls.append(a) or call(*a)
     )
-    cls_features(encoder, inputs)
+    encoder(inputs, training=False)
     return bool(calls)
 
 
 @pytest.mark.parametrize("pooling", ["cls", "mean"])
 @pytest.mark.parametrize("num_layers, num_feature_layers", [(1, 1), (3, 1), (3, 3)])
-def test_features_are_those_of_the_encoder(
+def test_features_are_those_of_the_layers(
     num_layers, num_feature_layers, pooling, monkeypatch
 ):
     backbone = tiny_bert(num_layers=num_layers, hidden_dim=8, intermediate_dim=12)
     encoder = MultiLayerCLSEncoder(backbone, num_feature_layers, pooling=pooling)
     shaken(encoder)
-    expected = encoder(INPUTS, training=False).numpy()
+    expected = by_layers(encoder, INPUTS).numpy()
     assert abs(expected).max() > 0.1
-    found = cls_features(encoder, INPUTS)
+    found = encoder(INPUTS)
     np.testing.assert_allclose(found, expected, atol=2e-5)
     # Documents do not depend on each other, nor on how far they are padded.
     alone = {name: array[1:2, :3] for name, array in INPUTS.items()}
-    np.testing.assert_allclose(cls_features(encoder, alone), found[1:2], atol=2e-5)
-    assert not called_as_it_is(encoder, INPUTS, monkeypatch)
+    np.testing.assert_allclose(encoder(alone), found[1:2], atol=2e-5)
+    assert not calls_layers(encoder, INPUTS, monkeypatch)
 
 
 def test_segments(backbone, monkeypatch):
     encoder = shaken(MultiLayerCLSEncoder(backbone, 2))
     inputs = {**INPUTS, "segment_ids": (IDS % 2).astype("int32")}
-    expected = encoder(inputs, training=False).numpy()
-    np.testing.assert_allclose(cls_features(encoder, inputs), expected, atol=2e-5)
+    expected = by_layers(encoder, inputs).numpy()
+    np.testing.assert_allclose(encoder(inputs), expected, atol=2e-5)
     assert np.abs(expected - encoder(INPUTS, training=False)).max() > 1e-2
-    assert not called_as_it_is(encoder, inputs, monkeypatch)
+    assert not calls_layers(encoder, inputs, monkeypatch)
 
 
 def test_recomputed_layers(backbone, monkeypatch):
     encoder = shaken(MultiLayerCLSEncoder(backbone, 2, recompute=True))
-    expected = encoder(INPUTS, training=False).numpy()
-    np.testing.assert_allclose(cls_features(encoder, INPUTS), expected, atol=2e-5)
-    assert not called_as_it_is(encoder, INPUTS, monkeypatch)
+    expected = by_layers(encoder, INPUTS).numpy()
+    np.testing.assert_allclose(encoder(INPUTS), expected, atol=2e-5)
+    assert not calls_layers(encoder, INPUTS, monkeypatch)
 
 
 def test_half_precision(monkeypatch):
     keras.config.set_dtype_policy("mixed_bfloat16")
     half = MultiLayerCLSEncoder(tiny_bert(num_layers=2), 2)
-    expected, found = half(INPUTS, training=False), cls_features(half, INPUTS)
+    expected, found = by_layers(half, INPUTS), half(INPUTS)
     assert found.dtype == expected.dtype == "bfloat16"
     expected, found = (np.asarray(x).astype("float32") for x in (expected, found))
     np.testing.assert_allclose(found, expected, atol=0.05)
-    assert not called_as_it_is(half, INPUTS, monkeypatch)
+    assert not calls_layers(half, INPUTS, monkeypatch)
 
 
-def test_other_encoders_are_called_as_they_are(backbone, monkeypatch):
+def test_other_encoders_call_their_layers(backbone, monkeypatch):
     roberta = keras_nlp.models.RobertaBackbone(**{**LONG, "num_layers": 1})
     encoder = MultiLayerCLSEncoder(roberta, 1)
-    assert called_as_it_is(encoder, INPUTS, monkeypatch)
+    assert calls_layers(encoder, INPUTS, monkeypatch)
     # Layers of another precision than the feature's.
     keras.config.set_dtype_policy("mixed_bfloat16")
-    assert called_as_it_is(MultiLayerCLSEncoder(backbone, 2), INPUTS, monkeypatch)
+    assert calls_layers(MultiLayerCLSEncoder(backbone, 2), INPUTS, monkeypatch)

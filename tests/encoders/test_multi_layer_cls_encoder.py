@@ -5,7 +5,6 @@ import pytest
 
 from tests.helpers.layer_test import run_layer_test
 from tests.helpers.tiny_bert import LONG, SIZES, tiny_bert
-from xmc_keras.encoders.cls_features import cls_features
 from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
 from xmc_keras.encoders.pretrained import load_encoder
 from xmc_keras.encoders.xlnet.xlnet_backbone import XLNetBackbone
@@ -150,7 +149,7 @@ def test_all_kinds_of_backbones(kind, recompute):
     expected = last[range(3), cls]
     np.testing.assert_allclose(feature[:, :4], expected, 1e-5, 1e-5)
     # In prediction BERT takes a shorter way; the others must be found to be others.
-    np.testing.assert_allclose(cls_features(encoder, INPUTS), feature, 1e-4, 1e-4)
+    np.testing.assert_allclose(encoder(INPUTS), feature, 1e-4, 1e-4)
 
     # A document does not depend on others, nor on how far it is padded.
     alone = {name: x[1:2, :3] for name, x in INPUTS.items()}

@@ -77,10 +77,8 @@ def test_only_the_second_half_learns_on(tmp_path):
 def test_keys_that_do_not_go_together(tiny_config):
     with pytest.raises(BadInput, match="ranking_encoder to be shared"):
         load_config(tiny_config, ["ranking_encoder=own"])
-    with pytest.raises(BadInput, match="score to be product where max_leaf is 1"):
+    with pytest.raises(BadInput, match="score to be product with max_leaf: 1"):
         load_config(tiny_config, ["score=label", "max_leaf=1"])
-    with pytest.raises(BadInput, match="score to be product for lightdxml"):
-        load_config(tiny_config, ["score=label", "system=lightdxml", "swa_start=null"])
 
 
 def test_of_a_label_its_own_score_alone():

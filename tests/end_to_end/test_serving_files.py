@@ -176,9 +176,8 @@ def test_monitoring_config(messages):
     found = text_format.Parse(read("monitoring.config"), messages["MonitoringConfig"]())
     assert found.prometheus_config.enable
     assert found.prometheus_config.path == METRICS
-    assert f'"{METRICS}"' in (
-        PROJECT / "xmc_keras/serving/server" / "rest_app.py"
-    ).read_text("utf-8")
+    server = PROJECT / "xmc_keras/serving/server/rest/rest_app.py"
+    assert f'"{METRICS}"' in server.read_text("utf-8")
 
 
 @pytest.mark.parametrize(

@@ -57,3 +57,10 @@ def test_it_may_be_done_twice_and_leaves_dense_gradients_alone(summed):
         np.testing.assert_array_equal(dense.sum(axis=1), [0, 2, 0, 0, 0, 6])
     gradient = tf.ones((2, 3))
     assert sum_rows(gradient) is gradient
+
+
+def test_many_rows_in_bfloat16():
+    """A sum of ones in bfloat16 stops growing at 256."""
+    ones = tf.ones([1000, 3], tf.bfloat16)
+    found = sum_rows(tf.IndexedSlices(ones, tf.zeros([1000], tf.int32), [5, 3]))
+    np.testing.assert_array_equal(tf.cast(found.values, tf.float32), [[1000.0] * 3])

@@ -12,7 +12,8 @@ def pool_mean(states, mask):
         mask: bool, int or float tensor (batch, tokens), 0 where a state counts not.
 
     Returns:
-        Tensor (batch, dim) of the states' dtype; zeros for a row without tokens.
+        Tensor (batch, dim) of the states' dtype; zeros for a row without tokens. The
+        sum is computed in float32.
 
     Example:
 
@@ -20,11 +21,11 @@ def pool_mean(states, mask):
     >>> pool_mean(states, [[1, 1, 0]]).numpy().tolist()
     [[2.0]]
     """
-    mask = ops.cast(mask, states.dtype)
-    # In bfloat16 a sum of ones stops growing at 256.
-    count = ops.sum(ops.cast(mask, "float32"), axis=1, keepdims=True)
-    total = ops.einsum("bt,btd->bd", mask, states)
-    return total / ops.cast(ops.maximum(count, 1.0), states.dtype)
+    # A sum in bfloat16 loses what is small next to it: a sum of ones stops at 256.
+    mask = ops.cast(mask, "float32")
+    count = ops.sum(mask, axis=1, keepdims=True)
+    total = ops.einsum("bt,btd->bd", mask, ops.cast(states, "float32"))
+    return ops.cast(total / ops.maximum(count, 1.0), states.dtype)
 
 
 @keras.saving.register_keras_serializable(package="xmc_keras")

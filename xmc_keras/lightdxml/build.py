@@ -77,6 +77,7 @@ def build_lightdxml(
             config.feature_dropout,
             recompute=config.recompute,
             pooling=config.pooling,
+            fuse_dropout=True,
             name="encoder",
         )
     encoder.trainable = not config.freeze_encoder

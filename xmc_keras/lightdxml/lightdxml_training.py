@@ -3,6 +3,7 @@
 from keras import ops
 
 from xmc_keras.lightdxml.loss import summed_cross_entropy
+from xmc_keras.ops.keras_internals import compiled_metrics, loss_tracker
 
 
 class LightDXMLTraining:
@@ -24,8 +25,8 @@ class LightDXMLTraining:
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         # A ranking of positives and their negatives would say nothing: compiled
         # metrics are for evaluation only.
-        results = {"loss": self._loss_tracker.result()}
-        compiled = self._compile_metrics
+        results = {"loss": loss_tracker(self).result()}
+        compiled = compiled_metrics(self)
         if compiled is None:
             return results
         if "label_ids" not in y_pred:

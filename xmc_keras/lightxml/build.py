@@ -70,6 +70,7 @@ def build_model(config, backbone, tokenizer, clusters, label_names):
         config.feature_dropout,
         recompute=config.recompute,
         pooling=config.pooling,
+        fuse_dropout=True,
         name="encoder",
     )
     if config.ranking_encoder == "own":

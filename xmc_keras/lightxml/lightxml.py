@@ -5,7 +5,6 @@ import tensorflow as tf
 from keras import ops
 
 from xmc_keras.encoders import multi_layer_cls_encoder  # noqa: F401
-from xmc_keras.encoders.cls_features import cls_features
 from xmc_keras.encoders.paired_encoders import PairedEncoders
 from xmc_keras.labels.label_names_asset import LabelNamesAsset
 from xmc_keras.labels.label_set import LabelSet
@@ -16,6 +15,7 @@ from xmc_keras.lightxml.loss import cross_entropy
 from xmc_keras.metrics import precision_at_k  # noqa: F401
 from xmc_keras.metrics.candidate_recall import CandidateRecall
 from xmc_keras.ops.elementwise import isin
+from xmc_keras.ops.keras_internals import compiled_metrics, loss_tracker
 from xmc_keras.optimizers import row_loss_scale, rowwise_adamw, warmup_decay  # noqa: F401
 
 
@@ -146,10 +146,7 @@ class LightXML(LabelNamesAsset, keras.Model):
         self.built = True
 
     def call(self, inputs, training=None):
-        if training:
-            features = self.encoder(inputs, training=True)
-        else:
-            features = cls_features(self.encoder, inputs)
+        features = self.encoder(inputs, training=training)
         if training and self.ranker is not None and "label_ids" not in inputs:
             raise ValueError(
                 "Expected `label_ids` in the input of training, beside being its "
@@ -221,9 +218,9 @@ class LightXML(LabelNamesAsset, keras.Model):
         # In training the positives are given to the generator, so a ranking of its
         # candidates would flatter: compiled metrics are for evaluation only.
         results = {
-            m.name: m.result() for m in [self._loss_tracker, *self.loss_trackers]
+            m.name: m.result() for m in [loss_tracker(self), *self.loss_trackers]
         }
-        compiled = self._compile_metrics
+        compiled = compiled_metrics(self)
         if "label_ids" not in y_pred:
             if compiled is not None and not compiled.built:
                 compiled.build(y, y)  # Keras asks for a result even if unused

@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from xmc_keras.data.document_batches import DocumentBatches
 from xmc_keras.data.token_cache import TokenCache
-from xmc_keras.encoders.cls_features import cls_features
 from xmc_keras.text.text_tokenizer import TextTokenizer
 
 # The tokenizer and the graph of each model, because tracing them takes seconds.
@@ -100,7 +99,7 @@ def _graph(model, x):
         def graph(token_ids, padding_mask):
             x = {"token_ids": token_ids, "padding_mask": padding_mask}
             model = reference()
-            outputs = model.rank(cls_features(model.encoder, x))
+            outputs = model.rank(model.encoder(x, training=False))
             return outputs["label_ids"], outputs["scores"]
 
         _graphs[model] = graph

@@ -4,8 +4,6 @@ import numpy as np
 import scipy.sparse
 import tensorflow as tf
 
-from xmc_keras.encoders.cls_features import cls_features
-
 # What a document's logit is moved by, at most, if it is as far from the mean document
 # as documents are on average.
 SCALE = 4.0
@@ -63,7 +61,7 @@ def start_from_centroids(model, batches, generator=True, scale=SCALE):
     @tf.function(reduce_retracing=True, autograph=False)
     def hidden(x):
         """Features of the generator, and bottleneck features of the ranker."""
-        of_generator, of_ranker = model.split_features(cls_features(model.encoder, x))
+        of_generator, of_ranker = model.split_features(model.encoder(x, training=False))
         parts = {"clusters": of_generator}
         if ranker is not None:
             parts["labels"] = ranker.bottleneck(of_ranker)

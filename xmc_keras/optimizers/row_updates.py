@@ -23,6 +23,8 @@ def sum_rows(gradient):
     if not isinstance(gradient, tf.IndexedSlices):
         return gradient
     ids, values = tf.convert_to_tensor(gradient.indices), gradient.values
+    if values.dtype.size < 4:
+        values = tf.cast(values, tf.float32)  # a sum in bfloat16 stops growing at 256
     num_rows = tf.cast(gradient.dense_shape[0], tf.int32)
     counts = tf.math.unsorted_segment_sum(tf.ones(tf.shape(ids)), ids, num_rows)
     touched = tf.minimum(counts, 1)

@@ -8,6 +8,7 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 from keras_nlp.models import AlbertTokenizer, XLMRobertaTokenizer
 
+from xmc_keras.ops.keras_internals import sentence_piece, sentence_piece_resource
 from xmc_keras.text.xlnet_tokenizer import XLNetTokenizer
 
 # What Python's `str.split` parts words at.
@@ -45,7 +46,7 @@ class SentencePieces:
         if self._like_xlnet:
             tokenizer = _without_number_commas(tokenizer)
         self.tokenizer = tokenizer
-        self.resources = [tokenizer._sentence_piece._model_resource]
+        self.resources = [sentence_piece_resource(tokenizer)]
 
     def normalise(self, texts):
         """From valid UTF-8 (documents,) to what the model reads."""
@@ -62,7 +63,7 @@ class SentencePieces:
 
     def __call__(self, texts, most):
         """Ids of normalised texts, `tf.RaggedTensor` (documents, None), `most` each."""
-        ids = self.tokenizer._sentence_piece.tokenize(texts)
+        ids = sentence_piece(self.tokenizer).tokenize(texts)
         if isinstance(self.tokenizer, XLMRobertaTokenizer):
             # Its ids are fairseq's: one more, with <unk> elsewhere. keras-nlp compares
             # ragged tensors for it, which makes a graph with assertions.

@@ -9,7 +9,7 @@ from tests.helpers.layer_test import (
     check_functional_model,
     check_graph_and_xla,
 )
-from xmc_keras.encoders.fused.fused_dropout import FusedDropout, set_dropout
+from xmc_keras.encoders.fused.fused_dropout import FusedDropout, fuse_dropout
 from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
 
 RNG = np.random.default_rng(0)
@@ -96,6 +96,8 @@ def test_every_dropout_of_an_encoder(kind):
     rates = [x.rate for x in before]
     assert before and FusedDropout not in map(type, before)
     MultiLayerCLSEncoder(backbone, 1)
+    assert FusedDropout not in map(type, before)  # only if asked for
+    MultiLayerCLSEncoder(backbone, 1, fuse_dropout=True)
     assert {type(x) for x in before} == {FusedDropout}
     assert [x.rate for x in before] == rates
 
@@ -105,5 +107,5 @@ def test_a_subclass_stays_what_it_is():
         pass
 
     model = keras.Sequential([Own(0.5), keras.layers.Dropout(0.5)])
-    set_dropout(model)
+    fuse_dropout(model)
     assert [type(x) for x in model.layers] == [Own, FusedDropout]

@@ -1,25 +1,26 @@
-"""Dropout in a fraction of the time."""
+"""Dropout as a single kernel."""
 
 import keras
 import tensorflow as tf
 
 from xmc_keras.encoders.fused.kernel import fuse
+from xmc_keras.ops.keras_internals import flatten_layers
 
 VALUES = 1 << 16  # of 16 random bits
 
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class FusedDropout(keras.layers.Dropout):
-    """`keras.layers.Dropout` as one kernel of XLA, with 16 random bits a value.
+    """`keras.layers.Dropout` as one XLA kernel, with 16 random bits per value.
 
-    Keras draws a float for each value and multiplies and selects in passes of their
-    own, a large part of a transformer's training step on a CPU. Here one pass draws and
-    multiplies. The rate is rounded to a multiple of 1 / 65,536, and what is kept
-    is scaled by what is so kept, so that the expectation is exact. The step around it
-    need not be compiled, and may be. With a `noise_shape` it is Keras's.
+    Keras draws a float for each value and multiplies and selects in separate passes,
+    a large part of a transformer's training step on a CPU. Here one pass does all of
+    it. The rate is rounded to a multiple of 1 / 65,536, and the values kept are scaled
+    by the rounded rate, so that the expectation is exact. The surrounding step may be
+    compiled or not. With a `noise_shape` the layer computes what Keras computes.
 
     Args:
-        rate, noise_shape, seed, **kwargs: as of `keras.layers.Dropout`.
+        rate, noise_shape, seed, **kwargs: arguments of `keras.layers.Dropout`.
 
     Example:
 
@@ -36,45 +37,46 @@ class FusedDropout(keras.layers.Dropout):
     def call(self, inputs, training=False):
         if not training or not self.rate or self.noise_shape is not None:
             return super().call(inputs, training=training)
-        return _drop(inputs, self.seed_generator.next(), dropped=self.dropped)
-
-    @property
-    def dropped(self):
-        """How many of 65,536 values are dropped at the mean."""
-        return min(round(self.rate * VALUES), VALUES - 1)
+        return fused_drop(inputs, self.seed_generator.next(), dropped=count(self.rate))
 
 
-def set_dropout(model):
-    """Makes every `keras.layers.Dropout` within a model a `FusedDropout`.
+def fuse_dropout(model):
+    """Turns every `keras.layers.Dropout` within a model into a `FusedDropout`.
 
-    Rates, seeds and their state stay; a subclass of Dropout stays what it is.
+    The layers are changed in place: rates, seeds and their state stay. Subclasses of
+    Dropout are left alone.
 
     Args:
-        model: a `keras.Model` or layer, built.
+        model: a built `keras.Model` or layer.
 
     Example:
 
     >>> model = keras.Sequential([keras.layers.Dropout(0.5)])
-    >>> set_dropout(model)
+    >>> fuse_dropout(model)
     >>> type(model.layers[0]).__name__
     'FusedDropout'
     """
-    for layer in model._flatten_layers():
+    for layer in flatten_layers(model):
         if type(layer) is keras.layers.Dropout:
-            # A built layer takes no other layer in the place of one that it has.
+            # A built layer does not let its sublayers be replaced.
             layer.__class__ = FusedDropout
 
 
+def count(rate):
+    """How many of 65,536 values a dropout rate drops, on average."""
+    return min(round(rate * VALUES), VALUES - 1)
+
+
 def drop(x, seed, dropped):
-    """Values of `x`, or 0, each scaled by what is kept; for functions that are `fuse`.
+    """Dropout of a tensor, for use within functions made by `fuse`.
 
     Args:
         x: float tensor.
         seed: int tensor (2,).
-        dropped: int. As of `FusedDropout.dropped`.
+        dropped: int. See `count`.
 
     Returns:
-        A tensor like `x`, and a tuple of what `drop_again` wants.
+        A tensor like `x`, and a tuple of residuals for `drop_again`.
     """
     if not dropped:
         return x, ()
@@ -94,11 +96,11 @@ def drop(x, seed, dropped):
 
 
 def drop_again(x, held, dropped):
-    """Drops and scales as `drop` did: also the gradient of it."""
+    """The same dropout again, which is also its gradient."""
     if not dropped:
         return x
     scale = tf.constant(VALUES / (VALUES - dropped), x.dtype)
     return tf.where(held[0], x * scale, tf.zeros([], x.dtype))
 
 
-_drop = fuse(drop, lambda *found, dropped: [drop_again(*found, dropped), None])
+fused_drop = fuse(drop, lambda *found, dropped: [drop_again(*found, dropped), None])

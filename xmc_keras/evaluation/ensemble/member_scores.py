@@ -6,7 +6,6 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from xmc_keras.encoders.cls_features import cls_features
 from xmc_keras.lightdxml.scores import score_candidates
 
 
@@ -50,7 +49,7 @@ class MemberScores:
 
         @tf.function(reduce_retracing=True, autograph=False)
         def rank(x):
-            features = cls_features(model.encoder, x)
+            features = model.encoder(x, training=False)
             outputs = model.rank(features, **words(x))
             features = tf.cast(features, tf.float32)
             return features, outputs["label_ids"], outputs["scores"]

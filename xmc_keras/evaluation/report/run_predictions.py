@@ -99,7 +99,6 @@ def _predict(run, model, documents, relevant):
     import tensorflow as tf
 
     from xmc_keras.data.inputs import build_inputs
-    from xmc_keras.encoders.cls_features import cls_features
 
     batches = build_inputs(run.config(), run, model, documents.texts, relevant)
     generator = getattr(model, "generator", None)
@@ -108,7 +107,7 @@ def _predict(run, model, documents, relevant):
     @tf.function(reduce_retracing=True, autograph=False)
     def predict(x, label_ids):
         words = {} if lexical is None else {"words": lexical.words(x)}
-        outputs = model.rank(cls_features(model.encoder, x), **words)
+        outputs = model.rank(model.encoder(x, training=False), **words)
         if generator is None:
             ranks = find_places(outputs["candidates"], label_ids)
         else:

@@ -3,7 +3,6 @@
 import tensorflow as tf
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.encoders.cls_features import cls_features
 from xmc_keras.evaluation.ensemble.member_scores import score_labels
 from xmc_keras.lightxml.lightxml import LightXML
 from xmc_keras.serving.graph.stored_ranker import StoredRanker
@@ -73,7 +72,7 @@ class EnsembleMember:
         return {"token_ids": ids, "padding_mask": mask}
 
     def features(self, inputs):
-        return cls_features(self._model.encoder, inputs)
+        return self._model.encoder(inputs, training=False)
 
     # What `rank` and `score_labels` take.
     encoded = features

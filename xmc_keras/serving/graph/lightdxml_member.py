@@ -4,7 +4,6 @@ import tensorflow as tf
 from keras import ops
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.encoders.cls_features import cls_features
 from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
 from xmc_keras.lightdxml.nearest_labels import normalize_rows
 from xmc_keras.lightdxml.scores import fuse_scores, score_candidates
@@ -107,7 +106,8 @@ class LightDXMLMember:
             ids = inputs[0]
             mask = tf.sequence_mask(ids.row_lengths())
             ids = ids.to_tensor(self.text_tokenizer.pad_id)  # (block, tokens)
-            return cls_features(encoder, {"token_ids": ids, "padding_mask": mask})
+            x = {"token_ids": ids, "padding_mask": mask}
+            return encoder(x, training=False)
         ids, weights = inputs
         if self._word_embeddings is None:
             ids, weights = ids.to_tensor(-1), weights.to_tensor()
