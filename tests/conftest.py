@@ -5,18 +5,15 @@ import importlib
 import io
 import os
 import runpy
-import subprocess
 import sys
 import types
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
-PROJECT = Path(__file__).resolve().parent.parent
-sys.path.append(str(PROJECT / "benchmarks"))
+from tests.helpers.programs import start  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -173,20 +170,6 @@ num_predictions: 10
     return path
 
 
-def run_benchmark(name, *arguments):
-    """Runs a program of benchmarks/, as a user does; returns what has ended."""
-    command = [sys.executable, f"benchmarks/{name}.py", *map(str, arguments)]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
-
-
-def start(name, *arguments, **kwargs):
-    """Starts a program of trainers/, as a user does; returns the `Popen`."""
-    command = [sys.executable, f"trainers/{name}.py", *map(str, arguments)]
-    kwargs = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **kwargs}
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    return subprocess.Popen(command, cwd=PROJECT, env=environment, **kwargs)
-
-
 @pytest.fixture(scope="session")
 def tiny_run(made_once, tiny_config):
     """A run that is finished: its `folder`, and the program's `stdout`, `stderr`."""
@@ -207,20 +190,22 @@ def tiny_run(made_once, tiny_config):
 def call(monkeypatch, capfd):
     """Runs a command of `xmc` within this process, which is much faster.
 
-    `name` is that of a command, or a path such as `benchmarks/recipes.py`. Returns
-    its `status`, `stdout` and `stderr`. With `tensorflow=False` it may not import Keras.
+    `name` is that of a command, or a module such as `benchmarks.recipes`. Returns its
+    `status`, `stdout` and `stderr`. With `tensorflow=False` it cannot import Keras.
     """
 
     def call(name, *arguments, stdin=b"", tensorflow=True):
         arguments = [str(argument) for argument in arguments]
-        if name.endswith(".py"):
-            run = functools.partial(runpy.run_path, str(PROJECT / name), {}, "__main__")
+        if "." in name:
+            run = functools.partial(runpy.run_module, name, run_name="__main__")
         else:
             program = importlib.import_module("xmc_keras.cli.program")
             run = functools.partial(program.main, [name, *arguments])
         capfd.readouterr()
         with monkeypatch.context() as patch:
             patch.setattr(sys, "argv", [name, *arguments])
+            # `runpy` warns of a module that a test has imported.
+            patch.delitem(sys.modules, name, raising=False)
             patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
             if not tensorflow:
                 patch.setitem(sys.modules, "keras", None)

@@ -1,16 +1,16 @@
-"""benchmarks/recipes.py: README.md and the heads of recipes say what plan.py says."""
+"""recipes.py: README.md and the heads of recipes agree with `xmc plan`."""
 
 import json
 import re
 import shlex
 
 import pytest
-import recipes
-from conftest import PROJECT
 
+from benchmarks import recipes
+from tests.helpers.project import PROJECT
 from xmc_keras.config.config_file import load_config
 
-REMEDY = "run python benchmarks/recipes.py --write"
+REMEDY = "run python -m benchmarks.recipes --write"
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_the_command_in_a_recipe_says_what_the_recipe_says(name, call, monkeypat
     program, recipe, *rest = shlex.split(command)
     assert program == "trainers/plan.py"
     for room in ({"machine": 1e12, "GPU": 1e12}, {"machine": 1e12}):
-        monkeypatch.setattr("xmc_keras.cli.plan.memory_room", lambda: room)
+        monkeypatch.setattr("xmc_keras.cli.plan.measure_free_memory", lambda: room)
         result = call("plan", PROJECT / recipe, *rest, "--json")
         assert result.status == 0, result.stderr
         report = json.loads(result.stdout)
