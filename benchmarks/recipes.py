@@ -74,7 +74,7 @@ def readme_table(plans):
             gpu, machine, alone = gigabytes(plan)
             paper = re.search(r"P@1/3/5 ([\d.]+)/([\d.]+)/([\d.]+)", text)
             measured = re.search(r"# Measured here: (.*?)\.?\n", text)[1]
-            row = f"`python trainers/fit.py configs/{path.name}`"
+            row = f"`xmc fit configs/{path.name}`"
             row = row, f"{gpu:.1f} GB and {machine:.1f} GB", f"{alone:.1f} GB"
             parabel = " / ".join(f"{value:.2f}" for value in PARABEL[path.stem])
             paper = " / ".join(paper.groups())
@@ -95,11 +95,10 @@ def with_needs(text, path, plan):
     """The text of a recipe with its current needs."""
     gpu, machine, alone = gigabytes(plan)
     needs = (
-        f"Needs: {gpu:.1f} GB of a GPU and {machine:.1f} GB of the machine, or "
-        f"{alone:.1f} GB of a machine without one, and the texts; {plan.steps:,} "
-        f"steps. python trainers/plan.py configs/{path.name} --labels "
-        f"{plan.num_labels} --documents {plan.num_documents} says so, and with "
-        "--measure how many hours."
+        f"Needs: {gpu:.1f} GB of GPU memory and {machine:.1f} GB of main memory, or "
+        f"{alone:.1f} GB of main memory without a GPU, plus the texts; {plan.steps:,} "
+        f"steps. Estimated by xmc plan configs/{path.name} --labels {plan.num_labels} "
+        f"--documents {plan.num_documents}; --measure adds the hours."
     )
     lines = textwrap.wrap(
         needs,
