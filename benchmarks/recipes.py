@@ -1,35 +1,32 @@
-"""What the recipes of the paper's data sets need, as trainers/plan.py reckons it.
+"""Requirements of the recipes for the paper's data sets, as `xmc plan` estimates them.
 
-    python benchmarks/recipes.py           # the table of README.md
-    python benchmarks/recipes.py --write   # puts it there, and a line into each recipe
+    python -m benchmarks.recipes           # print the table of README.md
+    python -m benchmarks.recipes --write   # write it there, and a line to each recipe
 
-Figures and commands stand in README.md, between two comments, and in the heads of
-configs/, after "Needs:". --write brings both up to date after a change of recipe or
-plan; the tests fail until it is run. Nothing is trained or downloaded.
+README.md has the table between two comments; a recipe in configs/ has its figures and
+command in the head, after "Needs:". After a change of a recipe or of the plan, --write
+updates both; until then the tests fail. Nothing is trained or downloaded.
 """
 
-import argparse
 import re
 import sys
 import textwrap
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "trainers")]
+from benchmarks.shared.circumstances import ROOT
+from benchmarks.shared.figures import benchmark_parser
+from xmc_keras.config.config_file import load_config
+from xmc_keras.data.downloads.benchmark_sets import SETS
+from xmc_keras.encoders.encoder_shape import UNLIMITED, EncoderShape
+from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.training.planning.lightxml_plan import LightXMLPlan
 
-from xmc_keras.config.config_file import load_config  # noqa: E402
-from xmc_keras.data.downloads.benchmark_sets import SETS  # noqa: E402
-from xmc_keras.encoders.encoder_shape import UNLIMITED, EncoderShape  # noqa: E402
-from xmc_keras.files.atomic_files import atomic_write  # noqa: E402
-from xmc_keras.training.planning.lightxml_plan import LightXMLPlan  # noqa: E402
-
-# As the config.json of this encoder says, which would have to be fetched.
+# From the config.json of this encoder, which would have to be downloaded.
 XLNET = {
     "hf://xlnet/xlnet-base-cased": EncoderShape(
         12, 12, 768, 3072, 32_000, max_sequence_length=UNLIMITED, num_segments=0
     )
 }
-# P@1, P@3, P@5 of linear models in trees, as the paper's table 3 gives them.
+# P@1, P@3, P@5 of trees of linear models, from Table 3 of the paper.
 PARABEL = {
     "eurlex4k": (82.12, 68.91, 57.89),
     "wiki31k": (84.19, 72.46, 63.37),
@@ -46,12 +43,12 @@ HEAD = (
     "paper P@1 / 3 / 5",
     "Parabel",
 )
-BEGIN, END = "<!-- python benchmarks/recipes.py --write -->\n", "<!-- end -->"
+BEGIN, END = "<!-- python -m benchmarks.recipes --write -->\n", "<!-- end -->"
 NEEDS = re.compile(r"(# Measured here: .*\n)(?:# Needs: .*\n(?:# .*\n)*)?(?=#\n)")
 
 
 def recipes():
-    """Dictionary from the path of each recipe, of `SETS`, to its `LightXMLPlan`."""
+    """Dictionary from the path of each recipe for `SETS` to its `LightXMLPlan`."""
     found = {}
     for name, wanted in SETS.items():
         paths = sorted(ROOT.glob(f"configs/{name}*.yaml"))
@@ -63,22 +60,22 @@ def recipes():
 
 
 def gigabytes(plan):
-    """`(GPU, machine beside it, machine alone)`, of what a run holds at most."""
+    """Peak of a run: `(GPU, machine with a GPU, machine alone)`, in 10^9 bytes."""
     with_gpu, alone = plan.needs(gpu=True), plan.needs()
     return with_gpu["GPU"] / 1e9, with_gpu["machine"] / 1e9, alone["machine"] / 1e9
 
 
 def readme_table(plans):
-    """The table of README.md: a recipe a row, its variants left out."""
+    """The table of README.md: a row for each recipe, without its variants."""
     rows = [HEAD, ("---",) * len(HEAD)]
     for path, plan in plans.items():
         if path.stem in SETS:
             text = path.read_text("utf-8")
-            gpu, beside, alone = gigabytes(plan)
+            gpu, machine, alone = gigabytes(plan)
             paper = re.search(r"P@1/3/5 ([\d.]+)/([\d.]+)/([\d.]+)", text)
             measured = re.search(r"# Measured here: (.*?)\.?\n", text)[1]
-            row = f"`python trainers/fit.py configs/{path.name}`"
-            row = row, f"{gpu:.1f} GB and {beside:.1f} GB", f"{alone:.1f} GB"
+            row = f"`xmc fit configs/{path.name}`"
+            row = row, f"{gpu:.1f} GB and {machine:.1f} GB", f"{alone:.1f} GB"
             parabel = " / ".join(f"{value:.2f}" for value in PARABEL[path.stem])
             paper = " / ".join(paper.groups())
             rows.append((*row, f"{plan.steps:,}", measured, paper, parabel))
@@ -86,7 +83,7 @@ def readme_table(plans):
 
 
 def with_table(text, plans):
-    """The text of README.md with the table as it should be."""
+    """The text of README.md with the current table."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
@@ -95,14 +92,13 @@ def with_table(text, plans):
 
 
 def with_needs(text, path, plan):
-    """The text of a recipe with what it needs as it should be."""
-    gpu, beside, alone = gigabytes(plan)
+    """The text of a recipe with its current needs."""
+    gpu, machine, alone = gigabytes(plan)
     needs = (
-        f"Needs: {gpu:.1f} GB of a GPU and {beside:.1f} GB of the machine, or "
-        f"{alone:.1f} GB of a machine without one, and the texts; {plan.steps:,} "
-        f"steps. python trainers/plan.py configs/{path.name} --labels "
-        f"{plan.num_labels} --documents {plan.num_documents} says so, and with "
-        "--measure how many hours."
+        f"Needs: {gpu:.1f} GB of GPU memory and {machine:.1f} GB of main memory, or "
+        f"{alone:.1f} GB of main memory without a GPU, plus the texts; {plan.steps:,} "
+        f"steps. Estimated by xmc plan configs/{path.name} --labels {plan.num_labels} "
+        f"--documents {plan.num_documents}; --measure adds the hours."
     )
     lines = textwrap.wrap(
         needs,
@@ -132,8 +128,8 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = benchmark_parser("recipes", __doc__)
+    parser.add_argument(
+        "--write", action="store_true", help="update README.md and the recipes"
     )
-    parser.add_argument("--write", action="store_true", help="change the files")
     main(parser.parse_args())

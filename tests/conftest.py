@@ -13,7 +13,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pytest  # noqa: E402
 
 from tests.helpers.programs import start  # noqa: E402
-from tests.helpers.project import PROJECT  # noqa: E402
 from tests.helpers.tiny_data import write_part, write_tiny_encoder  # noqa: E402
 
 
@@ -154,20 +153,22 @@ def tiny_run(made_once, tiny_config):
 def call(monkeypatch, capfd):
     """Runs a command of `xmc` within this process, which is much faster.
 
-    `name` is that of a command, or a path such as `benchmarks/recipes.py`. Returns
-    its `status`, `stdout` and `stderr`. `tensorflow=False` forbids to import Keras.
+    `name` is that of a command, or a module such as `benchmarks.recipes`. Returns its
+    `status`, `stdout` and `stderr`. With `tensorflow=False` it cannot import Keras.
     """
 
     def call(name, *arguments, stdin=b"", tensorflow=True):
         arguments = [str(argument) for argument in arguments]
-        if name.endswith(".py"):
-            run = functools.partial(runpy.run_path, str(PROJECT / name), {}, "__main__")
+        if "." in name:
+            run = functools.partial(runpy.run_module, name, run_name="__main__")
         else:
             program = importlib.import_module("xmc_keras.cli.program")
             run = functools.partial(program.main, [name, *arguments])
         capfd.readouterr()
         with monkeypatch.context() as patch:
             patch.setattr(sys, "argv", [name, *arguments])
+            # `runpy` warns of a module that a test has imported.
+            patch.delitem(sys.modules, name, raising=False)
             patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
             if not tensorflow:
                 patch.setitem(sys.modules, "keras", None)

@@ -1,26 +1,26 @@
-"""Whether the claims of the paper hold on Debian-24K, over seeds.
+"""Ablations of the paper's claims on Debian-24K, over several seeds.
 
-    python benchmarks/accuracy/ablations.py --json benchmarks/results/ablations.json
-    python benchmarks/accuracy/ablations.py --seeds 1 --only reference --only one_layer
+    python -m benchmarks.accuracy.ablations --json benchmarks/results/ablations.json
+    python -m benchmarks.accuracy.ablations --seeds 1 --only reference --only one_layer
 
-Each config of `configs/ablations/` (12,000 documents, MiniLM) is trained by
-`trainers/fit.py` for the seeds 0, 1, ..., which draw the documents too: configs are
-compared on the same ones. `vs base` is the mean of the differences, seed by seed, from
-the config that its `base:` names, and `+-` their deviation. P@k is in percent on the
-whole test part.
+`xmc fit` trains each config of `configs/ablations/` (12,000 documents, MiniLM) with the
+seeds 0, 1 and so on. A seed also draws the documents, so configs are compared on the
+same ones. `vs base` is the mean difference, paired by seed, from the config that
+`base:` names, and `+-` is the standard deviation of the differences. P@k is in percent
+on the whole test part.
 
-Labels by their own score alone (`label_score`) are the reference's runs, evaluated by
-`trainers/evaluate.py --score label`. Ensembles (`trainers/ensemble.py`) are compared
-with the mean of their members: *three clusterings* are the reference with seed 0 and
-three seeds of the clusters; *three seeds* have the documents of seed 0, too, and draw
-everything else apart.
+`label_score`, ranking by the label score alone, evaluates the runs of the reference
+with `xmc evaluate --score label`. Ensembles (`xmc ensemble`) are compared with the mean
+of their members: *three clusterings* are the reference with seed 0 and three seeds of
+the clusters; *three seeds* also share the documents of seed 0, and differ in everything
+else that is random.
 
-Runs are kept in --runs and not trained again: stop it when you like and start it again.
-What the file of --json has is not measured again either, so that figures of several
-machines or days add up. A row names the commits that trained it.
+Runs are kept in --runs and not trained again, so the program can be stopped and started
+again at any time. Figures that the file of --json already has are not measured again
+either, so results of several machines or days add up. A row lists the commits that
+trained it.
 """
 
-import argparse
 import json
 import logging
 import subprocess
@@ -29,21 +29,28 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.accuracy.accuracy import PACKAGES, PRECISION, ROOT, summary, train
-from benchmarks.shared.circumstances import circumstances
-from benchmarks.shared.figures import add_integers, add_json, keep, make_place, table
+from benchmarks.accuracy.accuracy import PACKAGES, PRECISION, summary, train
+from benchmarks.shared.circumstances import ROOT, circumstances
+from benchmarks.shared.figures import (
+    add_integers,
+    add_json,
+    benchmark_parser,
+    keep,
+    make_place,
+    table,
+)
 from xmc_keras.cli.sweep import add_settings
 
 CONFIGS = {path.stem: path for path in (ROOT / "configs/ablations").glob("*.yaml")}
 REFERENCE, BY_LABEL = "reference", "label_score"
 KEPT = [*PRECISION, "train_seconds", "peak_memory_gb", "commit"]
-# What a config changes, which its figures are compared with.
+# The config that each one is compared with.
 BASES = {
     name: Path(yaml.safe_load(path.read_text("utf-8")).get("base", REFERENCE)).stem
     for name, path in CONFIGS.items()
 }
-# What the second and the third run of an ensemble are called and set to; the first is
-# the reference with seed 0.
+# Name and settings of the second and third run of an ensemble; the first one is the
+# reference with seed 0.
 ENSEMBLES = {
     "three clusterings": ("clustering", ["seed=0", "cluster_seed={}"]),
     "three seeds": ("same_documents", ["seed={}", "split_seed=0"]),
@@ -52,26 +59,30 @@ NAMES = [REFERENCE, *sorted(CONFIGS.keys() - {REFERENCE}), *ENSEMBLES]
 
 
 def measured(name, seed, runs, settings):
-    """Metrics of a config and a seed, whose run is trained unless it is there."""
+    """Metrics of a config and a seed; trains the run unless it is finished."""
     trained = REFERENCE if name == BY_LABEL else name
     run = runs / f"{trained}-{seed}"
     metrics = train(CONFIGS[trained], run, [*settings, f"seed={seed}"])
     if name == BY_LABEL:
-        metrics |= ask("evaluate.py", run, "--score", "label")
+        metrics |= ask("evaluate", run, "--score", "label")
     return metrics
 
 
-def ask(program, *arguments):
-    """What a program of `trainers/` prints as JSON."""
-    command = [sys.executable, ROOT / "trainers" / program, *arguments, "--json"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+def ask(command, *arguments):
+    """Runs a command of `xmc`; returns what it prints as JSON."""
+    program = [sys.executable, "-m", "xmc_keras.cli.program", command]
+    done = subprocess.run(
+        [*program, *arguments, "--json"], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
     if done.returncode:
-        sys.exit(f"error: {program} ended with status {done.returncode}; see above.")
+        sys.exit(
+            f"error: xmc {command} ended with status {done.returncode}; see above."
+        )
     return json.loads(done.stdout)
 
 
 def ensemble_row(name, runs, settings):
-    """An ensemble of three, beside the mean of its members."""
+    """A row for an ensemble of three, compared with the mean of its members."""
     prefix, own = ENSEMBLES[name]
     members = {runs / f"{REFERENCE}-0": ["seed=0"]}
     for i in (1, 2):
@@ -80,7 +91,7 @@ def ensemble_row(name, runs, settings):
         train(CONFIGS[REFERENCE], run, settings + own)["commit"]
         for run, own in members.items()
     }
-    found = ask("ensemble.py", *members)
+    found = ask("ensemble", *members)
     row = {"config": name}
     for key in PRECISION:
         members = [member[key] for member in found["members"].values()]
@@ -91,7 +102,7 @@ def ensemble_row(name, runs, settings):
 
 
 def rows_of(found):
-    """A row a config, beside the config that it is compared with."""
+    """A row for each config, compared with its base."""
     rows = []
     for name, runs in found.items():
         base = BASES[name]
@@ -101,14 +112,14 @@ def rows_of(found):
 
 
 def earlier(path, settings):
-    """The figures that a file of the same settings has already, by config and seed."""
+    """Figures that a file of the same settings already has, by config and seed."""
     if not path or not Path(path).exists():
         return {}, {}
     figures = json.loads(Path(path).read_text())
     if figures["settings"] != settings:
         sys.exit(
-            f"error: {path}: Expected figures of --set {settings}. Received: those of "
-            f"{figures['settings']}. Name another file, or delete it."
+            f"error: {path}: Expected figures of --set {settings}. Received: "
+            f"{figures['settings']}. Name another file, or delete this one."
         )
     runs = figures["runs"].items()
     found = {name: {int(seed): m for seed, m in of.items()} for name, of in runs}
@@ -124,17 +135,17 @@ def main(arguments):
     found = {name: found.get(name, {}) for name in NAMES if name not in ENSEMBLES}
 
     def figures():
-        told = {name: of for name, of in found.items() if of}
-        command = "python benchmarks/accuracy/ablations.py"
+        measured_runs = {name: of for name, of in found.items() if of}
+        command = "python -m benchmarks.accuracy.ablations"
         command += "".join(f" --set {setting}" for setting in arguments.set)
-        told = {
+        record = {
             "command": command,
             "settings": arguments.set,
-            "measured": rows_of(told),
-            "runs": told,
+            "measured": rows_of(measured_runs),
+            "runs": measured_runs,
+            "ensembles": [ensembles[name] for name in ENSEMBLES if name in ensembles],
         }
-        told["ensembles"] = [ensembles[name] for name in ENSEMBLES if name in ensembles]
-        return keep(told | circumstances(PACKAGES), arguments.json)
+        return keep(record | circumstances(PACKAGES), arguments.json)
 
     for seed in range(arguments.seeds):
         for name in chosen:
@@ -156,14 +167,17 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_integers(parser, [("seeds", 3, 1, "seeds a config")])
+    parser = benchmark_parser("accuracy.ablations", __doc__)
+    add_integers(parser, [("seeds", 3, 1, "seeds per config")])
     parser.add_argument(
-        "--only", action="append", choices=NAMES, help="a row; may be repeated"
+        "--only",
+        action="append",
+        choices=NAMES,
+        help="one row; may be given several times",
     )
     add_settings(parser)
-    parser.add_argument("--runs", default="runs/ablations", help="folder of the runs")
+    parser.add_argument(
+        "--runs", default="runs/ablations", help="folder of the runs (runs/ablations)"
+    )
     add_json(parser)
     main(parser.parse_args())

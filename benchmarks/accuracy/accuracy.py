@@ -1,29 +1,31 @@
-"""Accuracy of the fast ways to train beside plain dense float32, over seeds.
+"""Accuracy of the fast ways to train against dense float32, over several seeds.
 
-    python benchmarks/accuracy/accuracy.py --json benchmarks/results/accuracy.json
-    python benchmarks/accuracy/accuracy.py --seeds 1 --only "row-wise Adam" --only XLA
+    python -m benchmarks.accuracy.accuracy --json benchmarks/results/accuracy.json
+    python -m benchmarks.accuracy.accuracy --seeds 1 --only "row-wise Adam" --only XLA
 
-Each way is `configs/quickstart.yaml` (12,000 documents of Debian-24K) with a setting
-or two changed, trained by `trainers/fit.py` for the seeds 0, 1, ...; the seed draws the
-documents too, so ways are compared on the same ones. P@k in percent on the whole test
-part; `vs dense` is the mean of the differences, seed by seed. Runs are kept in --runs
-and not trained again: stop it when you like and start it again. A row names the commits
-that trained it.
+Each way is `configs/quickstart.yaml` (12,000 documents of Debian-24K) with one or two
+settings changed, trained by `xmc fit` with the seeds 0, 1 and so on. A seed also draws
+the documents, so ways are compared on the same ones. P@k is in percent on the whole
+test part; `vs dense` is the mean difference, paired by seed. Runs are kept in --runs
+and not trained again, so the program can be stopped and started again at any time. A
+row lists the commits that trained it.
 """
 
-import argparse
 import logging
 import sys
 from pathlib import Path
 
-from benchmarks.shared.circumstances import circumstances
-from benchmarks.shared.figures import add_integers, add_json, keep, make_place, table
-from benchmarks.shared.sides import ROOT
-
-sys.path.append(str(ROOT / "trainers"))
-
-from xmc_keras.bad_input import BadInput  # noqa: E402
-from xmc_keras.cli.sweep import PRECISION, difference, mean_and_deviation, train_run  # noqa: E402
+from benchmarks.shared.circumstances import ROOT, circumstances
+from benchmarks.shared.figures import (
+    add_integers,
+    add_json,
+    benchmark_parser,
+    keep,
+    make_place,
+    table,
+)
+from xmc_keras.bad_input import BadInput
+from xmc_keras.cli.sweep import PRECISION, difference, mean_and_deviation, train_run
 
 CONFIG = ROOT / "configs/quickstart.yaml"
 DENSE = "dense float32"
@@ -31,7 +33,7 @@ WAYS = {
     DENSE: ["optimizer=adamw"],
     "row-wise Adam": [],
     "bfloat16 table": ["table_dtype=bfloat16"],
-    # Of one length, because XLA compiles each anew.
+    # Padded to one length, because XLA compiles each length separately.
     "XLA": ["jit_compile=true", "pad_multiple=32"],
     "one second moment a row": ["optimizer=partial_rowwise_adamw"],
     "mixed_bfloat16": ["precision=mixed_bfloat16"],
@@ -42,7 +44,7 @@ PACKAGES = ("tensorflow", "keras", "keras-nlp", "numpy")
 
 
 def train(config, run, settings):
-    """Metrics of a run, which is trained, or gone on with, unless it is there."""
+    """Metrics of a run; trains or resumes it unless it is finished."""
     commit, there = run / "commit.txt", (run / "metrics.json").exists()
     try:
         metrics = train_run(config, run, settings, ROOT)
@@ -54,9 +56,13 @@ def train(config, run, settings):
 
 
 def summary(found, first, kind, called):
-    """A row for each `kind` of runs, from its metrics by seed.
+    """A row for each entry of `found`, which has metrics by seed.
 
-    `first` is the kind, called `called`, that the others are compared with.
+    Args:
+        found: dictionary from names to dictionaries from seeds to metrics.
+        first: dictionary from seeds to metrics. What the others are compared with.
+        kind: string. Name of the first column.
+        called: string. What columns call `first`, as in "P@1 vs dense".
     """
     rows = []
     for name, runs in found.items():
@@ -65,8 +71,8 @@ def summary(found, first, kind, called):
             values, base = (
                 {s: run[key] for s, run in f.items()} for f in (runs, first)
             )
-            told = mean_and_deviation(list(values.values()))
-            row[key], row[f"{key} deviation"] = told["mean"], told["deviation"]
+            of_seeds = mean_and_deviation(list(values.values()))
+            row[key], row[f"{key} deviation"] = of_seeds["mean"], of_seeds["deviation"]
             between = difference(values, base)
             row[f"{key} vs {called}"] = between["mean"]
             row[f"{key} +-"] = between["deviation"]
@@ -92,13 +98,16 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_integers(parser, [("seeds", 3, 1, "seeds a way")])
+    parser = benchmark_parser("accuracy.accuracy", __doc__)
+    add_integers(parser, [("seeds", 3, 1, "seeds per way")])
     parser.add_argument(
-        "--only", action="append", choices=list(WAYS), help="a way; may be repeated"
+        "--only",
+        action="append",
+        choices=list(WAYS),
+        help="one way; may be given several times",
     )
-    parser.add_argument("--runs", default="runs/accuracy", help="folder of the runs")
+    parser.add_argument(
+        "--runs", default="runs/accuracy", help="folder of the runs (runs/accuracy)"
+    )
     add_json(parser)
     main(parser.parse_args())

@@ -1,14 +1,13 @@
-"""What storing weights in fewer bits costs in accuracy.
+"""Accuracy of exported models by the precision of their weights.
 
-    python benchmarks/accuracy/export_accuracy.py runs/quickstart
-    python benchmarks/accuracy/export_accuracy.py RUN --documents 6775 --json FILE
+    python -m benchmarks.accuracy.export_accuracy runs/quickstart
+    python -m benchmarks.accuracy.export_accuracy RUN --documents 6775 --json FILE
 
-The run's model is exported in each form and asked for five labels of documents of its
-test part. `same labels` is the share of documents that keep the five labels of float32,
-in whatever order; P@5 and PSP@5 are those of these documents.
+The model of a run is exported in each precision and predicts five labels for documents
+of its test part. `same labels` is the share of documents with the same five labels as
+in float32, in any order. P@5 and PSP@5 are computed on these documents.
 """
 
-import argparse
 import os
 import sys
 import tempfile
@@ -18,12 +17,14 @@ import numpy as np
 
 from benchmarks.shared.circumstances import circumstances
 from benchmarks.shared.export_forms import FORMS, save_form
-from benchmarks.shared.figures import add_json, keep, make_place, table
+from benchmarks.shared.figures import (
+    add_json,
+    benchmark_parser,
+    keep,
+    make_place,
+    table,
+)
 
-# So that it runs in a clone that is not installed.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "export"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "trainers"))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from xmc_keras.bad_input import BadInput
@@ -32,7 +33,7 @@ PACKAGES = ("tensorflow", "tensorflow-text", "keras", "keras-nlp", "numpy")
 
 
 def ranked(model, form, texts, label_set, folder):
-    """The best label ids (documents, 5) of a model exported in a form."""
+    """Top label ids (documents, 5) of a model exported in a form."""
     from xmc_keras.serving.server.served_model import ServedModel
 
     path = folder / "-".join(form)
@@ -81,11 +82,11 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser("accuracy.export_accuracy", __doc__)
     parser.add_argument("run", help="a finished run folder")
-    parser.add_argument("--documents", type=int, default=1000, help="(the first 1000)")
+    parser.add_argument(
+        "--documents", type=int, default=1000, help="the first N (1000)", metavar="N"
+    )
     add_json(parser)
     try:
         main(parser.parse_args())

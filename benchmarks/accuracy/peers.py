@@ -1,33 +1,32 @@
-"""Linear models on a data folder: what a deep one has to beat, and at what cost.
+"""Linear models on a data folder: the baselines of a deep model, and their cost.
 
     popular    the most popular labels of the training part, for every document
     pecos      XR-Linear, PIFA label features, hierarchical k-means, beam 10
     omikuji    Parabel, 3 trees, the defaults
     napkinxc   a probabilistic label tree by hierarchical k-means, exact search
 
-The last three read TF-IDF of single words and want an environment of their own, as
-their versions of NumPy and SciPy are older than TensorFlow's (libpecos asks for torch,
-the CPU build will do). `--peers popular` runs in the library's own.
+The last three read TF-IDF of single words. They need an environment of their own,
+since their NumPy and SciPy are older than TensorFlow's (libpecos requires torch; its
+CPU build is enough). `--peers popular` runs in the library's own environment.
 
     python -m venv .peers
     .peers/bin/pip install torch==2.13.0 libpecos==1.2.8 omikuji==0.5.2 \\
         napkinxc==0.7.2 scikit-learn
-    .peers/bin/python benchmarks/accuracy/peers.py
+    .peers/bin/python -m benchmarks.accuracy.peers
 
-One JSON line a peer goes to standard output, the peers' own chatter to standard error.
-Metrics are this library's, in percent, on the whole test part; a test label that
-training never saw is relevant and out of reach. `train_s` has TF-IDF and training in
-it, not the writing of omikuji's input file. `predict_ms` is the time for a document's 5
-labels from its TF-IDF row, `tfidf_ms` from text to row; omikuji takes one document a
-call, the others take them all. `model_mb` (10^6 bytes) is the saved model without the
-vocabulary. omikuji and napkinxc differ by some tenths of a point from run to run.
+Standard output gets one JSON line per peer, standard error the peers' own messages.
+Metrics are computed by this library, in percent, on the whole test part; a test label
+that training never saw counts as relevant and cannot be predicted. `train_s` includes
+TF-IDF and training, but not writing the input file of omikuji. `predict_ms` is the time
+to predict 5 labels of a document from its TF-IDF row, `tfidf_ms` the time from text to
+row; omikuji takes one document per call, the others take all of them. `model_mb` (10^6
+bytes) is the saved model without the vocabulary. omikuji and napkinxc vary by some
+tenths of a point from run to run.
 """
 
-import argparse
 import itertools
 import json
 import os
-import sys
 import tempfile
 import time
 from importlib.util import find_spec
@@ -35,22 +34,18 @@ from pathlib import Path
 
 import numpy as np
 
-# The peers' environment then needs no installation of the library.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.shared.circumstances import circumstances
-from benchmarks.shared.figures import at_least
+from benchmarks.shared.circumstances import ROOT, circumstances
+from benchmarks.shared.figures import at_least, benchmark_parser
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import read_documents
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.metrics.inverse_propensity import inverse_propensity
 from xmc_keras.metrics.ranking_metrics import ranking_report
 
-ROOT = Path(__file__).resolve().parents[1]
 TOP = 5
 CORES = os.cpu_count()
 PROPENSITY = {"a": 0.55, "b": 1.5}
-# What a peer imports, as module: requirement.
+# What each peer imports: module to requirement.
 TFIDF = {"sklearn": "scikit-learn"}
 NEEDS = {
     "popular": {},
@@ -60,9 +55,9 @@ NEEDS = {
 }
 
 
-# Each peer takes the label matrix and TF-IDF rows of the training part, TF-IDF rows of
-# the test part and an empty folder that it leaves its model in. It returns a ranking a
-# test document, or one for all, and the seconds of training and prediction.
+# A peer takes the label matrix and TF-IDF rows of the training part, TF-IDF rows of the
+# test part, and an empty folder to save its model in. It returns a ranking for each
+# test document, or one for all, and the seconds of training and of prediction.
 
 
 def popular(y, x, x_test, folder):
@@ -98,7 +93,7 @@ def omikuji(y, x, x_test, folder):
     with open(path, "w") as file:
         file.write(f"{x.shape[0]} {x.shape[1]} {y.shape[1]}\n")
         for labels, row in zip(np.split(y.indices, y.indptr[1:-1]), x_pairs):
-            # omikuji takes no row without features, so an empty one gets a zero.
+            # omikuji rejects rows without features, so an empty one gets a zero.
             row = " ".join(f"{i}:{value:.6f}" for i, value in row or [(0, 0.0)])
             file.write(",".join(map(str, labels)) + f" {row}\n")
     start = time.perf_counter()
@@ -127,13 +122,13 @@ PEERS = {peer.__name__: peer for peer in (popular, pecos, omikuji, napkinxc)}
 
 
 def pairs_by_row(matrix):
-    """Lists the (column, value) pairs of each row of a csr matrix."""
+    """(column, value) pairs of each row of a csr matrix, as lists."""
     pairs = list(zip(matrix.indices.tolist(), matrix.data.tolist()))
     return [pairs[a:b] for a, b in zip(matrix.indptr, matrix.indptr[1:])]
 
 
 def tfidf(train_texts, test_texts):
-    """Returns TF-IDF rows of both parts and the seconds that each of them took."""
+    """TF-IDF rows of both parts, and the seconds that each took."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     start = time.perf_counter()
@@ -159,7 +154,7 @@ def missing_packages(peers):
 def main(arguments):
     if arguments.json:
         Path(arguments.json).parent.mkdir(parents=True, exist_ok=True)
-    # Native code of the peers logs to standard output: that goes elsewhere from here.
+    # Native code of the peers logs to standard output; send that to standard error.
     output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 
@@ -204,27 +199,27 @@ def main(arguments):
         }
         lines.append(f"{json.dumps(line)}\n")
         print(lines[-1], end="", file=output, flush=True)
-        if arguments.json:  # Anew after each peer, should a later one fail.
+        if arguments.json:  # after each peer, in case a later one fails
             Path(arguments.json).write_text("".join(lines))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = benchmark_parser("accuracy.peers", __doc__.splitlines()[0])
     folder = ROOT / "data" / "debian24k"
     parser.add_argument("data_folder", nargs="?", default=folder, metavar="DATA_FOLDER")
     parser.add_argument(
-        "--train-documents", type=at_least(3), metavar="N", help="first N"
+        "--train-documents", type=at_least(3), metavar="N", help="the first N (all)"
     )
     parser.add_argument("--skip-bad-lines", action="store_true")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
-    parser.add_argument("--json", metavar="FILE", help="write the lines here as well")
+    parser.add_argument("--json", metavar="FILE", help="also write the lines to FILE")
     arguments = parser.parse_args()
     if missing := missing_packages(arguments.peers):
         parser.exit(
             2,
             f"Expected the packages of {', '.join(arguments.peers)}. Missing: "
-            f"{' '.join(missing)}. Install them in an environment of their own, see "
-            "benchmarks/accuracy/peers.py, or choose others with --peers.\n",
+            f"{' '.join(missing)}. Install them in an environment of their own (see "
+            "benchmarks/accuracy/peers.py) or choose other peers with --peers.\n",
         )
     try:
         main(arguments)

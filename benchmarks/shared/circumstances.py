@@ -1,4 +1,4 @@
-"""Where a benchmark's figures come from."""
+"""The machine, versions and commit behind a benchmark's figures."""
 
 import contextlib
 import os
@@ -7,14 +7,14 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]  # of the clone
 RESULTS = [
     f":(exclude)benchmarks/{name}" for name in ("results", "*.json", "RESULTS.md")
 ]
 
 
 def git(*words):
-    """What git says of this project, "" if it has nothing to say."""
+    """Output of a git command in this clone, "" if there is none."""
     command = ["git", "-C", str(ROOT), *words]
     return subprocess.run(command, capture_output=True, text=True).stdout.strip()
 
@@ -29,9 +29,9 @@ def circumstances(packages):
     commit = ""
     with contextlib.suppress(OSError):
         commit = git("describe", "--always")
-        # Results that were written a moment ago do not change what is measured.
+        # Freshly written results do not change what is measured.
         commit += "-dirty" * bool(git("diff", "HEAD", "--stat", "--", ".", *RESULTS))
     machine = {"cores": os.cpu_count(), "ram_gb": round(ram / 1e9, 1)}
-    # Above the number of cores the machine was not quiet.
+    # A load above the number of cores means that the machine was not quiet.
     machine["load"] = round(os.getloadavg()[0], 1)
     return {"machine": machine, "versions": versions, "commit": commit or "unknown"}

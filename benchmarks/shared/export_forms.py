@@ -1,6 +1,6 @@
-"""The forms that weights are exported in, and a small SavedModel in one of them."""
+"""Precisions that weights are exported in, and a small SavedModel in one of them."""
 
-# Of the label table, and of all other weights.
+# Dtype of the label table, dtype of all other weights.
 FORMS = [
     ("float32", "float32"),
     ("float16", "float32"),
@@ -8,11 +8,11 @@ FORMS = [
     ("float16", "float16"),
     ("int8", "float16"),
 ]
-TOP = 5  # labels of an answer
+TOP = 5  # labels per answer
 
 
 def save_form(model, folder, form=FORMS[0]):
-    """Writes `serving_default` of a model to a folder; export/ is on the path."""
+    """Exports the `serving_default` signature of a model to a folder."""
     import tensorflow as tf
 
     from xmc_keras.serving.graph.serving_module import ServingModule

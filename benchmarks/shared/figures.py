@@ -1,18 +1,23 @@
-"""How a benchmark takes its arguments and shows its figures."""
+"""Command lines of the benchmarks and output of their figures."""
 
 import argparse
 import json
-import sys
 from pathlib import Path
-
-# So that it runs in a clone that is not installed.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from xmc_keras.cli.tables import align_columns
 
 
+def benchmark_parser(module, description):
+    """The `ArgumentParser` of a module of benchmarks/, such as `speed.predict`."""
+    return argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{module}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
 def at_least(least):
-    """Returns what makes an integer of an argument, or an error below `least`."""
+    """Returns an argparse type: integers that are not below `least`."""
 
     def integer(text):
         if int(text) < least:
@@ -23,7 +28,7 @@ def at_least(least):
 
 
 def above_zero(what):
-    """Returns what makes a number of an argument, or an error at 0 and below."""
+    """Returns an argparse type: finite numbers above 0, called `what` in errors."""
 
     def number(text):
         if not 0 < (found := float(text)) < float("inf"):
@@ -34,7 +39,7 @@ def above_zero(what):
 
 
 def add_integers(parser, options):
-    """Adds options of integers: `(name, default, least, meaning)`, "" for none."""
+    """Adds integer options `(name, default, least, meaning)`; meaning may be ""."""
     for name, default, least, meaning in options:
         parser.add_argument(
             f"--{name}",
@@ -46,18 +51,18 @@ def add_integers(parser, options):
 
 
 def add_json(parser):
-    """Adds the option that `keep` is called with."""
-    parser.add_argument("--json", metavar="FILE", help="keep the figures in FILE too")
+    """Adds the option `--json`, a path for `make_place` and `keep`."""
+    parser.add_argument("--json", metavar="FILE", help="also write the figures to FILE")
 
 
 def make_place(path):
-    """Makes the folder of `--json` before the work, so that a wrong one is told."""
+    """Makes the folder of `--json` before the work, so that a bad path fails early."""
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
 
 
 def keep(figures, path):
-    """Writes figures where `--json` says, if it does; returns them as JSON."""
+    """Writes figures to the file of `--json`, if given; returns them as JSON."""
     text = json.dumps(figures, indent=2)
     if path:
         Path(path).write_text(text + "\n")
@@ -65,7 +70,7 @@ def keep(figures, path):
 
 
 def table(rows):
-    """Dictionaries of the same keys as a table, a row each."""
+    """Formats dictionaries of the same keys as a table, one row each."""
     return align_columns(
         [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
     )

@@ -1,7 +1,7 @@
-"""Data of the shape of the large benchmark sets, which cannot be passed on.
+"""Generated data in the shape of the large benchmark sets, which cannot be shared.
 
-Sizes and means are those of Table 2 of the LightXML paper; how words and labels are
-distributed around them is made up, as described at `generated_set`.
+Sizes and means are those of Table 2 of the LightXML paper. The distributions of words
+and labels around them are made up; see `generated_set`.
 """
 
 import os
@@ -13,22 +13,23 @@ import scipy.sparse
 
 LABELS_A_TOPIC = 64
 TOPICS_A_FIELD = 16
-# Of the labels of a document but the first, how many are of its own topic.
+# Share of a document's labels, the first left out, that are from its own topic.
 OWN_TOPIC = 0.85
-# Where a word comes from, with how many features there, most frequent first.
+# Sources of a document's words, the share of each, and the number of its features, of
+# which the first are the most frequent.
 BACKGROUND, FIELD, TOPIC, LABEL = range(4)
 SHARES = (0.6, 0.12, 0.15, 0.13)
 WORDS = {FIELD: 2000, TOPIC: 300, LABEL: 40}
-# The words of fields, topics and labels are not among the most frequent: they stand
-# beyond this share of the way, in logarithms, from the first to the rarest.
+# The words of fields, topics and labels are not among the most frequent: on a log scale
+# their ranks begin at this share of the way from the most frequent to the rarest.
 RARER = 0.3
-SPREAD = 0.6  # of a document's words: standard deviation of their logarithm
-ROWS = 4096  # documents generated at once
-FEWEST = 100  # documents, features, labels
+SPREAD = 0.6  # standard deviation of the logarithm of a document's length
+ROWS = 4096  # documents generated at a time
+FEWEST = 100  # least number of documents, features and labels
 
 
 class Shape(NamedTuple):
-    """Statistics of a training part, by the names of Table 2: N, D, L, L-bar, W-bar."""
+    """Statistics of a training part: N, D, L, L-bar and W-bar of Table 2."""
 
     documents: int
     features: int
@@ -37,7 +38,7 @@ class Shape(NamedTuple):
     words_a_document: float
 
     def scaled(self, scale):
-        """The same with fewer documents, features and labels; the means stay."""
+        """A smaller shape with the same means; no size goes below 100."""
         sizes = [max(FEWEST, round(size * scale)) for size in self[:3]]
         return Shape(*sizes, *self[3:])
 
@@ -51,18 +52,18 @@ SHAPES = {
 def generated_set(shape, seed=0, threads=None):
     """Generates documents and their labels.
 
-    Labels belong to topics of 64, topics to fields of 16. The popularity of topics, and
-    of labels within a topic, follows a power law; every label has a document, every
-    document a label, and most labels of a document are of one topic. Of the words of a
-    document, 60 % are drawn by Zipf's law from all features, the others likewise from
-    some that its field, its topic or one of its labels likes; the length is
-    log-normal. The row is TF-IDF, as `fit_tfidf` computes it. So there is something to
-    find: labels of a topic, topics of a field. Balanced 2-means takes about as many
+    A topic has 64 labels, a field 16 topics. The popularity of topics, and of labels
+    within a topic, follows a power law. Every label has a document, every document has
+    a label, and most labels of a document are from one topic. 60 % of a document's
+    words are drawn by Zipf's law from all features; the others, also by Zipf's law,
+    from the vocabulary of its field, its topic or one of its labels. Lengths are
+    log-normal. A row is TF-IDF, same as in `fit_tfidf`. So there is structure to find:
+    the labels of a topic, the topics of a field. Balanced 2-means takes about as many
     rounds as on Debian-24K.
 
     Args:
         shape: `Shape`, such as `SHAPES["amazon670k"].scaled(0.1)`.
-        seed: integer. The result depends on `shape` and `seed` alone.
+        seed: integer. The result depends only on `shape` and `seed`.
         threads: optional integer. Defaults to the number of processors.
 
     Returns:
@@ -70,7 +71,7 @@ def generated_set(shape, seed=0, threads=None):
         and float32 csr of ones, (documents, labels).
 
     Raises:
-        ValueError: there are more labels a document than a topic can give.
+        ValueError: documents have too many labels for the size of a topic.
     """
     if shape.labels_a_document > min(LABELS_A_TOPIC, shape.labels) / 4:
         raise ValueError(
@@ -83,11 +84,11 @@ def generated_set(shape, seed=0, threads=None):
     lengths = rng.lognormal(0, SPREAD, shape.documents)
     lengths *= shape.words_a_document / lengths.mean()
     lengths = np.maximum(1, np.rint(lengths)).astype(np.int64)
-    # In real data the frequent words are not neighbours.
+    # In real data frequent words do not have neighbouring columns.
     place = rng.permutation(shape.features)
 
-    # Memory that is never written is never had: room for a feature a word costs what
-    # the distinct ones need, and `resize` gives the rest back without a copy.
+    # Pages that are never written take no memory: room for one feature per word costs
+    # what the distinct ones need, and `resize` returns the rest without a copy.
     data = np.empty(lengths.sum(), np.float32)
     indices = np.empty(lengths.sum(), np.int32)
     indptr = np.zeros(shape.documents + 1, np.int64)
@@ -124,9 +125,9 @@ def generated_set(shape, seed=0, threads=None):
 
 
 def _topics(shape, rng):
-    """The topics of documents and of labels, int64 arrays in random order."""
+    """Topics of documents and of labels, int64 arrays in random order."""
     num_topics = max(1, shape.labels // LABELS_A_TOPIC)
-    # Topic r is as popular as 1 / sqrt(r), the last half as much as the mean.
+    # Topic r has a popularity of 1 / sqrt(r); the last one has half the mean.
     share = (np.arange(shape.documents) + 0.5) / shape.documents
     documents = (num_topics * share**2).astype(np.int64)
     labels = np.arange(shape.labels) * num_topics // shape.labels
@@ -134,7 +135,7 @@ def _topics(shape, rng):
 
 
 def _label_matrix(shape, document_topics, label_topics, rng):
-    """Ones (documents, labels), so many that their mean a document is as asked."""
+    """Ones (documents, labels) with the mean number of labels of `shape`."""
     num_topics = label_topics.max() + 1
     documents, labels = _Members(document_topics), _Members(label_topics)
     everything = np.arange(shape.labels)
@@ -161,13 +162,13 @@ def _label_matrix(shape, document_topics, label_topics, rng):
 
 
 def _early(rng, size):
-    """Random numbers in [0, 1) that make the first of 64 the likeliest, as Zipf's."""
+    """Random numbers in [0, 1) that pick one of 64 by Zipf's law."""
     power = LABELS_A_TOPIC ** rng.random(size)
     return (power - 1) / (LABELS_A_TOPIC - 1)
 
 
 class _Members:
-    """Who belongs to each topic."""
+    """The members of each topic."""
 
     def __init__(self, topics):
         self.order = np.argsort(topics, kind="stable")
@@ -175,13 +176,13 @@ class _Members:
         self.first = np.cumsum(self.count) - self.count
 
     def some(self, topics, share):
-        """One member of each of `topics`, by its place from 0 to 1 among them."""
+        """One member of each of `topics`, the one at `share` (0 to 1) of it."""
         place = (share * self.count[topics]).astype(np.int64)
         return self.order[self.first[topics] + place]
 
 
 def _words(shape, lengths, topics, labels, place, rng):
-    """Distinct features a document, and of all documents: features, 1 + log(count)."""
+    """Number of distinct features per document, these features, 1 + log(count)."""
     document = np.repeat(np.arange(len(lengths)), lengths)  # (words,)
     source = np.searchsorted(np.cumsum(SHARES[:-1]), rng.random(len(document)))
     rank = rng.random(len(document))
@@ -208,7 +209,7 @@ def _words(shape, lengths, topics, labels, place, rng):
 
 
 def _hashed(kind, owner, word):
-    """Uniform in [0, 1), always the same of the same: the words an owner likes."""
+    """Uniform in [0, 1) by a hash, so that an owner always has the same vocabulary."""
     x = owner.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     x += (word * len(SHARES) + kind).astype(np.uint64) * np.uint64(0xBF58476D1CE4E5B9)
     for shift in (30, 27, 31):  # after splitmix64

@@ -1,4 +1,4 @@
-"""This project's model as one side of a benchmark; see `sides.py`."""
+"""LightXML of this library as a side of a benchmark, see `sides.py`."""
 
 import os
 import time
@@ -18,7 +18,7 @@ from xmc_keras.lightxml.build import build_model, build_optimizer
 
 
 class EncoderAlone(keras.Model):
-    """The same encoder with a loss that costs nothing."""
+    """The encoder of a LightXML with a loss that costs next to nothing."""
 
     def __init__(self, encoder):
         super().__init__()
@@ -32,7 +32,7 @@ class EncoderAlone(keras.Model):
 
 
 class KerasSide:
-    """Trains or asks a LightXML with random heads; without labels, its encoder."""
+    """A LightXML with random heads, or its encoder alone where there are no labels."""
 
     def __init__(self, shape):
         keras.utils.set_random_seed(0)

@@ -1,4 +1,4 @@
-"""Batches of random words and labels, the same for every side of a benchmark."""
+"""Batches of random tokens and labels, the same for every side of a benchmark."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ POSITIVES = 8  # columns of `label_ids`, as `DocumentBatches` makes them
 
 
 def random_batches(shape, count):
-    """Yields `count` dictionaries of arrays, as a `LightXML` takes them.
+    """Yields `count` dictionaries of arrays, the inputs of a `LightXML`.
 
     Args:
         shape: dictionary with `labels`, `labels_a_document` (their mean), `batch`,
@@ -15,7 +15,7 @@ def random_batches(shape, count):
     random = np.random.default_rng(0)
     size = shape["batch"], shape["tokens"]
     for _ in range(count):
-        # Above the special tokens of BERT.
+        # Ids above BERT's special tokens.
         token_ids = random.integers(999, shape["vocabulary_size"], size, "int32")
         found = 1 + random.poisson(shape["labels_a_document"] - 1, shape["batch"])
         label_ids = np.full((shape["batch"], POSITIVES), -1, "int32")
@@ -31,7 +31,7 @@ def random_batches(shape, count):
 
 
 def rectangle(num_labels, num_clusters):
-    """Clusters of nearly equal size, int32 (num_clusters, cluster_size), `-1` pads."""
+    """Clusters of nearly equal size: int32 (num_clusters, cluster_size), -1 pads."""
     parts = np.array_split(np.arange(num_labels, dtype=np.int32), num_clusters)
     clusters = np.full((num_clusters, len(parts[0])), -1, np.int32)
     for row, labels in zip(clusters, parts):

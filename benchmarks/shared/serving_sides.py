@@ -1,13 +1,12 @@
-"""Whom benchmarks/speed/serving.py asks: the model in process, and export/serve.py.
+"""Sides of the serving benchmark: the model in this process, and `xmc serve`.
 
-A client answers `ask(text)` with the labels and scores of one text. Each keeps its
+A client has `ask(text)`, which returns the labels and scores of one text. It keeps its
 connection until `close()`.
 """
 
 import contextlib
 import http.client
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -17,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.shared.circumstances import ROOT
 from xmc_keras.bad_input import BadInput
 
-ROOT = Path(__file__).resolve().parents[1]
 NAME = "xmc"
-START = 300.0  # seconds that the server may take to come up
+START = 300.0  # seconds that the server may take to start
 
 
 class InProcess:
@@ -64,7 +63,7 @@ class Grpc:
         import grpc
         from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-        # Or all clients of the process would share one connection.
+        # By default all clients of a process share one connection.
         options = [("grpc.use_local_subchannel_pool", 1)]
         self.channel = grpc.insecure_channel(f"127.0.0.1:{port}", options)
         self.stub = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
@@ -86,14 +85,14 @@ class Grpc:
 
 @contextlib.contextmanager
 def server(folder):
-    """Runs serve.py; gives its REST port, its gRPC port and the version it serves."""
+    """Runs `xmc serve`; yields its REST port, its gRPC port and the served version."""
     ports = free_ports(2)
-    command = [sys.executable, str(ROOT / "export" / "serve.py"), str(folder)]
+    command = [sys.executable, "-m", "xmc_keras.cli.program", "serve"]
+    command.append(str(Path(folder).absolute()))
     command += ["--name", NAME, "--rest-port", str(ports[0])]
     command += ["--grpc-port", str(ports[1])]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
         try:
             yield *ports, wait_for_version(process, ports[0], log)
         finally:
@@ -127,4 +126,4 @@ def wait_for_version(process, port, log):
         time.sleep(0.2)
     log.seek(0)
     said = log.read().decode(errors="replace").strip()[-2000:]
-    raise BadInput(f"Expected export/serve.py to come up. It said: {said or 'nothing'}")
+    raise BadInput(f"Expected xmc serve to start. It printed: {said or 'nothing'}")

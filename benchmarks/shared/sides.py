@@ -1,10 +1,10 @@
-"""Several sides that work in turns, each in a process of its own.
+"""Sides of a benchmark that take turns, each in a process of its own.
 
-A side is a program, `keras_side.py` or `torch_side.py`, that gets its shape as JSON in
-its only argument. It does one thing, `train` or `predict`; each line of its input, a
-number, asks for so many steps of it, and the answer is a line of JSON with their
-seconds and the most memory that the process has had. Turns matter: a machine that is
-slow for a minute is slow for all.
+A side is a module, `keras_side` or `torch_side`, whose only argument is its shape as
+JSON. It does one kind of work, `train` or `predict`. Each line of its input is a number
+of steps to take; the answer is a line of JSON with the seconds of each step and the
+peak memory of the process. Because sides take turns, a machine that is slow for a
+minute is slow for all of them.
 """
 
 import contextlib
@@ -12,20 +12,14 @@ import json
 import statistics
 import subprocess
 import sys
-from pathlib import Path
 
-# So that it runs in a clone that is not installed.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from benchmarks.shared.circumstances import ROOT
 from xmc_keras.training.memory import measure_peak_memory
-
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
 
 
 def answer(side):
-    """The loop of a side: of a class with `start_training` and `train`, for example."""
-    # What a library prints must not get among the answers.
+    """Runs a side in this process; `side` is a class such as `KerasSide`."""
+    # Output of libraries must not mix with the answers.
     answers, sys.stdout = sys.stdout, sys.stderr
     shape = json.loads(sys.argv[1])
     worker = side(shape)
@@ -41,30 +35,29 @@ def answer(side):
 
 
 class Side:
-    """A running side.
+    """A side that is running.
 
     Args:
-        program: name of its file.
-        shape: dictionary for it.
-        python: the Python that runs it.
+        module: string. Dotted name of the side's module.
+        shape: dictionary that the module takes.
+        python: path of the Python that runs it.
     """
 
-    def __init__(self, program, shape, python=sys.executable):
-        command = [str(python), str(HERE / program), json.dumps(shape)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+    def __init__(self, module, shape, python=sys.executable):
+        command = [str(python), "-m", module, json.dumps(shape)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self.process = subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
         self.seconds, self.peak_gb = [], 0.0
 
     def work(self, steps):
-        """Asks for some steps and waits for them. Returns their seconds."""
+        """Runs some steps and waits for them. Returns their seconds."""
         try:
             print(steps, file=self.process.stdin, flush=True)
             line = self.process.stdout.readline()
         except BrokenPipeError:
             line = ""
         if not line:
-            sys.exit(f"error: {' '.join(self.process.args[:2])} ended; see above.")
+            sys.exit(f"error: {' '.join(self.process.args[:3])} ended; see above.")
         seconds, self.peak_gb = json.loads(line)
         return seconds
 
@@ -74,13 +67,14 @@ class Side:
 
 
 def take_turns(sides, steps, turns, warm_up=2):
-    """Lets sides work one after the other, `turns` times `steps` steps each.
+    """Lets sides take turns: `turns` times `steps` steps each, after a warm-up.
 
     Args:
-        sides: dictionary from a name to `(program, shape, python)`.
+        sides: dictionary from names to `(module, shape, python)`.
 
     Returns:
-        Dictionary from the names to `seconds` (list, a number a step) and `peak_gb`.
+        Dictionary from names to `first_s`, the seconds of the first step, `seconds`, a
+        list with one number per step, and `peak_gb`.
     """
     with contextlib.ExitStack() as stack:
         running = {name: Side(*of_side) for name, of_side in sides.items()}
@@ -103,6 +97,6 @@ def take_turns(sides, steps, turns, warm_up=2):
 
 
 def spread(seconds):
-    """Median, and the quartiles around it."""
+    """Median and quartiles."""
     low, middle, high = statistics.quantiles(seconds, n=4)
     return round(middle, 4), [round(low, 4), round(high, 4)]

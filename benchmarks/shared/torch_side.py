@@ -1,8 +1,8 @@
-"""LightXML in plain PyTorch as one side of a benchmark; see `sides.py`.
+"""LightXML in plain PyTorch as a side of a benchmark, see `sides.py`.
 
-What the published code computes, written anew: every label embedding is a row of an
-`nn.Embedding` with a dense gradient, AdamW goes over all rows, and each document
-gathers the rows of its own candidates. For an environment of its own:
+It computes the same as the published code, rewritten: every label embedding is a row of
+an `nn.Embedding` with a dense gradient, AdamW updates all rows, and each document
+gathers the rows of its own candidates. It needs its own environment:
 
     python -m venv .torch
     .torch/bin/pip install torch==2.13.0 transformers==4.57.1

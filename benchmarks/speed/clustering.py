@@ -1,36 +1,38 @@
-"""Label clustering: seconds, memory, sizes, likeness of a cluster's labels.
+"""Label clustering: time, memory, cluster sizes and similarity within clusters.
 
-    python benchmarks/speed/clustering.py
-    python benchmarks/speed/clustering.py data/debian24k --max-leaf 100 --json clustering.json
-    python benchmarks/speed/clustering.py --shape amazon670k --without-plain
-    python benchmarks/speed/clustering.py --shape amazon670k --scale 0.1 --threads 2
+    python -m benchmarks.speed.clustering
+    python -m benchmarks.speed.clustering data/debian24k --max-leaf 100 --json x.json
+    python -m benchmarks.speed.clustering --shape amazon670k --without-plain
+    python -m benchmarks.speed.clustering --shape amazon670k --scale 0.1 --threads 2
 
-The labels are those of a data folder, or generated in the shape of Amazon-670K or
+The labels come from a data folder, or are generated in the shape of Amazon-670K or
 Wiki-500K (`generated_sets.py`).
 
-`cluster_labels` stands beside `plain`, the algorithm of the published code
-(AttentionXML, `deepxml/cluster.py`) with its tolerance and its one start, but finished
-leaves kept. `mean_cosine` is the mean over labels of the cosine to the centroid of
-their cluster, the higher the better; it differs by some thousandths from seed to seed,
-so give `--seeds` for a mean over several. `peak_gb` is the most memory that the whole
-program has had once labels are clustered, the documents' features among it, `plain`
-not. Timings are worth keeping from a quiet machine only.
+`cluster_labels` is compared with `plain`, the algorithm of the published code
+(AttentionXML, `deepxml/cluster.py`) with its tolerance and its single start, except
+that finished leaves are kept. `mean_cosine` is the mean over labels of the cosine to
+the centroid of their cluster; higher is better. It varies by some thousandths from seed
+to seed, so use `--seeds` for a mean over several. `peak_gb` is the peak memory of the
+whole program after clustering, which includes the documents' features but not `plain`.
+Only timings from a quiet machine are worth keeping.
 """
 
-import argparse
 import os
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 from sklearn.preprocessing import normalize
 
-# So that it runs in a clone that is not installed.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.shared.circumstances import circumstances
-from benchmarks.shared.figures import above_zero, add_json, at_least, keep, make_place
+from benchmarks.shared.circumstances import ROOT, circumstances
+from benchmarks.shared.figures import (
+    above_zero,
+    add_json,
+    at_least,
+    benchmark_parser,
+    keep,
+    make_place,
+)
 from benchmarks.shared.generated_sets import SHAPES, generated_set
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import read_documents
@@ -39,11 +41,9 @@ from xmc_keras.labels.label_features import document_features, label_features
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.training.memory import measure_peak_memory
 
-ROOT = Path(__file__).resolve().parents[1]
-
 
 def plain(features, max_leaf, seed):
-    """Balanced 2-means as published; returns the label ids of each cluster."""
+    """Balanced 2-means of the published code; returns the label ids of each cluster."""
     rng = np.random.default_rng(seed)
     nodes, clusters = [(np.arange(features.shape[0]), features)], []
     while nodes:
@@ -68,14 +68,14 @@ def plain(features, max_leaf, seed):
 
 def mean_cosine(features, clusters):
     """Mean over labels of the cosine to their cluster's centroid; 0 for zero rows."""
-    # The cosines of unit rows to the direction of their sum add up to its norm.
-    # One after the other: 8,192 of Amazon-670K's shape would take 4 GB.
+    # The cosines of unit rows to the direction of their sum add up to its norm. One
+    # cluster at a time: all 8,192 of Amazon-670K's shape would take 4 GB.
     norms = (np.linalg.norm(features[labels].sum(axis=0)) for labels in clusters)
     return float(sum(norms) / features.shape[0])
 
 
 def measured(features, seeds, cluster):
-    """Clusters once a seed; returns means of seconds and cosine, and the sizes."""
+    """Clusters once per seed; returns the mean seconds and cosine, and the sizes."""
     seconds, cosines = [], []
     for seed in seeds:
         start = time.perf_counter()
@@ -94,7 +94,7 @@ def measured(features, seeds, cluster):
 
 
 def documents_of(arguments):
-    """Document features, label matrix, and a dictionary of how they came about."""
+    """Document features, label matrix, and a dictionary of their source."""
     start = time.perf_counter()
     if arguments.shape:
         shape = SHAPES[arguments.shape].scaled(arguments.scale or 1)
@@ -149,34 +149,42 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser("speed.clustering", __doc__)
     parser.add_argument(
-        "data_folder", nargs="?", metavar="DATA_FOLDER", help="(data/debian24k)"
+        "data_folder",
+        nargs="?",
+        metavar="DATA_FOLDER",
+        help="(data/debian24k)",
     )
-    parser.add_argument("--shape", choices=SHAPES, help="generated labels instead")
+    parser.add_argument("--shape", choices=SHAPES, help="generate labels instead")
     parser.add_argument(
         "--scale",
         type=above_zero("a number"),
-        help="of a shape: its sizes times this (1)",
+        help="multiply the sizes of --shape by S (1)",
         metavar="S",
     )
     parser.add_argument(
         "--threads",
         type=at_least(1),
         default=os.cpu_count(),
-        help="of ours; plain has one (all cores)",
+        help="threads of cluster_labels; plain has one (all cores)",
         metavar="N",
     )
     parser.add_argument(
-        "--without-plain", action="store_true", help="ours alone, which takes less long"
+        "--without-plain",
+        action="store_true",
+        help="cluster_labels alone, which is faster",
     )
     parser.add_argument(
-        "--max-leaf", type=at_least(1), default=100, help="most labels a cluster (100)"
+        "--max-leaf",
+        type=at_least(1),
+        default=100,
+        help="most labels per cluster (100)",
     )
-    parser.add_argument("--seed", type=at_least(0), default=0, help="the first (0)")
-    parser.add_argument("--seeds", type=at_least(1), default=1, help="how many (1)")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="first seed (0)")
+    parser.add_argument(
+        "--seeds", type=at_least(1), default=1, help="number of seeds (1)"
+    )
     add_json(parser)
     arguments = parser.parse_args()
     if arguments.shape and arguments.data_folder:

@@ -1,55 +1,51 @@
-"""From texts to batches: seconds to tokenise, and how long a step waits for its batch.
+"""From texts to batches: time to tokenise, and how long a step waits for its batch.
 
-    python benchmarks/speed/data.py
-    python benchmarks/speed/data.py data/debian24k --step 0.25 --busy --json data.json
+    python -m benchmarks.speed.data
+    python -m benchmarks.speed.data data/debian24k --step 0.25 --busy --json data.json
 
-`build_s` tokenises both parts on all cores and writes the token caches, `read_s` finds
-them again and reads every token; the seconds that TensorFlow takes to come up are not
-in it. The training part then goes through `DocumentBatches.dataset()` twice: a whole
-epoch as fast as it comes (`documents_s`), and some batches to a consumer that sleeps
-after each, as long as a training step takes (--step). `waited` is the share of its time
-that it stood waiting for a batch, the first not counted (`first_s`: the pipeline
+`build_s` is the time to tokenise both parts on all cores and to write the token caches,
+`read_s` the time to find them again and read every token; the start of TensorFlow is
+not counted. The training part then goes through `DocumentBatches.dataset()` twice: one
+epoch as fast as possible (`documents_s`), and some batches for a consumer that sleeps
+after each one for as long as a training step takes (--step). `waited` is the share of
+its time that it waits for a batch, without the first one (`first_s`, where the pipeline
 starts). A consumer that sleeps leaves the processor to the pipeline, as a GPU does;
 with --busy it multiplies matrices on all cores instead, as a step on a CPU does.
 """
 
-import argparse
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.shared.circumstances import circumstances
+from benchmarks.shared.circumstances import ROOT, circumstances
 from benchmarks.shared.figures import (
     above_zero,
     add_integers,
     add_json,
+    benchmark_parser,
     keep,
     make_place,
 )
 
-# So that it runs in a clone that is not installed.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import read_documents
 from xmc_keras.labels.label_set import LabelSet
 
-ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("tensorflow", "tensorflow-text", "keras", "keras-nlp", "numpy")
 
 
 def sleeping(seconds):
-    """A step that needs no processor."""
+    """A step that leaves the processor idle."""
     return lambda: time.sleep(seconds)
 
 
 def busy(seconds):
-    """A step that keeps all cores working."""
+    """A step that keeps all cores busy."""
     factor = np.ones((1000, 1000), np.float32)
 
     def step():
@@ -61,7 +57,7 @@ def busy(seconds):
 
 
 def waits(batches, step, steps):
-    """Takes a batch, then works, `steps` times; returns the seconds of each wait."""
+    """Takes a batch, then a step, `steps` times; returns the seconds of each wait."""
     seconds, batches = [], iter(batches)
     for _ in range(steps):
         start = time.perf_counter()
@@ -73,13 +69,13 @@ def waits(batches, step, steps):
 
 
 def share_waited(seconds, step_s):
-    """Of the time of all steps but the first, the share that was waited."""
+    """Share of the time that was spent waiting, without the first step."""
     waited = sum(seconds[1:])
     return waited / (waited + step_s * len(seconds[1:]))
 
 
 def caches(folder, parts, tokenizer):
-    """Opens the token cache of each part and reads it; returns caches and seconds."""
+    """Opens and reads the token cache of each part; returns caches and seconds."""
     from xmc_keras.data.token_cache import TokenCache
 
     start = time.perf_counter()
@@ -101,7 +97,7 @@ def measured(arguments, parts):
     tokenizer = TextTokenizer(bert, arguments.tokens)
     with tempfile.TemporaryDirectory() as folder:
         _, build_s = caches(folder, parts, tokenizer)
-        # As another program finds it: with a tokenizer of its own.
+        # With a new tokenizer, as in another program.
         (train, test), read_s = caches(
             folder, parts, TextTokenizer(bert, arguments.tokens)
         )
@@ -150,27 +146,25 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser("speed.data", __doc__)
     folder = ROOT / "data" / "debian24k"
     parser.add_argument("data_folder", nargs="?", default=folder, metavar="DATA_FOLDER")
     add_integers(
         parser,
         [
-            ("tokens", 128, 3, "longest document, in tokens"),
-            ("batch", 16, 1, "documents a step"),
-            ("steps", 60, 2, "batches for the consumer that works"),
+            ("tokens", 128, 3, "most tokens of a document"),
+            ("batch", 16, 1, "documents per step"),
+            ("steps", 60, 2, "batches for the consumer"),
         ],
     )
     parser.add_argument(
         "--step",
         type=above_zero("seconds"),
         default=0.5,
-        help="seconds a step (0.5)",
+        help="seconds per step (0.5)",
         metavar="S",
     )
-    parser.add_argument("--busy", action="store_true", help="steps take all cores")
+    parser.add_argument("--busy", action="store_true", help="let a step use all cores")
     add_json(parser)
     try:
         main(parser.parse_args())

@@ -1,15 +1,14 @@
-"""Size and latency of an exported model, by how its weights are stored.
+"""Size and latency of an exported model by the precision of its weights.
 
-    python benchmarks/speed/export_size.py --json benchmarks/results/export_size.json
-    python benchmarks/speed/export_size.py --labels 24043 --clusters 256 --top-k 20
+    python -m benchmarks.speed.export_size --json benchmarks/results/export_size.json
+    python -m benchmarks.speed.export_size --labels 24043 --clusters 256 --top-k 20
 
-A LightXML of random weights in the shape of a data set (by default Amazon-670K with
-BERT-base, as in the paper) is exported in each form, and all forms are loaded and
-asked in turns, so that they see the same machine. Latency depends neither on what the
-weights are nor on which words a text holds.
+A LightXML with random weights in the shape of a data set (by default Amazon-670K with
+BERT-base, as in the paper) is exported in each precision. All exports are loaded and
+called in turns, so that they see the same machine. Latency depends neither on the
+values of weights nor on the words of a text.
 """
 
-import argparse
 import os
 import sys
 import tempfile
@@ -20,12 +19,16 @@ import numpy as np
 
 from benchmarks.shared.circumstances import circumstances
 from benchmarks.shared.export_forms import FORMS, save_form
-from benchmarks.shared.figures import add_integers, add_json, keep, make_place, table
+from benchmarks.shared.figures import (
+    add_integers,
+    add_json,
+    benchmark_parser,
+    keep,
+    make_place,
+    table,
+)
 from benchmarks.shared.random_batches import rectangle
 
-# So that it runs in a clone that is not installed.
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "export")]
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
@@ -41,7 +44,7 @@ def build_model(arguments):
     from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
     from xmc_keras.lightxml.lightxml import LightXML
 
-    # The vocabulary of MiniLM is that of BERT-base, uncased.
+    # MiniLM has the vocabulary of BERT-base, uncased.
     tokenizer = keras_nlp.models.Tokenizer.from_preset(str(find_minilm()))
     backbone = keras_nlp.models.BertBackbone(
         vocabulary_size=tokenizer.vocabulary_size(),
@@ -65,7 +68,7 @@ def build_model(arguments):
 
 
 def measured(arguments, folder):
-    """A row for each form."""
+    """A row for each form of `FORMS`."""
     import keras
 
     from xmc_keras.serving.server.served_model import ServedModel
@@ -95,7 +98,7 @@ def measured(arguments, folder):
             for model, found in zip(served, seconds):
                 start = time.perf_counter()
                 model.predict({"text": texts})
-                if turn:  # the first call sets things up
+                if turn:  # the first call is a warm-up
                     found.append(time.perf_counter() - start)
         name = "1 text ms" if count == 1 else f"{count} texts ms"
         for row, found in zip(rows, seconds):
@@ -118,9 +121,7 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser("speed.export_size", __doc__)
     sizes = [
         ("labels", 670_091),
         ("clusters", 8192),

@@ -1,26 +1,31 @@
-"""Documents a second in batches by length, beside batches of one fixed length.
+"""Documents per second in batches by length, against batches of one fixed length.
 
-    python benchmarks/speed/lengths.py --json lengths.json
-    python benchmarks/speed/lengths.py data/debian24k --tokens 128 --documents 1600
+    python -m benchmarks.speed.lengths --json lengths.json
+    python -m benchmarks.speed.lengths data/debian24k --tokens 128 --documents 1600
 
-The same LightXML (MiniLM-L6, heads of the data's number of labels, their weights and
-clusters arbitrary: time depends on neither) takes training steps and predicts, with
-documents drawn from the data's training part. `by length` pads a batch to its longest
-document, as all programs here do, `fixed` to --tokens, as `fixed_padding: true` does.
-The two take turns, a batch each, until each has had every document once; `documents_s`
-is documents over seconds, with the wait for data. `tokens` is the documents' mean, and
---tokens over it is about the most that the ratio can be.
+One LightXML (MiniLM-L6, heads for the number of labels of the data; their weights and
+clusters are arbitrary, since time depends on neither) trains and predicts on documents
+drawn from the training part of the data. `by length` pads a batch to its longest
+document, as all commands do by default; `fixed` pads it to --tokens, as `fixed_padding:
+true` does. Both take turns, one batch each, until each has seen every document once.
+`documents_s` is documents over seconds, which include the wait for data. `tokens` is
+the mean length of the documents; --tokens over it is about the highest possible ratio.
 """
 
-import argparse
 import os
 import time
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.shared.circumstances import circumstances
-from benchmarks.shared.figures import add_integers, add_json, keep, make_place
+from benchmarks.shared.circumstances import ROOT, circumstances
+from benchmarks.shared.figures import (
+    add_integers,
+    add_json,
+    benchmark_parser,
+    keep,
+    make_place,
+)
 from benchmarks.shared.random_batches import rectangle
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -29,13 +34,12 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import read_documents
 from xmc_keras.labels.label_set import LabelSet
 
-ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("tensorflow", "keras", "keras-nlp", "numpy")
-WARM_UP = 3  # batches a side, not counted
+WARM_UP = 3  # batches of each side that are not counted
 
 
 def in_turns(batches, step):
-    """Seconds of `step(iterator)` for each name of `batches`, a batch a turn."""
+    """Seconds of `step(iterator)` for each side of `batches`, which take turns."""
     iterators = {}
     for name, side in batches.items():
         iterators[name] = iter(side.dataset())
@@ -52,7 +56,7 @@ def in_turns(batches, step):
 
 
 def sample(documents, count, tokenizer):
-    """Tokens and label matrix of documents drawn at random."""
+    """Tokens and label matrix of `count` documents drawn at random."""
     from xmc_keras.data.token_cache import TokenCache
 
     chosen = np.random.default_rng(0).choice(len(documents), count, replace=False)
@@ -106,7 +110,7 @@ def measured(arguments, documents):
     training = sides(labels, arguments.batch, True)
     prediction = sides(None, arguments.predict_batch, False)
 
-    # As `recommend` does: `model.predict` traces a graph for the first few shapes.
+    # Same as in `recommend`: `model.predict` traces a graph for the first few shapes.
     @tf.function(input_signature=[prediction["fixed"].dataset().element_spec])
     def ask(x):
         x = {name: x[name] for name in ("token_ids", "padding_mask")}
@@ -147,18 +151,16 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser("speed.lengths", __doc__)
     folder = ROOT / "data" / "debian24k"
     parser.add_argument("data_folder", nargs="?", default=folder, metavar="DATA_FOLDER")
     add_integers(
         parser,
         [
-            ("tokens", 128, 3, "longest document, in tokens"),
-            ("documents", 1600, 1, "documents of each side"),
-            ("batch", 16, 1, "documents a training step"),
-            ("predict-batch", 64, 1, "documents a batch of prediction"),
+            ("tokens", 128, 3, "most tokens of a document"),
+            ("documents", 1600, 1, "documents for each side"),
+            ("batch", 16, 1, "documents per training step"),
+            ("predict-batch", 64, 1, "documents per batch of prediction"),
         ],
     )
     add_json(parser)

@@ -1,55 +1,57 @@
-"""LightDXML in the shape of Amazon-670K: seconds of each phase, and the most memory.
+"""LightDXML in the shape of Amazon-670K: time of each phase, and peak memory.
 
-    python benchmarks/speed/lightdxml_scale.py
-    python benchmarks/speed/lightdxml_scale.py --search hnsw --steps 0 --json scale.json
+    python -m benchmarks.speed.lightdxml_scale
+    python -m benchmarks.speed.lightdxml_scale --search hnsw --steps 0 --json scale.json
 
 One cycle of configs/lightdxml_amazon670k.yaml: features of all documents, label
 embeddings, shortlists, an epoch of the classifier, label embeddings once more, and
-prediction. Words and labels are generated (`generated_sets.py`), so accuracy means
-nothing here; time and memory do not depend on it.
+prediction. Words and labels are generated (`generated_sets.py`), so accuracy has no
+meaning here; time and memory do not depend on it.
 
-All of it would take hours on few cores, so some phases are measured in part. The first
---searched documents get their shortlist by exact search, whose time grows with the
-documents evenly, the others labels at random; `--search hnsw` builds the whole graph
-and asks it for all. The epoch is --steps long (0: all), not counting the first ones,
-which also compile; the map of label embeddings is trained for --proxy-epochs. `seconds`
-is what was measured, of a `share` of the phase; `whole_s` is all of it at that rate.
-Memory is that of the whole cycle in any case: every array has its full size. `peak_gb`
-is the most that the process has had by the end of the phase, generation included.
+The whole cycle would take hours on few cores, so some phases are measured in part.
+Exact search runs for the first --searched documents, since its time is proportional to
+their number; the others get random labels. `--search hnsw` builds the whole graph and
+searches for all documents. The epoch has --steps steps (0: all), without the first
+ones, which also compile. The map to label embeddings trains for --proxy-epochs.
+`seconds` is what was measured, `share` the part of the phase that it covers, and
+`whole_s` the whole phase at that rate. Memory is always that of the whole cycle: every
+array has its full size. `peak_gb` is the peak of the process up to the end of the
+phase, generation included.
 """
 
-import argparse
 import os
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
-# So that it runs in a clone that is not installed.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from benchmarks.shared.circumstances import circumstances
-from benchmarks.shared.figures import add_integers, add_json, keep, make_place
+from benchmarks.shared.circumstances import ROOT, circumstances
+from benchmarks.shared.figures import (
+    add_integers,
+    add_json,
+    benchmark_parser,
+    keep,
+    make_place,
+)
 from benchmarks.shared.generated_sets import Shape, generated_set
 from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config_file import load_config
 from xmc_keras.training.memory import measure_peak_memory
 
-ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "hnswlib")
 WARM_UP = 4  # training steps that are not counted
 
 
 class Phases:
-    """The phases so far, as rows for a table."""
+    """The phases so far, as rows of a table."""
 
     def __init__(self):
         self.rows = []
 
     def add(self, name, seconds, done=1, whole=1):
-        """A phase that took `seconds` for `done` of `whole`."""
+        """Adds a phase that took `seconds` for `done` of `whole`."""
         row = {
             "phase": name,
             "seconds": round(seconds, 1),
@@ -61,7 +63,7 @@ class Phases:
         print(row, file=sys.stderr, flush=True)
 
     def measure(self, name, work, done=1, whole=1):
-        """The result of `work()`, which does `done` of `whole`."""
+        """Runs and adds `work()`, which does `done` of `whole`; returns its result."""
         begun = time.perf_counter()
         found = work()
         self.add(name, time.perf_counter() - begun, done, whole)
@@ -69,9 +71,11 @@ class Phases:
 
 
 def shortlists(config, arguments, features, embeddings, labels):
-    """Shortlists of all documents; and what of them took how long.
+    """Makes the shortlists of all documents, and measures the search.
 
-    Returns the array (documents, neighbors), seconds, and documents of these seconds.
+    Returns:
+        `(shortlists, seconds, count)`: int32 (documents, neighbors), and the seconds of
+        the search for `count` documents.
     """
     from xmc_keras.lightdxml.shortlist_labels import remove_positives, shortlist_labels
 
@@ -90,8 +94,8 @@ def shortlists(config, arguments, features, embeddings, labels):
         part = found[start : start + 4096]
         part[:] = rng.integers(len(embeddings), size=part.shape, dtype=np.int32)
     remove_positives(found, labels)
-    # What does not depend on the number of documents drops out, if it is not all there
-    # is; the first call makes TensorFlow's threads.
+    # The difference of two sizes leaves out constant costs, unless they are all of the
+    # time; the first call starts TensorFlow's threads.
     few = count // 4
     searched(few)
     _, before = searched(few)
@@ -102,7 +106,7 @@ def shortlists(config, arguments, features, embeddings, labels):
 
 
 def train_steps(model, batches, steps):
-    """Takes steps of an epoch. Returns the seconds of those after the first."""
+    """Takes steps of an epoch; returns seconds and number of those counted."""
     import keras
 
     class Clock(keras.callbacks.Callback):
@@ -181,7 +185,7 @@ def main(arguments):
     phases.add("classifier epoch", seconds, counted, len(batches))
     del shortlist
 
-    # === After the last ===
+    # === After the last cycle ===
     last = encode()
     phases.measure("last label embeddings", lambda: embed(last), *epochs)
     size, count = config.predict_batch_size, min(arguments.predicted, shape.documents)
@@ -206,16 +210,14 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser("speed.lightdxml_scale", __doc__)
     add_integers(
         parser,
         [
             ("documents", 490_449, 100, "training documents"),
             ("labels", 670_091, 100, ""),
             ("features", 135_909, 100, ""),
-            ("searched", 2048, 4, "documents whose nearest labels are searched"),
+            ("searched", 2048, 4, "documents to search nearest labels for"),
             ("steps", 40, 0, "training steps, 0 for an epoch"),
             ("proxy-epochs", 1, 1, "passes over the labels for their embeddings"),
             ("predicted", 4096, 1, "documents to predict"),
@@ -226,12 +228,15 @@ if __name__ == "__main__":
         "--words-a-document",
         type=float,
         default=87.0,
-        help="of which about 75 differ (87)",
+        help="about 75 of them are distinct (87)",
         metavar="X",
     )
     parser.add_argument("--search", choices=("exact", "hnsw"), default="exact")
     parser.add_argument(
-        "--set", action="append", default=[], help="key=value of the recipe"
+        "--set",
+        action="append",
+        default=[],
+        help="another value for a key of the recipe",
     )
     add_json(parser)
     arguments = parser.parse_args()

@@ -1,41 +1,44 @@
-"""Nearest labels of documents: exact search beside HNSW, by the number of labels.
+"""Nearest labels of documents: exact search against HNSW, by the number of labels.
 
-    python benchmarks/speed/nearest_search.py
-    python benchmarks/speed/nearest_search.py --labels 24043 100000 --neighbors 20
+    python -m benchmarks.speed.nearest_search
+    python -m benchmarks.speed.nearest_search --labels 24043 100000 --neighbors 20
 
-`exact` is what `search: exact` does, products of the documents with all label
-embeddings, block by block; `hnsw` is `search: hnsw`, a graph that has to be built
-first. Seconds are those of all cores over the number of cores, so that other work on
-the machine counts less: `build_s` for the whole graph, `exact_ms` and `hnsw_ms` for a
-document. `recall` is the share of the exact neighbours that the graph finds.
-`documents` is how many there have to be until the graph pays, `never` where a document
-takes it no less time; `exact_documents` is how many exact search answers while the
-graph is built.
+`exact` is the search of `search: exact`, products of the documents with all label
+embeddings, block by block. `hnsw` is that of `search: hnsw`, a graph that is built
+first. Seconds are processor seconds of all cores over the number of cores, so other
+work on the machine counts less: `build_s` for the whole graph, `exact_ms` and `hnsw_ms`
+per document. `recall` is the share of the exact neighbours that the graph finds.
+`documents` is the number of documents from which the graph pays off, `never` where it
+is not faster per document; `exact_documents` is the number that exact search answers
+while the graph is built.
 
-One graph grows from the least number of labels to the most, but not beyond --build-rows
-rows (`built`). For more labels than that, `recall` and `hnsw_ms`, which grow with the
-rows, are those of the graph as it is, and `build_s` goes on as its last rows took: all
-three are then too good for the graph.
+One graph grows from the smallest number of labels to the largest, up to --build-rows
+rows (`built`). For more labels, `recall` and `hnsw_ms`, which grow with the rows, are
+those of the graph at that size, and `build_s` is extrapolated at the rate of its last
+rows: all three then flatter the graph.
 
-Label embeddings are made up: 64 labels of a topic, 16 topics of a field, a third of the
-variance each, rectified as features are; a document is the mean of three labels of a
-topic with some noise. Exact search does not depend on them, HNSW does.
+Label embeddings are made up: 64 labels per topic, 16 topics per field, a third of the
+variance each, rectified as features are. A document is the mean of three labels of a
+topic plus noise. Exact search does not depend on the embeddings; HNSW does.
 """
 
-import argparse
 import os
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
-# So that it runs in a clone that is not installed.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks.shared.circumstances import circumstances
-from benchmarks.shared.figures import add_integers, add_json, at_least, keep, make_place
+from benchmarks.shared.figures import (
+    add_integers,
+    add_json,
+    at_least,
+    benchmark_parser,
+    keep,
+    make_place,
+)
 from xmc_keras.bad_input import BadInput
 from xmc_keras.lightdxml.hnsw_rows import EF, make_hnsw_index
 from xmc_keras.lightdxml.shortlist_labels import search_exactly
@@ -44,11 +47,11 @@ from xmc_keras.training.memory import measure_peak_memory
 PACKAGES = ("tensorflow", "hnswlib", "numpy")
 LABELS_A_TOPIC, TOPICS_A_FIELD = 64, 16
 LABELS_A_DOCUMENT = 3
-NOISE = 0.3  # of a document, beside the spread of its labels
+NOISE = 0.3  # standard deviation of the noise of a document
 
 
 def embeddings(num_labels, dim, rng):
-    """float32 (labels, dim), the labels of a topic one after the other."""
+    """Label embeddings, float32 (labels, dim); labels of a topic are adjacent."""
     topic_of = np.arange(num_labels) // LABELS_A_TOPIC
     field_of = topic_of // TOPICS_A_FIELD
     found = rng.standard_normal((num_labels, dim), np.float32)
@@ -59,7 +62,7 @@ def embeddings(num_labels, dim, rng):
 
 
 def documents_of(table, count, rng):
-    """float32 (count, dim), near to some labels of a topic."""
+    """Documents, float32 (count, dim), near some labels of a topic."""
     first = rng.integers(len(table), size=count) // LABELS_A_TOPIC * LABELS_A_TOPIC
     labels = first[:, None] + rng.integers(
         LABELS_A_TOPIC, size=(count, LABELS_A_DOCUMENT)
@@ -70,14 +73,14 @@ def documents_of(table, count, rng):
 
 
 def seconds_of(work):
-    """Processor seconds a core of `work()`, and its result."""
+    """Processor seconds per core of `work()`, and its result."""
     begun = time.process_time()
     found = work()
     return (time.process_time() - begun) / os.cpu_count(), found
 
 
 class Graph:
-    """The graph of the first rows of a table, and the seconds that it took."""
+    """The HNSW graph of the first rows of a table, and the seconds to build it."""
 
     def __init__(self, table):
         self.table = table
@@ -85,7 +88,7 @@ class Graph:
         self.built, self.seconds, self.row_seconds = 0, 0.0, 0.0
 
     def grow(self, rows):
-        """Adds rows of the table until there are so many."""
+        """Adds rows of the table up to a total of `rows`."""
         rows = min(rows, len(self.table))
         if rows == self.built:
             return
@@ -96,19 +99,19 @@ class Graph:
         self.built = rows
 
     def seconds_for(self, rows):
-        """Seconds to build it of so many rows, as many as there are or more."""
+        """Seconds to build the graph of `rows` rows, extrapolated beyond `built`."""
         return self.seconds + (rows - self.built) * self.row_seconds
 
 
 def compared(num_labels, table, graph, arguments):
-    """The figures of one number of labels."""
+    """Figures for one number of labels."""
     graph.grow(num_labels)
     count, k = arguments.documents, arguments.neighbors
     rows = graph.built
     queries = documents_of(table[:rows], count, np.random.default_rng(1))
 
     # === Exact ===
-    exact = search_exactly(queries, table[:rows], k)  # and TensorFlow has come up
+    exact = search_exactly(queries, table[:rows], k)  # also starts TensorFlow
     exact_s, _ = seconds_of(lambda: search_exactly(queries, table[:num_labels], k))
     exact_s /= count
 
@@ -153,9 +156,7 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser("speed.nearest_search", __doc__)
     parser.add_argument(
         "--labels",
         type=at_least(2),
@@ -167,9 +168,9 @@ if __name__ == "__main__":
     add_integers(
         parser,
         [
-            ("dim", 300, 1, "numbers an embedding has"),
-            ("neighbors", 400, 1, "labels that a document asks for"),
-            ("documents", 2048, 4, "that ask"),
+            ("dim", 300, 1, "size of an embedding"),
+            ("neighbors", 400, 1, "labels to find for a document"),
+            ("documents", 2048, 4, "documents to search labels for"),
             ("build-rows", 300_000, 2, "most rows of the graph"),
         ],
     )

@@ -1,34 +1,31 @@
-"""Milliseconds a document of a prediction, and the label side's share of them.
+"""Prediction time per document, and the share of the labels in it.
 
-    python benchmarks/speed/predict.py --json
-    python benchmarks/speed/predict.py --torch .torch/bin/python
-    python benchmarks/speed/predict.py --run runs/quickstart
+    python -m benchmarks.speed.predict --json
+    python -m benchmarks.speed.predict --torch .torch/bin/python
+    python -m benchmarks.speed.predict --run runs/quickstart
 
-The first two ask a LightXML of random heads in the shape of Amazon-670K (see
-`train_step.py`, whose options these are), for one document and for 16 at a time, in
-turns with its encoder alone. The third asks the SavedModel of a run for documents of
-Debian-24K's test part, one at a time: as they are; each with words added until it has
---tokens, which a transformer's texts are cut to, as if all were padded to one length;
-and one word, whose time is what does not depend on the length, most of it for reading
-the weights. `tokens` is their median, of a model that reads words their number.
---form stores the weights as `export/saved_model.py --precision` does.
+The first two predict with a LightXML with random heads in the shape of Amazon-670K
+(options as in `train_step.py`), for one document and for 16 at a time, in turns with
+its encoder alone. The third calls the SavedModel of a run on documents of the test part
+of Debian-24K, one at a time, in three forms: as they are; extended with words up to the
+--tokens that a transformer's texts are cut to, as if all were padded to one length; and
+as a single word, whose time is the part that does not depend on length, most of it for
+reading the weights. `tokens` is the median number of tokens, or of words for a model
+that reads words. --form is the precision of all weights in the export.
 """
 
 import json
-import sys
 import tempfile
 import time
 
 import numpy as np
 
-from benchmarks.shared.circumstances import circumstances
+from benchmarks.shared.circumstances import ROOT, circumstances
 from benchmarks.shared.export_forms import save_form
 from benchmarks.shared.figures import table
-from benchmarks.shared.sides import ROOT, spread, take_turns
+from benchmarks.shared.sides import spread, take_turns
 from benchmarks.speed.train_step import PACKAGES, parser_of, shape_of, sides_of
 from xmc_keras.data.documents import read_documents
-
-sys.path.insert(0, str(ROOT / "export"))
 
 BATCHES = 1, 16
 DOCUMENTS = 300
@@ -54,7 +51,7 @@ def of_shape(arguments):
 
 
 def of_run(path, max_tokens, form):
-    """Latency of single documents as they are and at full length, in turns."""
+    """Latency of single documents: as they are, at full length and of one word."""
     from xmc_keras.runs.run_folder import RunFolder
     from xmc_keras.serving.server.served_model import ServedModel
     from xmc_keras.text.ngrams import split_words
@@ -115,9 +112,12 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    parser = parser_of(__doc__)
+    parser = parser_of("speed.predict", __doc__)
     parser.add_argument("--run", help="a finished run folder")
     parser.add_argument(
-        "--form", choices=("float32", "float16"), default="float32", help="of weights"
+        "--form",
+        choices=("float32", "float16"),
+        default="float32",
+        help="precision of weights",
     )
     main(parser.parse_args())

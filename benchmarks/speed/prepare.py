@@ -1,16 +1,15 @@
-"""How fast trainers/prepare.py is, and how much memory it takes.
+"""Speed and memory of `xmc prepare`.
 
-    python benchmarks/speed/prepare.py --kill
-    python benchmarks/speed/prepare.py --documents 20000 --format fasttext
+    python -m benchmarks.speed.prepare --kill
+    python -m benchmarks.speed.prepare --documents 20000 --format fasttext
 
-Generates data of Wiki-500K's numbers of documents and labels (1,779,881 and 769,421
-documents; 501,008 label names, of which 4.75 a document are drawn by Zipf's law; the
-texts are shorter, as --words says), prepares it and, with --kill, once more with a kill
-halfway and --resume. Times count from start to end of the program, imports, summary and
-rename among them. Memory is the most that the program held.
+Generates data with Wiki-500K's numbers of documents and labels (1,779,881 and 769,421
+documents; 501,008 label names, of which Zipf's law draws 4.75 per document; texts are
+shorter, see --words) and prepares it. With --kill it does so once more, killed halfway
+and continued with --resume. Times are those of the whole program, including imports,
+summary and rename. Memory is the peak of the program.
 """
 
-import argparse
 import filecmp
 import json
 import signal
@@ -22,35 +21,35 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.shared.circumstances import circumstances
-from benchmarks.shared.figures import add_integers, add_json, keep, make_place
-
-# So that it runs in a clone that is not installed.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from benchmarks.shared.circumstances import ROOT, circumstances
+from benchmarks.shared.figures import (
+    add_integers,
+    add_json,
+    benchmark_parser,
+    keep,
+    make_place,
+)
 from xmc_keras.data.formats.document import Document
 from xmc_keras.data.formats.fasttext import write_fasttext
 from xmc_keras.data.formats.folder import write_folder
 from xmc_keras.data.formats.json_lines import write_json_lines, write_label_list
 
-ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("numpy", "scikit-learn")
 MEAN_LABELS = 4.75
 VOCABULARY = 200_000
 ROWS = 10_000  # documents generated at a time
-# Runs a program, then tells the most memory that it held.
+# Runs a command of `xmc`, then prints its peak memory.
 RUN = """
-import runpy, sys
-sys.path[:0] = [{root!r}, {trainers!r}]
-sys.argv = {argv!r}
-runpy.run_path(sys.argv[0], run_name="__main__")
-from xmc_keras.training.memory import peak_memory_gb
-print("peak", peak_memory_gb())
+import sys
+from xmc_keras.cli.program import main
+main(sys.argv[1:])
+from xmc_keras.training.memory import measure_peak_memory
+print("peak", measure_peak_memory())
 """
 
 
 def documents(count, num_words, num_labels, seed):
-    """Yields documents of words and labels that follow Zipf's law."""
+    """Yields documents whose words and labels follow Zipf's law."""
     rng = np.random.default_rng(seed)
     vocabulary = np.array([f"word{i}" for i in range(VOCABULARY)], object)
     names = np.array([f"label{i}" for i in range(num_labels)], object)
@@ -66,7 +65,7 @@ def documents(count, num_words, num_labels, seed):
 
 
 def generate(folder, arguments):
-    """Writes both parts in the format that is asked for."""
+    """Writes both parts in the format of --format."""
     sizes = {"train": arguments.documents, "test": arguments.test_documents}
     for seed, (part, count) in enumerate(sizes.items()):
         found = documents(count, arguments.words, arguments.labels, seed)
@@ -82,11 +81,9 @@ def generate(folder, arguments):
 
 
 def prepared(source, target, *options):
-    """Starts the program."""
-    trainers = str(ROOT / "trainers")
-    argv = [f"{trainers}/prepare.py", str(source), str(target), *options]
-    code = RUN.format(root=str(ROOT), trainers=trainers, argv=argv)
-    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    """Starts `xmc prepare`; returns the `Popen`."""
+    command = [sys.executable, "-c", RUN, "prepare", str(source), str(target)]
+    return subprocess.Popen([*command, *options], stdout=subprocess.PIPE, cwd=ROOT)
 
 
 def measured(arguments):
@@ -129,23 +126,23 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser("speed.prepare", __doc__)
     add_integers(
         parser,
         [
             ("documents", 1_779_881, 1, "training documents"),
             ("test-documents", 769_421, 1, "test documents"),
             ("labels", 501_008, 1, "label names to draw from"),
-            ("words", 40, 1, "words a document"),
+            ("words", 40, 1, "words per document"),
         ],
     )
     parser.add_argument(
         "--format", choices=("folder", "fasttext", "repository"), default="folder"
     )
     parser.add_argument(
-        "--kill", action="store_true", help="once more, killed halfway and resumed"
+        "--kill",
+        action="store_true",
+        help="once more, killed halfway and resumed",
     )
     add_json(parser)
     main(parser.parse_args())

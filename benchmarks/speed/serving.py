@@ -1,53 +1,53 @@
-"""Latency and throughput of export/serve.py, beside the same model without a server.
+"""Latency and throughput of `xmc serve`, against the same model without a server.
 
-    python benchmarks/speed/serving.py exports/quickstart
-    python benchmarks/speed/serving.py exports/quickstart --grpc --seconds 60 --json x.json
+    python -m benchmarks.speed.serving exports/quickstart
+    python -m benchmarks.speed.serving exports/quickstart --grpc --seconds 60
 
-FOLDER holds the version folders of an export. `serve.py` serves it on free ports of
-this machine; `in process` calls the default signature of the same version from here,
-so the difference is what the server costs. A request is one test document of `--data`,
-both sides begin with the first, and the answers to it have to agree. The ratio that is
-printed last means something for a model of real size only.
+FOLDER holds the version folders of an export. `xmc serve` serves it on free ports of
+this machine; `in process` calls the default signature of the same version directly, so
+the difference is the cost of the server. A request is one test document of `--data`.
+All sides begin with the first document, and their answers to it have to agree. The
+ratio printed last is meaningful only for a model of real size.
 
-The sides take turns of two seconds, so that both see the same machine. A client is a
-thread with a connection of its own that it keeps for a turn; its first request of a
-turn is not counted. Clients run on the cores that the server has too: at many clients
-the figures are those of the machine. Timings are worth keeping from a quiet machine
-only.
+The sides take turns of two seconds, so that all see the same machine. A client is a
+thread with a connection of its own, which it keeps for a turn; its first request of a
+turn is not counted. Clients share their cores with the server, so with many clients the
+figures are those of the machine. Only timings from a quiet machine are worth keeping.
 """
 
-import argparse
 import contextlib
 import itertools
 import logging
 import os
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-# So that it runs in a clone that is not installed.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "export"))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from benchmarks.shared.circumstances import circumstances
-from benchmarks.shared.figures import add_json, at_least, keep, make_place, table
+from benchmarks.shared.circumstances import ROOT, circumstances
+from benchmarks.shared.figures import (
+    add_json,
+    at_least,
+    benchmark_parser,
+    keep,
+    make_place,
+    table,
+)
 from benchmarks.shared.serving_sides import Grpc, InProcess, Rest, server
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import read_documents
 from xmc_keras.serving.server.find_versions import find_versions
 
-ROOT = Path(__file__).resolve().parents[1]
 TURN = 2.0  # seconds
 TARGET = 1.25  # p50 of REST over p50 in process, at one client
 PACKAGES = ("tensorflow", "tensorflow-text", "starlette", "uvicorn", "grpcio", "numpy")
 
 
 def take_turn(connect, texts, clients, seconds):
-    """Asks for a while; returns the latencies and the time taken, in seconds."""
+    """Sends requests for `seconds`; returns the latencies and the time taken."""
 
     def first(_):
         client = connect()
@@ -74,7 +74,7 @@ def take_turn(connect, texts, clients, seconds):
 
 
 def measured(sides, texts, clients, seconds):
-    """Lets the sides take turns; returns a row of the table for each."""
+    """Lets the sides take turns; returns a row for each."""
     latencies = {side: [] for side in sides}
     taken = dict.fromkeys(sides, 0.0)
     rest_of_texts = {side: itertools.cycle(texts) for side in sides}
@@ -91,7 +91,7 @@ def measured(sides, texts, clients, seconds):
 
 
 def summary(latencies, seconds):
-    """Requests, percentiles in milliseconds and requests a second."""
+    """Requests, percentiles in milliseconds, and requests per second."""
     percentiles = np.percentile(latencies, [50, 95, 99]) * 1000
     return {
         "requests": len(latencies),
@@ -101,7 +101,7 @@ def summary(latencies, seconds):
 
 
 def cost_of_rest(rows):
-    """What REST adds to p50 at one client, or nothing if that was not measured."""
+    """What REST adds to p50 at one client; empty if that was not measured."""
     p50 = {row["side"]: row["p50_ms"] for row in rows if row["clients"] == 1}
     if not p50:
         return {}
@@ -115,8 +115,7 @@ def main(arguments):
         received = "no version" if folder.is_dir() else "no such folder"
         raise BadInput(
             "Expected the folder that an export was written to, with version folders "
-            f"1, 2, ... in it. Received: {received}. Make one with "
-            "export/saved_model.py.",
+            f"1, 2, ... in it. Received: {received}. Make one with xmc export.",
             folder,
         )
     make_place(arguments.json)
@@ -133,7 +132,7 @@ def main(arguments):
 
     rows = []
     with server(folder) as (rest_port, grpc_port, served):
-        # Now: TensorFlow takes seconds to come up, and warns of what works.
+        # Not at the top, since TensorFlow takes seconds. It warns although all is well.
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
         from xmc_keras.serving.server.served_model import ServedModel
 
@@ -170,25 +169,26 @@ def check_agreement(sides, text):
     for side, answer in answers.items():
         if answer[0] != labels or not np.allclose(answer[1], scores, atol=1e-5):
             raise BadInput(
-                f"Expected the answer in process, {labels} {scores}. Received by "
+                f"Expected the answer in process, {labels} {scores}. Received from "
                 f"{side}: {answer}."
             )
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", metavar="FOLDER", help="holds 1, 2, ...")
+    parser = benchmark_parser("speed.serving", __doc__)
+    parser.add_argument("folder", metavar="FOLDER", help="holds versions 1, 2, ...")
     parser.add_argument(
         "--clients", type=at_least(1), nargs="+", default=[1, 8, 32], metavar="N"
     )
     parser.add_argument(
-        "--seconds", type=at_least(1), default=20, help="a side and number of clients"
+        "--seconds",
+        type=at_least(1),
+        default=20,
+        help="per side and number of clients (20)",
     )
-    parser.add_argument("--grpc", action="store_true", help="ask over gRPC as well")
+    parser.add_argument("--grpc", action="store_true", help="also measure gRPC")
     data = ROOT / "data" / "debian24k"
-    parser.add_argument("--data", default=data, help="a data folder (Debian-24K)")
+    parser.add_argument("--data", default=data, help="a data folder (data/debian24k)")
     add_json(parser)
     try:
         main(parser.parse_args())

@@ -1,32 +1,33 @@
-"""Seconds and memory of a training step in the shape of a large data set.
+"""Time and memory of a training step in the shape of a large data set.
 
-    python benchmarks/speed/train_step.py --json
-    python benchmarks/speed/train_step.py --optimizer rowwise_sgd --precision mixed_bfloat16
-    python benchmarks/speed/train_step.py --labels 0 --tokens 64 --torch .torch/bin/python
+    python -m benchmarks.speed.train_step --json
+    python -m benchmarks.speed.train_step --precision mixed_bfloat16
+    python -m benchmarks.speed.train_step --labels 0 --torch .torch/bin/python
 
-The default is Amazon-670K's shape (Tables 1 and 2 of the paper) on MiniLM-L6. Weights
-of the heads, words and labels are random; time depends on neither. In turns with it
-work the encoder alone, whose share is what is not `label_share`, the same model with
-4,096 labels in 64 clusters, and, with --torch, LightXML in plain PyTorch
-(`torch_side.py` says what to install). `step_s` is the median, with the quartiles;
-`peak_gb` the most memory that the side's process had.
+The default is the shape of Amazon-670K (Tables 1 and 2 of the paper) on MiniLM-L6. The
+heads' weights, the words and the labels are random; time depends on none of them. Other
+sides take turns with it: the encoder alone, whose share is the rest of `label_share`;
+the same model with 4,096 labels in 64 clusters; and, with --torch, LightXML in plain
+PyTorch (`torch_side.py` says how to install it). --labels 0 measures encoders only.
+`step_s` is the median, next to the quartiles; `peak_gb` is the peak memory of the
+side's process.
 """
 
-import argparse
 import json
 import sys
 
 from benchmarks.shared.circumstances import circumstances
-from benchmarks.shared.figures import add_integers, table
+from benchmarks.shared.figures import add_integers, benchmark_parser, table
 from benchmarks.shared.sides import spread, take_turns
 from xmc_keras.encoders.pretrained import find_minilm
 
 PACKAGES = ("tensorflow", "keras", "keras-nlp", "numpy")
+KERAS, TORCH = "benchmarks.shared.keras_side", "benchmarks.shared.torch_side"
 SMALL = {"labels": 4096, "clusters": 64}
 
 
 def sides_of(arguments, work="train", batch=None):
-    """Name to program, shape and Python of each side."""
+    """Dictionary from the name of each side to its module, shape and Python."""
     names = ("labels", "clusters", "top_k", "bottleneck", "batch", "tokens")
     names += ("optimizer", "precision", "table_dtype", "encoder", "xla")
     names += ("labels_a_document", "recompute")
@@ -37,18 +38,18 @@ def sides_of(arguments, work="train", batch=None):
     small = shape | SMALL | {"top_k": min(shape["top_k"], SMALL["clusters"])}
     found = {}
     if shape["labels"]:
-        found["ours"] = "keras_side.py", shape, sys.executable
-        found["4,096 labels"] = "keras_side.py", small, sys.executable
-    found["encoder alone"] = "keras_side.py", alone, sys.executable
+        found["ours"] = KERAS, shape, sys.executable
+        found["4,096 labels"] = KERAS, small, sys.executable
+    found["encoder alone"] = KERAS, alone, sys.executable
     if arguments.torch:
         if shape["labels"]:
-            found["PyTorch"] = "torch_side.py", shape, arguments.torch
-        found["PyTorch encoder"] = "torch_side.py", alone, arguments.torch
+            found["PyTorch"] = TORCH, shape, arguments.torch
+        found["PyTorch encoder"] = TORCH, alone, arguments.torch
     return {k: v for k, v in found.items() if k not in arguments.without}
 
 
 def summary(found, batch):
-    """A row a side; ratios to `ours` where it took part, else to the encoder alone."""
+    """A row for each side, with the ratio of the first side's time to its own."""
     first = next(iter(found))
     base, _ = spread(found[first]["seconds"])
     rows = []
@@ -63,7 +64,7 @@ def summary(found, batch):
 
 
 def shape_of(arguments):
-    """The arguments that figures depend on."""
+    """The arguments that the figures depend on."""
     return {k: v for k, v in vars(arguments).items() if k not in ("json", "torch")}
 
 
@@ -79,10 +80,9 @@ def main(arguments):
     print(json.dumps(record) if arguments.json else table(rows))
 
 
-def parser_of(description):
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def parser_of(module, description):
+    """The parser of this program and of `predict.py`."""
+    parser = benchmark_parser(module, description)
     sizes = [
         ("labels", 670_091, 0),
         ("clusters", 8192, 1),
@@ -99,7 +99,7 @@ def parser_of(description):
         "--optimizer",
         choices=["rowwise_adamw", "partial_rowwise_adamw", "rowwise_sgd", "adamw"],
         default="rowwise_adamw",
-        help="as in a config: of touched rows, or dense (rowwise_adamw)",
+        help="as in a config; adamw is dense (rowwise_adamw)",
     )
     parser.add_argument(
         "--precision",
@@ -111,14 +111,18 @@ def parser_of(description):
     )
     parser.add_argument("--encoder", default="minilm", help="as in a config (minilm)")
     parser.add_argument("--recompute", action="store_true", help="as in a config")
-    parser.add_argument("--xla", action="store_true", help="compile our step with XLA")
-    parser.add_argument("--torch", metavar="PYTHON", help="with PyTorch")
+    parser.add_argument("--xla", action="store_true", help="compile our steps with XLA")
+    parser.add_argument("--torch", metavar="PYTHON", help="with PyTorch installed")
     parser.add_argument(
-        "--without", action="append", default=[], metavar="SIDE", help="leave one out"
+        "--without",
+        action="append",
+        default=[],
+        metavar="SIDE",
+        help="leave one out",
     )
-    parser.add_argument("--json", action="store_true", help="one line of JSON")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON")
     return parser
 
 
 if __name__ == "__main__":
-    main(parser_of(__doc__).parse_args())
+    main(parser_of("speed.train_step", __doc__).parse_args())

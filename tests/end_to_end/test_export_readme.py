@@ -135,6 +135,10 @@ def test_readme_names_files_that_there_are():
     assert named and named <= ours
     for path in re.findall(r"`(?:python )?((?:tests|benchmarks)/[\w/]+\.py)", README):
         assert (PROJECT / path).is_file()
+    modules = re.findall(r"python -m (benchmarks[.\w]+)", README)
+    assert modules
+    for module in modules:
+        assert (PROJECT / f"{module.replace('.', '/')}.py").is_file()
 
 
 def test_readme_says_that_containers_were_not_run():

@@ -1,4 +1,4 @@
-"""Folders of the form and with the labels of the paper's benchmark sets, made up."""
+"""Generated folders in the form of the paper's benchmark sets."""
 
 import numpy as np
 
@@ -12,11 +12,11 @@ def write_benchmark_folder(folder, num_labels, labels_a_document):
 
     Args:
         folder: path.
-        num_labels: int, as many as the real set has.
-        labels_a_document: int. The number of documents follows from it.
+        num_labels: int. That of the real set.
+        labels_a_document: int. It determines the number of documents.
 
     Returns:
-        int, the training documents.
+        int, the number of training documents.
     """
     rng = np.random.default_rng(0)
     order = rng.permutation(num_labels)

@@ -8,8 +8,8 @@ from tests.helpers.project import PROJECT
 
 
 def run_benchmark(name, *arguments):
-    """Runs a program of benchmarks/, as a user does; returns what has ended."""
-    command = [sys.executable, f"benchmarks/{name}.py", *map(str, arguments)]
+    """Runs a module of benchmarks/, such as `speed.data`; returns what has ended."""
+    command = [sys.executable, "-m", f"benchmarks.{name}", *map(str, arguments)]
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
 
 

@@ -1,4 +1,4 @@
-"""accuracy.py: what is trained, what not again, and what is told of it."""
+"""accuracy.py: what it trains, what it does not train again, and what it reports."""
 
 import json
 from pathlib import Path
@@ -18,13 +18,14 @@ def trained(monkeypatch):
 
     def run(command, cwd=None, **_):
         if command[0] == "git":
-            told = "abc\n" if "describe" in command else ""  # no difference
-            return type("Done", (), {"stdout": told, "returncode": 0})
+            output = "abc\n" if "describe" in command else ""  # no difference
+            return type("Done", (), {"stdout": output, "returncode": 0})
         commands.append(command)
         folder = Path(command[command.index("--run") + 1])
         folder.mkdir(parents=True, exist_ok=True)
         settings = [w for w in command if "=" in w]
-        save_config(load_config(command[2], settings), folder / "config.yaml")
+        config = command[command.index("fit") + 1]
+        save_config(load_config(config, settings), folder / "config.yaml")
         np.savez(folder / "label_counts.npz")
         seed = next(int(w[5:]) for w in settings if w.startswith("seed="))
         better = "optimizer=adamw" in command
@@ -62,7 +63,7 @@ def test_a_run_that_is_there_is_not_trained_again(trained, tmp_path):
     (row,) = ask(tmp_path, 1, ["XLA"])
     assert len(trained) == 1 and row["seeds"] == 1
     assert row["P@1 deviation"] is None and row["P@1 vs dense"] is None
-    # One that was stopped goes on.
+    # A run that was stopped is resumed.
     (tmp_path / "runs/XLA-0/metrics.json").unlink()
     ask(tmp_path, 2, ["XLA"])
     assert "--resume" in trained[1] and "--resume" not in trained[2]

@@ -14,7 +14,7 @@ from benchmarks.shared.serving_sides import free_ports
 from benchmarks.speed import serving
 from tests.helpers.programs import run_benchmark
 
-PROGRAM = "benchmarks/speed/serving.py"
+PROGRAM = "benchmarks.speed.serving"
 
 
 def percentile(values, percent):
@@ -144,7 +144,7 @@ def test_measures_a_small_model(golden_version, tmp_path, tiny_data):
     shutil.copytree(golden_version, tmp_path / "golden" / "3")
     figures = tmp_path / "figures" / "golden.json"
     done = run_benchmark(
-        *("serving", tmp_path / "golden", "--data", tiny_data, "--json", figures),
+        *("speed.serving", tmp_path / "golden", "--data", tiny_data, "--json", figures),
         *("--grpc", "--seconds", 1, "--clients", 1),
     )
     assert done.returncode == 0, done.stderr

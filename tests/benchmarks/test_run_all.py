@@ -1,9 +1,10 @@
-"""benchmarks/run_all.py: what it keeps and what RESULTS.md shows of it."""
+"""run_all.py: what it keeps, and what RESULTS.md shows of it."""
 
 import json
 
 import pytest
-import run_all
+
+from benchmarks import run_all
 
 PROGRAM = """import json, sys
 print(json.dumps({
@@ -15,15 +16,17 @@ print(json.dumps({
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    (tmp_path / "benchmarks").mkdir()
+    for name in ("benchmarks", "benchmarks/speed"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
     monkeypatch.setattr(run_all, "HERE", tmp_path / "benchmarks")
     monkeypatch.setattr(run_all, "RESULTS", tmp_path / "benchmarks/results")
     runs = {
-        "one": ("First", "side.py --json --torch"),
-        "other": ("Second", "side.py --x 'a b'"),
+        "one": ("First", "speed.side --json --torch"),
+        "other": ("Second", "speed.side --x 'a b'"),
     }
     monkeypatch.setattr(run_all, "RUNS", runs)
-    (tmp_path / "benchmarks/side.py").write_text(PROGRAM)
+    (tmp_path / "benchmarks/speed/side.py").write_text(PROGRAM)
     return tmp_path / "benchmarks"
 
 
@@ -37,9 +40,9 @@ def test_results_are_kept_and_shown(folder):
     ask("on", torch="/some/python")
     kept = json.loads((folder / "results/one.json").read_text())
     assert kept["asked"] == ["--json", "--torch", "/some/python"]
-    assert kept["command"] == "python benchmarks/side.py --json --torch PYTHON"
+    assert kept["command"] == "python -m benchmarks.speed.side --json --torch PYTHON"
     text = (folder / "RESULTS.md").read_text()
-    assert "## First\n\n`python benchmarks/side.py --json --torch PYTHON`" in text
+    assert "## First\n\n`python -m benchmarks.speed.side --json --torch PYTHON`" in text
     assert "commit abc, 3 cores, 4.5 GB" in text and "    ours    1.25\n" in text
     assert text.count("Not measured.") == 1
     ask(None)
@@ -52,11 +55,28 @@ def test_results_are_kept_and_shown(folder):
 def test_a_failed_run_keeps_what_was_there(folder):
     ask(None)
     before = (folder / "RESULTS.md").read_text()
-    (folder / "side.py").write_text("raise SystemExit(3)")
+    (folder / "speed/side.py").write_text("raise SystemExit(3)")
     with pytest.raises(SystemExit, match="one ended with status 3"):
         ask(None)
     assert (folder / "RESULTS.md").read_text() == before
     assert (folder / "results/one.json").exists()
+
+
+def test_commands_have_their_current_form():
+    for command in (
+        "python benchmarks/predict.py --json --run runs/quickstart",
+        "python -m benchmarks.speed.predict --json --run runs/quickstart",
+    ):
+        assert run_all.as_module(command) == (
+            "python -m benchmarks.speed.predict --json --run runs/quickstart"
+        )
+    unknown = "python benchmarks/other.py --json"
+    assert run_all.as_module(unknown) == unknown
+
+
+def test_results_are_up_to_date():
+    text = (run_all.HERE / "RESULTS.md").read_text()
+    assert run_all.results() == text, "run python -m benchmarks.run_all --only none"
 
 
 def test_figures_of_nested_dictionaries_have_a_line_each():

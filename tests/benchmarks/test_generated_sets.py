@@ -1,4 +1,4 @@
-"""benchmarks/shared/generated_sets.py: the statistics that it promises."""
+"""generated_sets.py: the statistics that it promises."""
 
 import itertools
 

@@ -1,31 +1,20 @@
-"""benchmarks/speed/prepare.py on a small set."""
+"""prepare.py on a small set."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
-from tests.helpers.project import PROJECT
+from tests.helpers.programs import run_benchmark
 
 
 @pytest.mark.parametrize("format", ["fasttext", "repository"])
 def test_its_figures(tmp_path, format):
     file = tmp_path / "figures.json"
     sizes = ["--documents", 3000, "--test-documents", 500, "--labels", 700]
-    command = [
-        "benchmarks/speed/prepare.py",
-        "--format",
-        format,
-        "--json",
-        file,
-        *sizes,
-    ]
-    command += ["--words", 12] + ["--kill"] * (format == "fasttext")
-    done = subprocess.run(
-        [sys.executable, *map(str, command)], cwd=PROJECT, capture_output=True
-    )
-    assert done.returncode == 0, done.stderr.decode()
+    options = ["--format", format, "--json", file, *sizes, "--words", 12]
+    options += ["--kill"] * (format == "fasttext")
+    done = run_benchmark("speed.prepare", *options)
+    assert done.returncode == 0, done.stderr
     found = json.loads(file.read_text())
     assert json.loads(done.stdout) == found
     train = found["summary"]["train"]

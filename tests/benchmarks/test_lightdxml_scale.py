@@ -1,4 +1,4 @@
-"""benchmarks/speed/lightdxml_scale.py and nearest_search.py at a small size."""
+"""lightdxml_scale.py and nearest_search.py at a small size."""
 
 import importlib.util
 import json
@@ -25,7 +25,7 @@ def test_a_cycle(tmp_path):
     path = tmp_path / "new" / "found.json"
     sizes = ("--documents", 900, "--labels", 700, "--features", 500)
     parts = ("--searched", 300, "--steps", 3, "--predicted", 300)
-    process = run_benchmark("lightdxml_scale", *sizes, *parts, "--json", path)
+    process = run_benchmark("speed.lightdxml_scale", *sizes, *parts, "--json", path)
     assert process.returncode == 0, process.stderr
     found = json.loads(process.stdout)
     assert found == json.loads(path.read_text())
@@ -46,14 +46,12 @@ def test_wrong_arguments(call):
         (["--documents", "3"], "expected at least 100"),
         (["--set", "epochs=-1"], "Expected epochs to be"),
     ):
-        result = call(
-            "benchmarks/speed/lightdxml_scale.py", *arguments, tensorflow=False
-        )
+        result = call("benchmarks.speed.lightdxml_scale", *arguments, tensorflow=False)
         assert result.status == 2 and message in result.stderr and not result.stdout
 
 
 def test_nearest_search(call):
-    program = "benchmarks/speed/nearest_search.py"
+    program = "benchmarks.speed.nearest_search"
     if importlib.util.find_spec("hnswlib") is None:
         result = call(program, "--labels", 300)
         assert result.status == 2 and "pip install .[ann]" in result.stderr

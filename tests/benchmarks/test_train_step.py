@@ -62,7 +62,7 @@ def test_summary():
 def test_a_run_on_few_labels(program, more):
     shape = "--labels 200 --clusters 20 --top-k 3 --bottleneck 8 --batch 2 --tokens 8"
     few = ["--steps", "1", "--turns", "2", "--json"]
-    done = run_benchmark(program, *shape.split(), *few, *more)
+    done = run_benchmark(f"speed.{program}", *shape.split(), *few, *more)
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
     rows = record["sides" if program == "train_step" else "measured"]

@@ -1,4 +1,4 @@
-"""benchmarks/speed/clustering.py on a small data folder and a small generated shape."""
+"""clustering.py on a small data folder and a small generated shape."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests.helpers.programs import run_benchmark
 
-PROGRAM = "benchmarks/speed/clustering.py"
+PROGRAM = "benchmarks.speed.clustering"
 
 
 def test_a_data_folder(tiny_data, call):
@@ -24,7 +24,8 @@ def test_a_data_folder(tiny_data, call):
 def test_a_shape(tmp_path):
     path = tmp_path / "new" / "found.json"
     shape = ("--shape", "amazon670k", "--scale", 0.002, "--threads", 1)
-    process = run_benchmark("clustering", *shape, "--without-plain", "--json", path)
+    options = (*shape, "--without-plain", "--json", path)
+    process = run_benchmark("speed.clustering", *options)
     assert process.returncode == 0, process.stderr
     found = json.loads(process.stdout)
     assert found == json.loads(path.read_text())

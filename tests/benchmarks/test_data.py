@@ -1,4 +1,4 @@
-"""benchmarks/speed/data.py: its arithmetic, and a run on a small data folder."""
+"""data.py: its arithmetic, and a run on a small data folder."""
 
 import json
 import time
@@ -8,7 +8,7 @@ import pytest
 from benchmarks.speed import data as data_benchmark
 from tests.helpers.programs import run_benchmark
 
-PROGRAM = "benchmarks/speed/data.py"
+PROGRAM = "benchmarks.speed.data"
 
 
 def slow_batches(count, seconds):
@@ -46,7 +46,7 @@ def test_a_busy_step_takes_its_time():
 def test_a_data_folder(tiny_data, tmp_path):
     path = tmp_path / "found.json"
     few = ("--steps", 6, "--step", 0.02, "--tokens", 16)
-    process = run_benchmark("data", tiny_data, *few, "--json", path)
+    process = run_benchmark("speed.data", tiny_data, *few, "--json", path)
     assert process.returncode == 0, process.stderr
     found = json.loads(process.stdout)
     assert found == json.loads(path.read_text())

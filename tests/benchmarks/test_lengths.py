@@ -1,4 +1,4 @@
-"""lengths.py: whose seconds are whose, and a run on a small data folder."""
+"""lengths.py: the seconds of each side, and a run on a small data folder."""
 
 import json
 import time
@@ -12,7 +12,7 @@ from xmc_keras.data.documents import read_documents
 
 
 class Batches:
-    """So many batches, each of which says how long its step takes."""
+    """`count` batches, each of which is the seconds that its step takes."""
 
     def __init__(self, seconds, count):
         self.seconds, self.count, self.taken = seconds, count, 0
@@ -64,7 +64,7 @@ def test_a_sample_has_the_labels_of_its_documents(tiny_data):
 def test_a_data_folder(tiny_data, tmp_path):
     path = tmp_path / "found.json"
     few = ("--documents", 40, "--tokens", 64, "--batch", 8, "--predict-batch", 8)
-    process = run_benchmark("lengths", tiny_data, *few, "--json", path)
+    process = run_benchmark("speed.lengths", tiny_data, *few, "--json", path)
     assert process.returncode == 0, process.stderr
     found = json.loads(process.stdout)
     assert found == json.loads(path.read_text())
@@ -81,7 +81,7 @@ def test_a_data_folder(tiny_data, tmp_path):
 
 def test_too_few_documents(tiny_data, call):
     arguments = tiny_data, "--documents", 161
-    result = call("benchmarks/speed/lengths.py", *arguments, tensorflow=False)
+    result = call("benchmarks.speed.lengths", *arguments, tensorflow=False)
     assert result.status == 2
     assert result.stderr.endswith(
         "Expected 161 documents or more. Received: 160. Lower --documents.\n"

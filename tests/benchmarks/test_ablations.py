@@ -1,4 +1,4 @@
-"""ablations.py: what is trained, what is asked, and what is told of it."""
+"""ablations.py: what it trains, evaluates and reports."""
 
 import json
 from pathlib import Path
@@ -21,9 +21,9 @@ def programs(monkeypatch):
         metrics = {f"P@{k}": 50.0 + seed - worse for k in (1, 3, 5)}
         return metrics | {"train_seconds": 2, "peak_memory_gb": 1, "commit": "abc"}
 
-    def ask(program, *arguments):
-        done["asked"].append((program, *(getattr(a, "name", a) for a in arguments)))
-        if program == "evaluate.py":
+    def ask(command, *arguments):
+        done["asked"].append((command, *(getattr(a, "name", a) for a in arguments)))
+        if command == "evaluate":
             return {f"P@{k}": 40.0 for k in (1, 3, 5)}
         members = {f"m{i}": {f"P@{k}": 50.0 + i for k in (1, 3, 5)} for i in range(3)}
         whole = {f"P@{k}": 53.0 for k in (1, 3, 5)}
@@ -56,7 +56,7 @@ def test_configs_are_compared_seed_by_seed(programs, tmp_path):
         ["epochs=1", "seed=1"],
     )
     assert (
-        figures["command"] == "python benchmarks/accuracy/ablations.py --set epochs=1"
+        figures["command"] == "python -m benchmarks.accuracy.ablations --set epochs=1"
     )
     assert figures["settings"] == ["epochs=1"] and figures["ensembles"] == []
 
@@ -90,7 +90,7 @@ def test_the_score_of_labels_is_asked_of_the_reference(programs, tmp_path):
     (row,) = found(tmp_path, 1, ["label_score"])["measured"]
     assert row["P@1"] == 40 and row["P@1 vs base"] is None
     assert programs["trained"][0][:2] == ("reference", "reference-0")
-    assert programs["asked"] == [("evaluate.py", "reference-0", "--score", "label")]
+    assert programs["asked"] == [("evaluate", "reference-0", "--score", "label")]
 
 
 def test_an_ensemble_is_compared_with_the_mean_of_its_members(programs, tmp_path):
@@ -110,7 +110,7 @@ def test_an_ensemble_is_compared_with_the_mean_of_its_members(programs, tmp_path
         assert row["P@1"] == 53 and row["P@1 vs mean"] == 2
         assert row["P@5 of members"] == [50, 51, 52]
     assert programs["asked"] == [
-        ("ensemble.py", "reference-0", f"{name}-1", f"{name}-2")
+        ("ensemble", "reference-0", f"{name}-1", f"{name}-2")
         for name in ("clustering", "same_documents")
     ]
 

@@ -1,16 +1,16 @@
-"""benchmarks/recipes.py: README.md and the heads of recipes say what plan.py says."""
+"""recipes.py: README.md and the heads of recipes agree with `xmc plan`."""
 
 import json
 import re
 import shlex
 
 import pytest
-import recipes
 
+from benchmarks import recipes
 from tests.helpers.project import PROJECT
 from xmc_keras.config.config_file import load_config
 
-REMEDY = "run python benchmarks/recipes.py --write"
+REMEDY = "run python -m benchmarks.recipes --write"
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +34,13 @@ def test_the_command_in_a_recipe_says_what_the_recipe_says(name, call, monkeypat
     text = (PROJECT / f"configs/{name}.yaml").read_text("utf-8")
     head = " ".join(text.partition("\n\n")[0].replace("\n#", "").split())
     gpu, machine, alone, steps, command = re.search(
-        r"Needs: ([\d.]+) GB of a GPU and ([\d.]+) GB of the machine, or ([\d.]+) GB "
-        r"of a machine without one, and the texts; ([\d,]+) steps. python (.*) says so",
+        r"Needs: ([\d.]+) GB of GPU memory and ([\d.]+) GB of main memory, or ([\d.]+) "
+        r"GB of main memory without a GPU, plus the texts; ([\d,]+) steps. Estimated "
+        r"by (.*); --measure adds the hours.",
         head,
     ).groups()
-    program, recipe, *rest = shlex.split(command)
-    assert program == "trainers/plan.py"
+    program, name, recipe, *rest = shlex.split(command)
+    assert (program, name) == ("xmc", "plan")
     for room in ({"machine": 1e12, "GPU": 1e12}, {"machine": 1e12}):
         monkeypatch.setattr("xmc_keras.cli.plan.measure_free_memory", lambda: room)
         result = call("plan", PROJECT / recipe, *rest, "--json")

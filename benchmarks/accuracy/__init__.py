@@ -1,0 +1,1 @@
+"""P@k of ablations, fast training, exported models and linear peers."""

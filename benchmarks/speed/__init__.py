@@ -1,0 +1,1 @@
+"""Time and memory of training, prediction, serving, clustering and data."""
