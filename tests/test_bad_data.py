@@ -93,7 +93,7 @@ def test_files_that_are_empty_missing_or_damaged(data, refused, tmp_path):
     for suffix, compress in ((".gz", gzip.compress), (".xz", lzma.compress)):
         damaged = data / f"train_labels.txt{suffix}"
         damaged.write_bytes(compress(whole)[:-20])
-        refused(f"train_labels.txt{suffix}:[0-9]+: Expected a whole file")
+        refused(f"train_labels.txt{suffix}:[0-9]+: Expected an intact file")
         damaged.unlink()
     shutil.rmtree(data)
     refused(
