@@ -159,7 +159,7 @@ class GraphBytePairs:
 
 
 def bytes_to_letters():
-    """Returns GPT-2's letters for the 256 bytes, printable so that a file can hold them.
+    """Returns GPT-2's printable letters for the 256 bytes.
 
     Example:
 
