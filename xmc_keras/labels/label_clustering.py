@@ -71,7 +71,7 @@ def cluster_labels(
     `split_node` in its published `deepxml/cluster.py`.
     """
     features = scipy.sparse.csr_matrix(label_features, dtype=np.float32)
-    max_leaf, seed, num_threads = _checked(features, max_leaf, seed, num_threads)
+    max_leaf, seed, num_threads = _check(features, max_leaf, seed, num_threads)
     num_labels = features.shape[0]
     if max_leaf == 1:
         return np.arange(num_labels, dtype=np.int32)[:, None]
@@ -153,7 +153,7 @@ def _direction(total):
     return norm, total / np.float32(norm) if norm > 0 else total
 
 
-def _checked(features, max_leaf, seed, num_threads):
+def _check(features, max_leaf, seed, num_threads):
     if 0 in features.shape:
         raise ValueError(
             "Expected `label_features` with at least one label and one feature. "
