@@ -71,7 +71,7 @@ def test_what_a_filter_leaves_out(tiny_run, tmp_path, call, caplog):
     assert found["recall@10"] == pytest.approx(100 * slow_recall(left, relevant, 10))
     assert found["filtered_pairs"] == 3  # of four, one of which nobody could predict
     relevant = 1 + ("label03" in gone[0])
-    said = f"{files[2]}: 4 pairs of document and label left out, {relevant} of them rel"
+    said = f"{files[2]}: filtered 4 pairs of document and label, {relevant} of them rel"
     assert said in caplog.text
     dropped = sum(map(len, rows)) - sum(map(len, left))
     assert f"{dropped} predictions left out by the filter" in caplog.text

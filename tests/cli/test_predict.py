@@ -273,7 +273,7 @@ def test_bad_input(tiny_run, tmp_path, call):
     assert "best.keras" in refused(tmp_path / "run", "--model", "best")
     into = ("--output", tmp_path / "out.jsonl")
     for arguments, message in (
-        (["--input", tmp_path / "none.txt"], "none.txt: Expected a file of texts. "),
+        (["--input", tmp_path / "none.txt"], "none.txt: Expected a text file. "),
         (["--input", tmp_path], "Is a directory"),
         (["--input", tmp_path, "a text"], "Expected texts or --input. Received: both"),
         (["--resume"], "Expected --output with --resume"),
@@ -289,7 +289,7 @@ def test_bad_input(tiny_run, tmp_path, call):
     assert "Expected an output that is not the input." in refused(
         tiny_run.folder, *same
     )
-    assert "texts.gz:1: Expected a whole file." in refused(
+    assert "texts.gz:1: Expected an intact file." in refused(
         tiny_run.folder, "--input", texts, *into
     )
     assert sorted(os.listdir(tmp_path)) == ["run", "texts.gz"]

@@ -13,7 +13,7 @@ PAD = 999
 
 
 def make(lengths, labels=None, num_labels=40, **kwargs):
-    """Batches of documents whose tokens are i, i, i, ... in document i."""
+    """Batches of documents; all tokens of document `i` are `i`."""
     lengths = np.array(lengths)
     tokens = TokenCache(
         np.repeat(np.arange(len(lengths), dtype=np.int32), lengths),
@@ -29,7 +29,7 @@ def make(lengths, labels=None, num_labels=40, **kwargs):
 
 
 def documents(batches):
-    """The documents of each batch; the first token of a document is its number."""
+    """The documents of each batch, from the first token of each document."""
     xs = (b[0] if isinstance(b, tuple) else b for b in batches)
     return [np.asarray(x["token_ids"])[:, 0].tolist() for x in xs]
 
@@ -99,7 +99,7 @@ def test_order_follows_seed_and_epoch_and_skipping_is_slicing(drawn, epoch, data
     names = ["batch_size", "shuffle", "seed", "pad_multiple", "segment_ids"]
     kwargs = {name: getattr(batches, name) for name in names}
     again = make(lengths, labels, fixed_length=batches.fixed_length, **kwargs)
-    list(again.batches(epoch + 1))  # what was read before does not matter
+    list(again.batches(epoch + 1))  # earlier reads do not matter
     whole, same = list(batches.batches(epoch)), list(again.batches(epoch))
     assert all(tf.nest.flatten(equal(whole, same)))
     start = data.draw(st.integers(0, len(whole) - 1), label="start")
@@ -125,15 +125,15 @@ def test_epochs_and_seeds_differ_and_batches_are_of_like_length():
     first, second = documents(batches.batches(0)), documents(batches.batches(1))
     other = documents(make(lengths, batch_size=16, seed=1).batches(0))
     assert len({str(epoch) for epoch in (first, second, other)}) == 3
-    # Not only are the batches in another order, they are other batches.
+    # The batches themselves differ, not only their order.
     assert not {frozenset(b) for b in first} & {frozenset(b) for b in second}
     padded = sum(x["token_ids"].size for x in batches.batches(0))
     assert padded < 1.1 * lengths.sum()
-    # A window is 50 batches, so a batch spans about a fiftieth of the lengths: less
-    # would mean that its documents were picked from all by their length.
+    # A window is 50 batches, so a batch spans about a fiftieth of the lengths. If it
+    # spanned less, all documents would be sorted by length.
     spans = [np.ptp(lengths[b]) for b in first if len(b) == 16]
     assert 1.5 < np.mean(spans) < 6
-    # Short and long batches alternate: the mean length of the halves is the same.
+    # Short and long batches alternate: both halves have the same mean length.
     means = np.array([lengths[b].mean() for b in first])
     assert abs(means[:150].mean() - means[150:].mean()) < 10
 
@@ -189,7 +189,7 @@ def test_dataset_yields_an_epoch_a_pass():
     for epoch in (2, 3):
         found = list(dataset.as_numpy_iterator())
         assert all(tf.nest.flatten(equal(found, list(batches.batches(epoch)))))
-    # A look at the first batch is no pass (of many: two are fetched ahead).
+    # Reading the first batch is not a pass (of many batches: two are prefetched).
     batches = make(np.arange(1, 41))
     dataset = batches.dataset()
     next(iter(dataset))
@@ -208,7 +208,7 @@ def test_dataset_from_a_start_is_the_rest_of_that_epoch():
 
 
 class Recorder(keras.Model):
-    """Keeps the first token of each document that it is trained on."""
+    """Records the first token of each training document."""
 
     def __init__(self):
         super().__init__()
@@ -240,9 +240,9 @@ def test_fit_sees_every_epoch_and_goes_on_within_one():
     batches = make(np.arange(1, 20), [[i] for i in range(19)], batch_size=3)
     unbroken = sum((documents(batches.batches(epoch)) for epoch in range(3)), [])
     assert fit(batches, [(0, 0, 3)]) == unbroken
-    # Stopped after 9 of 21 steps, begun again: epoch 1 from batch 2, then epoch 2.
+    # Stopped after 9 of 21 steps and resumed: epoch 1 from batch 2, then epoch 2.
     assert fit(batches, [(1, 2, 2), (2, 0, 3)]) == unbroken[9:]
-    # With a strategy Keras reads a batch before the first epoch to build the model.
+    # Under a strategy, Keras reads a batch before the first epoch to build the model.
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])
     assert fit(batches, [(0, 0, 3)], strategy) == unbroken
 
@@ -250,7 +250,7 @@ def test_fit_sees_every_epoch_and_goes_on_within_one():
 def test_wrong_arguments():
     labels = csr_matrix(np.ones((2, 3)))
     tokens = TokenCache(np.zeros(3, np.int32), np.arange(4))
-    with pytest.raises(ValueError, match="rows for 3 documents. Received: 2"):
+    with pytest.raises(ValueError, match="3 rows, one per document. Received: 2"):
         DocumentBatches(tokens, labels, 2, pad_id=0, shuffle=True)
     for kwargs, message in [
         ({"batch_size": 0}, r"`batch_size` >= 1 .*Received: 0, 8"),
@@ -270,7 +270,7 @@ def test_wrong_arguments():
                 method(0, start)
     with pytest.raises(ValueError, match="shuffle=False"):
         batches.restore(np.zeros(3))
-    with pytest.raises(ValueError, match="rows for 3 documents. Received: 2"):
+    with pytest.raises(ValueError, match="3 rows, one per document. Received: 2"):
         batches.in_order().restore(np.zeros(2))
-    with pytest.raises(ValueError, match="rows for 3 documents. Received: 4"):
+    with pytest.raises(ValueError, match="3 rows, one per document. Received: 4"):
         batches.with_shortlist(np.zeros((4, 2), np.int32))

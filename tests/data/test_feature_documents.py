@@ -33,9 +33,9 @@ def test_what_a_file_becomes(tmp_path):
 
 
 def test_a_document_without_a_label(tmp_path):
-    with pytest.raises(BadInput, match=r"train.txt:4: .* 1 documents of 4 without"):
+    with pytest.raises(BadInput, match=r"train.txt:4: .* 1 of 4 documents without"):
         read(tmp_path)
-    with pytest.raises(BadInput, match=r"train.txt:2: .* 1 documents of 1 without"):
+    with pytest.raises(BadInput, match=r"train.txt:2: .* 1 of 1 documents without"):
         read(tmp_path, ["1 5 9", " 1:7"], skip_bad_lines=True)
 
 

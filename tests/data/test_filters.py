@@ -21,7 +21,7 @@ def write(folder, **files):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A test part of three documents, the second of which has lost all its labels."""
+    """A test part of three documents; all labels of the second are filtered."""
     return write(
         tmp_path,
         test_texts="sea\nsky\nsun\n",
@@ -36,7 +36,7 @@ def test_labels_are_left_out_of_what_is_relevant(folder, caplog):
     assert documents.labels == [["a"], [], ["c", "new"]]
     assert documents.filtered == [("b",), ("c", "a", "c"), ()]
     path = folder / "test_filter.txt"
-    said = f"{path}: 4 pairs of document and label left out, 2 of them relevant"
+    said = f"{path}: filtered 4 pairs of document and label, 2 of them relevant"
     assert said in caplog.text
     matrix = encode_filtered_labels(documents, LABELS)
     assert matrix.toarray().tolist() == [[0, 1, 0], [1, 0, 1], [0, 0, 0]]
@@ -46,7 +46,7 @@ def test_labels_are_left_out_of_what_is_relevant(folder, caplog):
         [0, 0, 0],
         [0, 1, 0],
     ]
-    # Relevant and out of reach all the same.
+    # Still relevant, although it cannot be predicted.
     assert LABELS.encode(documents.labels).toarray()[2].tolist() == [0, 0, 1, 1]
 
 
@@ -94,8 +94,8 @@ def test_a_filter_of_other_data(folder):
     with pytest.raises(BadInput) as error:
         encode_filtered_labels(documents, LABELS)
     assert str(error.value).startswith(f"{folder / 'test_filter.txt'}:2: Expected lab")
-    assert "such as 'a'. Received: 'other' and no known one." in str(error.value)
-    # One that says nothing is right for any data.
+    assert "such as 'a'. Received: 'other' and no known label." in str(error.value)
+    # An empty filter fits any data.
     write(folder, test_filter="\n\n\n")
     assert not encode_filtered_labels(read_part(folder, "test"), LABELS).nnz
 

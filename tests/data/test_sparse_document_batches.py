@@ -62,5 +62,5 @@ def test_dataset_and_restore():
 
 def test_rows_of_labels_and_shortlists_are_checked():
     features, labels = documents(9)
-    with pytest.raises(ValueError, match="Expected rows for 9 documents. Received: 8"):
+    with pytest.raises(ValueError, match="9 rows, one per document. Received: 8"):
         SparseDocumentBatches(features, labels[:8], 4, shuffle=False)

@@ -33,5 +33,5 @@ def test_split_seed_decides_and_stands_for_seed():
 
 
 def test_more_than_there_are():
-    with pytest.raises(BadInput, match="at most the training documents .* 460.* 461"):
+    with pytest.raises(BadInput, match="at most the number of documents .* 460.* 461"):
         split(train_documents=461)

@@ -14,7 +14,7 @@ TEXTS = ["a bird", "", "three little words", "one"]
 
 
 class Letters:
-    """One token a letter, with 1 before and 2 after; counts its calls."""
+    """One token per letter, with 1 before and 2 after; counts its calls."""
 
     def __init__(self, name="letters"):
         self.name = name
@@ -114,7 +114,7 @@ def test_a_damaged_cache_is_rebuilt_with_a_warning(tmp_path, caplog, damage):
     with caplog.at_level(logging.WARNING):
         cache = TokenCache.open(tmp_path, TEXTS, tokenizer)
     assert tokenizer.calls == 1 and rows(cache) == EXPECTED
-    assert str(folder) in caplog.text and "rebuilt" in caplog.text
+    assert str(folder) in caplog.text and "Rebuilding" in caplog.text
     again = Letters()
     assert rows(TokenCache.open(tmp_path, TEXTS, again)) == EXPECTED
     assert again.calls == 0

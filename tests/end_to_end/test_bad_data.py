@@ -95,7 +95,7 @@ def test_files_that_are_empty_missing_or_damaged(data, refused, tmp_path):
     for suffix, compress in ((".gz", gzip.compress), (".xz", lzma.compress)):
         damaged = data / f"train_labels.txt{suffix}"
         damaged.write_bytes(compress(whole)[:-20])
-        refused(f"train_labels.txt{suffix}:[0-9]+: Expected a whole file")
+        refused(f"train_labels.txt{suffix}:[0-9]+: Expected an intact file")
         damaged.unlink()
     shutil.rmtree(data)
     refused(
@@ -115,7 +115,7 @@ def test_files_that_are_empty_missing_or_damaged(data, refused, tmp_path):
         ("epochs", "Expected key=value, such as epochs=3"),
         ("swa_start=9", "Expected swa_start to be below epochs"),
         ("top_k=13", r"recipe.yaml: Expected top_k .* clusters, 4. Received: top_k=13"),
-        ("train_documents=51", "the validation split leaves, 50. Received: 51"),
+        ("train_documents=51", "left by the validation split, 50. Received: 51"),
         ("validation_documents=60", "Received: size=60, num_documents=60"),
         ("data=no/such/folder", "no/such/folder: Expected train_raw_texts.txt or"),
     ],

@@ -40,7 +40,7 @@ def test_share_grows_with_what_is_read(tmp_path):
 
 
 def test_errors(tmp_path):
-    with pytest.raises(BadInput, match="none.txt: Expected a file of texts. Received"):
+    with pytest.raises(BadInput, match="none.txt: Expected a text file. Received"):
         TextFile(tmp_path / "none.txt")
     for suffix in (".gz", ".xz"):
         path = tmp_path / f"texts{suffix}"
@@ -49,5 +49,5 @@ def test_errors(tmp_path):
             path.write_bytes(content)
             with TextFile(path) as file, pytest.raises(BadInput) as error:
                 list(file)
-            assert "Expected a whole file." in str(error.value)
+            assert "Expected an intact file." in str(error.value)
             assert str(path) in str(error.value)

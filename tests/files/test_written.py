@@ -1,4 +1,4 @@
-"""`atomic_write`: a file is there once it is whole."""
+"""`atomic_write`: the file exists only once it is complete."""
 
 import gzip
 

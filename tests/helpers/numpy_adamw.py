@@ -1,4 +1,4 @@
-"""The oracle of the optimizers."""
+"""AdamW in NumPy, the oracle of the optimizers."""
 
 import numpy as np
 
@@ -9,8 +9,8 @@ class NumpyAdamW:
     Args:
         weight: array, copied.
         decay: float. Decoupled weight decay.
-        factor: float. Of this weight's rate.
-        rowwise: bool. Only the rows touched are updated, with their moments.
+        factor: float. Factor on the learning rate.
+        rowwise: bool. Whether only touched rows and their moments are updated.
     """
 
     def __init__(self, weight, decay=0.0, factor=1.0, rowwise=False):
@@ -28,7 +28,7 @@ class NumpyAdamW:
         self.v[rows] = 0.999 * self.v[rows] + 0.001 * g**2
         m = self.m[rows] / (1 - 0.9**self.steps)
         v = self.v[rows] / (1 - 0.999**self.steps)
-        # Keras has the form of Adam at the end of its section 2: epsilon grows by
-        # the correction of v.
+        # Keras uses the form at the end of section 2 of the Adam paper: epsilon grows
+        # with the correction of v.
         epsilon = 1e-7 / np.sqrt(1 - 0.999**self.steps)
         self.weight[rows] -= rate * m / (np.sqrt(v) + epsilon)

@@ -9,7 +9,7 @@ import sentencepiece
 from tests.helpers.project import PROJECT
 
 README = PROJECT / "README.md"
-# How each kind numbers its special tokens.
+# Special token ids of each kind.
 ALBERT = {"pad_id": 0, "unk_id": 1, "bos_id": 2, "eos_id": 3, "pad_piece": "<pad>"}
 ALBERT |= {"bos_piece": "[CLS]", "eos_piece": "[SEP]"}
 DEBERTA = {"pad_id": 0, "bos_id": 1, "eos_id": 2, "unk_id": 3, "pad_piece": "[PAD]"}
@@ -19,7 +19,7 @@ XLM_ROBERTA = {"unk_id": 0, "bos_id": 1, "eos_id": 2}
 
 @cache
 def proto(kind, lower=False):
-    """The content of a vocabulary's file, of `"albert"` or another of the above."""
+    """The bytes of a vocabulary file of a kind, such as `"albert"`."""
     text = README.read_text("utf-8")
     model = io.BytesIO()
     arguments = {"albert": ALBERT, "deberta": DEBERTA, "xlm_roberta": XLM_ROBERTA}[kind]

@@ -15,7 +15,7 @@ DEBIAN24K = PROJECT / "data" / "debian24k"
 
 
 def random_features(num_labels, num_features=20, zero_rows=0.2, seed=0):
-    """Rows of norm 1 or, for a share of the labels, 0."""
+    """Rows of norm 1; a fraction `zero_rows` of them is zero."""
     rng = np.random.default_rng(seed)
     rows = rng.random((num_labels, num_features)) ** 3
     rows *= rng.random(rows.shape) < 0.3
@@ -25,7 +25,7 @@ def random_features(num_labels, num_features=20, zero_rows=0.2, seed=0):
 
 
 def topic_features(num_labels, num_topics, seed):
-    """Rows of norm 1 as of labels of overlapping topics, and each label's topic."""
+    """Rows of norm 1 of labels from overlapping topics, and each label's topic."""
     rng = np.random.default_rng(seed)
     topics = rng.integers(num_topics, size=num_labels)
     rows = (
@@ -45,7 +45,7 @@ def unit(vector):
 
 
 def plain(features, max_leaf, seed):
-    """The published algorithm with finished leaves kept."""
+    """Oracle: the published algorithm, except that finished leaves are kept."""
     rng = np.random.default_rng(seed)
 
     def clusters(labels):
@@ -73,7 +73,7 @@ def mean_cosine(features, clusters):
 
 
 def halved(n, max_leaf):
-    """Sizes that halving leads to, in the order of the tree."""
+    """Cluster sizes after repeated halving, in tree order."""
     if n <= max_leaf:
         return [n]
     return halved(n // 2, max_leaf) + halved(n - n // 2, max_leaf)
@@ -138,7 +138,8 @@ def test_one_label_a_cluster():
 
 @pytest.mark.parametrize("row", [[0, 0], [0.6, 0.8]])
 def test_labels_that_are_all_alike(row):
-    # A third of the rows as zeros: nothing to part the rest by, and no endless loop.
+    # A third of the rows is zero and the rest is equal: nothing to split by, and the
+    # loop must end.
     rows = np.array([row] * 90 + [[0, 0]] * 45, np.float32)
     check_partition(cluster_labels(rows, 10), 135, 10)
 
@@ -156,7 +157,7 @@ def test_seed_decides_and_threads_do_not(num_labels, seed):
 
 @pytest.mark.parametrize("threads", [1, 2, 7])
 def test_large_parts_are_done_like_small_ones(threads):
-    # Quarters of values: sums are exact, in chunks or not.
+    # Multiples of 1/16: sums are exact, in chunks or not.
     features, _ = topic_features(700, 12, seed=4)
     features.data = np.round(features.data * 16) / 16
     features.eliminate_zeros()
@@ -192,7 +193,7 @@ def test_form_of_the_matrix_does_not_matter():
 def test_topics_without_a_common_word_come_apart(num_topics):
     rng = np.random.default_rng(1)
     topics = rng.permutation(np.repeat(np.arange(num_topics), 40))
-    # 10 words a topic of which each label has some 8.
+    # 10 words per topic, of which each label has about 8.
     rows = np.kron(np.eye(num_topics), np.ones(10))[topics]
     rows *= rng.random(rows.shape) < 0.8
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
@@ -236,7 +237,7 @@ def test_halves_are_a_fixed_point():
     left, right = cluster_labels(features, 150)
     centroids = [unit(total(features[labels])) for labels in (left, right)]
     order = np.argsort(features @ (centroids[1] - centroids[0]))
-    # A tolerance stops the rounds, so the last label or two may still want to move.
+    # The rounds end at a tolerance, so one or two labels may still be out of place.
     assert len(set(order[:150]) - set(left)) <= 2
 
 

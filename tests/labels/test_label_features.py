@@ -16,7 +16,7 @@ TEXTS = ["A text editor", "Editor for editor fans, in C", "C library, for text",
 
 
 def plain_tfidf(texts, min_df):
-    """(1 + ln tf) (1 + ln((1 + N) / (1 + df))) a word, rows of norm 1."""
+    """Oracle: (1 + ln tf) (1 + ln((1 + N) / (1 + df))) per word, rows of norm 1."""
     counts = [collections.Counter(re.findall(r"\w+", text.lower())) for text in texts]
     df = collections.Counter(word for count in counts for word in count)
     words = sorted(word for word in df if df[word] >= min_df)

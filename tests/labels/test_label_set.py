@@ -65,7 +65,7 @@ def test_encode_is_fast_enough_for_44_thousand_documents():
     label_set = LabelSet.from_labels(labels)
     start = time.process_time()
     matrix = label_set.encode(labels)
-    # 0.3 s; slicing a scipy row for each document takes several.
+    # Takes 0.3 s; slicing a SciPy row for each document takes several seconds.
     assert time.process_time() - start < 2
     assert matrix.shape == (44_000, len(label_set))
 
@@ -112,9 +112,9 @@ def test_load_any_bytes(content):
         (b"a\nb\na\n", ":3", "Expected each label name once. Received: 'a'"),
         (b"a\n\nb\n", ":2", "Received: ''"),
         (b"a\n\n", ":2", "Received: ''"),
-        (b"a\nb \n", ":2", "no white space around it"),
+        (b"a\nb \n", ":2", "without white space around it"),
         (b"a\nbc\xff\n", ":2", "offset 2 of the line"),
-        (b"a\r\nb\r\r\n", ":2", "no white space around it"),
+        (b"a\r\nb\r\r\n", ":2", "without white space around it"),
     ],
 )
 def test_load_names_path_and_line(tmp_path, content, place, message):

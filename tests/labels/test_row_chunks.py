@@ -19,7 +19,7 @@ def random_matrix(num_rows, num_columns, density, seed):
 @settings(deadline=None, max_examples=60)
 @given(st.data())
 def test_dense_products(data):
-    # Integers, so that sums in any order are exact.
+    # Integers, so that sums are exact in any order.
     dense = random_matrix(
         data.draw(st.integers(1, 40), label="rows"),
         data.draw(st.integers(1, 30), label="columns"),
@@ -33,7 +33,7 @@ def test_dense_products(data):
         patch.setattr(row_chunks, "_MAX_CHUNKS", data.draw(st.integers(1, 9)))
         patch.setattr(row_chunks, "_MANY", data.draw(st.sampled_from([0, 10**9])))
         chunks = RowChunks(scipy.sparse.csr_matrix(dense), rows, pool.map)
-        # Columns may be missing, but only such as are zero in all rows.
+        # Columns may be missing, but only if they are zero in all rows.
         found = np.array([chunks.row(i) for i in range(len(rows))])
         assert chunks.num_rows == len(rows)
         assert found.shape == (chunks.num_rows, chunks.num_columns)

@@ -19,7 +19,7 @@ SLOW_WEIGHTED = {"PSP": slow_psp, "PSnDCG": slow_psndcg}
 
 @st.composite
 def cases(draw):
-    """Scores of all labels, distinct; what is relevant, and what is filtered."""
+    """Distinct scores of all labels, the relevant labels and the filtered ones."""
     num_documents, num_labels = draw(st.integers(1, 5)), draw(st.integers(1, 9))
     order = st.permutations(range(num_labels))
     scores = draw(st.lists(order, min_size=num_documents, max_size=num_documents))
@@ -35,7 +35,7 @@ def cases(draw):
 @settings(deadline=None, max_examples=60)
 @given(case=cases(), data=st.data())
 def test_equals_scores_without_those_of_the_pairs(case, data):
-    """As the Repository evaluates: all scores, some set to nothing, then the best."""
+    """Oracle, as in the Repository: removes filtered scores, then ranks the rest."""
     scores, relevant, filtered = case
     num_documents, num_labels = scores.shape
     n = data.draw(st.integers(1, num_labels))
@@ -49,16 +49,16 @@ def test_equals_scores_without_those_of_the_pairs(case, data):
     for row, gone, ids, of_ids in zip(scores, filtered, found, found_scores):
         left = np.where(gone, -np.inf, row)
         whole = [i for i in np.argsort(-left).tolist() if np.isfinite(left[i])]
-        # Of the n best with the filtered ones, as many as are left.
+        # What is left of the top n without the filtered labels.
         kept = n - np.count_nonzero(gone[np.argsort(-row)[:n]])
         assert ids.tolist() == whole[:kept] + [-1] * (n - kept)
         assert of_ids.tolist() == [row[i] for i in whole[:kept]] + [0] * (n - kept)
         expected.append(whole[:kept])
-    # Neither argument is changed.
+    # The arguments are not changed.
     np.testing.assert_array_equal(top, given[0])
     np.testing.assert_array_equal(best, given[1])
 
-    # The metrics are those of the lists that are left.
+    # The metrics equal those of the filtered lists.
     labels = [set(np.flatnonzero(row)) for row in relevant & ~filtered]
     weight = data.draw(
         st.lists(st.floats(0.5, 20), min_size=num_labels, max_size=num_labels)
@@ -74,7 +74,7 @@ def test_equals_scores_without_those_of_the_pairs(case, data):
 
 
 def filtered_csr(filtered):
-    """The same with columns and rows that say nothing."""
+    """The filter as a csr matrix, with two extra empty columns."""
     matrix = scipy.sparse.csr_matrix(filtered.astype("float32"))
     matrix.resize(matrix.shape[0], matrix.shape[1] + 2)
     return matrix

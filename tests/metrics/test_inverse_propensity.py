@@ -68,8 +68,8 @@ def test_is_the_published_formula(num_documents, shares, a, b):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (dict(counts=[[1, 2]]), "one row of numbers"),
-        (dict(counts=["a"]), "one row of numbers"),
+        (dict(counts=[[1, 2]]), "one-dimensional array of numbers"),
+        (dict(counts=["a"]), "one-dimensional array of numbers"),
         (dict(counts=[1, -1]), "Received: min=-1, max=1, num_documents=60"),
         (dict(counts=[1.0, math.nan]), "between 0 and"),
         (dict(counts=[61]), "max=61"),

@@ -98,7 +98,7 @@ def test_graph_with_unknown_shapes(jit_compile, dtype):
 
 
 class Ranked(keras.Model):
-    """Answers with the label ids that it is given, and has nothing to learn."""
+    """Returns the label ids of its input; has no weights to train."""
 
     def call(self, ids):
         return ids

@@ -24,7 +24,7 @@ def csr(labels, width):
     return scipy.sparse.csr_matrix(matrix)
 
 
-# The oracle: one document at a time, sets and the definitions.
+# The oracle: the definitions, one document at a time, with sets.
 
 
 def hit_ranks(row, labels, k):
@@ -135,7 +135,7 @@ def test_bounds_and_the_best_prediction(case, k):
     relevant = csr(labels, len(weight))
     for value in ranking_report(top, relevant, weight, ks=[k]).values():
         assert 0 <= value <= 100 + 1e-9
-    # Each document's labels, heaviest first, cannot be beaten.
+    # Each document's labels, largest weight first, are the best possible ranking.
     best = np.full((len(labels), len(weight)), -1)
     for row, ids in zip(best, labels, strict=True):
         row[: len(ids)] = sorted(ids, key=lambda label: -weight[label])
@@ -152,9 +152,9 @@ def test_bounds_and_the_best_prediction(case, k):
 def test_equals_napkinxc():
     # napkinxc 0.7.2, k=5: precision_at_k, ndcg_at_k, psprecision_at_k, psndcg_at_k
     # and recall_at_k of napkinxc.metrics on these lists and inverse propensities
-    # (themselves Jain_et_al_inverse_propensity's, see test_inverse_propensity.py).
-    # napkinxc counts a document without labels into the mean recall as 0, we leave
-    # it out: 6 documents there, 5 here.
+    # (from its Jain_et_al_inverse_propensity, see test_inverse_propensity.py). In its
+    # mean recall a document without labels counts as 0; we leave it out: 6 documents
+    # there, 5 here.
     labels = [[0, 3, 7], [2], [1, 4, 5, 6, 8, 9], [], [0, 5], [3, 9]]
     top = [
         [3, 1, 7, 2, 9],
@@ -250,7 +250,10 @@ RELEVANT = csr([{0, 1}, {3}], 4)
         (dict(top=[0, 1]), r"Received: shape=\(2,\)"),
         (dict(top=np.zeros((0, 3), int)), "at least one document"),
         (dict(top=[[1]]), "sparse matrix of 1 rows"),
-        (dict(top=[[1], [4]]), "below 4, the columns of `relevant`. Received: 4"),
+        (
+            dict(top=[[1], [4]]),
+            "below 4, the number of columns of `relevant`. Received: 4",
+        ),
         (dict(relevant=RELEVANT.toarray()), "Received: ndarray of shape=\\(2, 4\\)"),
         (dict(relevant=[[0, 1], [3]]), "Received: list of shape=None"),
         (dict(weight=np.ones(3)), r"each of the 4 columns .*Received: shape=\(3,\)"),

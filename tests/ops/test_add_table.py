@@ -50,7 +50,7 @@ class Scorer(keras.Model):
 
 
 def test_built_by_fit():
-    """That is within a graph, where the table has no rows yet."""
+    """`fit` builds inside a graph, where the table has no rows yet."""
     x = {"features": np.ones((2, 8), "float32"), "candidates": np.array([[0], [1]])}
     model = Scorer()
     model.compile(keras.optimizers.SGD(0.0), "mse")

@@ -21,7 +21,7 @@ def pool_of(request):
     return lambda rows: [x.numpy() for x in pool_of(rows)], request.param
 
 
-# Of documents with rows of at most two clusters, or pads.
+# Each document has rows of at most two clusters, and pads.
 documents = st.lists(
     st.lists(st.integers(0, CLUSTERS - 1), min_size=MOST, max_size=MOST).flatmap(
         lambda clusters: st.lists(

@@ -37,9 +37,9 @@ def test_every_row_once_in_chunks_of_one_size(monkeypatch, jit_compile, num_rows
     expected[ids] = values
     np.testing.assert_array_equal(table, expected)
     np.testing.assert_array_equal(visits, np.isin(np.arange(9), ids))
-    # Within a step that XLA compiles there is nothing left to compile apart.
+    # If XLA compiles the whole step, chunks are not compiled separately.
     assert any(by_xla) != (jit_compile and num_rows > 0)
-    # XLA would compile anew for each other number of rows.
+    # XLA would compile again for each other number of rows.
     assert compiled.numpy() == (4 if any(by_xla) and num_rows >= 4 else 0)
 
 
@@ -50,7 +50,7 @@ def test_rows_of_zeros_rest(move):
     total[1] = 0
     oracle = NumpyAdamW(rows, decay=0.3)
     oracle.step(total, 0.1)
-    # The rate of the first step, with Adam's corrections in it.
+    # The learning rate of the first step, with Adam's bias corrections.
     alpha = 0.1 * np.sqrt(1 - 0.999) / (1 - 0.9)
     numbers = np.float32([0.9, 0.999, alpha, 0.1 * 0.3, 1e-7])
     zeros = np.zeros((4, 3), "float32")

@@ -25,7 +25,7 @@ def test_the_nearer_the_likelier(value):
     share = (value - below) / (above - below)
     found = tf.cast(stochastic_round(tf.fill([1, 20_000], value), 3), tf.float32)
     assert set(np.unique(found)) == {below, above}
-    # Five standard deviations of a share of 20,000.
+    # Five standard deviations of a mean over 20,000.
     assert np.mean(found == above) == pytest.approx(share, abs=0.018)
 
 

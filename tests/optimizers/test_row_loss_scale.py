@@ -18,7 +18,7 @@ def test_an_overflow_in_any_occurrence_of_a_row_is_seen(table, place):
     optimizer.build([table])
     values = np.ones((3, 2), "float32")
     values[place, 1] = np.inf
-    # Row 2 repeats, so one of its gradients stands behind the other.
+    # Row 2 repeats, so its gradient has two occurrences.
     gradient = tf.IndexedSlices(tf.constant(values), [2, 0, 2], [4, 2])
     optimizer.apply([gradient], [table])
     np.testing.assert_array_equal(table, np.ones((4, 2)))

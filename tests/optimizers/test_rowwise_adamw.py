@@ -32,7 +32,7 @@ def make_variables():
 
 
 def make_steps(num_steps, repeats=True):
-    """Of each step: of each path, gradient values and, for tables, their rows."""
+    """One dict per step, from path to gradient values and, for tables, their rows."""
     rng = np.random.default_rng(1)
     steps = []
     for _ in range(num_steps):
@@ -171,7 +171,7 @@ def test_sgd_has_no_moments(jit_compile):
 
 @pytest.mark.parametrize("sgd", [[], ["table"]])
 def test_a_bfloat16_table_moves_as_one_of_float32_on_average(sgd):
-    """Each step is far below the distance to the next bfloat16, 2 ** -8."""
+    """Each step is far smaller than the distance to the next bfloat16, 2 ** -8."""
     size = 4000
     rows = [1, 3]
     table = keras.Variable(np.ones((5, size)), dtype="bfloat16", name="table")
@@ -185,7 +185,7 @@ def test_a_bfloat16_table_moves_as_one_of_float32_on_average(sgd):
     assert [v.dtype for v in moments] == ([] if sgd else ["float32"] * 2)
     assert (found[[0, 2, 4]] == 1).all()
     assert set(np.unique(found[rows])) <= {1 - 2**-8 * i for i in range(12)}
-    # Each number has moved by 0.002 +- 0.003; their mean is as sure as their number.
+    # Each number has moved by 0.002 +- 0.003; the mean of 8,000 is much more precise.
     assert found[rows].mean() == pytest.approx(1 - 20 * 1e-4, abs=2e-4)
 
 
@@ -221,7 +221,7 @@ def test_without_rowwise_and_repeats_it_is_keras_adamw():
 def test_clipping_is_by_the_norm_of_the_dense_gradient(
     argument, limit, rowwise, jit_compile
 ):
-    """1e-6 is so small that Adam's epsilon makes the first step show the norm."""
+    """With a limit of 1e-6, Adam's epsilon makes the step depend on the norm."""
     variables, steps = make_variables(), make_steps(2)
     oracles = {
         path: NumpyAdamW(v.numpy(), rowwise=any(p in path for p in rowwise))
@@ -362,5 +362,5 @@ def test_errors():
         RowwiseAdamW(weight_decay=None)
     table = keras.Variable(np.ones((2, 3)), name="table")
     optimizer = RowwiseAdamW(rowwise=["table"], sgd=["table"])
-    with pytest.raises(ValueError, match="Expected a gradient of rows.*of table"):
+    with pytest.raises(ValueError, match="Expected the sparse gradient.*of table"):
         optimizer.apply([tf.ones((2, 3))], [table])

@@ -23,7 +23,7 @@ def summed(request):
     return lambda *inputs: [x.numpy() for x in summed(*inputs)], request.param
 
 
-# Of two lengths only, because XLA compiles for each.
+# Two lengths only, because XLA compiles for each.
 rows_given = st.sampled_from([3, GIVEN]).flatmap(
     lambda n: st.lists(st.integers(0, NUM_ROWS - 1), min_size=n, max_size=n)
 )

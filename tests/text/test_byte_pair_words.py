@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from xmc_keras.text.byte_pair_words import find_word_starts
 
-# encoder.py of openai/gpt-2.
+# From `encoder.py` of openai/gpt-2.
 PATTERN = regex.compile(
     r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 )
@@ -18,7 +18,7 @@ STARTS = tf.function(
 
 
 def words_of(texts):
-    """Words of each text, by `find_word_starts` on all of them at once."""
+    """Words of each text, from one call of `find_word_starts` on all texts."""
     documents = np.repeat(np.arange(len(texts)), [len(text) for text in texts])
     characters = [ord(c) for text in texts for c in text]
     starts = STARTS(np.array(characters, "int32"), documents.astype("int32")).numpy()
@@ -56,7 +56,7 @@ def test_documents_do_not_touch_each_other(texts):
     assert words_of(texts) == [PATTERN.findall(text) for text in texts]
 
 
-# What both Unicode versions know; `regex` takes four control characters for spaces.
+# Assigned characters only; `regex` counts four control characters as white space.
 ANY = st.characters(
     exclude_categories=["Cs", "Cn"], exclude_characters="\x1c\x1d\x1e\x1f"
 )

@@ -9,7 +9,7 @@ from xmc_keras.text.graph_byte_pairs import GraphBytePairs, bytes_to_letters
 
 
 def by_hand(text, vocabulary, merges):
-    """The best pair of each word, leftmost first, until there is none."""
+    """Oracle: merges the best, leftmost pair of each word until none is left."""
     ranks = {tuple(m.split(" ")): i for i, m in enumerate(merges)}
     letters, found = bytes_to_letters(), []
     for word in PATTERN.findall(text):
@@ -36,7 +36,7 @@ def vocabulary_of(merges, letters=None):
 
 
 def learnt(order):
-    """Merges of pieces there are by then, chosen by the numbers of `order`."""
+    """Merges of pieces that exist at that point, chosen by the numbers of `order`."""
     pieces, merges = list("abĠ"), []
     for i, j in order:
         left, right = pieces[i % len(pieces)], pieces[j % len(pieces)]
@@ -56,7 +56,7 @@ TEXTS = st.lists(st.text("ab ", max_size=20), max_size=4)
 @given(ORDERS, TEXTS, st.randoms(use_true_random=False))
 def test_any_merges(order, texts, rng):
     merges = learnt(order)
-    # Also merges of pieces that only a worse pair makes.
+    # Shuffled, a merge may use a piece that only a later merge creates.
     shuffled = rng.sample(merges, len(merges))
     for some in (merges, shuffled):
         vocabulary = vocabulary_of(some)
@@ -81,7 +81,7 @@ FEW = ["Ã ©", "a b", "Ġ a", "ab a", "Ġ Ġ"]
 
 @pytest.fixture(scope="module")
 def of_few():
-    """As a graph holds it: a function of texts for each number of ids wanted."""
+    """Traced functions of texts, one per maximum number of ids."""
     byte_pairs = GraphBytePairs(vocabulary_of(FEW), FEW)
     signature = [tf.TensorSpec([None], tf.string)]
 

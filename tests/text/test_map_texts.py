@@ -16,7 +16,7 @@ def test_parts_keep_order_and_size(texts, most):
     assert [text for part in parts for text in part] == texts
     for part in parts:
         assert part
-        # A text that is too long by itself has a part with what came before at most.
+        # The first text may start before the border, so it does not count.
         assert len(part) == 1 or sum(len(t) + 1 for t in part[1:]) <= most
 
 

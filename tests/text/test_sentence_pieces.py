@@ -44,7 +44,7 @@ def processor(kind):
 
 
 def by_hand(kind, text, most=20):
-    """With the `sentencepiece` package, and Python's own Unicode."""
+    """Oracle: the `sentencepiece` package and Python's own Unicode tables."""
     name = kind.split()[0]
     text = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     text = text.replace("\0", " ")
@@ -62,7 +62,7 @@ def by_hand(kind, text, most=20):
     return [2, *ids, 3] if name == "albert" else [1, *ids, 2]
 
 
-# A sigma that ends a word is one of two letters.
+# Without words that end in a sigma, which has two lower case letters.
 TEXTS = [text for text in HARD if "Σ" not in text] + [
     "In 1999, they sold 12,345, ``quoted'' and 'single'.",
     "A TEXT in UPPER case, naïve façade",
@@ -81,7 +81,7 @@ def test_ids_are_those_of_the_package(kind, tokenizers):
 
 @pytest.mark.parametrize("kind", KINDS)
 @settings(deadline=None, max_examples=40)
-# What Unicode 9 knew: the graph's tables are older than Python's.
+# Old characters only: the graph's Unicode tables are older than Python's.
 @given(text=st.text(st.characters(max_codepoint=0x24F), max_size=30))
 def test_any_latin_text(kind, tokenizers, text):
     assert rows(*tokenizers[kind]([text])) == [by_hand(kind, text)]
@@ -113,7 +113,7 @@ def test_numbers_and_commas_are_apart():
     tokenizer = TextTokenizer(made("xlnet"), 64)
     pieces = made("xlnet").get_vocabulary()
     with_comma = [p for p in pieces if p[-1:] == "," and p[-2:-1].isdigit()]
-    assert with_comma  # or nothing is shown here
+    assert with_comma  # otherwise the test shows nothing
     text = with_comma[0].replace("▁", " ")
     found = [pieces[i] for i in tokenizer.ragged_ids([text]).to_list()[0]]
     assert with_comma[0] not in found and "," in found

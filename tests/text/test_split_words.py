@@ -7,21 +7,22 @@ from hypothesis import strategies as st
 
 from xmc_keras.text.ngrams import split_words, to_string_tensor
 
-# Properties of characters that no later version of Unicode changed: those of
-# Python's oldest table. Of these, the ones that NFKC_Casefold drops.
+# Only characters of Python's oldest table: later Unicode versions do not change them.
 OLD = unicodedata.ucd_3_2_0
+# Those that NFKC_Casefold drops.
 INVISIBLE = {0xAD, 0x34F, *range(0x115F, 0x1161), *range(0x17B4, 0x17B6), 0x2065}
 INVISIBLE |= {*range(0x180B, 0x180F), *range(0x200B, 0x2010), *range(0x202A, 0x202F)}
 INVISIBLE |= {*range(0x2060, 0x2070), 0x3164, *range(0xFE00, 0xFE10), 0xFEFF, 0xFFA0}
 INVISIBLE |= {*range(0x1D173, 0x1D17B), *range(0xE0000, 0xE1000)}
-# Names of what stands alone. "KATAKANA-HIRAGANA" are marks that both have.
+# Names of the characters that are words of their own. "KATAKANA-HIRAGANA" are marks of
+# both scripts, which are not.
 ALONE = ("CJK ", "HIRAGANA ", "KATAKANA LETTER", "KATAKANA ITER", "KATAKANA DIGRAPH")
 ALONE += ("IDEOGRAPHIC ITER", "VERTICAL IDEOGRAPHIC ITER", "IDEOGRAPHIC NUMBER")
 ALONE += ("KATAKANA VOICED ITER", "HANGZHOU NUMERAL")
 
 
 def words_by_hand(text):
-    """The rule, a character at a time, with Python's own tables."""
+    """Oracle: the rule applied to one character at a time, with Python's tables."""
     folded = unicodedata.normalize("NFC", "".join(map(nfkc_casefold, text)))
     words = [""]
     for c in folded:
@@ -35,7 +36,7 @@ def words_by_hand(text):
 
 
 def nfkc_casefold(character):
-    """The property of that name: the fixed point of three maps."""
+    """Unicode's property of this name: the fixed point of three maps."""
     while True:
         visible = "".join(c for c in character if ord(c) not in INVISIBLE)
         again = unicodedata.normalize("NFKC", visible.casefold())
@@ -69,7 +70,7 @@ def test_texts_of_old_characters(texts):
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.text(st.characters())))
 def test_a_word_of_any_text_is_one_word(texts):
-    """Words do not change when they are split again, and hold no space."""
+    """Splitting a word again does not change it, and it contains no space."""
     for row in split(texts):
         assert split(row) == [[word] for word in row]
         assert not any(word.split() != [word] for word in row)

@@ -31,7 +31,7 @@ HARD = [
     "nul\0byte",
 ]
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-# What Hugging Face's tokenizers 0.23.3 makes of them from the folder's tokenizer.json.
+# Ids of Hugging Face's tokenizers 0.23.3 with the folder's tokenizer.json.
 GOLDEN = {
     "Café, naïve Bokmål™": "101 7668 1010 15743 8945 22287 2389 30108 102",
     "x²\u00a0½ straße": "101 1060 10701 1092 2358 27807 102",
@@ -66,7 +66,7 @@ def basic_words(text, uncased):
 
 
 def word_pieces(word, vocabulary):
-    """Longest match first; the whole word is unknown if a piece is."""
+    """Greedy longest match; a word with an unknown piece is unknown as a whole."""
     pieces, start = [], 0
     while start < len(word):
         for end in range(len(word), start, -1):
@@ -125,14 +125,14 @@ def test_ids_are_those_of_plain_python(tokenizer, bert):
     expected = [plain_ids(text, bert.get_vocabulary(), 64) for text in HARD]
     assert rows(*tokenizer(HARD)) == expected
     assert tokenizer.ragged_ids(HARD).to_list() == expected
-    # Nothing else than the first two of "nul\0byte" would be left by keras-nlp alone.
+    # keras-nlp alone drops what follows the NUL in "nul\0byte".
     assert len(expected[-1]) > 4
 
 
 @settings(deadline=None, max_examples=60)
 @given(st.text(st.characters(max_codepoint=0x24F, exclude_categories=["Cs", "Cn"])))
 def test_any_latin_text(tokenizer, bert, text):
-    # keras-nlp counts the bytes of a word, and calls one above 100 unknown.
+    # A word longer than 100 bytes is [UNK], so break the text into shorter ones.
     text = " ".join(text[i : i + 20] for i in range(0, len(text), 20))
     expected = plain_ids(text, bert.get_vocabulary(), 64)
     assert rows(*tokenizer([text])) == [expected]
@@ -213,7 +213,7 @@ def test_byte_pairs_outside_and_inside_a_graph():
     texts = ["low low 12345", "", "</s> é low\0low", "a\nlow", " low  "]
     found = rows(*tokenizer(texts))
     ids = roberta().vocabulary
-    # Digits stay together, "</s>" is text, NUL a space.
+    # Digits stay together, "</s>" is text, NUL becomes a space.
     first = ["<s>", "low", "Ġlow", "Ġ1", "2", "3", "4", "5", "</s>"]
     third = ["<s>", *"</s>", "Ġ", "Ã", "©", "Ġlow", "Ġlow", "</s>"]
     assert found[0] == [ids[piece] for piece in first]
@@ -263,7 +263,7 @@ def test_fingerprint_follows_everything_that_ids_depend_on(bert):
 def test_wrong_arguments(bert):
     with pytest.raises(ValueError, match=r"`max_tokens` >= 3. Received: 2"):
         TextTokenizer(bert, 2)
-    with pytest.raises(ValueError, match="in place of `sequence_length`"):
+    with pytest.raises(ValueError, match="Received: sequence_length=8. Use `max_tok"):
         TextTokenizer(
             keras_nlp.models.BertTokenizer(bert.get_vocabulary(), sequence_length=8), 8
         )

@@ -50,7 +50,7 @@ def ngrams(words, max_ngram):
 
 
 def same_up_to_columns(found, expected):
-    """The order of features is not the same, so columns are compared sorted."""
+    """The order of features differs, so columns are compared after sorting."""
     assert found.shape == expected.shape
     sort = lambda m: m[:, np.lexsort(np.round(m, 4))]  # noqa: E731
     np.testing.assert_allclose(sort(found), sort(expected), atol=1e-5)
@@ -64,7 +64,7 @@ def test_as_scikit_learn(texts, others, max_ngram, sublinear, min_documents):
     )
     try:
         expected = by_sklearn(texts, texts + others, **options)
-    except ValueError:  # nothing is left
+    except ValueError:  # no feature is left
         with pytest.raises(BadInput, match=f"in at least {min_documents} of them"):
             WordVectorizer.fit(texts, **options)
         return
@@ -76,7 +76,7 @@ def test_as_scikit_learn(texts, others, max_ngram, sublinear, min_documents):
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    """A vectorizer and, from a SavedModel, the function of its graph."""
+    """A vectorizer, its function in a SavedModel, and the SavedModel."""
     texts = [*ODD, *WORDS, "".join(map(chr, range(0x250))), " ".join(WORDS)]
     vectorizer = WordVectorizer.fit(texts, max_ngram=2)
 
@@ -121,7 +121,7 @@ def test_rows_do_not_depend_on_the_other_texts(monkeypatch):
     assert whole[texts.index("")].nnz == 0
     monkeypatch.setattr("xmc_keras.text.map_texts.MOST_CHARACTERS", 500)
     parts = vectorizer.transform(texts)
-    # The logarithm of one is computed in another way than that of eight.
+    # TensorFlow computes a single logarithm with other code than eight at once.
     np.testing.assert_allclose(whole.toarray(), parts.toarray(), atol=1e-6)
     again = WordVectorizer.fit(texts)
     assert again.digest() == vectorizer.digest()

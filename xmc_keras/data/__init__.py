@@ -1,1 +1,1 @@
-"""Data sets: reading, splitting, batches."""
+"""Reading, splitting and batching of data sets."""

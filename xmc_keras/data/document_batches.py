@@ -1,4 +1,4 @@
-"""Batches of documents of like length, for `model.fit` and for prediction."""
+"""Batches of documents of similar length, for training and prediction."""
 
 import copy
 
@@ -6,42 +6,46 @@ import numpy as np
 import tensorflow as tf
 from scipy.sparse import csr_matrix
 
-# Documents are sorted by length within windows of so many batches: wide enough for
-# little padding (Debian-24K, 128 tokens: 4 %), narrow enough to stay random.
+# Shuffled documents are sorted by length within windows of this many batches: wide
+# enough for little padding (Debian-24K, 128 tokens: 4 %), narrow enough to stay random.
 WINDOW = 50
-# `label_ids` are so many columns wide, or twice, four times ... as many: XLA compiles
-# each shape anew, and multiples of 8 gave Debian-24K 26 shapes at one length, not 8.
+# `label_ids` has this many columns, or twice, four times ... as many. XLA compiles each
+# shape: with multiples of 8, one length of Debian-24K has 26 shapes instead of 8.
 LABEL_COLUMNS = 8
 
 
 class DocumentBatches:
     """Cuts tokenised documents into padded batches.
 
-    Every document comes exactly once an epoch. A batch is as wide as its longest
-    document, rounded up to `pad_multiple`, but never wider than the longest of
-    all documents. Shuffled, the order depends on `(seed, epoch)` alone: a random
-    permutation is cut into windows of 50 batches, each window is sorted by length
-    and cut into batches, and the batches are shuffled. Not shuffled, documents
-    come longest first, so that memory peaks at once; `restore` undoes the order.
+    Each document occurs exactly once per epoch. A batch is as wide as its longest
+    document, rounded up to `pad_multiple`, but never wider than the longest of all
+    documents. A shuffled order depends on `(seed, epoch)` only: a random permutation is
+    cut into windows of 50 batches, each window is sorted by length and cut into
+    batches, and the batches are shuffled. Without shuffling, the longest documents come
+    first, so that memory peaks at the start; `restore` undoes the order.
 
-    A batch is `(x, y)`, or `x` alone without labels. `x` holds `token_ids` int32,
-    `padding_mask` bool and `segment_ids` int32 zeros, all (batch, length), and
-    `label_ids` int32 (batch, positives) with -1 pads at the row ends; `y` is
-    `label_ids` again. Nothing has the size of batch x labels.
+    A batch is `(x, y)`, or `x` if there are no labels. `x` holds `token_ids`, int32,
+    `padding_mask`, bool, and `segment_ids`, int32 zeros, all (batch, length), and
+    `label_ids`, int32 (batch, positives) with -1 pads at the end of the rows; `y` is
+    `label_ids` again. No array has the size (batch, labels).
 
     Args:
         tokens: `TokenCache`.
-        label_matrix: optional sparse matrix, (documents, labels).
-        batch_size: integer. The last batch may be smaller.
-        pad_id: integer. Token id of padding.
-        shuffle: boolean. True for training.
-        seed: integer. Of the shuffled orders.
-        pad_multiple: integer. Lengths are rounded up to a multiple of it.
-        fixed_length: optional integer. Pads all batches to this length and does
-            not sort shuffled documents, as the authors of LightXML do.
-        drop_remainder: boolean. Leaves out the documents that do not fill a batch,
-            others in each epoch. Only when shuffled.
-        segment_ids: boolean. False for backbones without them (RoBERTa).
+        label_matrix: optional sparse matrix (documents, labels).
+        batch_size: int. The last batch may be smaller.
+        pad_id: int. Token id of padding.
+        shuffle: bool. `True` for training.
+        seed: int. Seed of the shuffled orders. Defaults to `0`.
+        pad_multiple: int. Lengths are rounded up to a multiple of this. Defaults to
+            `8`.
+        fixed_length: optional int. Pads all batches to this length and does not sort
+            shuffled documents, like the code of the LightXML authors. Defaults to
+            `None`.
+        drop_remainder: bool. Whether to leave out the documents that do not fill a
+            batch, different ones in each epoch. Only with `shuffle=True`. Defaults to
+            `False`.
+        segment_ids: bool. `False` for backbones without segments (RoBERTa). Defaults to
+            `True`.
 
     Example:
 
@@ -81,10 +85,13 @@ class DocumentBatches:
                 f"Received: {fixed_length}"
             )
         if drop_remainder and not shuffle:
-            raise ValueError("Expected `shuffle=True` with `drop_remainder`.")
+            raise ValueError(
+                "Expected `shuffle=True` with `drop_remainder`. Received: shuffle=False"
+            )
         if len(tokens) < (batch_size if drop_remainder else 1):
             raise ValueError(
-                f"Expected a batch of {batch_size}. Received: {len(tokens)} documents"
+                f"Expected documents for a batch of {batch_size}. Received: "
+                f"{len(tokens)} documents"
             )
         self.tokens = tokens
         if label_matrix is not None:
@@ -107,18 +114,22 @@ class DocumentBatches:
 
     @property
     def num_batches(self):
-        """Integer, batches an epoch."""
+        """Number of batches per epoch."""
         missing = 0 if self.drop_remainder else self.batch_size - 1
         return (len(self.tokens) + missing) // self.batch_size
 
     def in_order(self):
-        """The same documents, not shuffled: for prediction, with `restore`."""
+        """Returns a copy without shuffling, for prediction with `restore`."""
         batches = copy.copy(self)
         batches.shuffle = batches.drop_remainder = False
         return batches
 
     def with_shortlist(self, shortlist):
-        """The same with the rows of int32 (documents, clusters) in `x["shortlist"]`."""
+        """Returns a copy that adds each document's shortlist as `x["shortlist"]`.
+
+        Args:
+            shortlist: int32 array (documents, n), cluster or label ids.
+        """
         self._check_rows(shortlist)
         batches = copy.copy(self)
         batches.shortlist = shortlist
@@ -126,16 +137,19 @@ class DocumentBatches:
 
     @property
     def order(self):
-        """int64 (documents,): the documents as they come when not shuffled."""
+        """The order of the documents without shuffling, int64 (documents,)."""
         if self.shuffle:
             raise ValueError("Expected `shuffle=False`: `order` differs by epoch.")
         return self._longest_first
 
     def restore(self, array):
-        """Puts rows that came in `order`, e.g. of `model.predict`, back.
+        """Undoes `order`, for example of the result of `model.predict`.
 
         Args:
-            array: array, (documents, ...), as is the result.
+            array: array (documents, ...), rows in `order`.
+
+        Returns:
+            array of the same shape, rows in the order of the documents.
         """
         self._check_rows(array)
         restored = np.empty_like(array)
@@ -146,31 +160,34 @@ class DocumentBatches:
         """Iterates over the batches of one epoch, as NumPy arrays.
 
         Args:
-            epoch: integer, from 0.
-            start: integer. First batch, from 0; those before it are not built.
+            epoch: int, from 0.
+            start: int. First batch, from 0; earlier batches are not built.
         """
         self._check_start(start)
         return map(self._batch, self._epoch(epoch)[start:])
 
     def dataset(self, epoch=0, start=0):
-        """Makes a `tf.data.Dataset` for `model.fit`, `evaluate` or `predict`.
+        """Creates a `tf.data.Dataset` for `model.fit`, `evaluate` or `predict`.
 
-        Its first pass yields `epoch`, the next one `epoch + 1`, and so on. A pass
-        counts once its last batch is built, because Keras begins one more and drops
-        it to build a model under a distribution strategy.
+        Its first pass yields epoch `epoch`, the next one `epoch + 1`, and so on. A pass
+        counts once its last batch is built: under a distribution strategy, Keras begins
+        a pass to build the model and drops it.
 
-        With `start`, it holds the rest of that epoch and nothing else, because
-        Keras would cut the epochs that follow to the length of a short first one.
-        To go on within epoch `e` is therefore two calls:
+        With `start`, the dataset holds the rest of that epoch only, because Keras would
+        cut later epochs to the length of a short first one. Resuming within epoch `e`
+        therefore takes two calls,
 
             model.fit(batches.dataset(e, start), initial_epoch=e, epochs=e + 1)
             model.fit(batches.dataset(e + 1), initial_epoch=e + 1, epochs=epochs)
 
-        both with `shuffle=False`, or Keras warns that it cannot shuffle.
+        both with `shuffle=False`; otherwise Keras warns that it cannot shuffle.
 
         Args:
-            epoch: integer. Of the first pass.
-            start: integer. First batch, from 0.
+            epoch: int. Epoch of the first pass.
+            start: int. First batch, from 0.
+
+        Returns:
+            `tf.data.Dataset` of batches, of known cardinality.
         """
         self._check_start(start)
         next_epoch = epoch
@@ -180,14 +197,14 @@ class DocumentBatches:
             this_epoch = epoch if start else next_epoch
             *first, last = self._epoch(this_epoch)[start:]
             yield from map(self._batch, first)
-            # Before the last batch, not after: who has it may never ask for more.
+            # Before the last batch: the consumer may not ask for anything after it.
             next_epoch = this_epoch + 1
             yield self._batch(last)
 
         signature = self._signature()
         dataset = tf.data.Dataset.from_generator(one_pass, output_signature=signature)
-        # Were the number of batches unknown, Keras would warn at every epoch's end
-        # that the data ran out.
+        # With unknown cardinality, Keras would warn at the end of every epoch that the
+        # data ran out.
         count = tf.data.experimental.assert_cardinality(self.num_batches - start)
         return dataset.apply(count).prefetch(2)
 
@@ -195,7 +212,7 @@ class DocumentBatches:
         rows, documents = array.shape[0], len(self.tokens)
         if rows != documents:
             raise ValueError(
-                f"Expected rows for {documents} documents. Received: {rows}"
+                f"Expected {documents} rows, one per document. Received: {rows}"
             )
 
     def _check_start(self, start):
@@ -205,7 +222,7 @@ class DocumentBatches:
             )
 
     def _epoch(self, epoch):
-        """List of int64 arrays, the documents of each batch of an epoch."""
+        """The documents of each batch of an epoch, a list of int64 arrays."""
         order, size = self._longest_first, self.batch_size
         if not self.shuffle:
             return [order[i : i + size] for i in range(0, len(order), size)]
@@ -215,8 +232,8 @@ class DocumentBatches:
             window = np.arange(len(order)) // (WINDOW * size)
             order = order[np.lexsort([self.tokens.lengths[order], window])]
         # A window is a whole number of batches, so only the last batch is short.
-        begins = size * random.permutation(self.num_batches)
-        return [order[i : i + size] for i in begins]
+        starts = size * random.permutation(self.num_batches)
+        return [order[i : i + size] for i in starts]
 
     def _batch(self, documents):
         length = int(self.tokens.lengths[documents].max())

@@ -1,4 +1,4 @@
-"""Documents that come as weighted features instead of texts."""
+"""Documents given as weighted features instead of texts."""
 
 import dataclasses
 import logging
@@ -20,24 +20,24 @@ logger = logging.getLogger(__name__)
 
 @dataclasses.dataclass(eq=False)
 class FeatureDocuments:
-    """Rows of features with the names of their labels, and where each came from.
+    """Rows of features with their label names and source lines.
 
-    What `Documents` is for texts; a label's name is its id, as in the file.
+    The counterpart of `Documents`. The name of a label is its id in the file.
 
     Args:
-        features: csr matrix float32 (documents, num_features), rows of norm 1. That
-            of a document without features is zero.
+        features: float32 csr matrix (documents, num_features), rows of norm 1; a
+            document without features has a zero row.
         labels: list of lists of strings. The label names of each document.
-        lines: list of integers or None. The line of each document in both files, from
-            1; None where files have no lines.
+        lines: list of ints or `None`. The line of each document in both files, from 1;
+            `None` if the files have no lines.
         texts_path: string. The file that the features were read from.
         labels_path: string. The file that the labels were read from.
-        skipped: integer. Documents left out. Defaults to `0`.
-        filtered, filter_path: as of `Documents`.
+        skipped: int. Number of documents left out. Defaults to `0`.
+        filtered, filter_path: see `Documents`.
 
     Attributes:
         num_features: int.
-        texts: the features, for programs that read them or texts.
+        texts: the features, for code that handles both kinds of documents.
 
     Example:
 
@@ -68,7 +68,7 @@ class FeatureDocuments:
         return self.features
 
     def subset(self, indices) -> "FeatureDocuments":
-        """Returns those at `indices` (integers, no mask), in that order."""
+        """Returns the documents at `indices` (integers, not a mask), in that order."""
         indices = [operator.index(index) for index in indices]
         return dataclasses.replace(
             self,
@@ -82,12 +82,12 @@ class FeatureDocuments:
 def read_feature_documents(folder, part, skip_bad_lines=False, num_features=None):
     """Reads one part of a data set of features, for training and evaluation.
 
-    Rows are scaled to norm 1, as an exported model scales those that it is asked for.
-    A file `filter_labels_test.txt` of the Extreme Classification Repository, beside the
-    test part, tells what evaluation leaves out (`filtered`).
+    Rows are scaled to norm 1, as an exported model does with the rows of a request. If
+    the folder of the test part has a file `filter_labels_test.txt` of the Extreme
+    Classification Repository, `filtered` holds the labels that evaluation leaves out.
 
     Args:
-        folder, part, num_features: as of `read_features`.
+        folder, part, num_features: see `read_features`.
         skip_bad_lines: bool. Whether to leave out, count and log documents without a
             label; otherwise the first one raises `BadInput`. Defaults to `False`.
 
@@ -95,7 +95,8 @@ def read_feature_documents(folder, part, skip_bad_lines=False, num_features=None
         `FeatureDocuments`, at least one.
 
     Raises:
-        BadInput: as `read_features`, a document without a label, or a damaged filter.
+        BadInput: see `read_features`; or a document has no label, or the filter file is
+            damaged.
 
     Example:
 
@@ -107,22 +108,23 @@ def read_feature_documents(folder, part, skip_bad_lines=False, num_features=None
     >>> documents.labels, documents.features.toarray().round(1).tolist()
     ([['5', '7'], ['7']], [[0.6..., 0.0, 0.8...], [0.0, 1.0, 0.0]])
     """
-    found = read_features(folder, part, num_features)
-    rows = found.label_matrix
-    lines = [None] * len(found)
-    if found.first_line is not None:
-        lines = list(range(found.first_line, found.first_line + len(found)))
-    bare = np.flatnonzero(np.diff(rows.indptr) == 0)
+    data = read_features(folder, part, num_features)
+    rows = data.label_matrix
+    lines = [None] * len(data)
+    if data.first_line is not None:
+        lines = list(range(data.first_line, data.first_line + len(data)))
+    unlabelled = np.flatnonzero(np.diff(rows.indptr) == 0)
     error = None
-    if len(bare):
+    if len(unlabelled):
         error = BadInput(
-            f"Expected a label for each document. Received: {len(bare)} documents of "
-            f"{len(found)} without, the first at place {bare[0] + 1}. Mend them, or "
-            "use --skip-bad-lines to leave such documents out.",
-            found.labels_path,
-            lines[bare[0]],
+            f"Expected a label for each document. Received: {len(unlabelled)} of "
+            f"{len(data)} documents without one, the first at place "
+            f"{unlabelled[0] + 1}. Fix them, or use --skip-bad-lines to leave such "
+            "documents out.",
+            data.labels_path,
+            lines[unlabelled[0]],
         )
-        if not skip_bad_lines or len(bare) == len(found):
+        if not skip_bad_lines or len(unlabelled) == len(data):
             raise error
         logger.warning("%s", error)
     names = [str(i) for i in range(rows.shape[1])]
@@ -130,21 +132,22 @@ def read_feature_documents(folder, part, skip_bad_lines=False, num_features=None
         [names[i] for i in rows.indices[start:end]]
         for start, end in zip(rows.indptr, rows.indptr[1:])
     ]
-    found.features.eliminate_zeros()
+    data.features.eliminate_zeros()
     documents = FeatureDocuments(
-        normalize(found.features, copy=False),
+        normalize(data.features, copy=False),
         labels,
         lines,
-        found.path,
-        found.labels_path,
-        skipped=len(bare),
+        data.path,
+        data.labels_path,
+        skipped=len(unlabelled),
     )
-    filter_path = find_existing(Path(found.path).parent, "filter_labels_test.txt")
+    filter_path = find_existing(Path(data.path).parent, "filter_labels_test.txt")
     if part == "test" and filter_path is not None:
         pairs = FilterPairs(filter_path)
         pairs.check(len(documents))
         filtered = [tuple(map(str, pairs.of(i))) for i in range(len(documents))]
         leave_out(documents, filtered, filter_path)
-    if len(bare):
-        documents = documents.subset(np.setdiff1d(np.arange(len(documents)), bare))
+    if len(unlabelled):
+        kept = np.setdiff1d(np.arange(len(documents)), unlabelled)
+        documents = documents.subset(kept)
     return documents

@@ -1,4 +1,4 @@
-"""Pairs (document, label) that evaluation leaves out, as a matrix."""
+"""Filtered labels of documents, which evaluation leaves out."""
 
 import logging
 
@@ -8,22 +8,23 @@ logger = logging.getLogger(__name__)
 
 
 def encode_filtered_labels(documents, label_set):
-    """The pairs that are left out of rankings, for `filter_ranking`.
+    """Encodes the (document, label) pairs to drop from rankings, for `filter_ranking`.
 
-    Filter files of the Extreme Classification Repository hold them: a document that is
-    a label itself, say, must not be counted for finding itself. The documents' own
-    labels are without them already.
+    They come from the filter files of the Extreme Classification Repository: if a
+    document is itself a label, for example, predicting it is not a success. They are
+    already removed from the documents' labels.
 
     Args:
         documents: `Documents` or `FeatureDocuments`, with `filtered`.
         label_set: `LabelSet`.
 
     Returns:
-        csr matrix of ones (documents, labels); None for documents without a filter.
-        Labels that are not in the set, which cannot be predicted, are not in it.
+        csr matrix of ones (documents, labels); `None` for documents without a filter.
+        Labels that are not in the set are left out, as they cannot be predicted.
 
     Raises:
-        BadInput: the set has none of these labels, so the filter is of other data.
+        BadInput: none of the filtered labels is in the set, so the filter belongs to
+            other data.
 
     Example:
 
@@ -43,7 +44,7 @@ def encode_filtered_labels(documents, label_set):
         raise BadInput(
             "Expected labels of the training part, such as "
             f"{label_set.names[0]!r}. Received: {documents.filtered[first][0][:80]!r} "
-            "and no known one. Give the filter file of the same data set, or remove "
+            "and no known label. Use the filter file of the same data set, or delete "
             "it.",
             documents.filter_path,
             lines and lines[first],
@@ -52,12 +53,12 @@ def encode_filtered_labels(documents, label_set):
 
 
 def leave_out(documents, filtered, path):
-    """Moves labels of documents to `filtered`, for `encode_filtered_labels`.
+    """Sets the filtered labels of documents and removes them from their labels.
 
     Args:
         documents: `Documents` or `FeatureDocuments`, changed in place.
-        filtered: list of tuples of strings, one a document.
-        path: string or path, that they were read from.
+        filtered: list of tuples of strings, the filtered labels of each document.
+        path: string or path. The file that they were read from.
 
     Example:
 
@@ -69,13 +70,13 @@ def leave_out(documents, filtered, path):
     """
     relevant = sum(map(len, documents.labels))
     documents.labels = [
-        [name for name in names if name not in gone] if gone else names
-        for names, gone in zip(documents.labels, filtered, strict=True)
+        [name for name in names if name not in dropped] if dropped else names
+        for names, dropped in zip(documents.labels, filtered, strict=True)
     ]
     relevant -= sum(map(len, documents.labels))
     documents.filtered, documents.filter_path = filtered, str(path)
     pairs = sum(map(len, filtered))
     logger.info(
-        "%s: %d pairs of document and label left out, %d of them relevant",
+        "%s: filtered %d pairs of document and label, %d of them relevant",
         *(path, pairs, relevant),
     )

@@ -1,4 +1,4 @@
-"""Batches of documents that are rows of a sparse matrix."""
+"""Batches of documents given as rows of a sparse matrix."""
 
 import numpy as np
 import scipy.sparse
@@ -10,17 +10,17 @@ from xmc_keras.data.document_batches import DocumentBatches
 class SparseDocumentBatches(DocumentBatches):
     """Cuts TF-IDF rows into padded batches.
 
-    As `DocumentBatches`, but `x` holds `token_ids` int32 (-1 pads) and
-    `token_weights` float32 (batch, n) in place of subwords, and shuffled documents are
-    not sorted by length: the order is a random permutation by `(seed, epoch)`. A batch
-    is as wide as its longest document.
+    Same as `DocumentBatches`, except that `x` holds `token_ids`, int32 (batch, n) with
+    -1 pads, and `token_weights`, float32 (batch, n), instead of subwords, and shuffled
+    documents are not sorted by length: the order is a random permutation that depends
+    on `(seed, epoch)`. A batch is as wide as its longest document.
 
     Args:
-        features: csr matrix, float32, (documents, num_features).
-        label_matrix: optional sparse matrix, (documents, labels).
-        batch_size: integer. The last batch may be smaller.
-        shuffle: boolean. True for training.
-        seed: integer. Of the shuffled orders.
+        features: float32 csr matrix (documents, num_features).
+        label_matrix: optional sparse matrix (documents, labels).
+        batch_size: int. The last batch may be smaller.
+        shuffle: bool. `True` for training.
+        seed: int. Seed of the shuffled orders. Defaults to `0`.
 
     Example:
 
@@ -43,8 +43,8 @@ class SparseDocumentBatches(DocumentBatches):
             return super()._epoch(epoch)
         random = np.random.default_rng([self.seed, epoch])
         order = random.permutation(len(self.tokens))
-        begins = range(0, len(order), self.batch_size)
-        return [order[i : i + self.batch_size] for i in begins]
+        starts = range(0, len(order), self.batch_size)
+        return [order[i : i + self.batch_size] for i in starts]
 
     def _batch(self, documents):
         token_ids, token_weights = pad_rows(self.features[documents])
@@ -65,7 +65,7 @@ class SparseDocumentBatches(DocumentBatches):
 
 
 class Lengths:
-    """What `DocumentBatches` asks of tokens to put documents in order."""
+    """The part of `TokenCache` that `DocumentBatches` needs to order documents."""
 
     def __init__(self, lengths):
         self.lengths = lengths
@@ -75,7 +75,16 @@ class Lengths:
 
 
 def pad_rows(rows):
-    """Columns and values of a csr matrix, -1 and 0 at the ends of shorter rows.
+    """Pads the rows of a csr matrix to the longest one.
+
+    Args:
+        rows: csr matrix (rows, columns).
+
+    Returns:
+        `(columns, values)`, int32 and float32 (rows, n), with -1 and 0 at the ends of
+        shorter rows.
+
+    Example:
 
     >>> columns, values = pad_rows(scipy.sparse.csr_matrix([[0, 5.0], [0, 0]]))
     >>> columns.tolist(), values.tolist()

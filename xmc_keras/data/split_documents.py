@@ -1,4 +1,4 @@
-"""The documents of the training part that a run trains on, and that it holds back."""
+"""Split of the training documents by a config."""
 
 import numpy as np
 
@@ -7,16 +7,19 @@ from xmc_keras.data.splits import validation_split
 
 
 def split_documents(config, num_documents):
-    """Draws what a config trains on and validates by.
+    """Draws the training and validation documents of a config.
 
     Args:
-        config: `Config`. Its `validation_documents` are held back first, its
-            `train_documents` drawn from the rest, both by `split_seed`, or by `seed`
-            where that is null.
-        num_documents: int. Documents of the training part.
+        config: `Config`. Its `validation_documents` are drawn first, then its
+            `train_documents` from the rest, both with `split_seed`, or with `seed` if
+            that is null.
+        num_documents: int. Number of documents of the training part.
 
     Returns:
-        `(train_indices, validation_indices)`, int64, sorted, disjoint.
+        `(train_indices, validation_indices)`, int64 arrays, sorted, disjoint.
+
+    Raises:
+        BadInput: there are too few documents.
     """
     seed = config.seed if config.split_seed is None else config.split_seed
     rest, held_out = validation_split(num_documents, config.validation_documents, seed)
@@ -24,9 +27,8 @@ def split_documents(config, num_documents):
         return rest, held_out
     if config.train_documents > len(rest):
         raise BadInput(
-            "Expected train_documents to be at most the training documents that the "
-            f"validation split leaves, {len(rest)}. Received: "
-            f"{config.train_documents}."
+            "Expected train_documents to be at most the number of documents left by "
+            f"the validation split, {len(rest)}. Received: {config.train_documents}."
         )
-    drawn = np.random.default_rng([seed, 1]).permutation(rest)
-    return np.sort(drawn[: config.train_documents]), held_out
+    order = np.random.default_rng([seed, 1]).permutation(rest)
+    return np.sort(order[: config.train_documents]), held_out

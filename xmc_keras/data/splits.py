@@ -1,4 +1,4 @@
-"""The parts of a data set: training, validation, test."""
+"""Reading the training and test parts, drawing validation documents."""
 
 import itertools
 from pathlib import Path
@@ -10,24 +10,28 @@ from xmc_keras.data.documents import read_documents
 from xmc_keras.data.feature_documents import read_feature_documents
 from xmc_keras.data.features.read_features import has_features
 
+SUFFIXES = ("", ".gz", ".xz")
+
 
 def validation_split(
     num_documents: int, size: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draws validation documents from the training part, uniformly at random.
 
-    Only the number of training documents and the seed decide, never the test part,
-    so nothing chosen by validation (epoch, threshold, learning rate) has seen it.
+    The split depends only on the number of training documents and the seed. Nothing
+    chosen by validation (epoch, threshold, learning rate) has seen the test part.
 
     Args:
-        num_documents: integer. Number of documents of the training part.
-        size: integer. Number of documents to hold out; 0 holds out none. Less than
-            0, or leaving nothing to train on, raises `BadInput`.
-        seed: integer, at least 0. The same seed gives the same split.
+        num_documents: int. Number of documents of the training part.
+        size: int. Number of validation documents; 0 for none.
+        seed: int, at least 0. The same seed gives the same split.
 
     Returns:
-        `(train_indices, validation_indices)`, int64, sorted, disjoint, of shapes
-        `(num_documents - size,)` and `(size,)`.
+        `(train_indices, validation_indices)`, int64 arrays of shapes
+        `(num_documents - size,)` and `(size,)`, sorted, disjoint.
+
+    Raises:
+        BadInput: `size` is negative or leaves nothing to train on.
 
     Example:
 
@@ -43,32 +47,31 @@ def validation_split(
         raise BadInput(
             "Expected a validation size of at least 0 and less than the number of "
             f"training documents. Received: size={size}, "
-            f"num_documents={num_documents}. Choose a smaller size "
-            "(validation_documents in a config)."
+            f"num_documents={num_documents}. Set a smaller one (validation_documents "
+            "in a config)."
         )
     order = np.random.default_rng(seed).permutation(num_documents).astype(np.int64)
     return np.sort(order[size:]), np.sort(order[:size])
 
 
-SUFFIXES = ("", ".gz", ".xz")
-
-
 def read_part(folder, part, skip_bad_lines=False, num_features=None):
-    """Reads documents that are texts or, where there are none, rows of features.
+    """Reads one part of a data set, as texts or, if there are none, as features.
 
     Args:
         folder: string or path.
         part: `"train"` or `"test"`.
-        skip_bad_lines: bool. Whether to leave bad documents out and count them.
-            Defaults to `False`.
-        num_features: optional int. Features of the training part, for another.
+        skip_bad_lines: bool. Whether to leave out and count bad documents. Defaults to
+            `False`.
+        num_features: optional int. Number of features of the training part, when the
+            test part is read.
 
     Returns:
-        `Documents` as of `read_documents`, or `FeatureDocuments` as of
+        `Documents`, see `read_documents`, or `FeatureDocuments`, see
         `read_feature_documents`.
 
     Raises:
-        BadInput: as these; of a folder with neither, what texts it lacks.
+        BadInput: see these functions. If the folder has neither texts nor features,
+            the message names the missing text files.
 
     Example:
 

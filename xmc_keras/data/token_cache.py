@@ -1,4 +1,4 @@
-"""Token ids of a list of texts, computed once and kept in files."""
+"""Cache of the token ids of texts, in memory-mapped files."""
 
 import hashlib
 import logging
@@ -17,17 +17,18 @@ logger = logging.getLogger(__name__)
 class TokenCache:
     """The token ids of all documents, memory-mapped.
 
-    `TokenCache.open` makes one: it tokenises the texts the first time and reads
-    `<folder>/tokens-<key>/` from then on. The key is a digest of the tokenizer's
-    fingerprint and of all texts, so a cache of other texts or settings is not
-    found and never wrong. Only the pages that batches touch are in memory.
+    `TokenCache.open` tokenises the texts the first time and from then on reads
+    `<folder>/tokens-<key>/`. The key is a digest of the tokenizer's fingerprint and of
+    all texts, so a cache of other texts or settings is never used by mistake. Only the
+    pages that batches read are in memory.
 
     Args:
-        token_ids: int32 array, (tokens,). Documents one after the other.
-        offsets: int64 array, (documents + 1,). Where each document begins.
+        token_ids: int32 array (tokens,). All documents, one after the other.
+        offsets: int64 array (documents + 1,). The start of each document, and the end
+            of the last.
 
     Attributes:
-        lengths: int32 array, (documents,). Tokens of each document.
+        lengths: int32 array (documents,). Number of tokens of each document.
 
     Example:
 
@@ -42,20 +43,23 @@ class TokenCache:
     """
 
     def __init__(self, token_ids, offsets):
-        self.token_ids = np.asarray(token_ids)  # (tokens,), a memory map stays one
+        self.token_ids = np.asarray(token_ids)  # (tokens,), still memory-mapped
         self.offsets = np.asarray(offsets)  # (documents + 1,)
         self.lengths = np.diff(self.offsets).astype(np.int32)  # (documents,)
 
     @classmethod
     def open(cls, folder, texts, tokenizer, progress=None):
-        """Reads the cache of these texts, after building it if there is none.
+        """Opens the cache of these texts; builds it if there is none.
 
         Args:
-            folder: string or path. Holds the caches, made if missing.
+            folder: string or path. Folder of all caches, created if missing.
             texts: list of strings, at least one.
             tokenizer: `TextTokenizer`, or any object with `fingerprint()` and
                 `tokenizer(texts, progress) -> (token_ids, offsets)`.
             progress: optional callable, called with (documents done, documents).
+
+        Returns:
+            `TokenCache`.
 
         Raises:
             BadInput: the folder cannot be written or read, or the disk is full.
@@ -76,16 +80,17 @@ class TokenCache:
         return self.token_ids[self.offsets[i] : self.offsets[i] + self.lengths[i]]
 
     def padded(self, indices, length, pad_id):
-        """Returns documents as a rectangle.
+        """Returns a padded batch of documents.
 
         Args:
-            indices: integer array or list, (batch,).
-            length: integer. At least that of the longest of these documents.
-            pad_id: integer. Fills the rows.
+            indices: integer array or list (batch,).
+            length: int. Number of columns, at least the length of the longest of these
+                documents.
+            pad_id: int. Token id of padding.
 
         Returns:
-            `(token_ids, padding_mask)`: int32 and bool (true where there is a
-            token), both (batch, length).
+            `(token_ids, padding_mask)`: int32, and bool (`True` for tokens), both
+            (batch, length).
         """
         indices = np.asarray(indices, np.int64)
         lengths = self.lengths[indices]
@@ -96,56 +101,56 @@ class TokenCache:
             )
         padding_mask = np.arange(length) < lengths[:, None]
         token_ids = np.full(padding_mask.shape, pad_id, np.int32)
-        # Row-major on both sides: the true places in the order of their tokens.
+        # Both sides are row-major: the mask selects places in the order of the tokens.
         first = np.repeat(self.offsets[indices] - lengths.cumsum() + lengths, lengths)
         token_ids[padding_mask] = self.token_ids[first + np.arange(len(first))]
         return token_ids, padding_mask  # (batch, length)
 
     @classmethod
     def _read(cls, path, num_documents):
-        """The cache at `path`, or None if there is none or it is damaged."""
+        """Reads the cache at `path`; `None` if there is none or it is damaged."""
         try:
             token_ids = np.load(path / "token_ids.npy", mmap_mode="r")
             offsets = np.load(path / "offsets.npy")
         except FileNotFoundError:
             if path.exists():
-                logger.warning("The token cache %s is incomplete: rebuilt.", path)
+                logger.warning("Rebuilding the token cache %s: incomplete.", path)
             return None
-        except (ValueError, EOFError) as error:  # what np.load says of a cut file
-            logger.warning("The token cache %s is damaged (%s): rebuilt.", path, error)
+        except (ValueError, EOFError) as error:  # np.load of a truncated file
+            logger.warning("Rebuilding the token cache %s: damaged (%s).", path, error)
             return None
         except OSError as error:
             raise BadInput(
-                f"Expected a readable token cache, received {error.strerror or error}. "
-                "Make it readable, or remove it to have it built again.",
+                f"Expected a readable token cache. Received: {error.strerror or error}."
+                " Make it readable, or delete it to rebuild it.",
                 path,
             ) from error
-        whole = (
+        intact = (
             (token_ids.dtype, token_ids.ndim) == (np.int32, 1)
             and (offsets.dtype, offsets.shape) == (np.int64, (num_documents + 1,))
             and (offsets[0], offsets[-1]) == (0, len(token_ids))
             and (np.diff(offsets) >= 0).all()
         )
-        if whole:
+        if intact:
             return cls(token_ids, offsets)
-        logger.warning("The token cache %s is damaged: rebuilt.", path)
+        logger.warning("Rebuilding the token cache %s: damaged.", path)
         return None
 
     @classmethod
     def _build(cls, path, token_ids, offsets):
-        temporary = _beside(path)
+        temporary = _add_suffix(path)
         try:
             temporary.mkdir(parents=True)
             np.save(temporary / "token_ids.npy", token_ids.astype(np.int32))
             np.save(temporary / "offsets.npy", offsets.astype(np.int64))
-            # Mapped before it is moved: whatever another process does to `path`
-            # from now on, the mapped file stays this process's own.
+            # Mapped before it is moved: the mapping stays valid, whatever another
+            # process does to `path` later.
             cache = cls(np.load(temporary / "token_ids.npy", mmap_mode="r"), offsets)
             _replace_folder(temporary, path)
         except OSError as error:
             raise BadInput(
-                "Expected to write a token cache of "
-                f"{token_ids.nbytes / 1e6:.0f} MB, received "
+                "Expected space for a token cache of "
+                f"{token_ids.nbytes / 1e6:.0f} MB. Received: "
                 f"{error.strerror or error}. Free disk space, make the folder "
                 "writable, or choose another one.",
                 path.parent,
@@ -155,34 +160,36 @@ class TokenCache:
         return cache
 
 
-def _beside(path):
+def _add_suffix(path):
+    """A unique path in the same folder."""
     return path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}")
 
 
 def _replace_folder(source, target):
-    """Moves `source` to `target`, in place of what is there."""
+    """Moves `source` to `target`, also if other processes do so at the same time."""
     while True:
         try:
             return os.replace(source, target)
         except OSError:
             if not target.exists():
                 raise
-        # A folder with files is not replaced: a damaged cache, or the one that
-        # another process has just finished. It is moved aside in one step, so that
-        # nobody reads a folder that is half removed.
-        aside = _beside(target)
+        # A nonempty folder cannot be replaced: a damaged cache, or one that another
+        # process has just finished. It is renamed first, so that no process reads a
+        # folder that is partly deleted.
+        old = _add_suffix(target)
         try:
-            os.replace(target, aside)
+            os.replace(target, old)
         except FileNotFoundError:
             continue  # another process was faster
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _key(texts, tokenizer):
+    """Hex digest of the texts and of the tokenizer's fingerprint."""
     digest = hashlib.sha256(tokenizer.fingerprint().encode())
     for text in texts:
         encoded = text.encode("utf-8", "surrogatepass")
-        # With its length, so that ["ab", "c"] and ["a", "bc"] differ.
+        # With the length, so that ["ab", "c"] and ["a", "bc"] differ.
         digest.update(len(encoded).to_bytes(8, "little"))
         digest.update(encoded)
     return digest.hexdigest()[:24]

@@ -1,1 +1,1 @@
-"""Files and folders: read with care, written whole or not at all."""
+"""Checked reading of text files, atomic writing of files and folders."""

@@ -1,4 +1,4 @@
-"""Files and folders that are whole or not there."""
+"""Atomic writing of files and folders: complete, or not there at all."""
 
 import contextlib
 import gzip
@@ -12,10 +12,13 @@ from xmc_keras.bad_input import BadInput
 
 @contextlib.contextmanager
 def atomic_write(path):
-    """Opens a file of bytes beside `path`, and renames it if nothing went wrong.
+    """Context manager that writes a binary file atomically.
+
+    The bytes go to `<path>.part`, which is renamed to `path` at the end. After an
+    exception it is deleted and `path` is unchanged.
 
     Args:
-        path: string or path. Compressed where it ends in `.gz`.
+        path: string or path. The file is compressed if this ends in `.gz`.
 
     Example:
 
@@ -33,7 +36,7 @@ def atomic_write(path):
         with contextlib.ExitStack() as stack:
             file = stack.enter_context(open(part, "wb"))
             if path.suffix == ".gz":
-                # Without name and time, so that the same lines give the same bytes.
+                # No name and no time in the header: equal content, equal bytes.
                 file = stack.enter_context(gzip.GzipFile("", "wb", 6, file, mtime=0))
             yield file
         os.replace(part, path)
@@ -42,15 +45,15 @@ def atomic_write(path):
 
 
 def replace_folder(new, path):
-    """Renames the folder `new` to `path`, in place of what is there.
+    """Renames the folder `new` to `path`, replacing the folder that is there.
 
-    A folder cannot be renamed over another: the one that is there steps aside to
-    `<path>.old` and is then deleted. A program that is killed in between leaves one
-    of the two whole, there or aside.
+    A folder cannot be renamed over another, so the old one is first renamed to
+    `<path>.old` and deleted at the end. If the program is killed in between, one of
+    the two is complete, at `path` or at `<path>.old`.
 
     Args:
-        new: path. A folder on the same file system.
-        path: path. A folder, or nothing.
+        new: path. A folder on the same file system as `path`.
+        path: path. An existing folder, or nothing.
 
     Example:
 
@@ -73,12 +76,12 @@ def replace_folder(new, path):
 
 
 def check_writable(path, purpose, option):
-    """Raises BadInput if nothing can be written where `path` would be.
+    """Raises `BadInput` if `path` cannot be written.
 
     Args:
-        path: string or path. The folders above it need not be there.
-        purpose: string, what the place is wanted for, as `"for a run"`.
-        option: string, the argument that names another place.
+        path: string or path. The folders above it need not exist.
+        purpose: string. What the path is for, such as `"for a run"`.
+        option: string. The argument that sets another path.
 
     Example:
 
@@ -88,8 +91,9 @@ def check_writable(path, purpose, option):
     """
     above = Path(path).resolve().parents
     try:
-        Path(path).exists()  # it raises for a name that is too long
-        # Made and removed again: root passes any question about permissions.
+        Path(path).exists()  # raises if the name is too long
+        # Create a folder and remove it: asking for permissions says yes to root even
+        # where writing fails.
         with tempfile.TemporaryDirectory(dir=next(p for p in above if p.exists())):
             pass
     except OSError as error:

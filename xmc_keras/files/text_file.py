@@ -1,4 +1,4 @@
-"""Text files, plain or compressed, and their lines."""
+"""Lines of text files, plain or compressed."""
 
 import gzip
 import lzma
@@ -9,20 +9,19 @@ from xmc_keras.bad_input import BadInput
 
 
 class TextFile:
-    r"""Yields the lines of a file as bytes, and tells how far it has come.
+    r"""Lines of a file as bytes, with the fraction read so far.
 
-    The file is plain, or compressed as `.gz` or `.xz`. Lines end at "\n" alone; they
-    keep it. A byte order mark is taken off. It is a context manager, which closes it.
+    The file is plain or compressed (`.gz`, `.xz`). Lines end at "\n" only, and keep
+    it. A byte order mark is removed. A context manager, which closes the file.
 
     Args:
         path: string or path.
 
     Attributes:
-        share: float in [0, 1]. Of the file, as it lies on the disk, what has been
-            read.
+        share: float in [0, 1]. Fraction of the bytes on disk that has been read.
 
     Raises:
-        BadInput: there is no such file, or, while it is read, it is damaged.
+        BadInput: the file cannot be opened or, during iteration, is damaged.
 
     Example:
 
@@ -41,7 +40,7 @@ class TextFile:
             self._raw = open(path, "rb")
         except OSError as error:
             raise BadInput(
-                f"Expected a file of texts. Received: {error.strerror}.", path
+                f"Expected a text file. Received: {error.strerror}.", path
             ) from None
         self._size = max(1, os.fstat(self._raw.fileno()).st_size)
 
@@ -64,7 +63,7 @@ class TextFile:
                 yield content
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
             raise BadInput(
-                f"Expected a whole file. Received: {error}. Fetch it again.",
+                f"Expected an intact file. Received: {error}. Download it again.",
                 self.path,
                 line + 1,
             ) from None
@@ -78,19 +77,19 @@ class TextFile:
 
 
 def text_lines(source, lines, skip=None):
-    r"""Decodes texts as they come.
+    r"""Decodes lines of UTF-8 lazily.
 
     Args:
-        source: string. Where they come from, for messages.
-        lines: iterable of bytes, a text each; a line end is taken off.
-        skip: optional callable. A line that is not UTF-8 is left out, and this is
-            called with the `BadInput` that says so. Defaults to `None`: it is raised.
+        source: string. Name of the source in error messages.
+        lines: iterable of bytes, one text per line; the line end is removed.
+        skip: optional callable. Called with the `BadInput` of a line that is not
+            UTF-8; the line is left out. Defaults to `None`: the error is raised.
 
     Yields:
         strings.
 
     Raises:
-        BadInput: a line is not UTF-8.
+        BadInput: a line is not UTF-8 and there is no `skip`.
 
     Example:
 

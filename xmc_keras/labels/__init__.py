@@ -1,1 +1,1 @@
-"""Labels: names, features, clusters."""
+"""Label names, label features and label clusters."""

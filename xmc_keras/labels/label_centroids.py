@@ -1,18 +1,21 @@
-"""The mean of the documents of each label."""
+"""Label centroids."""
 
 import numpy as np
 import scipy.sparse
 
 
 def compute_centroids(features, label_matrix):
-    """Mean of the features of each label's documents, by one sparse product.
+    """Computes the mean of the features of each label's documents.
+
+    One sparse matrix product.
 
     Args:
-        features: float32 array (documents, dim).
-        label_matrix: sparse matrix (documents, labels), ones where a label applies.
+        features: float32 array (num_documents, dim).
+        label_matrix: sparse matrix (num_documents, num_labels), 1 where a document has
+            a label.
 
     Returns:
-        float32 array (labels, dim). A label without documents has a row of zeros.
+        float32 array (num_labels, dim). A label without documents has a row of zeros.
 
     Example:
 
@@ -22,12 +25,12 @@ def compute_centroids(features, label_matrix):
 
     Reference:
         [LightDXML](https://arxiv.org/abs/2304.11045), section "Proxy training of
-        label embeddings": the `c` of a label.
+        label embeddings": `c` of a label.
     """
     labels = scipy.sparse.csr_matrix(label_matrix, dtype=np.float32).T.tocsr()
     if labels.shape[1] != len(features):
         raise ValueError(
-            "Expected `features` and `label_matrix` with one row a document each. "
+            "Expected `features` and `label_matrix` with one row per document each. "
             f"Received: {len(features)} and {labels.shape[1]} rows."
         )
     counts = np.diff(labels.indptr).astype(np.float32)

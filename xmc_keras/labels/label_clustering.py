@@ -1,4 +1,4 @@
-"""Balanced clusters of labels."""
+"""Balanced hierarchical clustering of labels."""
 
 import itertools
 import operator
@@ -10,56 +10,55 @@ import scipy.sparse
 
 from xmc_keras.labels.row_chunks import RowChunks
 
-# Each part is halved from this many random starts, and the best halves are kept.
-_STARTS = 2
-# A start is done when a round raises the mean cosine to the centroids by less.
+_STARTS = 2  # random starts for each split; the best result is used
+# 2-means ends when a round raises the mean cosine to the centroids by less than this.
 _TOLERANCE = 1e-5
 _MAX_ROUNDS = 100
-# All threads work on one part of more labels than this; smaller parts are done one by
-# each thread, with all that they are halved into.
+# A part with more labels than this is split by all threads together. A smaller part is
+# split down to clusters by one thread.
 _LARGE = 2048
 
 
 def cluster_labels(
     label_features, max_leaf: int, seed: int = 0, num_threads: int | None = None
 ) -> np.ndarray:
-    """Groups labels with like features into clusters of nearly equal size.
+    """Clusters labels by their features into clusters of nearly equal size.
 
-    Balanced 2-means halves the labels, then each half, until no part has more than
-    `max_leaf` labels: from two labels as centroids, the labels are sorted by how
-    much nearer they are to the second centroid than to the first, the first half
-    and the second half get new centroids (the normalised sums of their features),
-    and so on until the mean cosine stands still.
+    Balanced 2-means splits the labels into halves, and each half again, until no part
+    has more than `max_leaf` labels. A split starts with two random labels as centroids.
+    Each round sorts the labels by their similarity to the second centroid minus that to
+    the first, and takes the normalised sums of the features of the first and the second
+    half as new centroids, until the mean cosine of labels and centroids no longer
+    rises.
 
-    Sizes: parts of `n` labels have halves of `n // 2` and `n - n // 2`. So up to
-    `max_leaf` labels are one cluster; of more labels, every cluster has at least
-    `(max_leaf + 1) // 2` and at most `max_leaf`, and as all parts at one depth
-    differ by one label at most, so do all clusters, except where that makes parts
-    of `max_leaf` and of `max_leaf + 1` labels: the latter are halved once more (201
-    labels at `max_leaf=100` become 100, 50 and 51).
+    Sizes: `n` labels are split into `n // 2` and `n - n // 2`. Up to `max_leaf` labels
+    are one cluster. Otherwise, every cluster has at least `(max_leaf + 1) // 2` and at
+    most `max_leaf` labels. Parts at one depth differ by one label at most, and so do
+    the clusters, except if the parts have `max_leaf` and `max_leaf + 1` labels: the
+    latter are split once more (201 labels with `max_leaf=100` become clusters of 100,
+    50 and 51).
 
-    Departures from the published code, all to the good of the mean cosine: the best
-    of 2 starts at each node rather than the only one, and a tolerance of 1e-5
-    rather than 1e-4. Parts that are done stay in the tree when others at their
-    depth are not; the published code loses them.
+    Differences from the published code, both of which raise the mean cosine: the best
+    of 2 starts for each split instead of a single one, and a tolerance of 1e-5 instead
+    of 1e-4. Besides, finished parts stay in the tree if others at their depth are split
+    once more; the published code loses them.
 
     Args:
-        label_features: sparse matrix, shape `(num_labels, num_features)`, rows of
-            norm 1 as from `label_features()`. Zero rows (labels without documents)
-            fill up what the others leave.
-        max_leaf: integer, at least 1. The most labels in a cluster. With 1, cluster
-            `i` holds label `i`.
-        seed: integer, at least 0. Decides the starts, each node's by its place in
-            the tree, so that the result does not depend on `num_threads`. Defaults
-            to `0`.
-        num_threads: optional integer, at least 1. Defaults to the number of
-            processors.
+        label_features: sparse matrix (num_labels, num_features), rows of norm 1, such
+            as the result of `label_features()`. Zero rows (labels without documents)
+            fill up the halves.
+        max_leaf: int, at least 1. Maximum number of labels in a cluster. With 1,
+            cluster `i` holds label `i`.
+        seed: int, at least 0. Seed of the starts. The random numbers of a split depend
+            on its place in the tree, so the result does not depend on `num_threads`.
+            Defaults to `0`.
+        num_threads: optional int, at least 1. Defaults to the number of processors.
 
     Returns:
-        int32, shape `(num_clusters, cluster_size)`, where `cluster_size` is the size
-        of the largest cluster. Each row holds the ids of a cluster's labels,
-        ascending, then `-1` pads. Every label is in one cluster. Clusters are in
-        the order of the tree, so the halves of a part are neighbours.
+        int32 array (num_clusters, cluster_size), where `cluster_size` is the size of
+        the largest cluster. A row holds the label ids of a cluster, ascending, then
+        `-1` pads. Every label is in one cluster. Clusters are in tree order: the two
+        halves of a part are adjacent.
 
     Example:
 
@@ -72,54 +71,55 @@ def cluster_labels(
     `split_node` in its published `deepxml/cluster.py`.
     """
     features = scipy.sparse.csr_matrix(label_features, dtype=np.float32)
-    max_leaf, seed, num_threads = _checked(features, max_leaf, seed, num_threads)
+    max_leaf, seed, num_threads = _check(features, max_leaf, seed, num_threads)
     num_labels = features.shape[0]
     if max_leaf == 1:
         return np.arange(num_labels, dtype=np.int32)[:, None]
     # A part is its labels and its place in the tree: 1 is the root, 2p and 2p + 1 are
-    # the halves of p. The features of a part are copied when it is halved, and not
-    # kept: that is half of them all at most, and then a small part a thread.
+    # the halves of p. The features of a part are copied for its split and then
+    # released: at most half of all features, and later one small part per thread.
     parts, large = [(np.arange(num_labels, dtype=np.int32), 1)], max(_LARGE, max_leaf)
     with ThreadPoolExecutor(num_threads) as pool:
         while any(len(labels) > large for labels, _ in parts):
-            parts, whole = [], parts
-            for part in whole:
-                halve = len(part[0]) > large
-                parts += _halves(features, *part, seed, pool.map) if halve else [part]
-        trees = pool.map(lambda part: _tree(features, *part, max_leaf, seed), parts)
-        found = list(itertools.chain.from_iterable(trees))
-    clusters = np.full((len(found), max(map(len, found))), -1, np.int32)
-    for row, labels in zip(clusters, found):
+            level, parts = parts, []
+            for part in level:
+                split = len(part[0]) > large
+                parts += _split(features, *part, seed, pool.map) if split else [part]
+        leaves = pool.map(lambda part: _grow(features, *part, max_leaf, seed), parts)
+        leaves = list(itertools.chain.from_iterable(leaves))
+    clusters = np.full((len(leaves), max(map(len, leaves))), -1, np.int32)
+    for row, labels in zip(clusters, leaves):
         row[: len(labels)] = labels
     return clusters
 
 
-def _tree(features, labels, place, max_leaf, seed):
-    """Returns the label ids of the clusters of a part, in the order of the tree."""
+def _grow(features, labels, place, max_leaf, seed):
+    """Returns the label ids of each cluster of a part, in tree order."""
     if len(labels) <= max_leaf:
         return [labels]
-    left, right = _halves(features, labels, place, seed, map)
-    found = _tree(features, *left, max_leaf, seed)
-    return found + _tree(features, *right, max_leaf, seed)
+    left, right = _split(features, labels, place, seed, map)
+    leaves = _grow(features, *left, max_leaf, seed)
+    return leaves + _grow(features, *right, max_leaf, seed)
 
 
-def _halves(features, labels, place, seed, each):
-    """Returns labels and place of the halves of a part, the best of the starts."""
+def _split(features, labels, place, seed, each):
+    """Returns labels and place of both halves of a part, from the best start."""
     part = RowChunks(features, labels, each)
-    tries = [_half(part, [seed, place, start]) for start in range(_STARTS)]
-    _, is_left = max(tries, key=operator.itemgetter(0))
+    results = [_run_2_means(part, [seed, place, start]) for start in range(_STARTS)]
+    _, is_left = max(results, key=operator.itemgetter(0))
     return (labels[is_left], 2 * place), (labels[~is_left], 2 * place + 1)
 
 
-def _half(part, seed):
-    """Balanced 2-means: returns the mean cosine and which labels go left, (labels,)."""
+def _run_2_means(part, seed):
+    """Balanced 2-means. Returns the mean cosine and the left half, bool (labels,)."""
     n = part.num_rows
     rng = np.random.default_rng(seed)
     left, right = map(part.row, rng.choice(n, 2, replace=False))
-    # One sparse product a round finds the halves: only the difference of the two
-    # similarities orders labels. Sums follow the labels that change sides, few after
-    # two rounds; the right half's sum is what the left one's leaves of the whole, and
-    # with a sum's norm one has the sum of its members' cosines to its direction.
+    # One sparse product per round: labels are ordered by the difference of the two
+    # similarities, so one product with the difference of the centroids is enough. The
+    # left sum is updated by the labels that change sides, few after two rounds; the
+    # right sum is the total minus the left. The norm of a sum equals the sum of the
+    # cosines of its rows to its direction.
     whole = part.total(np.ones(n, np.float32))  # (num_features,)
     left_sum = np.zeros_like(whole)
     was_left = np.zeros(n, np.float32)
@@ -137,7 +137,7 @@ def _half(part, seed):
 
 
 def _smallest_half(values):
-    """Ones at the `n // 2` smallest values, equal ones by their place; else zeros."""
+    """float32 (n,): 1 at the `n // 2` smallest values, ties by position, else 0."""
     count = len(values) // 2
     limit = np.partition(values, count - 1)[count - 1]
     below = values < limit
@@ -147,13 +147,13 @@ def _smallest_half(values):
 
 
 def _direction(total):
-    """Returns the norm and the direction of a sum of features."""
-    # Not np.linalg.norm: BLAS rounds differently with the number of its threads.
+    """Returns the norm and the unit vector of a sum of features."""
+    # Not np.linalg.norm: the rounding of BLAS depends on its number of threads.
     norm = np.sqrt(np.square(total).sum(dtype=np.float64))
     return norm, total / np.float32(norm) if norm > 0 else total
 
 
-def _checked(features, max_leaf, seed, num_threads):
+def _check(features, max_leaf, seed, num_threads):
     if 0 in features.shape:
         raise ValueError(
             "Expected `label_features` with at least one label and one feature. "
@@ -162,8 +162,8 @@ def _checked(features, max_leaf, seed, num_threads):
     if not np.isfinite(features.data).all():
         raise ValueError(
             "Expected `label_features` to be finite. "
-            f"Received: {np.count_nonzero(~np.isfinite(features.data))} values of NaN "
-            "or infinity."
+            f"Received: {np.count_nonzero(~np.isfinite(features.data))} values that "
+            "are NaN or infinite."
         )
     if num_threads is None:
         num_threads = os.cpu_count() or 1
@@ -182,11 +182,14 @@ def _checked(features, max_leaf, seed, num_threads):
 
 
 def compute_cluster_shape(num_labels, max_leaf):
-    """`(num_clusters, cluster_size)` that `cluster_labels` comes to, without it.
+    """Shape of the result of `cluster_labels`, from the number of labels alone.
 
     Args:
         num_labels: int, at least 1.
-        max_leaf: int, at least 1. As of `cluster_labels`.
+        max_leaf: int, at least 1. See `cluster_labels`.
+
+    Returns:
+        `(num_clusters, cluster_size)`, ints.
 
     Example:
 
@@ -196,9 +199,9 @@ def compute_cluster_shape(num_labels, max_leaf):
     depth = 0
     while num_labels >> depth > max_leaf:
         depth += 1
-    # All parts at one depth are of `size` or of one more.
+    # All parts at one depth have `size` or `size + 1` labels.
     parts = 2**depth
     size, larger = divmod(num_labels, parts)
-    if larger and size == max_leaf:  # the larger ones are halved once more
+    if larger and size == max_leaf:  # the larger ones are split once more
         return parts + larger, size
     return parts, size + (larger > 0)

@@ -1,4 +1,4 @@
-"""Label features: what the documents of a label say, as one sparse row a label."""
+"""TF-IDF features of documents, and label features aggregated from them (PIFA)."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -10,37 +10,36 @@ from sklearn.preprocessing import normalize
 
 from xmc_keras.bad_input import BadInput
 
-# Below this many texts, words that occur in one text only are most of what there is.
+# With fewer texts than this, most words occur in one text only, and are kept.
 _FEW_TEXTS = 1000
-# Labels are summed in so many blocks, in parallel.
-_BLOCKS = 16
-# Where the documents of labels have more values than this together, each label keeps
-# its largest only. Of the benchmark sets that is Wiki-500K, whose sums have 1.3 * 10^9
-# values (https://github.com/amzn/pecos, its table of nnz(Z)). What is left out are
-# words of few of the many texts of a label.
+_BLOCKS = 16  # of labels, summed in parallel
+# If the documents of all labels have more values than this, counted once per label,
+# each label keeps only its largest. Of the benchmark sets this applies to Wiki-500K,
+# whose sums have 1.3 * 10^9 values (table of nnz(Z) in https://github.com/amzn/pecos).
+# The words that are dropped occur in few of a label's many texts.
 _MOST_VALUES = 2**31
 _MOST_A_LABEL = 1000
-# SciPy's indices have 4 bytes up to so many values, and 8 above.
+# Largest number of values for which SciPy's indices have 4 bytes; beyond it, 8.
 _MOST_IN_INT32 = np.iinfo(np.int32).max
 
 
 def fit_tfidf(texts, **tfidf):
-    """Learns TF-IDF from texts and turns them into rows of norm 1.
+    """Fits TF-IDF on texts and returns their L2-normalised rows.
 
     Args:
-        texts: list of strings, one text a document; at least one of them with a word.
-        **tfidf: options of scikit-learn's `TfidfVectorizer`. Defaults: single words,
-            lower case, `token_pattern=r"(?u)\\b\\w+\\b"` (words of one letter count),
+        texts: list of strings, one text per document; at least one has a word.
+        **tfidf: arguments of scikit-learn's `TfidfVectorizer`. Defaults: single words,
+            lower case, `token_pattern=r"(?u)\\b\\w+\\b"` (one-letter words count),
             `sublinear_tf=True`, `norm="l2"`, `dtype=np.float32`, and `min_df=2`, or
-            1 for fewer than 1,000 texts or where no two texts share a word.
+            1 if there are fewer than 1,000 texts or no two texts share a word.
 
     Returns:
-        `(vectorizer, features)`: the fitted `TfidfVectorizer`, for the `transform` of
-        other texts, and float32, shape `(num_documents, num_features)`. The row of a
-        text without a word that is kept is zero.
+        `(vectorizer, features)`: the fitted `TfidfVectorizer`, to `transform` other
+        texts, and a float32 csr matrix (num_documents, num_features). A text without a
+        word of the vocabulary has a zero row.
 
     Raises:
-        BadInput: there is no word in any text.
+        BadInput: no text has a word.
 
     Example:
 
@@ -56,7 +55,7 @@ def fit_tfidf(texts, **tfidf):
     if not any(character.isalnum() for text in texts for character in text):
         raise BadInput(
             "Expected texts with at least one word among them. Received: "
-            f"{len(texts)} texts without a letter or digit. Check the file of texts."
+            f"{len(texts)} texts without a letter or digit. Check the texts."
         )
     defaults = {
         "sublinear_tf": True,
@@ -70,13 +69,13 @@ def fit_tfidf(texts, **tfidf):
     except ValueError:
         if "min_df" in tfidf:
             raise
-        # No two texts share a word, or an option is wrong: then this raises again.
+        # No two texts share a word, or an argument is wrong: then this raises too.
         features = vectorizer.set_params(min_df=1).fit_transform(texts)
     return vectorizer, scipy.sparse.csr_matrix(features)
 
 
 def document_features(texts, **tfidf) -> scipy.sparse.csr_matrix:
-    """The TF-IDF rows of texts alone: see `fit_tfidf`.
+    """The TF-IDF rows of `fit_tfidf`, without the vectorizer.
 
     Example:
 
@@ -89,23 +88,23 @@ def document_features(texts, **tfidf) -> scipy.sparse.csr_matrix:
 def label_features(
     features, label_matrix, num_threads: int | None = None
 ) -> scipy.sparse.csr_matrix:
-    """Sums the rows of each label's documents and scales the sum to norm 1.
+    """Positive instance feature aggregation (PIFA): one feature row per label.
 
-    Known as PIFA, positive instance feature aggregation. Works on all cores; needs
-    little memory besides the result, which has 8 bytes a feature that a label has.
-    Where the documents of the labels have more than 2^31 values together, as on
-    Wiki-500K, each label keeps its 1,000 largest.
+    The row of a label is the sum of the rows of its documents, scaled to norm 1. Runs
+    on all cores and needs little memory besides the result, which takes 8 bytes per
+    stored value. If the documents of all labels have more than 2^31 values, counted
+    once per label, as on Wiki-500K, each label keeps its 1,000 largest values.
 
     Args:
-        features: sparse matrix, shape `(num_documents, num_features)`, as from
+        features: sparse matrix (num_documents, num_features), such as the result of
             `document_features()`.
-        label_matrix: sparse matrix, shape `(num_documents, num_labels)`, ones where
-            a label applies, as from `LabelSet.encode()`.
-        num_threads: optional integer, at least 1. Defaults to the number of
-            processors. Does not change the result.
+        label_matrix: sparse matrix (num_documents, num_labels), 1 where a document has
+            a label, such as the result of `LabelSet.encode()`.
+        num_threads: optional int, at least 1. Defaults to the number of processors.
+            Does not change the result.
 
     Returns:
-        float32, shape `(num_labels, num_features)`. A label without documents, or
+        float32 csr matrix (num_labels, num_features). A label without documents, or
         with zero rows only, has a zero row.
 
     Example:
@@ -122,26 +121,28 @@ def label_features(
     label_matrix = scipy.sparse.csr_matrix(label_matrix, dtype=np.float32)
     if features.shape[0] != label_matrix.shape[0]:
         raise ValueError(
-            "Expected `features` and `label_matrix` with one row a document each. "
+            "Expected `features` and `label_matrix` with one row per document each. "
             f"Received: {features.shape[0]} and {label_matrix.shape[0]} rows."
         )
     sums = label_matrix.T.tocsr()
-    # Words that documents of a label share are counted for each: no sum has more.
+    # An upper bound: a word in several documents of a label counts several times.
     values = np.diff(features.indptr).astype(np.int64) @ np.diff(label_matrix.indptr)
     most = _MOST_A_LABEL if values > _MOST_VALUES else None
     ends = np.linspace(0, sums.shape[0], _BLOCKS + 1).astype(np.int64)
 
-    def block(i):
+    def compute_block(i):
         rows = normalize(sums[ends[i] : ends[i + 1]] @ features, copy=False)
-        return rows if most is None else normalize(_largest(rows, most), copy=False)
+        if most is None:
+            return rows
+        return normalize(_keep_largest(rows, most), copy=False)
 
     with ThreadPoolExecutor(num_threads or os.cpu_count()) as pool:
-        blocks = list(pool.map(block, np.flatnonzero(np.diff(ends))))
-    return _one_below_the_other(blocks)
+        blocks = list(pool.map(compute_block, np.flatnonzero(np.diff(ends))))
+    return _stack(blocks)
 
 
-def _largest(rows, most):
-    """The csr matrix of the `most` largest values of each row, the first of equal."""
+def _keep_largest(rows, most):
+    """The csr matrix of the `most` largest values of each row; the first of ties."""
     kept = np.ones(rows.nnz, bool)
     for row in np.flatnonzero(np.diff(rows.indptr) > most):
         start, end = rows.indptr[row : row + 2]
@@ -152,13 +153,13 @@ def _largest(rows, most):
     return scipy.sparse.csr_matrix(arrays, rows.shape)
 
 
-def _one_below_the_other(blocks):
-    """`scipy.sparse.vstack`, but empties `blocks` as the result grows."""
+def _stack(blocks):
+    """`scipy.sparse.vstack` that releases each of `blocks` once it is copied."""
     num_rows, num_columns = sum(b.shape[0] for b in blocks), blocks[0].shape[1]
     counts = [np.diff(block.indptr) for block in blocks]
     indptr = np.cumsum(np.concatenate([[0], *counts]), dtype=np.int64)
     index_type = np.int64 if indptr[-1] > _MOST_IN_INT32 else np.int32
-    # Memory that nobody has written to yet is not in use.
+    # From the last block on. `np.empty` takes no physical memory until it is written.
     data = np.empty(indptr[-1], np.float32)
     indices = np.empty(indptr[-1], index_type)
     end = len(data)

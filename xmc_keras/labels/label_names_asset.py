@@ -1,4 +1,4 @@
-"""Label names as an asset of a `.keras` file."""
+"""Label names stored in `.keras` files."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ FILE = "label_names.txt"
 
 
 class LabelNamesAsset:
-    """What a model with `label_set` writes beside its weights, and reads again.
+    """Mixin that saves and loads a model's `label_set` as an asset of its file.
 
-    A class to stand before `keras.Model` among the bases of a model; `label_set` is a
-    `LabelSet`, or None for a model without names.
+    It comes before `keras.Model` in the bases of a model. `label_set` is a `LabelSet`,
+    or `None` for a model without label names.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""The names of the labels and their ids."""
+"""Label names and their ids."""
 
 import itertools
 from pathlib import Path
@@ -11,18 +11,21 @@ from xmc_keras.files.atomic_files import atomic_write
 
 
 class LabelSet:
-    """Label names in a fixed order; the place of a name is its id.
+    """Label names in a fixed order; the position of a name is its id.
 
-    The set is made from the training part alone. A label that appears only
-    elsewhere is unknown: no model can predict it, yet it is relevant, so
-    `encode()` gives it a column behind those of the known labels and recall-like
-    metrics count it as missed.
+    The set is made from the training split alone. A label that occurs only in other
+    splits is unknown: no model can predict it, yet it is relevant. `encode()` gives it
+    a column after those of the known labels, so that metrics count it as missed.
 
     Args:
-        names: iterable of strings, in the order of their ids. A name is neither
-            empty nor wrapped in white space, and holds no newline. A name that
-            breaks this, comes twice or is not Unicode, or no name at all, raises
-            a `ValueError`.
+        names: iterable of strings, in the order of their ids.
+
+    Attributes:
+        names: list of strings.
+
+    Raises:
+        ValueError: there is no name, or a name is repeated, empty, not a string,
+            surrounded by white space, contains a newline or cannot be encoded in UTF-8.
 
     Example:
 
@@ -49,7 +52,7 @@ class LabelSet:
 
     @classmethod
     def from_labels(cls, labels):
-        """Collects the labels of documents, sorted by their names as strings.
+        """Creates the set of all labels of documents, sorted as strings.
 
         Args:
             labels: list of lists of strings. The label names of each document.
@@ -61,7 +64,7 @@ class LabelSet:
         return len(self.names)
 
     def id(self, name: str) -> int:
-        """Returns the id of a name; a name not in the set is a `ValueError`."""
+        """Returns the id of a name; raises `ValueError` if it is not in the set."""
         if name not in self._ids:
             raise ValueError(
                 f"Expected one of the {len(self)} names of the label set. "
@@ -70,17 +73,17 @@ class LabelSet:
         return self._ids[name]
 
     def encode(self, labels) -> scipy.sparse.csr_matrix:
-        """Turns label names into a label matrix.
+        """Encodes label names as a label matrix.
 
         Args:
             labels: list of lists of strings. The label names of each document; a
                 name repeated within a document counts once.
 
         Returns:
-            float32 ones, indices sorted, of shape `(num_documents, width)`. Column
-            `i` is the label with id `i`. Labels that are not in the set have the
-            columns from `len(self)` on, in order of first appearance, so `width`
-            is `len(self)` plus their number.
+            float32 csr matrix (num_documents, width) of ones, indices sorted. Column
+            `i` is the label with id `i`. Labels not in the set get the columns from
+            `len(self)` on, in order of first occurrence: `width` is `len(self)` plus
+            their number.
         """
         _check_nested(labels)
         ids = dict(self._ids)
@@ -89,8 +92,8 @@ class LabelSet:
             for name in itertools.chain.from_iterable(labels)
         ]
         width = len(ids)
-        # One integer for each (document, label) pair: np.unique then drops repeated
-        # labels and sorts the rows' indices in one go.
+        # One integer for each (document, label) pair: np.unique both drops repeated
+        # labels and sorts the indices of each row.
         lengths = np.array([len(names) for names in labels], np.int64)
         rows = np.repeat(np.arange(len(labels)), lengths)
         pairs = rows * width + np.array(columns, np.int64)
@@ -102,7 +105,7 @@ class LabelSet:
         )
 
     def unknown(self, labels) -> list[tuple[int, str]]:
-        """Lists (document index, name) of labels not in the set, once a document."""
+        """Lists (document index, name) of each document's labels not in the set."""
         _check_nested(labels)
         return [
             (index, name)
@@ -112,30 +115,31 @@ class LabelSet:
         ]
 
     def save(self, path):
-        """Writes one name a line, UTF-8, beside `path` and then renames the file."""
+        """Writes one name per line, in UTF-8, atomically."""
         with atomic_write(path) as file:
             file.write("".join(f"{name}\n" for name in self.names).encode())
 
     @classmethod
     def load(cls, path):
-        """Reads what `save()` wrote.
+        """Reads a file written by `save()`.
 
-        A file that is missing or holds anything else raises `BadInput` with the
-        path and the line.
+        Raises:
+            BadInput: the file is missing or has another content. The message names the
+                path and the line.
         """
         try:
             lines = Path(path).read_bytes().split(b"\n")
         except OSError as error:
             raise BadInput(
-                "Expected a file of label names, one a line, as LabelSet.save writes "
-                f"it. Received: {error.strerror}.",
+                "Expected a file of label names, as written by LabelSet.save. "
+                f"Received: {error.strerror}.",
                 path,
             ) from None
         if not lines[-1]:
             del lines[-1]
         if not lines:
             raise BadInput(
-                "Expected label names, one a line. Received: an empty file. "
+                "Expected one label name per line. Received: an empty file. "
                 "Restore the file, or train the run again.",
                 path,
             )
@@ -159,24 +163,22 @@ class LabelSet:
 
 
 def _problem(name, seen):
-    """Says why `name` cannot follow the names `seen`; None if it can."""
+    """Why `name` cannot follow the names `seen`, as a sentence; `None` if it can."""
     if not isinstance(name, str):
         return "Expected label names that are strings."
     if not name or name != name.strip() or "\n" in name:
-        return (
-            "Expected a label name with no white space around it and no newline in it."
-        )
+        return "Expected a label name without white space around it or newlines in it."
     if name in seen:
         return "Expected each label name once."
-    # A lone surrogate is the one thing in a string that UTF-8 cannot hold: better
-    # found here than when the set is saved.
+    # Lone surrogates are the only characters that UTF-8 cannot encode. Checked here,
+    # not only when the set is saved.
     if not name.isascii() and any("\ud800" <= c <= "\udfff" for c in name):
-        return "Expected a label name that UTF-8 can hold."
+        return "Expected a label name that UTF-8 can encode."
     return None
 
 
 def _check_nested(labels):
-    """A list of strings would silently be taken for lists of one-letter labels."""
+    """Raises `ValueError` for a flat list, which would read as one-letter labels."""
     if isinstance(labels, str) or any(isinstance(names, str) for names in labels):
         raise ValueError(
             "Expected a list of label names for each document. Received: a string."

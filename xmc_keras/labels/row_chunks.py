@@ -1,34 +1,33 @@
-"""Some rows of a sparse matrix, multiplied chunk by chunk on several threads."""
+"""Products of some rows of a sparse matrix with dense vectors, on several threads."""
 
 import numpy as np
 import scipy.sparse
 
-_CHUNK = 2048  # rows, or more, so that there are at most ...
+_CHUNK = 2048  # rows in a chunk; more if there would be more than _MAX_CHUNKS
 _MAX_CHUNKS = 64
-# Values in a chunk, the work of a fraction of a millisecond. Below, Python's part in
-# choosing rows costs more than it saves.
+# A chunk with fewer values than this takes a fraction of a millisecond: selecting its
+# rows in Python costs more than it saves.
 _MANY = 200_000
 
 
 class RowChunks:
     """Some rows of a sparse matrix, for products with dense vectors.
 
-    Where the rows lie next to each other they are used in place, and otherwise copied
-    once. Chunks are cut by the number of rows alone and their sums added in order, so
-    that a result is the same to the last bit however many threads there are.
+    If the rows are adjacent they are used in place, otherwise they are copied once. The
+    chunks depend only on the number of rows, and their sums are added in order, so a
+    result is the same to the last bit for any number of threads.
 
-    Few rows have few columns that are not zero, and vectors are dense: where most
-    columns would be zero, they are left out of the rows and all vectors.
+    A few rows have few nonzero columns, and the vectors are dense: if most columns
+    would be zero, these columns are left out of the rows and of all vectors.
 
     Args:
-        features: float32 csr matrix, (all rows, all columns).
-        rows: integer array, ascending, (num_rows,). At least one.
-        each: function like `map` that the chunks are worked on with, such as the `map`
-            of a `ThreadPoolExecutor`; the products let other threads run. Defaults to
-            `map`.
+        features: float32 csr matrix (all rows, all columns).
+        rows: integer array (num_rows,), ascending, at least one.
+        each: function like `map` that processes the chunks, such as the `map` of a
+            `ThreadPoolExecutor`; the products release the GIL. Defaults to `map`.
 
     Attributes:
-        num_rows, num_columns: integers, the shape of what is multiplied.
+        num_rows, num_columns: int. Shape of the selected rows.
 
     Example:
 
@@ -43,28 +42,28 @@ class RowChunks:
     """
 
     def __init__(self, features, rows, each=map):
-        features = _with_own_columns(_rows(features, rows))
+        features = _drop_empty_columns(_select_rows(features, rows))
         self.num_rows, self.num_columns = features.shape
         self._each = each
         num_chunks = min(_MAX_CHUNKS, -(-len(rows) // _CHUNK))
         pieces = np.array_split(np.arange(len(rows)), num_chunks)
-        self._begins = np.cumsum([0, *map(len, pieces)])
-        self._chunks = [_rows(features, piece) for piece in pieces]
-        self._transposed = [_transposed(chunk) for chunk in self._chunks]
+        self._starts = np.cumsum([0, *map(len, pieces)])
+        self._chunks = [_select_rows(features, piece) for piece in pieces]
+        self._transposed = [_transpose(chunk) for chunk in self._chunks]
 
     def row(self, i):
-        """Returns row `i` of these, float32 (num_columns,)."""
-        number = np.searchsorted(self._begins, i, side="right") - 1
-        chunk, i = self._chunks[number], i - self._begins[number]
+        """Returns the `i`-th selected row, dense float32 (num_columns,)."""
+        number = np.searchsorted(self._starts, i, side="right") - 1
+        chunk, i = self._chunks[number], i - self._starts[number]
         row = slice(chunk.indptr[i], chunk.indptr[i + 1])
         dense = np.bincount(chunk.indices[row], chunk.data[row], self.num_columns)
         return dense.astype(np.float32)
 
     def products(self, vector):
-        """Returns the product of each row and a vector, float32 (num_rows,).
+        """Returns the product of each row with a vector, float32 (num_rows,).
 
         Args:
-            vector: float32 array, (num_columns,).
+            vector: float32 array (num_columns,).
         """
         products = self._each(lambda chunk: chunk @ vector, self._chunks)
         return np.concatenate(list(products))
@@ -73,46 +72,51 @@ class RowChunks:
         """Returns the weighted sum of the rows, float32 (num_columns,).
 
         Args:
-            weights: float32 array, (num_rows,). Where most are zero, it is faster.
+            weights: float32 array (num_rows,). Faster if most are zero.
         """
-        weights = np.split(weights, self._begins[1:-1])
-        first, *others = self._each(_total, self._chunks, self._transposed, weights)
+        weights = np.split(weights, self._starts[1:-1])
+        first, *others = self._each(_sum_rows, self._chunks, self._transposed, weights)
         for other in others:
             first += other
         return first
 
 
-def _total(chunk, transposed, weights):
+def _sum_rows(chunk, transposed, weights):
     rows = np.flatnonzero(weights)
-    # A copy of the rows that count is worth its time where these are few.
+    # Copying the rows with nonzero weights pays off if they are few.
     if chunk.nnz > _MANY and 4 * len(rows) < len(weights):
         return chunk[rows].T @ weights[rows]
     return transposed @ weights
 
 
-def _rows(features, rows):
+def _select_rows(features, rows):
+    """Selects rows of a csr matrix, without a copy if they are adjacent."""
     first, last = int(rows[0]), int(rows[-1])
     if last - first + 1 > len(rows):
         return features[rows]
     indptr = features.indptr[first : last + 2]
     part = slice(indptr[0], indptr[-1])
     arrays = features.data[part], features.indices[part], indptr - indptr[0]
-    return _in_place(scipy.sparse.csr_matrix, arrays, (len(rows), features.shape[1]))
+    return _wrap(scipy.sparse.csr_matrix, arrays, (len(rows), features.shape[1]))
 
 
-def _transposed(rows):
+def _transpose(rows):
     arrays = rows.data, rows.indices, rows.indptr
-    return _in_place(scipy.sparse.csc_matrix, arrays, rows.shape[::-1])
+    return _wrap(scipy.sparse.csc_matrix, arrays, rows.shape[::-1])
 
 
-def _in_place(kind, arrays, shape):
-    """A matrix of these arrays; SciPy's constructors copy parts of much larger ones."""
-    matrix = kind(shape, dtype=np.float32)
+def _wrap(matrix_class, arrays, shape):
+    """A matrix of these arrays, without the copy that SciPy's constructors make.
+
+    They copy arrays that are slices of much larger ones.
+    """
+    matrix = matrix_class(shape, dtype=np.float32)
     matrix.data, matrix.indices, matrix.indptr = arrays
     return matrix
 
 
-def _with_own_columns(features):
+def _drop_empty_columns(features):
+    """Leaves out empty columns, unless there are over 4 values per column."""
     if features.nnz > 4 * features.shape[1]:
         return features
     used = np.zeros(features.shape[1], bool)
@@ -121,5 +125,5 @@ def _with_own_columns(features):
     new_column = np.empty(len(used), features.indices.dtype)
     new_column[columns] = np.arange(len(columns))
     arrays = features.data, new_column[features.indices], features.indptr
-    # Rows of zeros keep one column.
+    # At least one column, even if all rows are zero.
     return scipy.sparse.csr_matrix(arrays, (features.shape[0], max(1, len(columns))))

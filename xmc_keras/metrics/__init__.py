@@ -1,1 +1,1 @@
-"""Metrics of rankings, and baselines."""
+"""Ranking metrics and baselines."""

@@ -1,4 +1,4 @@
-"""The share of the right labels that the generator offers."""
+"""Recall of the candidates, as a Keras metric."""
 
 import keras
 from keras import ops
@@ -8,9 +8,9 @@ from xmc_keras.ops.elementwise import isin
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class CandidateRecall(keras.metrics.Mean):
-    """Mean over documents of the share of their labels among the candidates.
+    """Mean over documents of the fraction of their labels among the candidates.
 
-    It bounds what a ranker can find. Labels that no cluster holds count as missed.
+    It bounds the recall of the ranker. Labels that are in no cluster count as missed.
 
     Args:
         name: string. Defaults to `"candidate_recall"`.
@@ -28,7 +28,12 @@ class CandidateRecall(keras.metrics.Mean):
         super().__init__(name=name, **kwargs)
 
     def update_state(self, label_ids, candidates):
-        """Takes (batch, positives) and (batch, candidates) int32, `-1` pads."""
+        """Adds a batch.
+
+        Args:
+            label_ids: int32 tensor (batch, positives), `-1` pads.
+            candidates: int32 tensor (batch, num_candidates), `-1` pads.
+        """
         label_ids, candidates = (
             ops.cast(label_ids, "int32"),
             ops.cast(candidates, "int32"),

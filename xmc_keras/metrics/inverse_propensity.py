@@ -1,4 +1,4 @@
-"""Weights that make up for labels missing from the ground truth."""
+"""Inverse propensities, the label weights of PSP@k and PSnDCG@k."""
 
 import math
 
@@ -8,28 +8,28 @@ import numpy as np
 def inverse_propensity(
     counts, num_documents: int, a: float = 0.55, b: float = 1.5
 ) -> np.ndarray:
-    """Returns the inverse propensity of each label from its training documents.
+    """Computes the inverse propensity of each label from its training frequency.
 
-    A rare label that applies to a document is often missing from its labels. The
-    propensity is the modelled chance that it is there; its inverse weights the
-    label in PSP@k and PSnDCG@k, so that tail labels count more than head labels:
+    A rare label that is relevant to a document is often missing from its ground truth.
+    The propensity is the modelled probability that it is present; its inverse weights
+    the label in PSP@k and PSnDCG@k, so that tail labels count more than head labels:
 
         1 + C (n + B)^-A    with    C = (ln N - 1) (B + 1)^A
 
-    for `n` training documents of the label out of `N`.
+    for a label with `n` of `N` training documents.
 
     Args:
         counts: array (num_labels,), not negative. Training documents of each label;
-            0 for a label that training never saw.
-        num_documents: int, at least 3 (below that `C` is negative). Number of
-            training documents.
-        a: float above 0. Constant `A`. 0.55 by default; 0.6 is usual for
-            Amazon-670K, 0.5 for Wiki-500K.
-        b: float above 0. Constant `B`. 1.5 by default; 2.6 is usual for
-            Amazon-670K, 0.4 for Wiki-500K.
+            0 for a label not seen in training.
+        num_documents: int, at least 3 (`C` would be negative). Number of training
+            documents.
+        a: float above 0. Constant `A`. Usually 0.6 for Amazon-670K and 0.5 for
+            Wiki-500K. Defaults to `0.55`.
+        b: float above 0. Constant `B`. Usually 2.6 for Amazon-670K and 0.4 for
+            Wiki-500K. Defaults to `1.5`.
 
     Returns:
-        float64 array (num_labels,), each above 1 and falling with the count.
+        float64 array (num_labels,), above 1 and decreasing with the count.
 
     Example:
 
@@ -38,15 +38,15 @@ def inverse_propensity(
 
     Reference: Jain, Prabhu and Varma, "Extreme Multi-label Loss Functions for
     Recommendation, Tagging, Ranking & Other Missing Label Applications", KDD 2016,
-    section 3; the constants of the data sets are the Extreme Classification
-    Repository's.
+    section 3; the constants per data set are from the Extreme Classification
+    Repository.
     """
     counts = np.asarray(counts)
     if counts.ndim != 1 or counts.dtype.kind not in "iuf":
         raise ValueError(
-            "Expected `counts` as one row of numbers, (num_labels,). Received: "
-            f"shape={counts.shape}, dtype={counts.dtype}. Make a sum over a sparse "
-            "matrix flat by np.asarray(matrix.sum(axis=0)).ravel()."
+            "Expected `counts` as a one-dimensional array of numbers, (num_labels,). "
+            f"Received: shape={counts.shape}, dtype={counts.dtype}. Flatten the sum of "
+            "a sparse matrix with np.asarray(matrix.sum(axis=0)).ravel()."
         )
     if not num_documents >= 3:
         raise ValueError(

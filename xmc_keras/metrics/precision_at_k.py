@@ -1,4 +1,4 @@
-"""Precision of ranked label ids, as a Keras metric."""
+"""Precision at k of ranked label ids, as a Keras metric."""
 
 import keras
 import numpy as np
@@ -7,25 +7,24 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class PrecisionAtK(keras.metrics.Mean):
-    """Mean over documents of the share of the first `k` predictions that hit.
+    """Mean over documents of the fraction of the top `k` predictions that are hits.
 
-    It takes ranked label ids rather than one score a label, so that no array of
-    the size batch x labels is needed. What is not there cannot hit: the sum of
-    hits is divided by `k` even where a document has fewer than `k` labels or
-    predictions, as is usual for P@k.
+    It takes ranked label ids instead of one score per label, so no array of size
+    (batch, labels) is needed. The number of hits is divided by `k` even if a document
+    has fewer than `k` labels or predictions, as is usual for P@k.
 
     Args:
         k: int, at least 1. Number of predictions that count.
         name: optional string. Defaults to `"precision_at_{k}"`.
-        dtype: optional dtype or policy. Sums are kept in float64 where that is
-            asked for and in float32 otherwise, under half precision too: a sum in
-            bfloat16 stops growing after a few hundred documents.
+        dtype: optional dtype or policy. Sums are float64 if this is float64, otherwise
+            float32, also under half precision: a sum in bfloat16 stops growing after a
+            few hundred documents.
 
     Call arguments:
         y_true: int tensor (batch, positives). Label ids in any order, `-1` pads.
         y_pred: int tensor (batch, columns). Label ids, best first, `-1` pads.
-            A pad never hits and a repeated id counts once. With fewer than `k`
-            columns the missing ones are pads.
+            A pad is never a hit and a repeated id counts once. If there are fewer than
+            `k` columns, the missing ones are pads.
         sample_weight: optional tensor (batch,). Weights of the documents.
 
     Example:
@@ -35,8 +34,8 @@ class PrecisionAtK(keras.metrics.Mean):
     >>> float(metric.result())
     0.75
 
-    Reference: `ranking_metrics.precision_at_k` is the same number for a whole data
-    set at once, in NumPy.
+    Reference: `ranking_metrics.precision_at_k` computes the same number for a whole
+    data set in NumPy.
     """
 
     def __init__(self, k, name=None, dtype=None):
@@ -48,20 +47,20 @@ class PrecisionAtK(keras.metrics.Mean):
             dtype="float64" if policy.compute_dtype == "float64" else "float32",
         )
         self.k = int(k)
-        # Callbacks with mode="auto" read from here that more is better.
+        # Read by callbacks with mode="auto": higher is better.
         self._direction = "up"
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_true = self._label_ids("y_true", y_true)
         y_pred = self._label_ids("y_pred", y_pred)
-        # Pads make the number of columns static, whatever y_pred came with.
+        # Padding makes the number of columns static for any y_pred.
         y_pred = ops.pad(y_pred, [[0, 0], [0, self.k]], constant_values=-1)
         y_pred = y_pred[:, : self.k]  # (batch, k)
 
         relevant = ops.any(
             ops.equal(y_pred[:, :, None], y_true[:, None, :]), axis=-1
         )  # (batch, k)
-        # Entry (i, j) of the lower triangle asks whether rank i repeats rank j < i.
+        # Entry (i, j) of the lower triangle: does rank i repeat rank j < i?
         repeated = ops.any(
             ops.logical_and(
                 ops.equal(y_pred[:, :, None], y_pred[:, None, :]),
@@ -80,8 +79,8 @@ class PrecisionAtK(keras.metrics.Mean):
         if not keras.backend.is_int_dtype(values.dtype) or len(values.shape) != 2:
             raise ValueError(
                 f"Expected `{name}` as integer label ids (batch, columns). Received: "
-                f"shape={tuple(values.shape)}, dtype={values.dtype}. Scores become "
-                "ranked ids by keras.ops.top_k(scores, k)[1]."
+                f"shape={tuple(values.shape)}, dtype={values.dtype}. Convert scores to "
+                "ranked ids with keras.ops.top_k(scores, k)[1]."
             )
         return ops.cast(values, "int32")
 

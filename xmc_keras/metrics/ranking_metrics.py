@@ -1,20 +1,20 @@
 """P@k, nDCG@k, PSP@k, PSnDCG@k and recall@k of a whole data set, in NumPy.
 
-The functions share their arguments, here once for all:
+The functions share these arguments:
 
     top: int array (num_documents, columns). Predicted label ids, best first; negative
-        ids are pads. A pad never hits, a repeated id counts once, at its first place,
-        and columns missing for `k` are pads.
+        ids are pads. A pad is never a hit, a repeated id counts once, at its first
+        rank, and if there are fewer than `k` columns the missing ones are pads.
     relevant: sparse matrix (num_documents, width). Nonzero where a document has a
-        label. Columns behind those of the labels that can be predicted are labels
-        that training never saw: relevant and out of reach.
-    weight: float array (width,), above 0. Inverse propensities, for the columns out of
-        reach too (their count is 0).
+        label. The columns after those of the known labels are labels not seen in
+        training: relevant but impossible to predict.
+    weight: float array (width,), above 0. Inverse propensities, also of the labels not
+        seen in training (their count is 0).
     k: int, at least 1.
 
 They return a fraction between 0 and 1; `ranking_report()` returns percent. Wrong
-arguments raise a `ValueError`. The definitions are those of the Extreme
-Classification Repository and of pyxclib (`xclib/evaluation/xc_metrics.py`).
+arguments raise a `ValueError`. The definitions follow the Extreme Classification
+Repository and pyxclib (`xclib/evaluation/xc_metrics.py`).
 """
 
 import numpy as np
@@ -22,9 +22,9 @@ import scipy.sparse
 
 
 def precision_at_k(top, relevant, k: int) -> float:
-    """Returns P@k: hits among the first `k`, over `k`, mean over all documents.
+    """P@k: hits among the top `k` divided by `k`, averaged over all documents.
 
-    Documents without a label count, as 0. Arguments: see the module.
+    Documents without a label count as 0. Arguments: see the module.
 
     Example:
 
@@ -32,14 +32,15 @@ def precision_at_k(top, relevant, k: int) -> float:
     >>> precision_at_k([[0, 2], [1, 3]], relevant, k=2)
     0.5
     """
-    return float(_hits(*_checked(top, relevant, k), k).mean())
+    return float(_hits(*_check(top, relevant, k), k).mean())
 
 
 def ndcg_at_k(top, relevant, k: int) -> float:
-    """Returns nDCG@k: gain of the hits over the best possible, mean over documents.
+    """nDCG@k: gain of the hits over the best possible gain, averaged over documents.
 
-    A hit at rank r gains 1 / log2(r + 1); the best possible is `min(k, labels)` hits
-    in front. Documents without a label count, as 0. Arguments: see the module.
+    A hit at rank r has the gain 1 / log2(r + 1). The best possible ranking begins with
+    `min(k, labels)` hits. Documents without a label count as 0. Arguments: see the
+    module.
 
     Example:
 
@@ -47,16 +48,16 @@ def ndcg_at_k(top, relevant, k: int) -> float:
     >>> round(ndcg_at_k([[0, 2], [1, 3]], relevant, k=2), 4)
     0.622
     """
-    top, relevant = _checked(top, relevant, k)
+    top, relevant = _check(top, relevant, k)
     return float(_ndcg_sum(_hits(top, relevant, k), relevant) / len(top))
 
 
 def psp_at_k(top, relevant, weight, k: int) -> float:
-    """Returns PSP@k: summed weight of the hits over the best possible sum.
+    """PSP@k: total weight of the hits over the best possible total weight.
 
-    Both sums run over all documents before the one is divided by the other, as in
-    pyxclib; the best possible prediction has the `k` heaviest labels of each
-    document. 0 where no document has a label. Arguments: see the module.
+    Both totals are over all documents, as in pyxclib. The best possible prediction has
+    the `k` labels of largest weight of each document. 0 if no document has a label.
+    Arguments: see the module.
 
     Example:
 
@@ -64,19 +65,19 @@ def psp_at_k(top, relevant, weight, k: int) -> float:
     >>> psp_at_k([[0, 2], [1, 3]], relevant, [1.0, 3.0, 2.0, 4.0], k=2)
     0.625
     """
-    top, relevant, weight = _checked_weight(top, relevant, weight, k)
+    top, relevant, weight = _check_weighted(top, relevant, weight, k)
     gains = _gains(_hits(top, relevant, k), top, weight)
     return _ratio(gains.sum(), _best_gains(relevant, weight, k).sum())
 
 
 def psndcg_at_k(top, relevant, weight, k: int) -> float:
-    """Returns PSnDCG@k: as PSP@k, with the gains discounted by rank.
+    """PSnDCG@k: PSP@k with weights discounted by rank.
 
-    Normalised as in pyxclib: a document's weighted gain, weight / log2(rank + 1)
-    summed over its hits, is divided by the unweighted gain of `min(k, labels)` hits,
-    that of the best possible prediction (its `k` heaviest labels, heaviest first)
-    likewise; then the sum over all documents of the former is divided by that of the
-    latter. 0 where no document has a label. Arguments: see the module.
+    Normalised as in pyxclib. The gain of a document is the sum of weight /
+    log2(rank + 1) over its hits, divided by the unweighted gain of `min(k, labels)`
+    hits. The same is computed for the best possible prediction (the `k` labels of
+    largest weight, largest first). The result is the ratio of both sums over all
+    documents; 0 if no document has a label. Arguments: see the module.
 
     Example:
 
@@ -85,17 +86,17 @@ def psndcg_at_k(top, relevant, weight, k: int) -> float:
     >>> round(psndcg_at_k([[0, 2], [1, 3]], relevant, weight, k=2), 4)
     0.5038
     """
-    top, relevant, weight = _checked_weight(top, relevant, weight, k)
+    top, relevant, weight = _check_weighted(top, relevant, weight, k)
     gains = _gains(_hits(top, relevant, k), top, weight)
     best = _best_gains(relevant, weight, k)
     return _ratio(_ndcg_sum(gains, relevant), _ndcg_sum(best, relevant))
 
 
 def recall_at_k(top, relevant, k: int | None = None) -> float:
-    """Returns recall@k: hits among the first `k` over the document's labels.
+    """Recall@k: hits among the top `k` divided by the number of a document's labels.
 
-    The mean over the documents that have a label; 0 where none has. `None` takes
-    all columns. Arguments: see the module.
+    Averaged over the documents that have a label; 0 if there is none. `k=None` uses all
+    columns. Arguments: see the module.
 
     Example:
 
@@ -103,7 +104,7 @@ def recall_at_k(top, relevant, k: int | None = None) -> float:
     >>> recall_at_k([[0, 2], [1, 3]], relevant)
     0.75
     """
-    top, relevant = _checked(top, relevant, 1 if k is None else k)
+    top, relevant = _check(top, relevant, 1 if k is None else k)
     top = top[:, :k]
     labels = np.diff(relevant.indptr)
     hits = _hits(top, relevant, top.shape[1]).sum(axis=1)
@@ -111,9 +112,11 @@ def recall_at_k(top, relevant, k: int | None = None) -> float:
 
 
 def ranking_report(top, relevant, weight, ks=(1, 3, 5)) -> dict[str, float]:
-    """Returns P, nDCG, PSP and PSnDCG for each of several `k`, in percent.
+    """Computes P, nDCG, PSP and PSnDCG for several `k`, in percent.
 
-    `top`, `relevant` and `weight` as the module describes them, `ks` several `k`.
+    Args:
+        top, relevant, weight: see the module.
+        ks: iterable of ints. Defaults to `(1, 3, 5)`.
 
     Returns:
         dict of floats, not rounded: `P@1`, `P@3`, ..., `nDCG@1`, ..., `PSP@1`, ...,
@@ -129,8 +132,8 @@ def ranking_report(top, relevant, weight, ks=(1, 3, 5)) -> dict[str, float]:
     if not ks:
         raise ValueError("Expected at least one k. Received: ks=[].")
     for k in ks:
-        top, relevant, weight = _checked_weight(top, relevant, weight, k)
-    # The first columns of what is computed for the largest k serve the smaller ones.
+        top, relevant, weight = _check_weighted(top, relevant, weight, k)
+    # Computed for the largest k; smaller k use the first columns.
     hits = _hits(top, relevant, max(ks))
     gains = _gains(hits, top, weight)
     best = _best_gains(relevant, weight, max(ks))
@@ -149,20 +152,20 @@ def ranking_report(top, relevant, weight, ks=(1, 3, 5)) -> dict[str, float]:
     }
 
 
-def _checked(top, relevant, k):
+def _check(top, relevant, k):
     """Returns `top` as an array and `relevant` as a canonical csr of ones."""
     if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
         raise ValueError(f"Expected `k` as an integer above 0. Received: k={k!r}.")
     top = np.asarray(top)
     if top.ndim != 2 or top.dtype.kind not in "iu" or not len(top):
         raise ValueError(
-            "Expected `top` as integer label ids (num_documents, columns), of at "
+            "Expected `top` as integer label ids (num_documents, columns) with at "
             f"least one document. Received: shape={top.shape}, dtype={top.dtype}."
         )
     if not scipy.sparse.issparse(relevant) or relevant.shape[0] != len(top):
         raise ValueError(
-            f"Expected `relevant` as a sparse matrix of {len(top)} rows, one a row of "
-            f"`top`. Received: {type(relevant).__name__} of "
+            f"Expected `relevant` as a sparse matrix of {len(top)} rows, one per row "
+            f"of `top`. Received: {type(relevant).__name__} of "
             f"shape={getattr(relevant, 'shape', None)}."
         )
     relevant = scipy.sparse.csr_matrix(relevant)
@@ -172,14 +175,14 @@ def _checked(top, relevant, k):
         relevant.eliminate_zeros()
     if top.size and top.max() >= relevant.shape[1]:
         raise ValueError(
-            f"Expected ids in `top` below {relevant.shape[1]}, the columns of "
-            f"`relevant`. Received: {top.max()}."
+            f"Expected ids in `top` below {relevant.shape[1]}, the number of columns "
+            f"of `relevant`. Received: {top.max()}."
         )
     return top, relevant
 
 
-def _checked_weight(top, relevant, weight, k):
-    top, relevant = _checked(top, relevant, k)
+def _check_weighted(top, relevant, weight, k):
+    top, relevant = _check(top, relevant, k)
     weight = np.asarray(weight, dtype=np.float64)
     if weight.shape != relevant.shape[1:]:
         raise ValueError(
@@ -195,18 +198,18 @@ def _checked_weight(top, relevant, weight, k):
 
 
 def _hits(top, relevant, k):
-    """Tells which of the first `k` predictions hit: bool (num_documents, k)."""
+    """Which of the top `k` predictions are hits: bool (num_documents, k)."""
     num_documents, width = relevant.shape
-    # (document, label) pairs as single integers. Those of a canonical csr ascend; the
-    # one behind the last is what a search that finds nothing may end on.
+    # (document, label) pairs as single integers, ascending in a canonical csr. The
+    # extra last one keeps the index of a failed search within the array.
     pairs = np.repeat(np.arange(num_documents), np.diff(relevant.indptr)) * width
     pairs = np.append(pairs + relevant.indices, num_documents * width)
     top = top[:, :k].astype(np.int64)
     rows = np.arange(num_documents)[:, None]
-    asked = np.where(top < 0, -1, rows * width + top)  # (num_documents, columns)
-    found = np.flatnonzero(pairs[np.searchsorted(pairs, asked)] == asked)
-    # Only hits can be counted twice, so only they are searched for repeats.
-    _, first = np.unique(asked.ravel()[found], return_index=True)
+    predicted = np.where(top < 0, -1, rows * width + top)  # (num_documents, columns)
+    found = np.flatnonzero(pairs[np.searchsorted(pairs, predicted)] == predicted)
+    # Only a hit could be counted twice, so only hits are searched for repeats.
+    _, first = np.unique(predicted.ravel()[found], return_index=True)
     rows, ranks = np.divmod(found[first], max(top.shape[1], 1))
     hits = np.zeros((num_documents, k), bool)
     hits[rows, ranks] = True
@@ -214,17 +217,17 @@ def _hits(top, relevant, k):
 
 
 def _gains(hits, top, weight):
-    """Weighs hits: float64 (num_documents, k), 0 where there is no hit."""
+    """Weights of the hits: float64 (num_documents, k), 0 where there is no hit."""
     gains = np.zeros(hits.shape)
     gains[hits] = weight[top[:, : hits.shape[1]][hits[:, : top.shape[1]]]]
     return gains
 
 
 def _best_gains(relevant, weight, k):
-    """The `k` heaviest labels' weights, heaviest first: float64 (num_documents, k)."""
+    """The `k` largest weights of each document's labels: float64 (num_documents, k)."""
     rows = np.repeat(np.arange(relevant.shape[0]), np.diff(relevant.indptr))
     weights = weight[relevant.indices]
-    # Rows stay in place, so the rank is the distance from the start of the row.
+    # Sorted within each row, so the rank is the distance from the start of the row.
     weights = weights[np.lexsort((-weights, rows))]
     ranks = np.arange(len(rows)) - relevant.indptr[rows]
     best = np.zeros((relevant.shape[0], k))
@@ -233,11 +236,11 @@ def _best_gains(relevant, weight, k):
 
 
 def _ndcg_sum(gains, relevant):
-    """Sums discounted gains over documents, each over that of the most hits."""
+    """Sum over documents of the discounted gains, each normalised by the best DCG."""
     k = gains.shape[1]
     discount = 1 / np.log2(np.arange(k) + 2)  # (k,)
-    most = np.append(np.inf, discount.cumsum())  # no label, no gain: 0 / inf
-    return (gains @ discount / most[np.minimum(np.diff(relevant.indptr), k)]).sum()
+    best = np.append(np.inf, discount.cumsum())  # no label: 0 / inf
+    return (gains @ discount / best[np.minimum(np.diff(relevant.indptr), k)]).sum()
 
 
 def _ratio(part, whole):

@@ -1,1 +1,1 @@
-"""Tensor functions that the layers share."""
+"""Tensor functions shared by the layers."""

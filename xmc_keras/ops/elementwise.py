@@ -1,4 +1,4 @@
-"""Small tensor functions."""
+"""Membership test and logit."""
 
 import math
 
@@ -6,7 +6,16 @@ from keras import ops
 
 
 def isin(a, b, earlier=False):
-    """(batch, n) and (batch, m) to (batch, n) bool: is a[i] in b (or in b[:i])?
+    """Row-wise membership: whether each element of `a` occurs in the same row of `b`.
+
+    Args:
+        a: tensor (batch, n).
+        b: tensor (batch, m) of the same dtype.
+        earlier: bool. Whether `a[:, i]` is only searched in `b[:, :i]`, for `n == m`:
+            `isin(a, a, earlier=True)` marks repeats. Defaults to `False`.
+
+    Returns:
+        bool tensor (batch, n).
 
     Example:
 
@@ -15,13 +24,13 @@ def isin(a, b, earlier=False):
     """
     equal = a[:, :, None] == b[:, None, :]  # (batch, n, m)
     if earlier:
-        place = ops.arange(ops.shape(b)[1])
-        equal = equal & (place[None, :] < place[:, None])[None]
+        index = ops.arange(ops.shape(b)[1])
+        equal = equal & (index[None, :] < index[:, None])[None]
     return ops.any(equal, axis=-1)
 
 
 def logit(probability):
-    """The number whose sigmoid is a probability.
+    """Inverse of the sigmoid, for a float between 0 and 1 (exclusive).
 
     Example:
 

@@ -1,30 +1,32 @@
-"""The distinct rows that a batch needs of a table."""
+"""Pools of distinct table rows that a batch needs, gathered once per batch."""
 
 import tensorflow as tf
 from keras import ops
 
 from xmc_keras.ops.xla import in_xla
 
+MULTIPLE = 1024  # the size of a row pool is a multiple of this
+
 
 def candidate_pool(rows, num_clusters, cluster_size, most):
-    """Whole clusters that hold all candidates of a batch, and the candidates' places.
+    """Distinct rows of the clusters of all candidates, and each candidate's place.
 
-    The rows of a cluster are one block, `cluster_size` rows from `cluster *
-    cluster_size` on. Documents of a batch share clusters; so the label table is read,
-    and its gradient summed, by cluster and not by document. A vector of one number a
-    cluster finds the distinct ones: no sort and no hash over the candidates, of which
-    there are a hundred thousand.
+    The rows of a cluster are one block: `cluster_size` rows starting at `cluster *
+    cluster_size`. Documents of a batch share clusters, so the label table is read, and
+    its gradient summed, once per cluster instead of once per document. A vector with
+    one number per cluster finds the distinct ones, without sorting or hashing the
+    candidates, which number a hundred thousand.
 
     Args:
         rows: int32 tensor (batch, num_candidates), `-1` pads.
         num_clusters, cluster_size: int.
-        most: int or int32 tensor. Of so many clusters a document's candidates are at
-            most; counts where XLA, for which the pool has one size for all batches of
-            a shape, fills it up with clusters that no candidate is of.
+        most: int or int32 tensor. Maximum number of clusters of one document's
+            candidates. Used only under XLA, where the pool has one size for all
+            batches of a shape and is filled up with clusters without candidates.
 
     Returns:
-        `pool` (rows of the pool,) int32, no row twice, and `places` (batch,
-        num_candidates) int32 in it, `-1` pads.
+        `pool`, int32 (pool rows,), without repeats, and `places`, int32 (batch,
+        num_candidates), the index of each candidate in the pool, `-1` pads.
 
     Example:
 
@@ -34,7 +36,7 @@ def candidate_pool(rows, num_clusters, cluster_size, most):
     """
     rows = ops.cast(rows, "int32")
     batch, width = ops.shape(rows)
-    # Pads belong to a cluster after the last, which is cut off.
+    # Pads get an extra cluster after the last, which is cut off below.
     clusters = ops.where(rows < 0, num_clusters, rows // cluster_size)
     touched = tf.tensor_scatter_nd_update(
         tf.zeros(num_clusters + 1),
@@ -54,22 +56,20 @@ def candidate_pool(rows, num_clusters, cluster_size, most):
     return ops.reshape(pool, (-1,)), ops.where(rows < 0, -1, places)
 
 
-MULTIPLE = 1024  # pools of so many rows, or twice, three times ... as many
-
-
 def row_pool(ids, num_rows, multiple=MULTIPLE):
-    """The distinct rows among (batch, n) ids, and each one's place there.
+    """Distinct rows among the ids of a batch, and each id's place.
 
     Args:
         ids: int32 tensor (batch, n), `-1` pads.
         num_rows: int. Rows of the table.
-        multiple: int. Other rows fill the pool up to a multiple of it, where the table
-            has so many: so there are few sizes of a pool, and what is compiled for a
-            size, as an update of `RowwiseAdamW`, is compiled few times.
+        multiple: int. The pool is filled up with other rows to a multiple of this, or
+            to the whole table. Pools then have few sizes, and code that is compiled per
+            size, such as the update of `RowwiseAdamW`, is compiled few times.
 
     Returns:
-        `pool` (rows,) int32, no row twice, those of the ids first and in order, and
-        `places` (batch, n) int32 in it, `-1` pads.
+        `pool`, int32 (pool rows,), without repeats, the rows of `ids` first and in
+        ascending order, and `places`, int32 (batch, n), the index of each id in the
+        pool, `-1` pads.
 
     Example:
 
@@ -79,7 +79,7 @@ def row_pool(ids, num_rows, multiple=MULTIPLE):
     """
     if in_xla():
         return candidate_pool(ids, num_rows, 1, tf.shape(ids)[1])
-    # One number a row: no sort and no hash over the ids, which are many more.
+    # One number per row of the table: the ids are neither sorted nor hashed.
     known = tf.where(ids < 0, num_rows, ids)
     ones = tf.ones(tf.size(known), tf.int32)
     marks = tf.zeros(num_rows + 1, tf.int32)

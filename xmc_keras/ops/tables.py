@@ -1,4 +1,4 @@
-"""Tables of rows as weights, and the search in them."""
+"""Embedding tables: adding one to a layer, and exact top-k search in one."""
 
 import math
 import random
@@ -6,21 +6,22 @@ import random
 import numpy as np
 import tensorflow as tf
 
-ROWS = 10_000  # filled at a time
+ROWS = 10_000  # rows of a new table that are filled at a time
+BLOCK = 2**17  # rows of a table that are searched at a time
 
 
 def add_table_weight(layer, num_rows, dim, name, dtype="float32"):
-    """Adds a weight whose rows are gathered, drawn as by `GlorotUniform`.
+    """Adds a weight for gathers by row, initialised like `GlorotUniform`.
 
-    An initializer has the memory of three such tables, for what it draws, for what it
-    scales, and for what it hands over. Here the rows are drawn some at a time and
-    written in place, unless the layer is being built within a graph or for several
-    devices, where the table is not there yet.
+    An initializer needs three times the memory of the table: for the random numbers,
+    for the scaled ones and for the result. Here the rows are drawn in blocks and
+    written in place. Only if the layer is built inside a graph or for several devices,
+    where the table does not exist yet, the initializer is used.
 
     Args:
-        layer: a `keras.layers.Layer` in its `build`.
-        num_rows, dim: int.
-        name: string.
+        layer: a `keras.layers.Layer`, in its `build`.
+        num_rows, dim: int. Shape of the table.
+        name: string. Name of the weight.
         dtype: string. Defaults to `"float32"`.
 
     Returns:
@@ -33,17 +34,17 @@ def add_table_weight(layer, num_rows, dim, name, dtype="float32"):
     >>> bool((0 < abs(table.numpy())).all() and (abs(table.numpy()) < 0.87).all())
     True
     """
-    at_once = not tf.executing_eagerly() or tf.distribute.has_strategy()
+    use_initializer = not tf.executing_eagerly() or tf.distribute.has_strategy()
     table = layer.add_weight(
         shape=(num_rows, dim),
-        initializer="glorot_uniform" if at_once else "zeros",
+        initializer="glorot_uniform" if use_initializer else "zeros",
         dtype=dtype,
         autocast=False,
         name=name,
     )
-    if at_once:
+    if use_initializer:
         return table
-    # Python's generator is the one that Keras seeds, so runs can be repeated.
+    # `keras.utils.set_random_seed` seeds Python's generator, so runs are repeatable.
     random_numbers = np.random.default_rng(random.getrandbits(32))
     limit = math.sqrt(6 / (num_rows + dim))
     for start in range(0, num_rows, ROWS):
@@ -54,28 +55,25 @@ def add_table_weight(layer, num_rows, dim, name, dtype="float32"):
     return table
 
 
-BLOCK = 2**17  # rows of the table at a time
-
-
 def find_top_rows(queries, table, k, bias=None, block=BLOCK, more=None):
-    """The `k` rows of a table that have the largest products with each query.
+    """Exact maximum inner product search: the top `k` rows of a table for each query.
 
-    Computed block by block, the best so far carried along, so memory holds (batch,
-    block) products and never (batch, rows).
+    The table is searched in blocks and the best rows so far are kept, so memory holds
+    (batch, block) products and never (batch, rows).
 
     Args:
         queries: float tensor (batch, dim).
-        table: float tensor (rows, dim) of the same dtype; the number of rows is known
-            when a graph is made.
-        k: int. Rows to keep, or all if there are fewer.
+        table: float tensor (rows, dim) of the same dtype, with a static number of
+            rows.
+        k: int. Number of rows per query; all rows if the table has fewer.
         bias: optional float32 tensor (rows,), added to the products.
-        block: int. Rows at a time.
-        more: optional function of `(start, end)`. What it returns, float32 (batch,
-            end - start), is added to the products with these rows.
+        block: int. Rows searched at a time.
+        more: optional function of `(start, end)` that returns a float32 tensor (batch,
+            end - start), added to the products with these rows.
 
     Returns:
-        ids int32 (batch, k) and products float32 (batch, k), best first; of equal
-        ones the first row.
+        Row ids, int32 (batch, k), and products, float32 (batch, k), largest first;
+        among equal products the lower row comes first.
 
     Example:
 
@@ -88,18 +86,18 @@ def find_top_rows(queries, table, k, bias=None, block=BLOCK, more=None):
     ids = products = None
     for start in range(0, num_rows, block):
         end = min(start + block, num_rows)
-        part = table if end - start == num_rows else table[start:end]
-        found = tf.cast(tf.matmul(queries, part, transpose_b=True), tf.float32)
+        rows = table if end - start == num_rows else table[start:end]
+        scores = tf.cast(tf.matmul(queries, rows, transpose_b=True), tf.float32)
         if bias is not None:
-            found += bias[start:end]
+            scores += bias[start:end]
         if more is not None:
-            found += more(start, end)
-        found, places = tf.math.top_k(found, min(k, end - start))
+            scores += more(start, end)
+        scores, places = tf.math.top_k(scores, min(k, end - start))  # (batch, k)
         places += start
         if ids is not None:
-            both = tf.concat([products, found], axis=1)
-            found, order = tf.math.top_k(both, min(k, both.shape[1]))
+            both = tf.concat([products, scores], axis=1)
+            scores, order = tf.math.top_k(both, min(k, both.shape[1]))
             both = tf.concat([ids, places], axis=1)
             places = tf.gather(both, order, batch_dims=1)
-        ids, products = places, found
+        ids, products = places, scores
     return ids, products

@@ -1,16 +1,15 @@
-"""Whether a function is being compiled by XLA."""
+"""Detection of XLA compilation."""
 
 import tensorflow as tf
 from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 
 def in_xla():
-    """True while a function with `jit_compile=True` is traced.
+    """Whether the code runs while a function with `jit_compile=True` is traced.
 
-    XLA compiles for fixed shapes, so what may be as large as need be without it has
-    to be as large as can be with it.
-    A `tf.function` that was traced outside and is called from such a function stays
-    what it was.
+    XLA compiles for fixed shapes: a tensor whose size depends on the data has to get
+    its maximum size there. A `tf.function` that was first traced elsewhere and is then
+    called from a compiled function keeps its first trace.
 
     Example:
 

@@ -1,1 +1,1 @@
-"""AdamW by rows, and the schedule of its rate."""
+"""Row-wise AdamW, its loss scaling and its learning rate schedule."""

@@ -1,4 +1,4 @@
-"""Loss scaling for gradients of rows."""
+"""Loss scaling for sparse row gradients."""
 
 import keras
 import tensorflow as tf
@@ -6,11 +6,11 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class RowLossScale(keras.optimizers.LossScaleOptimizer):
-    """`keras.optimizers.LossScaleOptimizer` that looks at every row of a gradient.
+    """`keras.optimizers.LossScaleOptimizer` that checks every row of a gradient.
 
-    Keras checks whether a gradient of rows is finite on a dense table of flags: of a
-    row that repeats it sees one occurrence only, so an overflow in another reaches
-    the weights, and the table is as large as that of the labels.
+    Keras checks `tf.IndexedSlices` for overflow in a dense table of flags, as large as
+    the label table. For a repeated row it sees one occurrence only, so an overflow in
+    another reaches the weights. Here all values of the gradient are checked.
 
     Args:
         inner_optimizer: a Keras optimizer, for example a `RowwiseAdamW`.

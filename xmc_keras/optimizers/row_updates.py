@@ -1,17 +1,22 @@
-"""Updates of the rows of a table that a step touched."""
+"""Sparse table updates: sum repeated rows, update in chunks, round at random."""
 
 import tensorflow as tf
 
 from xmc_keras.ops.xla import in_xla
 
+CHUNK = 2**20  # numbers of a table that are updated at a time
+
 
 def sum_rows(gradient):
-    """The same gradient with each row once, where it is `tf.IndexedSlices`.
-
-    Compiled by XLA, which wants to know the shape, rows of zeros fill it up.
+    """Sums the repeated rows of a sparse gradient.
 
     Args:
         gradient: tensor, or `tf.IndexedSlices` of values (n, dim) and ids (n,).
+
+    Returns:
+        `tf.IndexedSlices` with each row once; a dense tensor is returned unchanged.
+        Under XLA, which needs static shapes, rows of zeros fill it up to `min(n,
+        num_rows)` rows.
 
     Example:
 
@@ -33,55 +38,68 @@ def sum_rows(gradient):
     else:
         n = tf.cast(tf.reduce_sum(touched), tf.int32)
 
-    def summed():
-        # The rows touched, then others. No hash table, which is a loop on a GPU.
-        once = tf.math.top_k(touched, n).indices
-        places = tf.scatter_nd(once[:, None], tf.range(n), [num_rows])
+    def sum_repeated():
+        # Touched rows first, then others. A hash table would be a loop on a GPU.
+        distinct = tf.math.top_k(touched, n).indices
+        places = tf.scatter_nd(distinct[:, None], tf.range(n), [num_rows])
         places = tf.gather(places, ids)
         total = tf.math.unsorted_segment_sum(values, places, n)
-        return tf.cast(once, ids.dtype), total
+        return tf.cast(distinct, ids.dtype), total
 
-    # The rows of a pool stand in it once, and another pass over them costs.
-    repeated = tf.reduce_any(counts > 1)
-    ids, values = tf.cond(repeated, summed, lambda: (ids[:n], values[:n]))
+    # The rows of a pool have no repeats: no extra pass over their gradient.
+    has_repeats = tf.reduce_any(counts > 1)
+    ids, values = tf.cond(has_repeats, sum_repeated, lambda: (ids[:n], values[:n]))
     return tf.IndexedSlices(values, ids, gradient.dense_shape)
 
 
-CHUNK = 2**20  # numbers that an update works on at a time
-
-
 def apply_row_updates(update, ids, values):
-    """Calls `update(ids, values, by_xla)` on some rows (n, dim) at a time.
+    """Calls `update` on the rows in chunks, to save memory for intermediate results.
 
-    So no memory is needed for what an update of all of them would compute on the way.
-    Chunks are of one size, so that XLA may make one loop of the arithmetic of each,
-    compiled once, even where the rest of the step is not compiled. What is left over
-    it does not compile.
+    All chunks but the last have one size, so XLA can fuse the arithmetic of an update
+    and compile it once, even if the rest of the step is not compiled.
+
+    Args:
+        update: function of `(ids, values, by_xla)`. `by_xla` is whether it should
+            compile its arithmetic with XLA: `False` for the last, shorter chunk and
+            while XLA already compiles the whole step.
+        ids: int tensor (n,).
+        values: float32 tensor (n, dim).
     """
     n = tf.shape(ids)[0]
     size = max(1, CHUNK // values.shape[1])  # rows
-    if in_xla():  # where no part is larger than the whole
+    if in_xla():  # a slice cannot be larger than the tensor there
         size = tf.clip_by_value(size, 1, tf.maximum(n, 1))
-    whole = n // size
+    num_chunks = n // size
 
     def body(i):
         rows = tf.slice(values, [i * size, 0], [size, values.shape[1]])
         update(tf.slice(ids, [i * size], [size]), rows, by_xla=not in_xla())
         return [i + 1]
 
-    tf.while_loop(lambda i: i < whole, body, [0], parallel_iterations=1)
-    update(ids[whole * size :], values[whole * size :], by_xla=False)
+    tf.while_loop(lambda i: i < num_chunks, body, [0], parallel_iterations=1)
+    update(ids[num_chunks * size :], values[num_chunks * size :], by_xla=False)
 
 
 def find_touched_rows(total):
-    """(rows, 1) float32: 0 for a gradient of zeros, a pad of a fixed shape, else 1."""
+    """float32 (n, 1): 0 where the gradient of a row is zero, as of padding, else 1."""
     return tf.cast(tf.reduce_any(total != 0, axis=-1, keepdims=True), tf.float32)
 
 
 def adam_update(total, rows, m, v, beta_1, beta_2, alpha, decay, epsilon, partial):
-    """A step of AdamW on rows (n, dim) and their moments, except untouched ones.
+    """One step of AdamW on rows; rows with a gradient of zero stay unchanged.
 
-    `v` (n, dim), or, where `partial`, (n, 1), of the mean over a row.
+    Args:
+        total: float32 tensor (n, dim). Gradient, summed over repeats.
+        rows: float32 tensor (n, dim). Weights.
+        m: float32 tensor (n, dim). First moments.
+        v: float32 tensor (n, dim), or (n, 1) if `partial`. Second moments.
+        beta_1, beta_2, epsilon: float or scalar tensor. Adam's constants.
+        alpha: float or scalar tensor. Learning rate with the bias corrections.
+        decay: float or scalar tensor. Weight decay times the learning rate.
+        partial: bool. Whether `v` is of the mean square over a row.
+
+    Returns:
+        The new `rows`, `m` and `v`.
     """
     real = find_touched_rows(total)
     m += (total - m) * (real * (1 - beta_1))
@@ -97,13 +115,15 @@ adam_rows_by_xla = tf.function(adam_update, jit_compile=True, reduce_retracing=T
 
 
 def stochastic_round(rows, seed):
-    """float32 to bfloat16, up or down with a chance by how near each is.
+    """Stochastic rounding to bfloat16.
 
-    On average nothing is lost, however small a step. What bfloat16 can hold stays.
+    Each number is rounded up or down at random, to the nearer neighbour more likely, so
+    that its expected value does not change: even tiny steps add up. Numbers that
+    bfloat16 represents exactly stay as they are.
 
     Args:
         rows: float32 tensor (n, dim).
-        seed: integer or int tensor. Another one for each step.
+        seed: int or int tensor, different in each step.
 
     Returns:
         bfloat16 tensor (n, dim).
@@ -120,8 +140,8 @@ def stochastic_round(rows, seed):
     Reference: Gupta et al., "Deep learning with limited numerical precision"
     (https://arxiv.org/abs/1502.02551), section 3.
     """
-    # A bfloat16 is the upper half of a float32: what a random lower half carries over
-    # rounds up. One row of random numbers does for all rows.
+    # A bfloat16 is the upper half of a float32. Adding a random lower half rounds up
+    # if it carries over. All rows share one row of random numbers.
     seed = tf.stack([tf.cast(seed, tf.int32), 0])
     random = tf.random.stateless_uniform(
         rows.shape[1:], seed, maxval=2**16, dtype=tf.int32

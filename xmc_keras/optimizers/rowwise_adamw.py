@@ -1,4 +1,4 @@
-"""AdamW for tables of which a step touches few rows."""
+"""AdamW with sparse updates of large tables."""
 
 import re
 
@@ -17,43 +17,43 @@ from xmc_keras.optimizers.row_updates import (
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class RowwiseAdamW(keras.optimizers.AdamW):
-    """AdamW that sums repeated rows and can update only the rows touched.
+    """AdamW that sums repeated rows and can update the touched rows alone.
 
-    The gradient of a gather comes as `tf.IndexedSlices`: rows and their ids, an
-    id once for each time that it was gathered. Keras squares such rows before
-    they are summed, which makes steps of Adam too large wherever a row repeats
-    (a label that several documents of a batch share, a frequent token), and then
-    updates the whole table. Here repeated rows are summed first, so the update is
-    that of Adam on the dense gradient. For the variables named by `rowwise` only
-    the rows touched are read and written; the moments and the decay of other rows
-    rest, as in PyTorch's SparseAdam. Weight decay is decoupled and uses each
-    variable's own learning rate.
+    The gradient of a gather is a `tf.IndexedSlices`: row ids and values, with an id
+    repeated for each time it was gathered. Keras squares these rows before they are
+    summed, which makes Adam's steps too large for repeated rows (a label that several
+    documents of a batch share, a frequent token), and then updates the whole table.
+    Here repeated rows are summed first, so the update equals Adam on the dense
+    gradient. For the variables matched by `rowwise`, only touched rows are read and
+    written; the moments of other rows do not change and other rows do not decay, as in
+    PyTorch's SparseAdam. Weight decay is decoupled and uses the learning rate of each
+    variable.
 
-    A table of `rowwise` may be bfloat16. Its moments are float32, and so is the
-    arithmetic; the new rows are rounded up or down at random, in proportion to how
-    near they are, because a step of Adam is mostly smaller than the distance to the
-    next bfloat16.
+    A table matched by `rowwise` may be bfloat16. Its moments and the arithmetic are
+    float32, and the new rows are rounded stochastically, because most steps of Adam are
+    smaller than the distance between bfloat16 numbers.
 
     Args:
         learning_rate: float or `keras.optimizers.schedules.LearningRateSchedule`.
             Defaults to `1e-4`.
-        weight_decay: float. Defaults to `0.01`. Leave variables out by
-            `exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])`.
-        multipliers: optional dictionary from a regular expression, searched in
-            `variable.path`, to a factor on the learning rate; the first that
-            matches counts.
-        rowwise: list of regular expressions, searched in `variable.path`: tables
-            to be updated by touched rows. `[]` is dense AdamW for all, with
-            repeated rows summed. Defaults to `["label_embeddings"]`.
-        partial: list of regular expressions, searched in `variable.path`: tables of
-            `rowwise` with one second moment a row, of the mean of its squared
-            gradients, for two thirds of the memory. Defaults to `[]`.
-        sgd: list of regular expressions, searched in `variable.path`: tables of
-            `rowwise` that have no moments and are updated by plain stochastic gradient
-            descent, for a third of the memory. Their rate is another one than Adam's,
-            whose steps do not grow with the gradient. Defaults to `[]`.
+        weight_decay: float. Exclude variables with
+            `exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])`. Defaults
+            to `0.01`.
+        multipliers: optional dict from a regular expression, searched in
+            `variable.path`, to a factor on the learning rate. The first match counts.
+        rowwise: list of regular expressions, searched in `variable.path`: tables of
+            which only touched rows are updated. `[]` means dense AdamW for all
+            variables, with repeated rows summed. Defaults to `["label_embeddings"]`.
+        partial: list of regular expressions, searched in `variable.path`: tables
+            matched by `rowwise` that have one second moment per row, of the mean of
+            its squared gradients. They need two thirds of the memory. Defaults to `[]`.
+        sgd: list of regular expressions, searched in `variable.path`: tables matched
+            by `rowwise` that have no moments and are updated by plain stochastic
+            gradient descent. They need a third of the memory, and another learning rate
+            than Adam, whose steps do not grow with the gradient. Defaults to `[]`.
         **kwargs: other arguments of `keras.optimizers.AdamW`, except `amsgrad` and
-            `clipvalue`. `clipnorm` and `global_clipnorm` see dense gradients.
+            `clipvalue`. `clipnorm` and `global_clipnorm` use the norms of dense
+            gradients.
 
     Example:
 
@@ -62,7 +62,7 @@ class RowwiseAdamW(keras.optimizers.AdamW):
 
     Reference:
         [Adam](https://arxiv.org/abs/1412.6980), algorithm 1;
-        [AdamW](https://arxiv.org/abs/1711.05101), algorithm 2. `partial` after the
+        [AdamW](https://arxiv.org/abs/1711.05101), algorithm 2. `partial` follows the
         partial row-wise Adam of [FBGEMM](https://arxiv.org/abs/2101.05615).
     """
 
@@ -96,8 +96,8 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         self._not_decayed = list(var_names or [])
 
     def _clip_gradients(self, grads):
-        # By norms of the dense gradients, while rows stay rows: Keras takes the norm
-        # of rows not yet summed and makes them dense.
+        # Uses the norms of the dense gradients but keeps the gradients sparse. Keras
+        # takes the norm of rows that are not summed yet, and makes them dense.
         limit = self.clipnorm or self.global_clipnorm
         if not limit:
             return grads
@@ -113,23 +113,23 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         ]
 
     def _apply_weight_decay(self, variables):
-        """Nothing here: `update_step` decays what it updates, at its own rate."""
+        """Does nothing: `update_step` applies the decay."""
 
     def build(self, variables):
         if self.built:
             return
-        # Not Adam's, which would make moments for all.
+        # Not Adam's `build`, which creates both moments for all variables.
         keras.optimizers.Optimizer.build(self, variables)
         self._momentums = [self._moment(v, "momentum") for v in variables]
         self._velocities = [self._moment(v, "velocity") for v in variables]
 
     def _moment(self, variable, name):
-        if named(self.sgd, variable):
+        if _matches(self.sgd, variable):
             return None
         shape, dtype = variable.shape, variable.dtype
-        if named(self.rowwise, variable):
+        if _matches(self.rowwise, variable):
             dtype = "float32"
-            if name == "velocity" and named(self.partial, variable):
+            if name == "velocity" and _matches(self.partial, variable):
                 shape = (shape[0], 1)
         if (shape, dtype) == (variable.shape, variable.dtype):
             return self.add_variable_from_reference(variable, name=name)
@@ -143,23 +143,23 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         factors = (f for p, f in self.multipliers.items() if re.search(p, path))
         rate = tf.cast(learning_rate * next(factors, 1.0), tf.float32)
         decay = self.weight_decay if self._use_weight_decay(keras_variable) else 0.0
-        # As float32, so that `1 - beta_2` is the same in moments and powers: it has
-        # three digits less than `beta_2`.
+        # float32, so that `1 - beta_2`, which has three digits fewer than `beta_2`, is
+        # the same in the moments and in the powers.
         beta_1, beta_2 = (tf.cast(b, tf.float32) for b in (self.beta_1, self.beta_2))
         step = tf.cast(self.iterations + 1, tf.float32)
         powers = tf.pow(beta_1, step), tf.pow(beta_2, step)
         alpha = rate * tf.sqrt(1 - powers[1]) / (1 - powers[0])
         moments = [self._momentums[index], self._velocities[index]]
         moments = [moment.value for moment in moments if moment is not None]
-        partial = named(self.partial, keras_variable)
+        partial = _matches(self.partial, keras_variable)
 
         def update_rows(ids, total, by_xla):
             tables = [variable, *moments]
             rows = [tf.cast(tf.gather(x, ids), tf.float32) for x in tables]
             if moments:
                 numbers = beta_1, beta_2, alpha, rate * decay, self.epsilon
-                moved = adam_rows_by_xla if by_xla else adam_update
-                rows = moved(total, *rows, *numbers, partial=partial)
+                adam = adam_rows_by_xla if by_xla else adam_update
+                rows = adam(total, *rows, *numbers, partial=partial)
             else:
                 rows = [
                     rows[0] * (1 - rate * decay * find_touched_rows(total))
@@ -171,14 +171,14 @@ class RowwiseAdamW(keras.optimizers.AdamW):
                 x.scatter_update(tf.IndexedSlices(row, ids))
 
         sparse = isinstance(gradient, tf.IndexedSlices)
-        if sparse and named(self.rowwise, keras_variable):
+        if sparse and _matches(self.rowwise, keras_variable):
             gradient = sum_rows(gradient)
             total = tf.cast(gradient.values, tf.float32)
             apply_row_updates(update_rows, gradient.indices, total)
         elif not moments:
             raise ValueError(
-                "Expected a gradient of rows, as that of a gather, for a variable of "
-                f"`sgd` and `rowwise`. Received: a dense gradient of {path}"
+                "Expected the sparse gradient of a gather for a variable of `sgd` and "
+                f"`rowwise`. Received: a dense gradient of {path}"
             )
         else:
 
@@ -187,8 +187,8 @@ class RowwiseAdamW(keras.optimizers.AdamW):
 
             if decay:
                 variable.assign(variable * cast(1 - rate * decay))
-            # TensorFlow's own Adam kernel: one pass over four arrays instead of a
-            # dozen. Converting the gradient sums the rows that repeat.
+            # TensorFlow's Adam kernel makes one pass over four arrays instead of a
+            # dozen passes. Converting the gradient to dense sums repeated rows.
             tf.raw_ops.ResourceApplyAdam(
                 var=variable.handle,
                 m=moments[0].handle,
@@ -224,7 +224,7 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         return optimizer
 
 
-def named(patterns, variable):
+def _matches(patterns, variable):
     return any(re.search(pattern, variable.path) for pattern in patterns)
 
 

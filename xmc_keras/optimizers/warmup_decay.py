@@ -1,4 +1,4 @@
-"""The learning rate over a run."""
+"""Learning rate schedule with linear warm-up and decay."""
 
 import keras
 from keras import ops
@@ -6,16 +6,18 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises linearly from zero to `peak`, then falls linearly towards zero.
+    """Linear warm-up to `peak`, then linear decay to zero.
 
-    Step `s` of `warmup_steps` gets `peak * (s + 1) / warmup_steps`, so the first
-    step already learns; the last of `total_steps` is the last above zero.
+    During the warm-up, step `s` (from 0) has the rate `peak * (s + 1) / warmup_steps`,
+    so the first step already learns. The last of `total_steps` still has a rate above
+    zero.
 
     Args:
-        peak: float. The highest learning rate.
-        total_steps: int. Steps of the whole run.
-        warmup_steps: int. Steps of the rise. Defaults to `0`.
-        decay: bool. `False` stays at `peak` after the rise. Defaults to `True`.
+        peak: float. Maximum learning rate.
+        total_steps: int. Number of steps of the run.
+        warmup_steps: int. Number of warm-up steps. Defaults to `0`.
+        decay: bool. If `False`, the rate stays at `peak` after the warm-up. Defaults
+            to `True`.
 
     Example:
 

@@ -1,1 +1,1 @@
-"""From text to tokens and words."""
+"""Tokenizers and word features of texts."""

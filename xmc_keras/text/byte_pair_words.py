@@ -1,4 +1,4 @@
-"""Where the words of GPT-2's byte-pair encoding begin, in a graph."""
+"""Word splitting of GPT-2's byte-pair encoding, in a graph."""
 
 import functools
 import sys
@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 OTHER, LETTER, NUMBER, SPACE = range(4)
-# Unicode's White_Space. `str.isspace` has four control characters more.
+# Unicode's White_Space. `str.isspace` adds four control characters.
 SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
@@ -16,20 +16,23 @@ CONTRACTIONS = ("s", "t", "m", "d", "re", "ve", "ll")  # after an apostrophe
 
 
 def find_word_starts(characters, documents):
-    """Which characters begin a word of GPT-2's pattern.
+    """Marks the characters that begin a word of GPT-2's pattern.
 
         's|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+
         |\\s+(?!\\S)|\\s+
 
-    TensorFlow's regular expressions have no `(?!...)`, so the rules are spelled out,
-    which is also many times faster: a word is a run of letters, of numbers, of white
-    space or of anything else. One space before it belongs to it; of more white space
-    the last character stands alone; and what follows an apostrophe may be a
-    contraction. Characters are of the kind that Python's `unicodedata` says.
+    TensorFlow's regular expressions have no `(?!...)`, so the rules are written as
+    tensor operations, which is also many times faster. A word is a run of letters, of
+    numbers, of white space or of other characters. The last character of white space
+    before a word is split off: a space belongs to the word, any other is a word of its
+    own. An apostrophe may begin a contraction. Python's `unicodedata` decides the
+    category of a character.
 
     Args:
-        characters: int32 tensor (characters,). Code points, document after document.
-        documents: int tensor (characters,). The document of each, ascending.
+        characters: int32 tensor (characters,). Code points of all documents, one
+            document after the other.
+        documents: int tensor (characters,). Document index of each character,
+            ascending.
 
     Returns:
         bool tensor (characters,).
@@ -45,32 +48,32 @@ def find_word_starts(characters, documents):
     Source: `encoder.py` of openai/gpt-2.
     """
     bounds, kinds = _ranges()
-    # Places in `bounds` that are at most the character.
+    # The last range that begins at or before the character.
     place = tf.searchsorted(tf.constant(bounds), characters + 1) - 1
     kind = tf.gather(tf.constant(kinds), place)
-    first = documents != _shifted(documents, 1, -1)
-    last = documents != _shifted(documents, -1, -1)
-    begins_run = first | (kind != _shifted(kind, 1, -1))
-    after_space = ~first & (_shifted(characters, 1, -1) == ord(" "))
+    first = documents != _shift(documents, 1, -1)
+    last = documents != _shift(documents, -1, -1)
+    begins_run = first | (kind != _shift(kind, 1, -1))
+    after_space = ~first & (_shift(characters, 1, -1) == ord(" "))
 
     space = kind == SPACE
-    before_word = ~last & (_shifted(kind, -1, SPACE) != SPACE)
+    before_word = ~last & (_shift(kind, -1, SPACE) != SPACE)
     starts = tf.where(space, begins_run | before_word, begins_run & ~after_space)
 
     apostrophe = starts & (characters == ord("'"))
     for letters in CONTRACTIONS:
-        found, of_next = apostrophe, last
+        found, ends = apostrophe, last
         for i, letter in enumerate(letters, 1):
-            found &= ~of_next & (_shifted(characters, -i, -1) == ord(letter))
-            of_next = _shifted(last, -i, True)
-        inside = _shifted(found, 1, False)
-        behind = _shifted(found & ~of_next, len(letters) + 1, False)
-        starts = (starts & ~inside) | behind
+            found &= ~ends & (_shift(characters, -i, -1) == ord(letter))
+            ends = _shift(last, -i, True)
+        inside = _shift(found, 1, False)
+        after = _shift(found & ~ends, len(letters) + 1, False)
+        starts = (starts & ~inside) | after
     return starts
 
 
-def _shifted(x, by, fill):
-    """`x` moved on by some places, back if negative; `fill` comes in."""
+def _shift(x, by, fill):
+    """Shifts `x` right by `by` places, left if negative, and fills with `fill`."""
     fill = tf.fill([abs(by)], tf.cast(fill, x.dtype))
     if by > 0:
         return tf.concat([fill, x], 0)[: tf.size(x)]
@@ -79,7 +82,7 @@ def _shifted(x, by, fill):
 
 @functools.cache
 def _ranges():
-    """First code points of ranges of one kind, int32, and their kinds, int32."""
+    """First code points of all ranges of one kind, and their kinds, int32 (ranges,)."""
     kinds = np.zeros(sys.maxunicode + 1, np.int32)
     for i in range(len(kinds)):
         kinds[i] = {"L": LETTER, "N": NUMBER}.get(unicodedata.category(chr(i))[0], 0)

@@ -1,32 +1,32 @@
-"""Byte-pair encoding as a graph without tables."""
+"""Byte-pair encoding in a graph, without lookup tables."""
 
 import numpy as np
 import tensorflow as tf
 
 from xmc_keras.text.byte_pair_words import find_word_starts
 
-NONE = np.iinfo(np.int32).max  # the rank of a pair that is not merged
+NONE = np.iinfo(np.int32).max  # rank of a pair that is never merged
 
 
 class GraphBytePairs:
-    """GPT-2's byte-pair encoding (RoBERTa's too), of core TensorFlow ops.
+    """Byte-pair encoding of GPT-2 and RoBERTa, in core TensorFlow ops.
 
-    keras-nlp's keeps every word that it has seen in a table that grows with each
-    request and is no part of a SavedModel. Here a text's bytes become ids, and in each
-    turn of a loop the best pairs of all words are merged at once, until none is left.
-    A pair is found by its number among the sorted numbers of all merges, so there is
-    no table to initialise either; of 50,000 merges the graph holds 1 MB.
+    The keras-nlp tokenizer caches every word in a table that grows with each request
+    and is not part of a SavedModel. Here the bytes of the texts become ids, and each
+    iteration of a loop merges the best pairs of all words at once, until none is left.
+    The pair of two ids is one integer, searched in the sorted integers of all merges,
+    so there is no table to initialise. 50,000 merges take 1 MB in the graph.
 
     Args:
-        vocabulary: dictionary of piece to id, in GPT-2's letters for bytes. Bytes
-            without a piece are dropped, as `tokenizers` does.
-        merges: list of two pieces with a space between, best first. A line with
-            "#version:" is no merge.
-        add_prefix_space: boolean. Whether a text that begins with something else than
-            a space gets one. Defaults to `False`.
+        vocabulary: dict from piece to id, in GPT-2's letters for bytes. Bytes without
+            a piece are dropped, as in `tokenizers`.
+        merges: list of strings, two pieces with a space between, best first. A line
+            with "#version:" is skipped.
+        add_prefix_space: bool. Whether a text that does not begin with a space gets
+            one. Defaults to `False`.
 
     Raises:
-        ValueError: a merge makes a piece that is not in the vocabulary.
+        ValueError: a piece of a merge, or its result, is not in the vocabulary.
 
     Example:
 
@@ -59,25 +59,28 @@ class GraphBytePairs:
             for left, right in rank_of
         ]
         order = np.argsort(numbers)
-        # A first one that no pair has, so that there always is one.
+        # -1 is the number of no pair: the array is never empty.
         self._numbers = np.append([-1], np.array(numbers, np.int64)[order])
         ranks = np.array([*rank_of.values()], np.int32)[order]
         self._ranks = np.append([NONE], ranks).astype(np.int32)
         merged = [vocabulary[left + right] for left, right in pairs]
         self._merged = np.array([*merged, 0], np.int32)
-        self._in_order = _in_order(rank_of)
+        self._in_order = _is_in_order(rank_of)
 
     def normalise(self, texts):
-        """Returns `texts`: byte pairs take them as they are."""
+        """Returns `texts` unchanged: byte-pair encoding needs no normalisation."""
         return texts
 
     def __call__(self, texts, most=None):
-        """Ids as an int32 `tf.RaggedTensor`, (documents, None).
+        """Tokenises texts.
 
         Args:
             texts: string tensor (documents,), valid UTF-8.
-            most: optional int. Ids wanted of a document: the words after as many are
-                not looked at.
+            most: optional int. Maximum number of ids per document. Only the first
+                `most` words are tokenised.
+
+        Returns:
+            int32 `tf.RaggedTensor` (documents, None).
         """
         if self.add_prefix_space:
             texts = tf.strings.regex_replace(texts, r"\A([^ ])", r" \1")
@@ -92,7 +95,7 @@ class GraphBytePairs:
         ids = tf.gather(self._ids_of_bytes, tf.cast(data, tf.int32))
         kept = ids >= 0
         if most is not None:
-            # The words of earlier documents do not count.
+            # Words are numbered through all documents: subtract those before.
             before = tf.gather(
                 tf.concat([[0], word + 1], 0), characters.row_splits[:-1]
             )
@@ -108,7 +111,10 @@ class GraphBytePairs:
         return ids if most is None else ids[:, :most]
 
     def _merge(self, ids, character, word):
-        """Merges pairs within words; all (pieces,) int32, `character` comes along."""
+        """Merges the pairs within words; all int32 (pieces,).
+
+        `character`, the character in which a piece begins, is filtered along.
+        """
         one = tf.TensorShape([None])
 
         def some_pair(ids, character, word, ranks):
@@ -117,16 +123,16 @@ class GraphBytePairs:
         def merge_best(ids, character, word, ranks):
             best = tf.math.unsorted_segment_min(ranks, word, word[-1] + 1)
             hit = (ranks < NONE) & (ranks == tf.gather(best, word))
-            take = _every_other(hit) if self._in_order else _first_of(hit, word)
+            take = _take_alternate(hit) if self._in_order else _take_first(hit, word)
             ids = tf.where(take, tf.gather(self._merged, tf.where(take, ranks, 0)), ids)
-            # What was the right one of a merged pair is gone.
+            # The left piece of a merged pair becomes the merge, the right one goes.
             kept = ~tf.concat([[False], take[:-1]], 0)
             ids, character, word, ranks, take = (
                 tf.boolean_mask(x, kept) for x in (ids, character, word, ranks, take)
             )
             changed = tf.where(take | tf.concat([take[1:], [False]], 0))  # (changed, 1)
-            of_changed = self._ranks_at(ids, word, tf.cast(changed[:, 0], tf.int32))
-            ranks = tf.tensor_scatter_nd_update(ranks, changed, of_changed)
+            new_ranks = self._ranks_at(ids, word, tf.cast(changed[:, 0], tf.int32))
+            ranks = tf.tensor_scatter_nd_update(ranks, changed, new_ranks)
             return ids, character, word, ranks
 
         start = (
@@ -141,7 +147,7 @@ class GraphBytePairs:
         return merged[0], merged[1]
 
     def _ranks_at(self, ids, word, places):
-        """Ranks of the pairs that begin at `places`."""
+        """Ranks of the pairs that begin at `places`, `NONE` for no merge."""
         after = tf.minimum(places + 1, tf.size(ids) - 1)
         inside = (after > places) & (tf.gather(word, after) == tf.gather(word, places))
         left, right = (tf.cast(tf.gather(ids, x), tf.int64) for x in (places, after))
@@ -153,7 +159,7 @@ class GraphBytePairs:
 
 
 def bytes_to_letters():
-    """GPT-2's letters for the 256 bytes: printable ones, so that a file can hold them.
+    """Returns GPT-2's printable letters for the 256 bytes.
 
     Example:
 
@@ -166,22 +172,25 @@ def bytes_to_letters():
     return [chr(b if b in printable else next(others)) for b in range(256)]
 
 
-def _in_order(rank_of):
-    """Whether a piece is part of worse pairs only than those that make it.
+def _is_in_order(rank_of):
+    """Whether every piece is used only by merges ranked after those that create it.
 
-    So it is where the merges were learnt one after another. Then pairs of one rank do
-    not disturb each other, and can be merged together.
+    This holds for merges learnt one after another. Merging a pair then never creates a
+    pair of the same or a better rank, so all pairs of one rank are merged at once.
     """
-    made = {}
+    creation_rank = {}
     for (left, right), rank in rank_of.items():
-        made[left + right] = max(rank, made.get(left + right, -1))
+        piece = left + right
+        creation_rank[piece] = max(rank, creation_rank.get(piece, -1))
     return all(
-        made.get(piece, -1) < rank for pair, rank in rank_of.items() for piece in pair
+        creation_rank.get(piece, -1) < rank
+        for pair, rank in rank_of.items()
+        for piece in pair
     )
 
 
-def _every_other(hit):
-    """Of hits that follow each other ("aaa": two overlapping pairs) every other one."""
+def _take_alternate(hit):
+    """Every other hit in a run: in "aaa" two pairs overlap, and only one is merged."""
     places = tf.range(tf.size(hit))
     begins = hit & ~tf.concat([[False], hit[:-1]], 0)
     starts = tf.boolean_mask(places, begins)
@@ -189,7 +198,7 @@ def _every_other(hit):
     return hit & ((places - tf.gather(starts, run)) % 2 == 0)
 
 
-def _first_of(hit, word):
+def _take_first(hit, word):
     """The first hit of each word."""
     places = tf.range(tf.size(hit))
     found = tf.where(hit, places, NONE)

@@ -1,24 +1,24 @@
-"""A function called with a part of many texts at a time, on all cores."""
+"""Parallel processing of many texts, in parts."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-# Characters of a part; a text counts as so many more than it has.
+# Size of a part in characters; each text counts as `PER_TEXT` more than it has.
 MOST_CHARACTERS, PER_TEXT = 1_000_000, 100
 
 
 def map_texts(compute, texts):
-    """Calls a function with one part of the texts after the other.
+    """Calls a function on consecutive parts of a list of texts, on all cores.
 
     Args:
-        compute: function of a list of strings that leaves Python while it works, as
-            TensorFlow and NumPy do. Called by several threads at once.
+        compute: function of a list of strings. Called by several threads at once, so it
+            should release the GIL while it works, as TensorFlow and NumPy do.
         texts: list of strings.
 
     Returns:
-        List of what `compute` returned for the parts, in the order of the texts.
+        list of the results of `compute`, in the order of the texts.
 
     Example:
 
@@ -35,5 +35,4 @@ def map_texts(compute, texts):
     try:
         return list(pool.map(compute, parts))
     finally:
-        # After Ctrl-C the parts that have not begun are not worth waiting for.
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C no new parts are begun

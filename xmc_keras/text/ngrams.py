@@ -1,4 +1,4 @@
-"""Words and sequences of words of texts, counted by hashes."""
+"""Words and word n-grams of texts: splitting, hashing, document frequencies."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,36 +6,38 @@ import tensorflow_text as tf_text
 
 from xmc_keras.text.map_texts import map_texts
 
-# Goes into the digest of whatever was made of words: a change here changes it.
+# Part of the digest of everything made from words. Increase it when the rule changes.
 RULE_VERSION = 1
 
-# Written without spaces between words: each character is a word, and bigrams are what
-# most of their words are.
+# Scripts without spaces between words. Each character is a word, and most real words
+# are bigrams.
 ALONE = r"([\p{Han}\p{Hiragana}\p{Katakana}])"
 NO_WORD = r"[^\p{L}\p{M}\p{N}_]+"
 
+BUCKETS = 2**63 - 1  # of `tf.strings.to_hash_bucket_fast`, its maximum
+
 
 def split_words(texts):
-    """Splits texts into words.
+    """Splits texts into normalised words.
 
-    The rule: invalid UTF-8 becomes U+FFFD; Unicode's NFKC_Casefold, which makes one of
-    what differs by case, width, ligature or the way an accent is written, and drops
-    invisible characters such as the soft hyphen; Chinese characters and Japanese
-    syllables stand alone; a word is a longest run of letters, marks, numbers and
-    underscores.
+    1. Invalid UTF-8 becomes U+FFFD.
+    2. Unicode's NFKC_Casefold unifies case, width, ligatures and composed accents, and
+       drops invisible characters such as the soft hyphen.
+    3. Chinese characters and Japanese syllables are words of their own. Otherwise a
+       word is a longest run of letters, marks, numbers and underscores.
 
-    All of it is ops of a graph, and training runs these very ops, rather than a rule
-    written twice that would have to agree on 1.1 million characters. They follow no
-    locale. What may differ between two TensorFlow versions are characters younger than
-    the Unicode version they hold: of all code points between two letters, TensorFlow
-    2.12 and 2.20 split apart only some that came with Unicode 13 to 16.
+    Training runs the same graph ops as a SavedModel: a second implementation would
+    have to agree on 1.1 million characters. The ops do not depend on the locale. Two
+    TensorFlow versions may differ on characters newer than the Unicode version that
+    they include: with every code point placed between two letters, TensorFlow 2.12 and
+    2.20 disagree only on some that were added in Unicode 13 to 16.
 
     Args:
-        texts: string tensor, (documents,), any bytes; or a list of strings, in which
+        texts: string tensor (documents,) of any bytes, or list of strings, in which
             lone surrogates count as U+FFFD.
 
     Returns:
-        `tf.RaggedTensor` of strings in UTF-8, (documents, None).
+        `tf.RaggedTensor` of UTF-8 strings, (documents, None).
 
     Example:
 
@@ -45,16 +47,16 @@ def split_words(texts):
     [0, 0]
     """
     texts = to_string_tensor(texts)
-    with tf.device("CPU:0"):  # where strings are
+    with tf.device("CPU:0"):  # the only device with string ops
         texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8")
         texts = tf_text.case_fold_utf8(texts)
         texts = tf.strings.regex_replace(texts, ALONE, r" \1 ")
         texts = tf.strings.regex_replace(texts, NO_WORD, " ")
-        return tf.strings.split(texts)  # at ASCII white space, all that is left
+        return tf.strings.split(texts)  # at ASCII white space: no other is left
 
 
 def to_string_tensor(texts):
-    """A list of strings as a string tensor (texts,); a tensor as it is."""
+    """Converts a list of strings to a string tensor (texts,); a tensor is returned."""
     if tf.is_tensor(texts):
         return texts
     if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
@@ -64,20 +66,17 @@ def to_string_tensor(texts):
     return tf.constant(encoded, tf.string, [len(encoded)])
 
 
-BUCKETS = 2**63 - 1  # of a hash, the most that there can be
-
-
 def hash_ngrams(texts, max_ngram=1):
-    """Hashes of all words and n-grams of texts.
+    """Hashes all words and word n-grams of texts.
 
     Args:
-        texts: string tensor (documents,) or list of strings, as of `split_words`.
-        max_ngram: int. The longest sequence of words. Defaults to `1`.
+        texts: string tensor (documents,) or list of strings; see `split_words`.
+        max_ngram: int. Maximum number of words in an n-gram. Defaults to `1`.
 
     Returns:
-        `tf.RaggedTensor` of int64, (documents, None): of each document the words, then
-        the pairs, and so on, as often as they come. The hash is FarmHash64 of the words
-        with a space between, modulo 2^63 - 1.
+        int64 `tf.RaggedTensor` (documents, None): for each document the words in order,
+        then the bigrams, and so on, with repeats. A hash is FarmHash64 of the words
+        joined by a space, modulo 2^63 - 1.
 
     Example:
 
@@ -90,11 +89,11 @@ def hash_ngrams(texts, max_ngram=1):
     words = split_words(texts)
     ngrams = [words]
     for n in range(1, max_ngram):
-        # There is no space in a word, so no two sequences make the same string.
+        # Words contain no spaces, so different n-grams are different strings.
         starts, ends = ngrams[-1][:, :-1], words[:, n:]
         both = tf.strings.join([starts.values, ends.values], " ")
         ngrams.append(ends.with_values(both))
-    with tf.device("CPU:0"):  # where strings are
+    with tf.device("CPU:0"):  # the only device with string ops
         hashes = [
             part.with_values(tf.strings.to_hash_bucket_fast(part.values, BUCKETS))
             for part in ngrams
@@ -103,14 +102,15 @@ def hash_ngrams(texts, max_ngram=1):
 
 
 def count_documents(texts, max_ngram=1):
-    """Finds all words and n-grams of texts, and in how many texts each one is.
+    """Document frequencies of all words and word n-grams of texts.
 
     Args:
         texts: list of strings.
-        max_ngram: int. As of `hash_ngrams`. Defaults to `1`.
+        max_ngram: int. Maximum number of words in an n-gram. Defaults to `1`.
 
     Returns:
-        `(hashes, counts)`, int64 arrays: the hashes sorted, without repeats.
+        `(hashes, counts)`, int64 arrays (features,): the distinct hashes of
+        `hash_ngrams`, sorted, and the number of texts that contain each.
 
     Example:
 
@@ -119,19 +119,21 @@ def count_documents(texts, max_ngram=1):
     (2, [1, 2])
     """
 
-    def count(texts):
+    def count_in_part(texts):
         hashes = hash_ngrams(texts, max_ngram)
-        known, places = tf.unique(hashes.values)
-        num_known = tf.size(known, tf.int64)
-        pairs = hashes.value_rowids() * num_known + tf.cast(places, tf.int64)
+        distinct, places = tf.unique(hashes.values)
+        # One integer for each pair of text and feature, so that repeats within a text
+        # count once.
+        num_distinct = tf.size(distinct, tf.int64)
+        pairs = hashes.value_rowids() * num_distinct + tf.cast(places, tf.int64)
         pairs, _ = tf.unique(pairs)
-        places = pairs.numpy() % max(len(known), 1)
-        return known.numpy(), np.bincount(places, minlength=len(known))
+        places = pairs.numpy() % max(len(distinct), 1)
+        return distinct.numpy(), np.bincount(places, minlength=len(distinct))
 
-    found = map_texts(count, texts)
-    if not found:
+    parts = map_texts(count_in_part, texts)
+    if not parts:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    hashes, counts = (np.concatenate(parts) for parts in zip(*found))
+    hashes, counts = (np.concatenate(arrays) for arrays in zip(*parts))
     hashes, places = np.unique(hashes, return_inverse=True)
     sums = np.bincount(places, weights=counts, minlength=len(hashes))
     return hashes, sums.astype(np.int64)

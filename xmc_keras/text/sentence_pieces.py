@@ -1,4 +1,4 @@
-"""SentencePiece vocabularies, with what is done to a text before."""
+"""SentencePiece tokenization with its normalisation, in a graph."""
 
 import functools
 import sys
@@ -11,27 +11,28 @@ from keras_nlp.models import AlbertTokenizer, XLMRobertaTokenizer
 from xmc_keras.ops.keras_internals import sentence_piece, sentence_piece_resource
 from xmc_keras.text.xlnet_tokenizer import XLNetTokenizer
 
-# What Python's `str.split` parts words at.
+# White space of Python's `str.split`.
 SPACES = "\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 
 
 class SentencePieces:
     """Splits texts with a SentencePiece model, in a graph.
 
-    What stands in the model's file is done by its own code. XLNet and ALBERT do more:
-    white space of any kind becomes one space, quotes made of two characters become one,
-    accents are stripped, and pieces like "9," are not used. A vocabulary without upper
-    case gets lower case.
+    SentencePiece itself applies the rules stored in the model file. XLNet and ALBERT
+    need more: runs of white space become one space, quotes of two characters become
+    `"`, accents are stripped, and pieces like "9," are avoided. With a vocabulary
+    without upper case, texts are lowercased.
 
     Args:
         tokenizer: a keras-nlp tokenizer with a SentencePiece model.
-        strip_accents: optional boolean. None is as of the model's kind.
+        strip_accents: optional bool. Defaults to `None`: `True` for XLNet and ALBERT,
+            otherwise `False`.
 
     Attributes:
-        lowercase, strip_accents: boolean.
+        lowercase, strip_accents: bool.
         tokenizer: a keras-nlp tokenizer that only splits and looks up.
-        resources: list of what a module must hold so that its graphs with the model
-            can be saved.
+        resources: list of the resources that a `tf.Module` must track so that its
+            graphs with this tokenizer can be saved.
 
     Source: `prepro_utils.py` of zihangdai/xlnet; "9," as in
     `convert_slow_tokenizer.py` of huggingface/transformers.
@@ -49,24 +50,29 @@ class SentencePieces:
         self.resources = [sentence_piece_resource(tokenizer)]
 
     def normalise(self, texts):
-        """From valid UTF-8 (documents,) to what the model reads."""
+        """Normalises valid UTF-8 (documents,) as the model expects it."""
         if self._like_xlnet:
             texts = tf.strings.regex_replace(texts, f"[{SPACES}]+", " ")
             texts = tf.strings.regex_replace(texts, "``|''", '"')
         if self.strip_accents:
             texts = tf_text.normalize_utf8(texts, "NFKD")
-            texts = tf.strings.regex_replace(texts, f"[{_combining()}]+", "")
+            combining = _combining_characters()
+            texts = tf.strings.regex_replace(texts, f"[{combining}]+", "")
         if self.lowercase:
-            # ASCII first, because lower case beyond ASCII follows the locale.
+            # ASCII first: lower case beyond ASCII depends on the locale.
             texts = tf.strings.lower(tf.strings.lower(texts), encoding="utf-8")
         return texts
 
     def __call__(self, texts, most):
-        """Ids of normalised texts, `tf.RaggedTensor` (documents, None), `most` each."""
+        """Tokenises normalised texts (documents,).
+
+        Returns:
+            int32 `tf.RaggedTensor` (documents, None), at most `most` ids per document.
+        """
         ids = sentence_piece(self.tokenizer).tokenize(texts)
         if isinstance(self.tokenizer, XLMRobertaTokenizer):
-            # Its ids are fairseq's: one more, with <unk> elsewhere. keras-nlp compares
-            # ragged tensors for it, which makes a graph with assertions.
+            # fairseq's ids are larger by one, and <unk> has another id. keras-nlp
+            # compares ragged tensors for this, which adds assertions to the graph.
             values = ids.flat_values
             unknown = self.tokenizer.unk_token_id
             ids = ids.with_flat_values(tf.where(values == 0, unknown, values + 1))
@@ -74,10 +80,10 @@ class SentencePieces:
 
 
 @functools.cache
-def _combining():
-    """All characters that combine with the one before, for a regular expression."""
-    found = [c for c in map(chr, range(sys.maxunicode)) if unicodedata.combining(c)]
-    return "".join(found)
+def _combining_characters():
+    """All Unicode combining characters, in one string."""
+    characters = map(chr, range(sys.maxunicode))
+    return "".join(c for c in characters if unicodedata.combining(c))
 
 
 def _is_uncased(tokenizer):
@@ -86,7 +92,7 @@ def _is_uncased(tokenizer):
 
 
 def _without_number_commas(tokenizer):
-    """A copy whose model takes pieces like "9," as the worst choice there is."""
+    """Copies a tokenizer and lowers the scores of pieces like "9," by 100."""
     from sentencepiece import sentencepiece_model_pb2
 
     model = sentencepiece_model_pb2.ModelProto.FromString(tokenizer.proto)

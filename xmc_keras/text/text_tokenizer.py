@@ -1,4 +1,4 @@
-"""Texts to token ids, in the same way for training and for a SavedModel."""
+"""Tokenization of texts, with equal ids in training and in a SavedModel."""
 
 import hashlib
 import json
@@ -28,38 +28,42 @@ NORMALISATION_VERSION = 1
 
 
 class TextTokenizer:
-    """Turns texts into token ids with the two special tokens that they have.
+    """Converts texts to token ids, with the start and end tokens of the encoder.
 
-    The ids are those of Hugging Face's fast tokenizer for the same folder, which
-    keras-nlp 0.32 alone does not give: with an uncased WordPiece vocabulary it
-    keeps accents ("café" is `[UNK]`), splits at zero-width characters and not at
-    no-break spaces, and rewrites "™", "ß", "²" and Hangul. Here `normalise` does
-    what BERT's own code does, and the tokenizer only splits and looks up. What
-    still differs for WordPiece:
+    The ids equal those of Hugging Face's fast tokenizer for the same folder.
+    keras-nlp 0.32 alone differs: with an uncased WordPiece vocabulary it keeps accents
+    ("café" is `[UNK]`), splits at zero-width characters but not at no-break spaces, and
+    rewrites "™", "ß", "²" and Hangul. Here `normalise` follows BERT's own code, and the
+    keras-nlp tokenizer only splits and looks up. Remaining differences for WordPiece:
 
-    - NUL becomes a space (`tf_text.regex_split` drops what follows it).
-    - Special tokens written in a text ("[SEP]") are plain characters.
+    - NUL becomes a space (`tf_text.regex_split` drops the text after it).
+    - Special tokens that occur in a text ("[SEP]") are ordinary characters.
     - A capital sigma at the end of a word becomes "ς", as in BERT's own code.
-    - A word above 100 bytes is `[UNK]`; the limit elsewhere is 100 characters.
-    - Characters younger than Unicode 9 may belong to another category.
+    - A word longer than 100 bytes is `[UNK]`; Hugging Face's limit is 100 characters.
+    - Characters newer than Unicode 9 may belong to another category.
 
     Byte-pair vocabularies (RoBERTa): only NUL and invalid UTF-8 are replaced. A list
-    is split by the `tokenizers` package where it is installed, and in a graph by
-    `GraphBytePairs`: keras-nlp's own eager path cuts numbers in threes, and its graph
-    path cannot be saved. Both give the same ids, save for characters that Python's
-    `unicodedata` does not know yet (Python 3.11: younger than Unicode 14).
+    of texts is split by the `tokenizers` package if it is installed; in a graph, texts
+    are split by `GraphBytePairs`. keras-nlp splits numbers into groups of three digits
+    when eager, and its graph cannot be saved. Both paths give the same ids, except for
+    characters unknown to Python's `unicodedata` (Python 3.11: newer than Unicode 14).
 
     SentencePiece vocabularies (XLNet, ALBERT, DeBERTa-v3, XLM-RoBERTa): see
-    `SentencePieces`. What the vocabulary itself defines as one symbol ("[MASK]") is
-    that in a text, too. XLNet's special tokens are <sep> and <cls>, behind the text.
+    `SentencePieces`. Symbols that the vocabulary itself defines ("[MASK]") are
+    recognised in a text. XLNet's special tokens, <sep> and <cls>, follow the text.
 
     Args:
-        tokenizer: a keras-nlp tokenizer with start ("[CLS]", "<s>"), end and pad
-            token, as `keras_nlp.models.BertTokenizer.from_preset(folder)` gives it.
-        max_tokens: integer. Longest document in tokens, start and end included;
-            the rest is cut off, the end token is kept. At least 3.
-        strip_accents: optional boolean. None strips them where a WordPiece vocabulary
-            is uncased, and for XLNet and ALBERT. No matter for byte pairs.
+        tokenizer: a keras-nlp tokenizer with a start token ("[CLS]", "<s>"), an end
+            token and a pad token, such as the result of
+            `keras_nlp.models.BertTokenizer.from_preset(folder)`.
+        max_tokens: int, at least 3. Maximum length of a document in tokens, start and
+            end tokens included. Longer documents are truncated; the end token is kept.
+        strip_accents: optional bool. Defaults to `None`: accents are stripped for an
+            uncased WordPiece vocabulary, XLNet and ALBERT. Ignored for byte pairs.
+
+    Attributes:
+        start_id, end_id, pad_id: int, the special token ids.
+        lowercase, strip_accents: bool. What `normalise` does.
 
     Example:
 
@@ -75,7 +79,10 @@ class TextTokenizer:
         if max_tokens < 3:
             raise ValueError(f"Expected `max_tokens` >= 3. Received: {max_tokens}")
         if getattr(tokenizer, "sequence_length", None):
-            raise ValueError("Expected `max_tokens` in place of `sequence_length`.")
+            raise ValueError(
+                "Expected a tokenizer without `sequence_length`. Received: "
+                f"sequence_length={tokenizer.sequence_length}. Use `max_tokens`."
+            )
         self.max_tokens = max_tokens
         self.start_id = _special_id(tokenizer, "start_token_id", "cls_token_id")
         self.end_id = _special_id(tokenizer, "end_token_id", "sep_token_id")
@@ -95,24 +102,31 @@ class TextTokenizer:
         self._ragged_ids = traced(self._ids_in_graph)
 
     def normalise(self, texts):
-        """Returns the string tensor that the vocabulary is looked up with.
+        """Normalises texts for the lookup in the vocabulary.
 
         Args:
             texts: string tensor or list of strings, (documents,). Invalid UTF-8
                 and lone surrogates count as U+FFFD.
+
+        Returns:
+            string tensor (documents,).
         """
         return self._normalise(_as_tensor(texts))
 
     def ragged_ids(self, texts):
-        """Returns the ids as an int32 `tf.RaggedTensor`, (documents, None).
+        """Tokenises texts, also inside a `tf.function`, `tf.data` and a SavedModel.
 
-        Takes what `normalise` takes, also in `tf.function`, `tf.data`, SavedModels.
+        Args:
+            texts: string tensor or list of strings, (documents,).
+
+        Returns:
+            int32 `tf.RaggedTensor` (documents, None).
         """
         return self._ragged_ids(_as_tensor(texts))
 
     @property
     def resources(self):
-        """List of what a module must hold so that its graphs with ids can be saved."""
+        """Resources that a `tf.Module` must track to save graphs with `ragged_ids`."""
         return getattr(self._pieces, "resources", [])
 
     def __call__(self, texts, progress=None):
@@ -123,7 +137,8 @@ class TextTokenizer:
             progress: optional callable, called with (documents done, documents).
 
         Returns:
-            `(token_ids, offsets)`, as `TokenCache` takes them.
+            `(token_ids, offsets)`, the arguments of `TokenCache`: all ids, int32
+            (tokens,), and the start of each document, int64 (documents + 1,).
         """
         _check_texts(texts)
         token_ids, lengths, done = [np.zeros(0, np.int32)], [[0]], 0
@@ -137,18 +152,18 @@ class TextTokenizer:
                 if progress is not None:
                     progress(done, len(texts))
         finally:
-            # After Ctrl-C the chunks that have not begun are not worth waiting for.
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(cancel_futures=True)  # after Ctrl-C no new chunks are begun
         token_ids = np.concatenate(token_ids)
         offsets = np.cumsum(np.concatenate(lengths), dtype=np.int64)
         logger.info("Tokenised %d texts: %d tokens.", done, len(token_ids))
         return token_ids, offsets
 
     def fingerprint(self):
-        """Returns a hex digest of everything that the ids depend on."""
+        """Hex digest of everything that the ids depend on."""
         plain = self._plain
         config = {**plain.get_config(), "name": None}
-        config["split_on_cjk"] = getattr(plain, "split_on_cjk", None)  # left out there
+        # `get_config` leaves it out.
+        config["split_on_cjk"] = getattr(plain, "split_on_cjk", None)
         vocabulary = getattr(plain, "vocabulary", None) or plain.get_vocabulary()
         parts = [
             NORMALISATION_VERSION,
@@ -196,7 +211,7 @@ def _special_id(tokenizer, *names):
 
 
 def _pieces(tokenizer, strip_accents):
-    """What normalises and splits in a graph, and tells of case and accents."""
+    """Creates the graph tokenizer for the kind of vocabulary."""
     if isinstance(tokenizer, WordPieceTokenizer):
         return WordPieces(tokenizer, strip_accents)
     if isinstance(tokenizer, SentencePieceTokenizer):
@@ -206,16 +221,18 @@ def _pieces(tokenizer, strip_accents):
             tokenizer.vocabulary, tokenizer.merges, tokenizer.add_prefix_space
         )
     raise ValueError(
-        f"Expected WordPiece, SentencePiece or byte pairs. Received: {tokenizer}"
+        "Expected a WordPiece, SentencePiece or byte-pair tokenizer. Received: "
+        f"{tokenizer}"
     )
 
 
 def _byte_pair_encoder(tokenizer):
+    """The same byte-pair encoding in the `tokenizers` package, or `None`."""
     if not isinstance(tokenizer, BytePairTokenizer):
         return None
     try:
         from tokenizers import Tokenizer, models, pre_tokenizers
-    except ImportError:  # keras-nlp 0.25 comes without: graph path
+    except ImportError:  # keras-nlp 0.25 does not install it: use the graph
         return None
     merges = [tuple(m.split(" ")) for m in tokenizer.merges if "#version:" not in m]
     encoder = Tokenizer(models.BPE(dict(tokenizer.vocabulary), merges))
@@ -238,7 +255,7 @@ def _as_tensor(texts):
 
 
 def _parts(texts, most_texts=2_000, most_characters=4_000_000):
-    """Slices of `texts` that are small enough to be tokenised at once."""
+    """Yields slices of `texts`, each small enough to be tokenised at once."""
     start = characters = 0
     for i, text in enumerate(texts):
         characters += len(text)

@@ -1,4 +1,4 @@
-"""Texts to TF-IDF rows, in the same way for training and for a SavedModel."""
+"""TF-IDF features of texts, with equal rows in training and in a SavedModel."""
 
 import hashlib
 import logging
@@ -19,28 +19,28 @@ from xmc_keras.text.ngrams import (
 
 logger = logging.getLogger(__name__)
 
-# Below this many texts, words that occur in one text only are most of what there is.
+# With fewer texts than this, most words occur in one text only, and are kept.
 FEW_TEXTS = 1000
 
 
 class WordVectorizer(tf.Module):
-    """Sparse TF-IDF rows of norm 1 over the words of texts.
+    """Sparse, L2-normalised TF-IDF rows over the words of texts.
 
-    A feature is a word of `split_words`, or a sequence of up to `max_ngram` of them.
-    It is known by its 63-bit hash alone, and its id is the place of that among the
-    sorted hashes: 12 bytes a feature are the whole vocabulary, in memory, on disk and
-    in a SavedModel. That a strange word has the hash of a known one happens once in
-    10^13 words with a vocabulary of a million.
+    A feature is a word of `split_words`, or an n-gram of up to `max_ngram` words. Only
+    its 63-bit hash is stored, and its id is its position among the sorted hashes: the
+    vocabulary takes 12 bytes per feature, in memory, on disk and in a SavedModel. With
+    a vocabulary of a million features, one unknown word in 10^13 has the hash of a
+    known one.
 
-    `transform` runs the ops that `ragged` puts into a SavedModel, so that a text has
-    one row, whoever asks.
+    `transform` runs the same ops that `ragged` adds to a SavedModel, so a text has the
+    same row in training and in serving.
 
     Args:
         hashes: int64 array (num_features,), sorted, without repeats.
-        idf: float32 array (num_features,), the weight of a feature.
-        max_ngram: int. Longest sequence of words that is a feature. Defaults to `1`.
-        sublinear: bool. Whether a feature that comes `n` times in a text counts as
-            `1 + log(n)` rather than `n`. Defaults to `True`.
+        idf: float32 array (num_features,). Inverse document frequencies.
+        max_ngram: int. Maximum number of words in an n-gram. Defaults to `1`.
+        sublinear: bool. Whether a feature that occurs `n` times in a text counts as
+            `1 + log(n)` instead of `n`. Defaults to `True`.
 
     Attributes:
         num_features: int.
@@ -75,7 +75,7 @@ class WordVectorizer(tf.Module):
         self.max_ngram = int(max_ngram)
         self.sublinear = bool(sublinear)
         self.num_features = len(hashes)
-        with tf.device("CPU:0"):  # where strings are
+        with tf.device("CPU:0"):  # the only device with string ops
             self.hashes = tf.Variable(hashes, trainable=False)
             self.idf = tf.Variable(idf, trainable=False, dtype=tf.float32)
 
@@ -88,21 +88,23 @@ class WordVectorizer(tf.Module):
         max_ngram=1,
         sublinear=True,
     ):
-        """Learns the features of texts.
+        """Learns the vocabulary and the inverse document frequencies of texts.
 
         Args:
             texts: list of strings, the training documents.
-            min_documents: optional int. Texts that a feature has to be in. Defaults
-                to 2, or 1 for fewer than 1,000 texts or where no two share a word.
-            max_features: optional int. Most features, those in most texts.
-            max_ngram, sublinear: as of the class.
+            min_documents: optional int. Minimum document frequency of a feature.
+                Defaults to `None`: 2, or 1 if there are fewer than 1,000 texts or no
+                two texts share a word.
+            max_features: optional int. Maximum number of features; the most frequent
+                are kept. Defaults to `None`, no limit.
+            max_ngram, sublinear: see the class.
 
         Returns:
-            `WordVectorizer`. The weight of a feature that is in `d` of `n` texts is
-            `log((1 + n) / (1 + d)) + 1`, as scikit-learn smooths it.
+            `WordVectorizer`. A feature in `d` of `n` texts has the inverse document
+            frequency `log((1 + n) / (1 + d)) + 1`, smoothed as in scikit-learn.
 
         Raises:
-            BadInput: no word is in `min_documents` texts.
+            BadInput: no feature is in `min_documents` texts.
         """
         for name, value in [
             ("min_documents", min_documents),
@@ -118,25 +120,25 @@ class WordVectorizer(tf.Module):
         if not len(kept):
             raise BadInput(
                 f"Expected texts with a word that is in at least {least} of them. "
-                f"Received: {len(texts)} texts without. Check the file of texts."
+                f"Received: {len(texts)} texts without one. Check the texts."
             )
         if max_features is not None and len(kept) > max_features:
             most = np.argsort(-counts[kept], kind="stable")[:max_features]
             kept = np.sort(kept[most])
         logger.info(
-            "%d features of %d in %d texts.", len(kept), len(counts), len(texts)
+            "Kept %d of %d features in %d texts.", len(kept), len(counts), len(texts)
         )
         idf = np.log((1 + len(texts)) / (1 + counts[kept])) + 1
         return cls(hashes[kept], idf.astype(np.float32), max_ngram, sublinear)
 
     def transform(self, texts) -> scipy.sparse.csr_matrix:
-        """The rows of texts, on all cores.
+        """Computes the rows of texts, on all cores.
 
         Args:
             texts: list of strings.
 
         Returns:
-            float32, shape `(documents, num_features)`, indices sorted. A text without
+            float32 csr matrix (documents, num_features), indices sorted. A text without
             a known word has an empty row.
         """
         parts = map_texts(self._rows_of, texts)
@@ -154,23 +156,24 @@ class WordVectorizer(tf.Module):
         return [part.numpy() for part in parts]
 
     def ragged(self, texts):
-        """The rows of texts as ops of a graph.
+        """Computes the rows of texts with graph ops.
 
         Args:
             texts: string tensor (documents,), any bytes.
 
         Returns:
-            `(ids, weights)`, two `tf.RaggedTensor` (documents, None): int32 below
-            `num_features`, each once a document in the order of the text, and float32.
+            `(ids, weights)`, two `tf.RaggedTensor` (documents, None): the int32 ids of
+            the known features, without repeats, in order of first occurrence, and
+            their float32 weights.
         """
         with tf.device("CPU:0"):
             hashes = hash_ngrams(texts, self.max_ngram)
-            # Read once: rows gathered from a variable have it copied at every read.
+            # Read once: each read of the variable would copy it.
             known_hashes = tf.convert_to_tensor(self.hashes)
             place = tf.searchsorted(known_hashes, hashes.values)
             place = tf.minimum(place, self.num_features - 1)
             known = tf.equal(tf.gather(known_hashes, place), hashes.values)
-            # One integer for each pair of document and feature.
+            # One integer for each (document, feature) pair.
             pairs = hashes.value_rowids() * self.num_features + tf.cast(place, tf.int64)
             pairs = tf.boolean_mask(pairs, known)
             pairs, _, counts = tf.unique_with_counts(pairs)
@@ -198,7 +201,7 @@ class WordVectorizer(tf.Module):
         return digest.hexdigest()[:16]
 
     def save(self, path):
-        """Writes an `.npz` file beside `path`, then renames it."""
+        """Writes an `.npz` file, atomically."""
         with atomic_write(path) as file:
             np.savez(
                 file,
@@ -211,24 +214,24 @@ class WordVectorizer(tf.Module):
 
     @classmethod
     def load(cls, path):
-        """Reads what `save` wrote; anything else raises `BadInput`."""
+        """Reads a file written by `save`; any other raises `BadInput`."""
         try:
-            # Opened here, because `np.load` leaves a damaged file open.
+            # Opened here because `np.load` leaves a damaged file open.
             with open(path, "rb") as file, np.load(file) as stored:
                 if stored["rule"] != RULE_VERSION:
                     raise BadInput(
                         f"Expected words split by rule {RULE_VERSION}. Received: rule "
-                        f"{stored['rule']}. Train the run anew.",
+                        f"{stored['rule']}. Train the run again.",
                         path,
                     )
                 names = ("hashes", "idf", "max_ngram", "sublinear")
                 return cls(*(stored[name] for name in names))
         except BadInput:
             raise
-        # A damaged file makes np.load and zipfile raise all sorts.
+        # np.load and zipfile raise many kinds of errors for a damaged file.
         except Exception as error:
             raise BadInput(
-                "Expected features of texts, as WordVectorizer.save writes them. "
-                f"Received: {error}. Restore the file, or train the run anew.",
+                "Expected a file written by WordVectorizer.save. "
+                f"Received: {error}. Restore the file, or train the run again.",
                 path,
             ) from None

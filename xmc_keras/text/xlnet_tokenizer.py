@@ -8,14 +8,14 @@ from keras_nlp.tokenizers import SentencePieceTokenizer
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class XLNetTokenizer(SentencePieceTokenizer):
-    """XLNet's SentencePiece vocabulary, as a keras-nlp tokenizer; keras-nlp has none.
+    """SentencePiece tokenizer of XLNet, which keras-nlp does not include.
 
-    It only splits and looks up. A document ends with <sep> and <cls> and begins with
-    neither: `TextTokenizer` adds them, and does what XLNet does to a text before.
+    It only splits and looks up. `TextTokenizer` normalises the texts as XLNet does, and
+    appends <sep> and <cls>; a document has no start token.
 
     Args:
-        proto: string, the path of a `spiece.model`, or bytes, its content. It has
-            "<cls>", "<sep>" and "<pad>".
+        proto: string, the path of a `spiece.model`, or bytes, its content. The
+            vocabulary has "<cls>", "<sep>" and "<pad>".
         **kwargs: other arguments of `keras_nlp.tokenizers.SentencePieceTokenizer`.
 
     Raises:

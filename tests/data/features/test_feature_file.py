@@ -135,7 +135,8 @@ def test_what_is_wrong_is_told(content, header, message):
 def test_truncated_gzip_names_the_line(monkeypatch):
     monkeypatch.setattr(module, "BLOCK", 2**10)
     content = b"900 9 9\n" + b"1,2 3:0.5 7:1\n" * 900
-    with pytest.raises(BadInput, match=r"f.txt.gz:\d+: Expected a whole file. .*ended"):
+    message = r"f.txt.gz:\d+: Expected an intact file. .*ended"
+    with pytest.raises(BadInput, match=message):
         read(gzip.compress(content, 0)[:-2000], ".gz")
 
 

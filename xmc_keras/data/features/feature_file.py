@@ -102,7 +102,9 @@ def _blocks(path):
             yield last + b"\n", line
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise BadInput(
-            f"Expected a whole file. Received: {error}. Fetch it again.", path, line
+            f"Expected an intact file. Received: {error}. Download it again.",
+            path,
+            line,
         ) from None
 
 
