@@ -1,24 +1,49 @@
-"""The one error that bad input raises."""
+"""The error that bad input raises."""
 
 
 class BadInput(ValueError):
-    """Input from outside (a file, a config, a command line) is not usable.
+    """Input from outside (a file, a config, an argument) cannot be used.
 
-    Programs print the message as one sentence and exit with status 2.
+    The message says what was expected and what was received; the remedy says what to
+    do. A remedy names arguments and functions of Python in backticks. The `xmc`
+    program prints the error as one sentence, with its own options instead, and exits
+    with status 2.
 
     Args:
-        message: string. What was expected, what was received, what to do.
-        path: optional string or path. The file that is at fault.
-        line: optional integer. Line in that file, counted from 1.
+        message: string. What was expected and what was received.
+        path: optional string or path. The file at fault.
+        line: optional integer. Line of that file, counted from 1.
+        remedy: optional string. What to do, such as "Pass `overwrite=True`."
 
     Example:
 
     >>> str(BadInput("Expected a label.", "train_labels.txt", 3))
     'train_labels.txt:3: Expected a label.'
+    >>> error = BadInput("Received: a run.", remedy="Pass `overwrite=True`.")
+    >>> str(error), error.word({"Pass `overwrite=True`": "Use --overwrite"})
+    ('Received: a run. Pass `overwrite=True`.', 'Received: a run. Use --overwrite.')
     """
 
-    def __init__(self, message, path=None, line=None):
-        place = "" if path is None else f"{path}: "
-        if path is not None and line is not None:
-            place = f"{path}:{line}: "
-        super().__init__(place + message)
+    def __init__(self, message, path=None, line=None, remedy=None):
+        self.message, self.path, self.line, self.remedy = message, path, line, remedy
+        super().__init__(self.word({}))
+
+    def word(self, words):
+        """The whole text, with phrases of the remedy replaced.
+
+        Args:
+            words: dictionary from phrases of remedies to what takes their place.
+        """
+        remedy = self.remedy
+        for phrase, other in words.items():
+            remedy = remedy and remedy.replace(phrase, other)
+        place = "" if self.path is None else f"{self.path}: "
+        if self.path is not None and self.line is not None:
+            place = f"{self.path}:{self.line}: "
+        return place + " ".join(filter(None, (self.message, remedy)))
+
+    def at(self, path):
+        """The same error, of this file if it names none."""
+        if self.path is not None:
+            return self
+        return BadInput(self.message, path, self.line, self.remedy)

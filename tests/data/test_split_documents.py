@@ -3,7 +3,7 @@ import pytest
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config import Config
-from xmc_keras.data.split_documents import split_documents
+from xmc_keras.data.splits import split_documents
 
 
 def split(**values):

@@ -1,8 +1,10 @@
-"""A table as lines of text."""
+"""Tables of text."""
+
+NAMES = {"lightxml": "LightXML", "lightdxml": "LightDXML"}
 
 
 def align_columns(lines):
-    """Columns under each other: the first to the left, others to the right.
+    """Aligns columns, the first to the left, the others to the right.
 
     Args:
         lines: list of lists of strings, all of one length.
@@ -18,3 +20,18 @@ def align_columns(lines):
         "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])])
         for line in lines
     )
+
+
+def metrics_table(rows):
+    """Metrics of several systems, one per line.
+
+    Args:
+        rows: dictionary from names to dictionaries with `P@1` ... `PSP@5`.
+    """
+    keys = [f"{m}@{k}" for m in ("P", "nDCG", "PSP") for k in (1, 3, 5)]
+    width = max(map(len, rows))
+    lines = [" " * width + "".join(f"{key:>8}" for key in keys)]
+    for name, metrics in rows.items():
+        cells = "".join(f"{metrics[key]:8.2f}" for key in keys)
+        lines.append(name.ljust(width) + cells)
+    return "\n".join(lines)

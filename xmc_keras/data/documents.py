@@ -18,23 +18,28 @@ logger = logging.getLogger(__name__)
 
 @dataclasses.dataclass
 class Documents:
-    """Texts with the names of their labels, and where each one came from.
+    """Texts with the names of their labels.
 
     Args:
-        texts: list of strings. One text a document.
+        texts: list of strings, one per document.
         labels: list of lists of strings. The label names of each document.
-        lines: list of integers. The line of each document in both files, from 1.
-        texts_path: string. The file that the texts were read from.
-        labels_path: string. The file that the labels were read from.
-        skipped: integer. Number of bad lines left out of the files. Defaults to `0`.
+        lines: optional list of ints. The line of each document in both files, from 1.
+            By default the documents are numbered.
+        texts_path: optional string. The file that the texts were read from.
+        labels_path: optional string. The file that the labels were read from.
+        skipped: int. Number of bad lines left out of the files. Defaults to `0`.
         filtered: optional list of tuples of strings. The labels that evaluation leaves
-            out for each document, which `labels` is without. Defaults to `None`: there
+            out for each document; `labels` is without them. Defaults to `None`: there
             is no filter.
         filter_path: optional string. The file that `filtered` was read from.
 
+    Raises:
+        ValueError: there are not as many lists of labels as texts, a text is not a
+            string, or the labels of a document are a string.
+
     Example:
 
-    >>> documents = Documents(["a", "b"], [["x"], ["y"]], [1, 2], "t.txt", "l.txt")
+    >>> documents = Documents(["a", "b"], [["x"], ["y"]])
     >>> len(documents)
     2
     >>> documents.subset([1]).texts
@@ -43,18 +48,40 @@ class Documents:
 
     texts: list[str]
     labels: list[list[str]]
-    lines: list[int]
-    texts_path: str
-    labels_path: str
+    lines: list[int] | None = None
+    texts_path: str | None = None
+    labels_path: str | None = None
     skipped: int = 0
     filtered: list | None = None
     filter_path: str | None = None
+
+    def __post_init__(self):
+        if self.lines is not None:  # read from files, and checked there
+            return
+        self.texts, self.labels = list(self.texts), list(self.labels)
+        if len(self.texts) != len(self.labels):
+            raise ValueError(
+                "Expected as many lists of labels as texts. Received: "
+                f"{len(self.texts)} texts, {len(self.labels)} lists of labels."
+            )
+        for i, (text, names) in enumerate(zip(self.texts, self.labels)):
+            if not isinstance(text, str):
+                raise ValueError(
+                    f"Expected texts that are strings. Received: {text!r:.80} as text "
+                    f"{i}."
+                )
+            if isinstance(names, str) or not all(isinstance(n, str) for n in names):
+                raise ValueError(
+                    "Expected a list of label names for each text. Received: "
+                    f"{names!r:.80} for text {i}."
+                )
+        self.lines = list(range(1, len(self.texts) + 1))
 
     def __len__(self):
         return len(self.texts)
 
     def subset(self, indices) -> "Documents":
-        """Returns those at `indices` (integers, no mask), in that order."""
+        """The documents at `indices` (ints, not a mask), in that order."""
         indices = [operator.index(index) for index in indices]
         return dataclasses.replace(
             self,
@@ -66,29 +93,30 @@ class Documents:
 
 
 def read_documents(folder, part: str, skip_bad_lines: bool = False) -> Documents:
-    """Reads one part of a data set in the form of AttentionXML and LightXML.
+    """Reads one part of a data set in the format of AttentionXML and LightXML.
 
-    The texts are in `{part}_raw_texts.txt` or `{part}_texts.txt`, one document a
-    line, the labels in `{part}_labels.txt`, those of a document on its line and
-    separated by white space. Each file may be compressed (`.gz`, `.xz`). Where
-    both hold texts the raw ones are read: AttentionXML's preprocessing writes its
-    tokens to `{part}_texts.txt` beside them.
+    The texts are in `{part}_raw_texts.txt` or `{part}_texts.txt`, one document per
+    line; the labels are in `{part}_labels.txt`, those of a document on its line,
+    separated by white space. Each file may be compressed (`.gz`, `.xz`). If both
+    files of texts exist, the raw one is read: AttentionXML's preprocessing writes its
+    tokens to the other.
 
-    The test part may have `test_filter.txt`, as `trainers/prepare.py` writes it: the
-    labels that evaluation leaves out for each document, on its line, which may be
-    empty. They are taken out of the document's own labels, of which it may be left with
-    none.
+    The test part may have a `test_filter.txt`, which `prepare_data` writes: the labels
+    that evaluation leaves out for each document, on its line, which may be empty.
+    They are removed from the document's own labels, which may leave it without any.
 
     Args:
         folder: string or path.
         part: string, `"train"` or `"test"`.
-        skip_bad_lines: boolean. Whether to leave out, count and log documents with
-            no text, no label or invalid UTF-8; otherwise the first one raises
-            `BadInput`. Defaults to `False`.
+        skip_bad_lines: bool. Whether to leave out, count and log documents without a
+            text, without a label or with invalid UTF-8; otherwise the first one
+            raises `BadInput`. Defaults to `False`.
 
     Returns:
-        The `Documents`, at least one. A file that is missing, empty or damaged and
-        files of unequal length raise `BadInput` in any case.
+        `Documents`, at least one.
+
+    Raises:
+        BadInput: a file is missing, empty or damaged, or the files differ in length.
 
     Example:
 
@@ -110,7 +138,7 @@ def read_documents(folder, part: str, skip_bad_lines: bool = False) -> Documents
 def read_pair(
     texts_path, labels_path, skip_bad_lines: bool = False, filter_path=None
 ) -> Documents:
-    """Reads two files, or three, of the form that `read_documents()` describes."""
+    """Reads the files that `read_documents()` describes by their paths."""
     documents = Documents([], [], [], str(texts_path), str(labels_path))
     filtered = []
     seen = {}  # A label stands on many lines; one string in memory is enough.
@@ -139,14 +167,14 @@ def read_pair(
 def check_labels_known(
     documents: Documents, label_set: LabelSet, skip_bad_lines: bool = False
 ):
-    """Raises `BadInput` when documents have labels that a label set does not hold.
+    """Raises `BadInput` if documents have labels that are not in a label set.
 
-    With `skip_bad_lines` they are only logged, unless no label of the documents is
-    known at all: then the label file is a wrong one.
+    With `skip_bad_lines` such labels are logged only, unless none of the documents'
+    labels is known: then the label file is the wrong one.
 
     Example:
 
-    >>> documents = Documents(["a"], [["x"]], [1], "t.txt", "l.txt")
+    >>> documents = Documents(["a"], [["x"]])
     >>> check_labels_known(documents, LabelSet(["x", "y"]))
     """
     unknown = label_set.unknown(documents.labels)
@@ -160,15 +188,16 @@ def check_labels_known(
         remedy = "They count as relevant and unreachable."
     else:
         remedy = (
-            "Mend the lines, or use --skip-bad-lines to count such labels as relevant "
-            "and unreachable."
+            "Mend the lines, or pass `skip_bad_lines=True` to count such labels as "
+            "relevant and unreachable."
         )
     error = BadInput(
         f"Expected labels of the training part, such as {label_set.names[0]!r}. "
         f"Received: {name[:80]!r} and {len(unknown) - 1} others, in "
-        f"{len(dict(unknown))} of {len(documents)} documents. {remedy}",
+        f"{len(dict(unknown))} of {len(documents)} documents.",
         documents.labels_path,
         documents.lines[index],
+        remedy,
     )
     if none_known or not skip_bad_lines:
         raise error
@@ -182,9 +211,10 @@ def _find(folder, *names):
     problem = "none of these" if os.path.isdir(folder) else "no such folder"
     raise BadInput(
         f"Expected {' or '.join(names)} in this folder, plain or with .gz or .xz. "
-        f"Received: {problem}. Debian-24K: data/debian24k in this project; the five "
-        "benchmark sets: AttentionXML's published folders (see configs/).",
+        f"Received: {problem}.",
         folder,
+        remedy="Make it of other formats with `prepare_data`; `download_set` gets the "
+        "benchmark sets of the papers.",
     )
 
 
@@ -197,7 +227,7 @@ def _there(folder, *names):
 
 
 def documents_digest(documents):
-    """Hex digest of what documents and their labels are.
+    """Hex digest of documents and their labels.
 
     Args:
         documents: `Documents` or `FeatureDocuments`.
@@ -205,7 +235,7 @@ def documents_digest(documents):
     Example:
 
     >>> from xmc_keras.data.documents import Documents
-    >>> documents = Documents(["a", "b"], [["x"], ["y"]], [1, 2], "t.txt", "l.txt")
+    >>> documents = Documents(["a", "b"], [["x"], ["y"]])
     >>> documents_digest(documents) == documents_digest(documents.subset([1, 0]))
     False
     """
@@ -218,7 +248,7 @@ def documents_digest(documents):
             digest.update(array.tobytes())
         texts = [""] * len(documents)
     for text, labels in zip(texts, documents.labels):
-        # With its length, so that a border between two cannot move.
+        # With the length, so that no two lists have the same bytes.
         for part in (text.encode(), " ".join(labels).encode()):
             digest.update(len(part).to_bytes(8, "little") + part)
     return digest.hexdigest()

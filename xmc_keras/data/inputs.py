@@ -7,53 +7,76 @@ from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
 from xmc_keras.data.token_cache import TokenCache
 from xmc_keras.text.text_tokenizer import TextTokenizer
 
+BATCH_SIZE = 64  # documents of a prediction step, without a config
 
-def tokenize_batches(config, tokenizer, run, texts, label_matrix=None, shuffle=False):
-    """Tokenises texts, or finds them in the cache beside the run.
 
-    The cache is shared by the runs of a folder: it is keyed by what it depends on.
+def build_inputs(model, texts, label_matrix=None, config=None, cache=None):
+    """Batches of documents for prediction and evaluation, in a fixed order.
+
+    Args:
+        model: a `LightXML` or `LightDXML` with a `tokenizer` or a `vectorizer`, or a
+            `LightDXML` that reads features.
+        texts: list of strings, or a csr matrix (documents, features).
+        label_matrix: optional csr matrix (documents, labels), for `evaluate` of Keras.
+        config: optional `Config` with batch size and padding.
+        cache: optional folder that keeps the token ids, see `TokenCache`.
+
+    Returns:
+        `DocumentBatches` or `SparseDocumentBatches`.
     """
-    text_tokenizer = TextTokenizer(tokenizer, config.max_tokens)
-    cache = run.path.resolve().parent / "cache"
-    tokens = TokenCache.open(cache, texts, text_tokenizer)
-    return make_batches(config, text_tokenizer, tokens, label_matrix, shuffle)
+    vectorizer = getattr(model, "vectorizer", None)
+    if vectorizer is not None and not scipy.sparse.issparse(texts):
+        texts = vectorizer.transform(texts)
+    if scipy.sparse.issparse(texts):
+        size = BATCH_SIZE if config is None else config.predict_batch_size
+        return SparseDocumentBatches(texts, label_matrix, size, shuffle=False)
+    tokenizer = TextTokenizer(model.tokenizer, model.max_tokens)
+    return make_batches(
+        tokenize(tokenizer, texts, cache), tokenizer.pad_id, label_matrix, config
+    )
 
 
-def make_batches(config, text_tokenizer, tokens, label_matrix=None, shuffle=False):
+def build_training_inputs(config, model, texts, label_matrix, features, cache=None):
+    """Batches of training documents, shuffled.
+
+    Args:
+        config: a `Config`.
+        model: see `build_inputs`.
+        texts: list of strings. Not used with `features`.
+        label_matrix: csr matrix (documents, labels).
+        features: csr matrix (documents, features), or None for a model with a
+            tokenizer.
+        cache: see `build_inputs`.
+    """
+    if features is not None and getattr(model, "tokenizer", None) is None:
+        return SparseDocumentBatches(
+            features, label_matrix, config.batch_size, shuffle=True, seed=config.seed
+        )
+    tokenizer = TextTokenizer(model.tokenizer, config.max_tokens)
+    tokens = tokenize(tokenizer, texts, cache)
+    return make_batches(tokens, tokenizer.pad_id, label_matrix, config, shuffle=True)
+
+
+def tokenize(tokenizer, texts, cache=None):
+    """A `TokenCache` of texts: from the folder `cache`, or in memory."""
+    if cache is None:
+        return TokenCache(*tokenizer(texts))
+    return TokenCache.open(cache, texts, tokenizer)
+
+
+def make_batches(tokens, pad_id, label_matrix=None, config=None, shuffle=False):
     """A `TokenCache` as the `DocumentBatches` that a config describes."""
+    if config is None:
+        return DocumentBatches(
+            tokens, label_matrix, BATCH_SIZE, pad_id=pad_id, shuffle=shuffle
+        )
     return DocumentBatches(
         tokens,
         label_matrix,
         config.batch_size if shuffle else config.predict_batch_size,
-        pad_id=text_tokenizer.pad_id,
+        pad_id=pad_id,
         shuffle=shuffle,
         seed=config.seed,
         pad_multiple=config.pad_multiple,
         fixed_length=config.max_tokens if config.fixed_padding else None,
     )
-
-
-def build_inputs(config, run, model, texts, label_matrix=None, features=None):
-    """Batches of texts for a `LightXML` or `LightDXML`.
-
-    Args:
-        config: a `Config`.
-        run: a `RunFolder`.
-        model: a model with a `tokenizer` or a `vectorizer`, or one that reads features.
-        texts: list of strings; csr matrix (documents, features) for the last.
-        label_matrix: optional csr matrix (documents, labels).
-        features: optional csr matrix (documents, features): the texts are those of
-            training, which is shuffled, and this is what their vectorizer made.
-    """
-    shuffle = features is not None
-    vectorizer = getattr(model, "vectorizer", None)
-    if features is None and scipy.sparse.issparse(texts):
-        features = texts
-    elif vectorizer is None and not scipy.sparse.issparse(texts):
-        return tokenize_batches(
-            config, model.tokenizer, run, texts, label_matrix, shuffle
-        )
-    elif features is None:
-        features = vectorizer.transform(texts)
-    size = config.batch_size if shuffle else config.predict_batch_size
-    return SparseDocumentBatches(features, label_matrix, size, shuffle, config.seed)

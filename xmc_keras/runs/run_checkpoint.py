@@ -1,4 +1,4 @@
-"""Checkpoints from which a killed run goes on."""
+"""Checkpoints to resume an interrupted run."""
 
 import json
 import shutil
@@ -15,23 +15,22 @@ from xmc_keras.files.atomic_files import replace_folder
 
 
 class RunCheckpoint(keras.callbacks.Callback):
-    """Saves all that a run needs to go on: at every epoch's end and by the clock.
+    """Saves what a run needs to resume, at the end of every epoch and by the clock.
 
     A checkpoint holds the weights, the optimizer, the random state of the dropout
-    layers, the running means of the epoch's losses, the SWA average, and the epoch
-    and step that come next; with batches whose order depends on seed and epoch
-    only, a continued run sees and computes just what it would have. Put this
-    callback last, so that a checkpoint at an epoch's end says that the others have
-    done their part.
+    layers, the running means of the epoch's losses, the SWA average, and the next
+    epoch and step. If the order of batches depends on seed and epoch alone, a resumed
+    run computes exactly what an uninterrupted one does. Put this callback last: a
+    checkpoint at the end of an epoch means that the others have finished with it.
 
     Args:
-        path: string or path. Folder of the checkpoint; a new one is written beside
-            it and takes its place.
+        path: string or path. Folder of the checkpoint. A new one is written next to
+            it, then replaces it. `None` keeps count of the time, but saves nothing.
         minutes: float. Time between checkpoints within an epoch. Defaults to `10`.
         swa: optional `SWA` callback of the same `fit`.
 
     Attributes:
-        epoch, step: int. What comes next; set by `restore` and while training.
+        epoch, step: int. The next ones; set by `restore` and while training.
         seconds: float. Time in `fit` up to the last save, over all restarts.
         earlier_seconds: float. The part of it before this start.
 
@@ -44,7 +43,7 @@ class RunCheckpoint(keras.callbacks.Callback):
 
     def __init__(self, path, minutes=10, swa=None):
         super().__init__()
-        self.path = Path(path)
+        self.path = path and Path(path)
         self.minutes = minutes
         self.swa = swa
         self.epoch = 0
@@ -55,10 +54,12 @@ class RunCheckpoint(keras.callbacks.Callback):
         self._saved_at = self._seen_at = time.monotonic()
 
     def restore(self, model):
-        """Puts the checkpoint into a model; False if there is none.
+        """Loads the checkpoint into a model; returns False if there is none.
 
-        The model is compiled and built, its optimizer too.
+        The model has to be compiled and built, its optimizer too.
         """
+        if self.path is None:
+            return False
         path = self.path if self.path.exists() else self._other("old")
         if not path.exists():
             return False
@@ -76,15 +77,17 @@ class RunCheckpoint(keras.callbacks.Callback):
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             reason = " ".join(str(error).split())[:300]
             raise BadInput(
-                f"Expected a checkpoint of this run. Received: {reason}. Start the "
-                "run anew with --overwrite.",
+                f"Expected a checkpoint of this run. Received: {reason}.",
                 path,
+                remedy="Start the run again with `overwrite=True`.",
             ) from error
         self._first_step = self.step
         return True
 
     def remove(self):
         """Deletes the checkpoint of a run that is finished."""
+        if self.path is None:
+            return
         for path in (self.path, self._other("old"), self._other("part")):
             shutil.rmtree(path, ignore_errors=True)
 
@@ -93,15 +96,15 @@ class RunCheckpoint(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
-        # Keras has just reset the metrics: those of a continued epoch go on.
+        # Keras has just reset the metrics: those of a resumed epoch are put back.
         for name, variable in loss_state(self.model):
             if name in self._loss_state:
                 variable.assign(self._loss_state[name])
         self._loss_state = {}
 
     def on_train_batch_begin(self, batch, logs=None):
-        # At a batch's begin, not at its end: by then every other callback has done
-        # its part of the batch before. Keras counts a continued epoch from zero.
+        # At the begin of a batch every other callback has finished with the batch
+        # before. Keras counts a resumed epoch from zero.
         self.step = self._first_step + batch
         if time.monotonic() - self._saved_at > 60 * self.minutes:
             self.save()
@@ -116,6 +119,8 @@ class RunCheckpoint(keras.callbacks.Callback):
         now = time.monotonic()
         self.seconds += now - self._seen_at
         self._seen_at = now
+        if self.path is None:
+            return
         part = self._other("part")
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)

@@ -16,20 +16,19 @@ from xmc_keras.data.documents import documents_digest
 from xmc_keras.files.atomic_files import atomic_write, check_writable, replace_folder
 from xmc_keras.labels.label_set import LabelSet
 
-# What evaluation and prediction use unless told, the first that is there.
+# The models of a run, the preferred one first.
 MODELS = ("best", "averaged")
 
 
 class RunFolder:
-    """Where a run keeps what it is made of and what came out.
+    """The folder of a run, with its config, models and metrics.
 
-    `config.yaml` (resolved), `label_names.txt`, `clusters.npy` (of a LightXML),
-    `label_counts.npz` (documents of each label in the training part, their features if
-    they are no texts, and a digest of that part),
-    `best.keras` (best on the validation split), `averaged.keras` (where SWA is on),
-    `history.csv`, `curves.png`, `tensorboard/`, `checkpoint/` while the run is not
-    finished, and `metrics.json` once it is. Every file is written beside its place
-    and then renamed.
+    It holds `config.yaml` (resolved), `label_names.txt`, `clusters.npy` (LightXML),
+    `label_counts.npz` (document counts of the labels, number of features, and a digest
+    of the training part), `best.keras` (best on the validation split),
+    `averaged.keras` (with SWA), `history.csv`, `curves.png`, `tensorboard/`,
+    `checkpoint/` until the run is finished, and `metrics.json` from then on. Every
+    file is written to a temporary place, then renamed.
 
     Args:
         path: string or path.
@@ -50,33 +49,39 @@ class RunFolder:
         self.history_path = self.path / "history.csv"
         self.metrics_path = self.path / "metrics.json"
         self.checkpoint_path = self.path / "checkpoint"
+        self.tensorboard_path = self.path / "tensorboard"
+        self.phases_path = self.path / "phases.json"
+        # Shared by the runs of a folder: it is keyed by what it depends on.
+        self.cache_path = self.path.resolve().parent / "cache"
 
     @property
     def finished(self):
-        """Boolean, whether the run that is here has come to its end."""
+        """Whether the run is finished, a bool."""
         return self.metrics_path.exists()
 
     def check(self, config, resume=False, overwrite=False):
-        """Raises BadInput if a run with `config` may not be put here."""
+        """Raises `BadInput` if a run with `config` may not be written here."""
         check_writable(self.path, "for a run", "--run")
         if self.path.exists() and not self.path.is_dir():
             raise BadInput("Expected a folder. Received: a file.", self.path)
         if not self.path.exists() or not any(self.path.iterdir()):
             return
-        # Both, because --overwrite deletes what is here.
+        # Both, because `overwrite` deletes the folder.
         if not (self.config_path.exists() and self.label_counts_path.exists()):
             raise BadInput(
                 "Expected a run folder, with config.yaml and label_counts.npz in it. "
-                "Received: a folder of something else. Choose another with --run.",
+                "Received: a folder of something else.",
                 self.path,
+                remedy="Choose another `run`.",
             )
         if overwrite:
             return
         if not resume:
             raise BadInput(
-                "Expected no earlier run. Received: a run folder. Continue it with "
-                "--resume, replace it with --overwrite, or choose another with --run.",
+                "Expected no earlier run. Received: a run folder.",
                 self.path,
+                remedy="Continue it with `resume=True`, replace it with "
+                "`overwrite=True`, or choose another `run`.",
             )
         earlier = dataclasses.asdict(load_config(self.config_path, resolved=True))
         now = dataclasses.asdict(config)
@@ -88,13 +93,13 @@ class RunFolder:
         if changed:
             raise BadInput(
                 "Expected the config that the run was begun with. Received: "
-                f"{'; '.join(changed)}. Start anew with --overwrite or choose "
-                "another folder with --run.",
+                f"{'; '.join(changed)}.",
                 self.config_path,
+                remedy="Start again with `overwrite=True`, or choose another `run`.",
             )
 
     def begin(self, config, label_set, clusters, training_part):
-        """Makes the folder anew, in place of an earlier run.
+        """Makes the folder, replacing an earlier run.
 
         Args:
             config: a `Config`.
@@ -125,28 +130,29 @@ class RunFolder:
         except OSError as error:
             shutil.rmtree(part, ignore_errors=True)
             raise BadInput(
-                f"Expected to write a run folder. Received: {error.strerror}. Free "
-                "disk space or choose another folder with --run.",
+                f"Expected to write a run folder. Received: {error.strerror}.",
                 self.path,
+                remedy="Free disk space, or choose another `run`.",
             ) from error
 
     def check_data(self, training_part):
-        """Raises BadInput if the run was begun with another training part."""
+        """Raises `BadInput` if the run was begun with another training part."""
         if self._label_counts("digest") != documents_digest(training_part):
             raise BadInput(
                 "Expected the training part that the run was begun with. Received: "
-                "other texts, labels or --skip-bad-lines. Restore the data, or "
-                "start anew with --overwrite.",
+                "other texts or labels.",
                 training_part.texts_path,
+                remedy="Restore the data and `skip_bad_lines=True`, or start again "
+                "with `overwrite=True`.",
             )
 
     def config(self):
-        """The config of the run that is here."""
+        """The `Config` of the run."""
         if not self.config_path.exists():
             raise BadInput(
-                "Expected a run folder, with config.yaml in it. Received: none. "
-                "Train one with trainers/fit.py.",
+                "Expected a run folder, with config.yaml in it. Received: none.",
                 self.path,
+                remedy="Train one with `fit`.",
             )
         return load_config(self.config_path, resolved=True)
 
@@ -158,7 +164,7 @@ class RunFolder:
         return self._load(self.clusters_path)
 
     def label_counts(self):
-        """`(counts, num_documents)` of the whole training part, as in `begin`."""
+        """`(counts, num_documents)` of the whole training part, see `begin`."""
         counts = self._label_counts("counts")
         return counts, int(self._label_counts("num_documents"))
 
@@ -167,7 +173,7 @@ class RunFolder:
         return str(self._label_counts("digest"))
 
     def num_features(self):
-        """Features of the documents of the training part; None where it is texts."""
+        """Number of features of the training documents; None if they are texts."""
         return int(self._label_counts("num_features", 0)) or None
 
     def _label_counts(self, name, default=None):
@@ -185,9 +191,9 @@ class RunFolder:
                 return found[name]
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
             raise BadInput(
-                f"Expected an array of the run. Received: {error}. Start the run "
-                "anew with --overwrite.",
+                f"Expected an array of the run. Received: {error}.",
                 path,
+                remedy="Start the run again with `overwrite=True`.",
             ) from None
 
     def save_model(self, model, name):
@@ -201,23 +207,23 @@ class RunFolder:
         os.replace(part, self.path / f"{name}.keras")
 
     def remove_half_written(self):
-        """Deletes files that a run was writing when it was killed."""
+        """Deletes files that an interrupted run left half-written."""
         for pattern in ("*.part", "*.part.keras"):
             for path in self.path.glob(pattern):
-                if path.is_file():  # a checkpoint is a folder, with ways of its own
+                if path.is_file():  # a checkpoint is a folder and removes itself
                     path.unlink()
 
     def load_model(self, name=None):
-        """The run's model; `name` as in `save_model`, by default the best."""
+        """Loads the run's model, the best one by default; `name` as in `save_model`."""
         names = [name] if name else MODELS
         paths = [self.path / f"{n}.keras" for n in names]
         path = next((p for p in paths if p.exists()), None)
         if path is None:
             raise BadInput(
                 f"Expected {' or '.join(p.name for p in paths)}. Received: a folder "
-                "without. Train the run with trainers/fit.py, or continue it with "
-                "--resume.",
+                "without a model.",
                 self.path,
+                remedy="Train the run with `fit`, or continue it with `resume=True`.",
             )
         import keras
 
@@ -227,12 +233,13 @@ class RunFolder:
 
         try:
             return keras.models.load_model(path, compile=False)
-        except Exception as error:  # zip, HDF5 and Keras raise all sorts
+        except Exception as error:  # zip, HDF5 and Keras raise many kinds
             reason = " ".join(str(error).split())[:300]
             raise BadInput(
                 f"Expected a saved model. Received: a file that cannot be read "
-                f"({reason}). Train the run anew.",
+                f"({reason}).",
                 path,
+                remedy="Train the run again.",
             ) from error
 
     def save_metrics(self, metrics):

@@ -9,9 +9,9 @@ import keras
 from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import atomic_write
 
-# Columns of validation metrics, and what people call them.
+# Columns of validation metrics, and their usual names.
 PRECISIONS = {f"val_precision_at_{k}": f"P@{k}" for k in (1, 3, 5)}
-REMEDY = "Restore the file, or remove it: only the curves of training are in it."
+REMEDY = "Restore the file, or remove it: it holds only the curves of training."
 
 
 def read_history(path, columns=()):
@@ -19,14 +19,14 @@ def read_history(path, columns=()):
 
     Args:
         path: string or path.
-        columns: names of columns that have to be there, besides `epoch`.
+        columns: names of columns that are required, besides `epoch`.
 
     Returns:
-        List of dictionaries from column to float, `epoch` (from 0) an int; empty where
+        List of dictionaries from column to float, `epoch` (from 0) an int; empty if
         there is no such file.
 
     Raises:
-        BadInput: with path and line, what is no such row.
+        BadInput: a row is damaged; with path and line.
 
     Example:
 
@@ -76,13 +76,13 @@ def read_history(path, columns=()):
 
 
 class RunHistory(keras.callbacks.Callback):
-    """Writes losses and validation metrics to a CSV file, an epoch a row.
+    """Writes losses and validation metrics to a CSV file, one row per epoch.
 
-    Unlike `keras.callbacks.CSVLogger` it writes the row of an epoch that is trained
-    again after a restart in place of the old one, and the file is whole at any time.
+    Unlike `keras.callbacks.CSVLogger` it replaces the row of an epoch that is trained
+    again after a restart, and the file is whole at any time.
 
     Args:
-        path: string or path.
+        path: string or path; `None` keeps the rows in memory.
 
     Example:
 
@@ -97,10 +97,11 @@ class RunHistory(keras.callbacks.Callback):
 
     def __init__(self, path):
         super().__init__()
-        self.path = Path(path)
+        self.path = path and Path(path)
+        self._rows = []
 
     def rows(self, before=None):
-        """Reads the rows: of all epochs, or of those before one.
+        """The rows of all epochs, or of those before one.
 
         Returns:
             A list of dictionaries from column to float, `epoch` (from 0) an int.
@@ -108,14 +109,17 @@ class RunHistory(keras.callbacks.Callback):
         Raises:
             BadInput: the file is damaged.
         """
-        rows = read_history(self.path)
+        rows = self._rows if self.path is None else read_history(self.path)
         return [row for row in rows if before is None or row["epoch"] < before]
 
     def on_epoch_end(self, epoch, logs=None):
         row = {"epoch": epoch, **dict(sorted(logs.items()))}
+        self._rows = [*self.rows(before=epoch), row]
+        if self.path is None:
+            return
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, row)
         writer.writeheader()
-        writer.writerows([*self.rows(before=epoch), row])
+        writer.writerows(self._rows)
         with atomic_write(self.path) as file:
             file.write(text.getvalue().encode())

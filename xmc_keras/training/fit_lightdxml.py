@@ -1,4 +1,4 @@
-"""LightDXML's part of a run, from words to a trained model."""
+"""LightDXML from documents: words, model, training."""
 
 import logging
 import time
@@ -9,42 +9,48 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.encoder_shape import EncoderShape
 from xmc_keras.labels.label_features import label_features
 from xmc_keras.lightdxml.hnsw_rows import make_hnsw_index
+from xmc_keras.training.phase_seconds import PhaseSeconds
 from xmc_keras.training.planning.check_memory import check_plan
 from xmc_keras.training.planning.lightdxml_plan import LightDXMLPlan
+from xmc_keras.training.task import Trained
 
-logger = logging.getLogger("fit")
+logger = logging.getLogger(__name__)
 
 
-def fit_lightdxml(config, run, parts, label_set, continued, args):
-    """Turns texts into rows of weighted words, and trains a model in cycles.
+def fit_lightdxml(task):
+    """Turns texts into rows of weighted words, and trains a `LightDXML` in cycles.
 
-    Arguments and result are those of `fit_lightxml`.
+    Args:
+        task: a `Task`. Its run, if any, is begun here unless it is continued.
+
+    Returns:
+        `Trained`.
     """
-    train, validation, test = (parts[name] for name in ("train", "validation", "test"))
-    check_search(config)
+    config, run, label_set = task.config, task.run, task.label_set
+    if config.search == "hnsw":
+        make_hnsw_index(1, 1)  # an error now if its package is missing
+    # TensorFlow takes seconds to import: other errors are reported before.
     import keras
 
-    from xmc_keras.data.inputs import build_inputs
+    from xmc_keras.data.inputs import build_inputs, build_training_inputs
     from xmc_keras.encoders.pretrained import load_encoder
     from xmc_keras.lightdxml.build import build_lightdxml, fit_vectorizer
-    from xmc_keras.training.phase_seconds import PhaseSeconds
     from xmc_keras.training.train_lightdxml import train_lightdxml
 
     # === Words ===
     begun = time.monotonic()
-    vectorizer, features = None, getattr(train, "features", None)
+    vectorizer, features = None, getattr(task.train, "features", None)
     if features is None:
-        vectorizer = fit_vectorizer(config, train.texts)
-        features = vectorizer.transform(train.texts)
+        vectorizer = fit_vectorizer(config, task.train.texts)
+        features = vectorizer.transform(task.train.texts)
     words_seconds = time.monotonic() - begun
-    label_matrix = label_set.encode(train.labels)
+    label_matrix = label_set.encode(task.train.labels)
     warn_of_empty(features, label_matrix)
-    if not args.any_memory:
-        plan = plan_lightdxml(config, parts["everything"], features, len(label_set))
-        check_plan(plan, args.config)
-    if not continued:
-        run.begin(config, label_set, None, parts["everything"])
-    phases = PhaseSeconds(run.path / "phases.json")
+    if not task.any_memory:
+        check_plan(plan_lightdxml(config, task.everything, features, len(label_set)))
+    if run is not None and not task.continued:
+        run.begin(config, label_set, None, task.everything)
+    phases = PhaseSeconds(run and run.phases_path)
     phases.add("words", words_seconds)
 
     # === Model ===
@@ -64,60 +70,69 @@ def fit_lightdxml(config, run, parts, label_set, continued, args):
             features.shape[1],
         )
     except ValueError as error:
-        raise BadInput(f"This config does not fit its encoder. {error}", args.config)
-
+        raise BadInput(f"This config does not fit its encoder. {error}")
     if model.lexical is not None:
         with phases("words"):
             model.lexical.build()
             model.lexical.refresh(features, label_matrix)
 
     # === Training ===
-    batches = build_inputs(config, run, model, train.texts, label_matrix, features)
-    relevant = label_set.encode(validation.labels)[:, : len(label_set)]
-    validation_batches = build_inputs(config, run, model, validation.texts, relevant)
-    checkpoint, report = train_lightdxml(
-        config, run, model, batches, validation_batches, relevant, phases
+    batches = build_training_inputs(
+        config, model, task.train.texts, label_matrix, features, task.cache
+    )
+    relevant = label_set.encode(task.validation.labels)[:, : len(label_set)]
+    validation_batches = build_inputs(
+        model, task.validation.texts, relevant, config, task.cache
+    )
+    history, checkpoint, report = train_lightdxml(
+        config,
+        model,
+        batches,
+        validation_batches,
+        relevant,
+        run,
+        task.callbacks,
+        task.progress,
+        phases,
     )
     found = {"phase_seconds": {k: round(v, 1) for k, v in phases.seconds.items()}}
     if report is not None:
         found["beta"] = float(model.beta.numpy())
         found["validation_by_beta"] = report
     phases.remove()
-    test_batches = build_inputs(config, run, model, test.texts)
-    test_rows = test.texts if vectorizer is None else vectorizer.transform(test.texts)
-    rows = test_rows, label_features(features, label_matrix)
-    return checkpoint, test_batches, rows, found
+    return Trained(
+        model=model,
+        checkpoint=checkpoint,
+        history=history,
+        vectorizer=vectorizer,
+        label_features=label_features(features, label_matrix),
+        found=found,
+    )
 
 
 def plan_lightdxml(config, documents, features, num_labels):
-    """The `LightDXMLPlan` of a run on documents, of which some have these features."""
+    """The `LightDXMLPlan` of a training on documents, of which some have features."""
     encoder, sizes = None, (features.shape[1], features.nnz / features.shape[0])
     if config.encoder != "words":
         encoder, sizes = EncoderShape.named(config.encoder), (0, 0.0)
     most_labels = max(map(len, documents.labels))
-    count = len(documents)
-    return LightDXMLPlan(config, num_labels, count, *sizes, most_labels, encoder)
-
-
-def check_search(config):
-    """BadInput where the package of a search is missing, before it is needed."""
-    if config.search == "hnsw":
-        make_hnsw_index(1, 1)
+    return LightDXMLPlan(
+        config, num_labels, len(documents), *sizes, most_labels, encoder
+    )
 
 
 def warn_of_empty(features, label_matrix):
-    """Logs how many documents say nothing, and labels of which nothing is said."""
+    """Warns of documents without features, and of labels without documents."""
     documents = np.count_nonzero(np.diff(features.indptr) == 0)
     if documents:
         logger.warning(
-            "%d of %d training documents have no known word; they count as a text "
-            "without words.",
+            "%d of %d training documents have no known word; they count as empty.",
             *(documents, features.shape[0]),
         )
     labels = np.count_nonzero(np.asarray(label_matrix.sum(axis=0)) == 0)
     if labels:
         logger.warning(
-            "%d of %d labels have no document to train on, only in the validation "
-            "split or left out; they can hardly be found.",
+            "%d of %d labels have no training document, because theirs are in the "
+            "validation split or left out; the model can hardly find them.",
             *(labels, label_matrix.shape[1]),
         )

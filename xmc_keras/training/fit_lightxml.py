@@ -1,4 +1,4 @@
-"""LightXML's part of a run, from label clusters to a trained model."""
+"""LightXML from documents: label clusters, model, training."""
 
 import logging
 
@@ -6,34 +6,27 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.labels.label_clustering import cluster_labels
 from xmc_keras.labels.label_features import fit_tfidf, label_features
 from xmc_keras.training.planning.check_memory import check_memory
+from xmc_keras.training.task import Trained
 
-logger = logging.getLogger("fit")
+logger = logging.getLogger(__name__)
 
 
-def fit_lightxml(config, run, parts, label_set, continued, args):
-    """Clusters the labels and trains a model.
+def fit_lightxml(task):
+    """Clusters the labels and trains a `LightXML`.
 
     Args:
-        config: a `Config`.
-        run: a `RunFolder`, begun here unless `continued`.
-        parts: dictionary of the `Documents` "everything" (the whole training part),
-            "train", "validation" and "test".
-        label_set: a `LabelSet`.
-        continued: bool. Whether the run was begun before.
-        args: the command line's.
+        task: a `Task`. Its run, if any, is begun here unless it is continued.
 
     Returns:
-        `(checkpoint, batches, rows, found)`: the `RunCheckpoint`; a function from
-        the best model to batches of the test part; TF-IDF rows `(test, labels)`, for a
-        baseline; and further metrics.
+        `Trained`.
     """
-    train, validation, test = (parts[name] for name in ("train", "validation", "test"))
+    config, run, label_set = task.config, task.run, task.label_set
 
     # === Label clusters ===
-    vectorizer, features = fit_tfidf(train.texts)
-    label_matrix = label_set.encode(train.labels)
+    vectorizer, features = fit_tfidf(task.train.texts)
+    label_matrix = label_set.encode(task.train.labels)
     label_rows = label_features(features, label_matrix)
-    if continued:
+    if task.continued:
         clusters = run.clusters()
     else:
         seed = config.seed if config.cluster_seed is None else config.cluster_seed
@@ -42,21 +35,21 @@ def fit_lightxml(config, run, parts, label_set, continued, args):
     if config.max_leaf > 1 and config.top_k > len(clusters):
         raise BadInput(
             f"Expected top_k to be at most the number of clusters, {len(clusters)}. "
-            f"Received: top_k={config.top_k}. Lower top_k or max_leaf.",
-            args.config,
+            f"Received: top_k={config.top_k}.",
+            remedy="Lower top_k or max_leaf.",
         )
-    if not args.any_memory:
-        most_labels = max(map(len, parts["everything"].labels))
-        check_memory(config, len(label_set), most_labels, args.config)
+    if not task.any_memory:
+        most_labels = max(map(len, task.everything.labels))
+        check_memory(config, len(label_set), most_labels)
 
     # === Model ===
-    # TensorFlow takes seconds to come up: what is wrong so far is told before.
+    # TensorFlow takes seconds to import: other errors are reported before.
     import keras
 
-    from xmc_keras.data.inputs import tokenize_batches
+    from xmc_keras.data.inputs import build_inputs, build_training_inputs
     from xmc_keras.encoders.pretrained import load_encoder
     from xmc_keras.lightxml.build import build_model
-    from xmc_keras.training.train_lightxml import train_lightxml as train_model
+    from xmc_keras.training.train_lightxml import train_lightxml
 
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
@@ -65,17 +58,29 @@ def fit_lightxml(config, run, parts, label_set, continued, args):
     try:
         model = build_model(config, backbone, tokenizer, clusters, label_set.names)
     except ValueError as error:
-        raise BadInput(f"This config does not fit its encoder. {error}", args.config)
+        raise BadInput(f"This config does not fit its encoder. {error}")
 
     # === Training ===
-    batches = tokenize_batches(
-        config, tokenizer, run, train.texts, label_matrix, shuffle=True
+    batches = build_training_inputs(
+        config, model, task.train.texts, label_matrix, None, task.cache
     )
-    validation_batches = tokenize_batches(
-        config, tokenizer, run, validation.texts, label_set.encode(validation.labels)
+    validation_batches = build_inputs(
+        model,
+        task.validation.texts,
+        label_set.encode(task.validation.labels),
+        config,
+        task.cache,
     )
-    if not continued:
-        run.begin(config, label_set, clusters, parts["everything"])
-    checkpoint = train_model(config, run, model, batches, validation_batches)
-    test_batches = tokenize_batches(config, tokenizer, run, test.texts)
-    return checkpoint, test_batches, (vectorizer.transform(test.texts), label_rows), {}
+    if run is not None and not task.continued:
+        run.begin(config, label_set, clusters, task.everything)
+    history, checkpoint = train_lightxml(
+        config, model, batches, validation_batches, run, task.callbacks, task.progress
+    )
+    return Trained(
+        model=model,
+        checkpoint=checkpoint,
+        history=history,
+        vectorizer=vectorizer,
+        label_features=label_rows,
+        found={},
+    )

@@ -1,4 +1,4 @@
-"""The time that each phase of a run takes."""
+"""Seconds that each phase of a training takes."""
 
 import contextlib
 import json
@@ -8,14 +8,14 @@ from pathlib import Path
 
 from xmc_keras.files.atomic_files import atomic_write
 
-logger = logging.getLogger("fit")
+logger = logging.getLogger(__name__)
 
 
 class PhaseSeconds:
-    """Adds up the seconds of named phases, in a file beside a run that goes on.
+    """Adds up the seconds of named phases, in a file that survives an interruption.
 
     Args:
-        path: string or path. JSON file; what it holds already counts.
+        path: optional string or path. JSON file; the seconds in it are counted too.
 
     Example:
 
@@ -28,27 +28,28 @@ class PhaseSeconds:
     ['search']
     """
 
-    def __init__(self, path):
-        self.path = Path(path)
+    def __init__(self, path=None):
+        self.path = path and Path(path)
         self.seconds = {}
-        if self.path.exists():
+        if self.path is not None and self.path.exists():
             self.seconds = json.loads(self.path.read_text())
 
     @contextlib.contextmanager
     def __call__(self, name):
-        """Times what is done within."""
+        """Times a `with` block."""
         begun = time.monotonic()
         yield
         self.add(name, time.monotonic() - begun)
 
     def add(self, name, seconds):
-        """Counts what was timed elsewhere."""
+        """Adds seconds that were measured elsewhere."""
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
         logger.info("%s: %.1f s", name.capitalize(), seconds)
-        if self.path.parent.exists():
+        if self.path is not None and self.path.parent.exists():
             with atomic_write(self.path) as file:
                 file.write(json.dumps(self.seconds).encode())
 
     def remove(self):
         """Deletes the file of a run that is finished."""
-        self.path.unlink(missing_ok=True)
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)

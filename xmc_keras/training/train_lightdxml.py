@@ -1,4 +1,4 @@
-"""The training of LightDXML: embeddings, shortlists and epochs, in cycles."""
+"""Training of a LightDXML: label embeddings, shortlists and epochs, in cycles."""
 
 import logging
 
@@ -20,39 +20,58 @@ from xmc_keras.runs.run_checkpoint import RunCheckpoint
 from xmc_keras.runs.run_history import RunHistory
 from xmc_keras.training.callbacks.finite_loss import FiniteLoss
 from xmc_keras.training.callbacks.progress import Progress
+from xmc_keras.training.fit_epochs import fit_epochs
+from xmc_keras.training.phase_seconds import PhaseSeconds
 
-logger = logging.getLogger("fit")
+logger = logging.getLogger(__name__)
 
 
-def train_lightdxml(config, run, model, batches, validation_batches, relevant, phases):
-    """Trains a `LightDXML` as the config says, or on from a checkpoint.
+def train_lightdxml(
+    config,
+    model,
+    batches,
+    validation_batches,
+    relevant,
+    run=None,
+    callbacks=(),
+    progress=True,
+    phases=None,
+):
+    """Trains a `LightDXML` as the config describes, or resumes its run.
 
-    Every `config.refresh` epochs the label embeddings are trained anew and each
-    document gets its shortlist; after the last epoch once more the embeddings. Leaves
-    the model as `best.keras`, with the `beta` that is best on the validation split.
+    Every `config.refresh` epochs the label embeddings are trained again and each
+    document gets a new shortlist; after the last epoch the embeddings are trained once
+    more, and `beta` becomes the best on the validation split. With a run, its folder
+    has `best.keras` afterwards.
 
     Args:
-        config: a `Config`.
-        run: a `RunFolder`.
-        model: a `LightDXML`.
-        batches, validation_batches: of the documents, with labels.
+        config: a `Config` of `system: lightdxml`.
+        model: a `LightDXML`, see `build_lightdxml`.
+        batches: batches of training documents, see `build_training_inputs`.
+        validation_batches: batches of validation documents, see `build_inputs`.
         relevant: csr matrix (validation documents, labels).
-        phases: a `PhaseSeconds`.
+        run: optional `RunFolder`.
+        callbacks: list of further Keras callbacks.
+        progress: bool. Whether to show progress. Defaults to `True`.
+        phases: optional `PhaseSeconds`.
 
     Returns:
-        `(checkpoint, report)`: the `RunCheckpoint`, to be removed once the run has its
-        metrics, and what `choose_beta` found (None for a `config.beta`).
+        `(history, checkpoint, report)`: see `train_lightxml`, and what `choose_beta`
+        found (None if the config has a `beta`).
     """
+    phases = phases or PhaseSeconds()
     model.compile(
         optimizer=lightdxml_optimizer(config, len(batches)),
         metrics=[PrecisionAtK(k) for k in (1, 3, 5)],
         jit_compile=config.jit_compile,
     )
-    # Built before `fit`, because a checkpoint is read into variables that exist.
+    # Built before `fit`, because a checkpoint is loaded into existing variables.
     model(next(validation_batches.batches(0))[0])
     model.optimizer.build(model.trainable_variables)
-    checkpoint = RunCheckpoint(run.checkpoint_path, config.checkpoint_minutes)
-    run.remove_half_written()
+    checkpoint = RunCheckpoint(run and run.checkpoint_path, config.checkpoint_minutes)
+    history = RunHistory(run and run.history_path)
+    if run is not None:
+        run.remove_half_written()
     if checkpoint.restore(model):
         logger.info(
             "Continuing at epoch %d, step %d of %d",
@@ -61,16 +80,31 @@ def train_lightdxml(config, run, model, batches, validation_batches, relevant, p
     while checkpoint.epoch < config.epochs:
         begin = checkpoint.epoch // config.refresh * config.refresh
         end = min(begin + config.refresh, config.epochs)
-        path = run.path / f"shortlist-{begin}.npy"
+        path = run and run.path / f"shortlist-{begin}.npy"
         if (checkpoint.epoch, checkpoint.step) == (begin, 0):
-            make_shortlist(config, model, batches, begin, path, phases)
+            shortlist = make_shortlist(config, model, batches, begin, phases)
+            if run is not None:
+                with atomic_write(path) as file:
+                    np.save(file, shortlist)
         with phases("classifier epochs"):
-            negatives = batches.with_shortlist(load_shortlist(path))
-            fit_cycle(
-                config, run, model, negatives, validation_batches, end, checkpoint
+            if run is not None:
+                shortlist = load_shortlist(path)
+            shown = [Progress(len(batches), config.epochs, checkpoint.step)]
+            fit_epochs(
+                model,
+                batches.with_shortlist(shortlist),
+                validation_batches,
+                [
+                    FiniteLoss(),
+                    history,
+                    *callbacks,
+                    *(shown if progress else []),
+                    checkpoint,
+                ],
+                checkpoint.epoch,
+                end,
+                checkpoint.step,
             )
-    for path in run.path.glob("shortlist-*.npy"):
-        path.unlink()
     if config.logq_correction:
         correct_bias(config, model.classifier.label_bias, batches.labels)
     features = encode_documents(model.encoder, batches.in_order())
@@ -79,16 +113,19 @@ def train_lightdxml(config, run, model, batches, validation_batches, relevant, p
     if config.beta is None:
         with phases("choice of beta"):
             report = choose_beta(model, validation_batches, relevant)
-        beta = float(model.beta.numpy())  # as float32 has it
+        beta = float(model.beta.numpy())  # float32
         tried = min(report, key=lambda one: abs(one - beta))
         logger.info("beta %.2f, on the validation split: %s", beta, report[tried])
-    run.save_model(model, "best")
-    plot_curves(run)
-    return checkpoint, report
+    if run is not None:
+        for path in run.path.glob("shortlist-*.npy"):
+            path.unlink()
+        run.save_model(model, "best")
+        plot_curves(run)
+    return history.rows(), checkpoint, report
 
 
 def correct_bias(config, label_bias, label_matrix):
-    """Lowers the bias of labels that batches seldom had among their negatives."""
+    """Lowers the bias of labels that were seldom among the negatives of a batch."""
     change = log_inclusion(
         np.asarray(label_matrix.sum(axis=0)).ravel(),
         label_matrix.shape[0],
@@ -98,21 +135,23 @@ def correct_bias(config, label_bias, label_matrix):
     label_bias.assign_add(config.logq_correction * change)
 
 
-def make_shortlist(config, model, batches, epoch, path, phases):
-    """Phases one and two: new label embeddings, and a shortlist file from them."""
+def make_shortlist(config, model, batches, epoch, phases):
+    """Phases one and two: label embeddings, and a shortlist from them.
+
+    Returns:
+        int32 array (documents, n), `-1` pads.
+    """
     features = encode_documents(model.encoder, batches.in_order())
     embeddings = embed_labels(config, features, batches.labels, epoch, phases)
     model.refresh(embeddings)
     with phases("shortlists"):
-        shortlist = shortlist_labels(
+        return shortlist_labels(
             features, embeddings, config.num_neighbors, batches.labels, config.search
         )
-        with atomic_write(path) as file:
-            np.save(file, shortlist)
 
 
 def embed_labels(config, features, label_matrix, epoch, phases):
-    """Phase one. Seeded by the epoch, so that a resumed run gets the same."""
+    """Phase one. Seeded by the epoch, so that a resumed run computes the same."""
     with phases("label embeddings"):
         if not config.proxy_epochs:
             return compute_centroids(features, label_matrix)
@@ -133,33 +172,7 @@ def load_shortlist(path):
         return np.load(path, mmap_mode="r")
     except (OSError, ValueError, EOFError) as error:
         raise BadInput(
-            f"Expected the shortlist of the cycle. Received: {error}. Start the run "
-            "anew with --overwrite.",
+            f"Expected the shortlist of the cycle. Received: {error}.",
             path,
+            remedy="Start the run again with `overwrite=True`.",
         ) from None
-
-
-def fit_cycle(config, run, model, batches, validation_batches, end, checkpoint):
-    """Phase three: `model.fit` to the epoch `end`, from where the checkpoint is."""
-    callbacks = [
-        FiniteLoss(),
-        RunHistory(run.history_path),
-        Progress(len(batches), config.epochs, checkpoint.step),
-        checkpoint,
-    ]
-    spans = [(checkpoint.epoch, checkpoint.step, end)]
-    if checkpoint.step:  # the rest of an epoch is a `fit` of its own
-        spans[0] = (checkpoint.epoch, checkpoint.step, checkpoint.epoch + 1)
-        spans.append((checkpoint.epoch + 1, 0, end))
-    for epoch, step, epochs in spans:
-        if epoch == epochs:
-            continue
-        model.fit(
-            batches.dataset(epoch, step),
-            validation_data=validation_batches.dataset(),
-            initial_epoch=epoch,
-            epochs=epochs,
-            callbacks=callbacks,
-            shuffle=False,  # the batches are shuffled already
-            verbose=0,
-        )

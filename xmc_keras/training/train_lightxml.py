@@ -1,4 +1,4 @@
-"""The training of a run: one `model.fit`, or two where negatives are static."""
+"""Training of a LightXML: one `model.fit`, or two with static negatives."""
 
 import dataclasses
 import logging
@@ -22,46 +22,82 @@ from xmc_keras.training.callbacks.best_model import BestModel
 from xmc_keras.training.callbacks.finite_loss import FiniteLoss
 from xmc_keras.training.callbacks.progress import Progress
 from xmc_keras.training.callbacks.swa import SWA
+from xmc_keras.training.fit_epochs import fit_epochs
 
-logger = logging.getLogger("fit")
+logger = logging.getLogger(__name__)
 
 
-def train_lightxml(config, run, model, batches, validation_batches):
-    """Trains `model` as the config says.
+def train_lightxml(
+    config, model, batches, validation_batches, run=None, callbacks=(), progress=True
+):
+    """Trains a `LightXML` as the config describes, or resumes its run.
+
+    Without a run the model has the best weights afterwards. With one, its folder has
+    `best.keras` and, with SWA, `averaged.keras`.
+
+    Args:
+        config: a `Config` of `system: lightxml`.
+        model: a `LightXML`, see `build_model`.
+        batches: batches of training documents, see `build_training_inputs`.
+        validation_batches: batches of validation documents, see `build_inputs`.
+        run: optional `RunFolder`.
+        callbacks: list of further Keras callbacks.
+        progress: bool. Whether to show progress. Defaults to `True`.
 
     Returns:
-        The `RunCheckpoint`, to be removed once the run has its metrics.
+        `(history, checkpoint)`: a list of dictionaries, one per epoch, and the
+        `RunCheckpoint`, with the seconds of training.
     """
-    if config.negatives == "dynamic":
-        return train_stage(config, run, model, batches, validation_batches)
-    batches, seconds = fix_negatives(config, run, model, batches, validation_batches)
-    return train_stage(
-        config, run, model, batches, validation_batches, config.recall_epochs, seconds
+    first, seconds = 0, 0.0
+    parts = validation_batches, run, callbacks, progress
+    if config.negatives == "static":
+        first = config.recall_epochs
+        batches, seconds = fix_negatives(config, model, batches, *parts)
+    history, checkpoint, best = train_stage(
+        config, model, batches, *parts, first, seconds
     )
+    if run is None:
+        best.use_best()
+    else:
+        plot_curves(run)
+    return history.rows(), checkpoint
 
 
-def train_stage(config, run, model, batches, validation_batches, first=0, seconds=0):
-    """Trains from epoch `first` to `config.epochs`, or on from a checkpoint.
+def train_stage(
+    config,
+    model,
+    batches,
+    validation_batches,
+    run=None,
+    callbacks=(),
+    progress=True,
+    first=0,
+    seconds=0.0,
+):
+    """Trains from epoch `first` to `config.epochs`, or from a checkpoint on.
 
-    Leaves `best.keras` and, where SWA is on, `averaged.keras`. Returns the
-    `RunCheckpoint`, whose time counts from `seconds`.
+    `seconds` is the time of earlier stages; for the rest see `train_lightxml`. Returns
+    the `RunHistory`, `RunCheckpoint` and `BestModel`.
     """
     model.compile(
         optimizer=build_optimizer(config, (config.epochs - first) * len(batches)),
         metrics=[PrecisionAtK(k) for k in (1, 3, 5)],
         jit_compile=config.jit_compile,
     )
-    # Built before `fit`, because a checkpoint is read into variables that exist.
+    # Built before `fit`, because a checkpoint is loaded into existing variables.
     model(next(validation_batches.batches(0))[0])
     model.optimizer.build(model.trainable_variables)
     swa = None
     if config.swa_start is not None:
         swa = SWA(config.swa_start, config.swa_every)
         swa.set_model(model)
-    checkpoint = RunCheckpoint(run.checkpoint_path, config.checkpoint_minutes, swa)
-    checkpoint.epoch, checkpoint.seconds = first, seconds
     best = BestModel(run)
-    run.remove_half_written()
+    checkpoint = RunCheckpoint(
+        run and run.checkpoint_path, config.checkpoint_minutes, swa
+    )
+    checkpoint.epoch, checkpoint.seconds = first, seconds
+    if run is not None:
+        run.remove_half_written()
     if checkpoint.restore(model):
         best.restore(checkpoint.epoch)
         logger.info(
@@ -71,65 +107,75 @@ def train_stage(config, run, model, batches, validation_batches, first=0, second
     elif config.head_start == "centroids":
         begun = time.monotonic()
         logger.info("Starting the heads at the centroids of labels and clusters")
-        # After the first stage the generator has learnt.
-        start_from_centroids(model, show_progress(batches), generator=first == 0)
+        documents = batches.batches()
+        if progress:
+            documents = show_progress(batches, documents)
+        # After the first stage the generator is trained already.
+        start_from_centroids(model, documents, generator=first == 0)
         checkpoint.seconds += time.monotonic() - begun
-    callbacks = [
-        FiniteLoss(),
-        *([swa] if swa else []),
-        best,  # after SWA: it wants the average
-        RunHistory(run.history_path),
-        keras.callbacks.TensorBoard(str(run.path / "tensorboard"), write_graph=False),
-        Progress(len(batches), config.epochs, checkpoint.step),
-        checkpoint,
-    ]
-    spans = [(checkpoint.epoch, checkpoint.step, config.epochs)]
-    if checkpoint.step:  # the rest of an epoch is a `fit` of its own
-        spans[0] = (checkpoint.epoch, checkpoint.step, checkpoint.epoch + 1)
-        spans.append((checkpoint.epoch + 1, 0, config.epochs))
-    for epoch, step, epochs in spans:
-        if epoch == epochs:
-            continue
-        model.fit(
-            batches.dataset(epoch, step),
-            validation_data=validation_batches.dataset(),
-            initial_epoch=epoch,
-            epochs=epochs,
-            callbacks=callbacks,
-            shuffle=False,  # the batches are shuffled already
-            verbose=0,
-        )
+    history = RunHistory(run and run.history_path)
+    fit_epochs(
+        model,
+        batches,
+        validation_batches,
+        [
+            FiniteLoss(),
+            *([swa] if swa else []),
+            best,  # after SWA: it saves the average
+            history,
+            *([] if run is None else [tensorboard(run)]),
+            *callbacks,
+            *progress_callbacks(progress, batches, config, checkpoint),
+            checkpoint,
+        ],
+        checkpoint.epoch,
+        config.epochs,
+        checkpoint.step,
+    )
     if swa and swa.count:
         swa.use_average()
-        run.save_model(model, "averaged")
+        if run is not None:
+            run.save_model(model, "averaged")
     elif swa:
         logger.warning(
             "No averaged model: from epoch %d on there were fewer than swa_every=%d "
             "steps",
             *(config.swa_start + 1, config.swa_every),
         )
-    plot_curves(run)
-    return checkpoint
+    return history, checkpoint, best
 
 
-def show_progress(batches):
-    """The batches of the first epoch, behind a progress bar."""
+def tensorboard(run):
+    return keras.callbacks.TensorBoard(str(run.tensorboard_path), write_graph=False)
+
+
+def progress_callbacks(progress, batches, config, checkpoint):
+    """The `Progress` of a training, in a list that may be empty."""
+    return [Progress(len(batches), config.epochs, checkpoint.step)] if progress else []
+
+
+def show_progress(batches, documents):
+    """Yields the documents of an epoch and draws a progress bar."""
     bar = Bar(lambda: bar.done / len(batches.tokens))
-    for x, y in batches.batches():
+    for x, y in documents:
         yield x, y
         bar.advance(len(y))
     bar.end()
 
 
-def fix_negatives(config, run, model, batches, validation_batches):
-    """Batches whose negatives stay what the generator takes for right early on.
+def fix_negatives(
+    config, model, batches, validation_batches, run=None, callbacks=(), progress=True
+):
+    """Trains the generator alone, and fixes its clusters as static negatives.
 
-    After the paper's static negatives (table 5): encoder and generator learn alone
-    for the first `config.recall_epochs` epochs; then each training document keeps
-    the clusters that they find for it, and `model` goes on from their weights. With
-    `PairedEncoders` these two stay, and the ranker begins with a copy of the encoder.
-    What they leave is in a run folder within the run's, `recall/`. Returns the
-    batches and the seconds that this took.
+    The static negatives of the paper's table 5: encoder and generator train for
+    `config.recall_epochs` epochs; then each training document keeps the clusters that
+    they find for it, and `model` continues from their weights. With `PairedEncoders`
+    both stay as they are, and the ranker starts from a copy of the encoder. The first
+    stage has a run folder within the run's, `recall/`.
+
+    Returns:
+        The batches with these negatives, and the seconds that this took.
     """
     recall = LightXML(
         model.encoder.recall if model.is_paired else model.encoder,
@@ -138,11 +184,12 @@ def fix_negatives(config, run, model, batches, validation_batches):
         num_predictions=config.num_predictions,
         name="recall",
     )
-    weights = run.path / "recall.weights.h5"
     recall(next(validation_batches.batches(0))[0])
+    weights = run and run.path / "recall.weights.h5"
     seconds = 0.0
-    if run.shortlist_path.exists():
+    if run is not None and run.shortlist_path.exists():
         recall.load_weights(weights)
+        cluster_ids = np.load(run.shortlist_path)
     else:
         stage = dataclasses.replace(
             config,
@@ -151,19 +198,24 @@ def fix_negatives(config, run, model, batches, validation_batches):
             ranking_encoder="shared",
             swa_start=None,
         )
-        recall_run = RunFolder(run.path / "recall")
-        recall_run.path.mkdir(exist_ok=True)
+        recall_run = None
+        if run is not None:
+            recall_run = RunFolder(run.path / "recall")
+            recall_run.path.mkdir(exist_ok=True)
         logger.info("Training the generator alone")
-        checkpoint = train_stage(stage, recall_run, recall, batches, validation_batches)
-        recall.optimizer = None
-        recall.save_weights(weights)
-        in_order = batches.in_order()
-        shortlist = in_order.restore(find_top_clusters(recall, in_order.dataset()))
-        with atomic_write(run.shortlist_path) as file:
-            np.save(file, shortlist)
-        checkpoint.remove()
+        _, checkpoint, _ = train_stage(
+            stage, recall, batches, validation_batches, recall_run, callbacks, progress
+        )
         seconds = checkpoint.seconds
+        in_order = batches.in_order()
+        cluster_ids = in_order.restore(find_top_clusters(recall, in_order.dataset()))
+        if run is not None:
+            recall.optimizer = None
+            recall.save_weights(weights)
+            with atomic_write(run.shortlist_path) as file:
+                np.save(file, cluster_ids)
+            checkpoint.remove()
     if model.is_paired:
         model.encoder.begin_ranking()
         model.generator.trainable = False
-    return batches.with_shortlist(np.load(run.shortlist_path)), seconds
+    return batches.with_shortlist(cluster_ids), seconds

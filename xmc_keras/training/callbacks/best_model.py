@@ -1,4 +1,4 @@
-"""Keeps the model that was best on the validation split."""
+"""Keeps the model that is best on the validation split."""
 
 import keras
 
@@ -6,17 +6,17 @@ from xmc_keras.runs.run_history import RunHistory
 
 
 class BestModel(keras.callbacks.Callback):
-    """Saves the model into its run folder whenever validation improves.
+    """Saves the model whenever validation improves, to its run folder or in memory.
 
-    Put it after `SWA`, so that it saves the average where there is one.
+    Put it after `SWA`, so that it saves the average.
 
     Args:
-        run: a `RunFolder`.
+        run: a `RunFolder`; `None` keeps the weights in memory.
         monitor: string. Key of the logs, higher is better. Defaults to
             `"val_precision_at_5"`.
 
     Attributes:
-        best: float, or None before the first epoch's end.
+        best: float, or None before the end of the first epoch.
 
     Example:
 
@@ -25,19 +25,29 @@ class BestModel(keras.callbacks.Callback):
     True
     """
 
-    def __init__(self, run, monitor="val_precision_at_5"):
+    def __init__(self, run=None, monitor="val_precision_at_5"):
         super().__init__()
         self.run = run
         self.monitor = monitor
         self.best = None
+        self._weights = None
 
     def restore(self, epoch):
-        """Takes the best value of the epochs before `epoch` from the run's history."""
+        """Reads the best value of the epochs before `epoch` from the run's history."""
         rows = RunHistory(self.run.history_path).rows(before=epoch)
         self.best = max((row[self.monitor] for row in rows), default=None)
 
     def on_epoch_end(self, epoch, logs=None):
         value = (logs or {})[self.monitor]
-        if self.best is None or value > self.best:
-            self.best = value
+        if self.best is not None and value <= self.best:
+            return
+        self.best = value
+        if self.run is None:
+            self._weights = self.model.get_weights()
+        else:
             self.run.save_model(self.model, "best")
+
+    def use_best(self):
+        """Loads the best weights kept in memory into the model."""
+        if self._weights is not None:
+            self.model.set_weights(self._weights)

@@ -1,0 +1,123 @@
+"""Metrics of a model on documents."""
+
+import logging
+import time
+
+import numpy as np
+
+from xmc_keras.data.filters import encode_filtered_labels
+from xmc_keras.metrics.filtered_ranking import filter_ranking
+from xmc_keras.metrics.inverse_propensity import inverse_propensity
+from xmc_keras.metrics.ranking_metrics import ranking_report, recall_at_k
+
+logger = logging.getLogger(__name__)
+
+
+def evaluate(model, documents, train=None, config=None, cache=None):
+    """Computes P@k, nDCG@k, PSP@k, PSnDCG@k and recall@k, in percent.
+
+    Labels of the documents that the model does not know count as relevant and missed.
+    Labels that a filter leaves out for a document are removed from its ranking.
+
+    Args:
+        model: a `LightXML` or `LightDXML` with label names.
+        documents: `Documents` or `FeatureDocuments`.
+        train: optional documents of the training part, whose label counts give the
+            propensities. Without them PSP@k and PSnDCG@k are left out.
+        config: optional `Config` with batch size, padding and the constants of the
+            propensities.
+        cache: optional folder of token ids, see `TokenCache`.
+
+    Returns:
+        Dictionary: `P@1`, `P@3`, ..., `PSnDCG@5`; `recall@10` and `recall@100`, as far
+        as the model predicts that many labels; `documents`, `labels`,
+        `filtered_pairs`, `predict_seconds`, `predict_ms_a_document`.
+
+    Raises:
+        ValueError: the model has no label names.
+    """
+    if getattr(model, "label_set", None) is None:
+        raise ValueError(
+            "Expected a model with `label_names` to evaluate. Received: one without."
+        )
+    label_set = model.label_set
+    filtered = encode_filtered_labels(documents, label_set)
+    top, seconds = predict_label_ids(model, documents, config, cache)
+    metrics = measure_ranking(top, documents, label_set, train, config, filtered)
+    return {**metrics, **describe(documents, label_set, filtered, seconds)}
+
+
+def describe(documents, label_set, filtered, seconds):
+    """What an evaluation was computed on, and how long its predictions took."""
+    return {
+        "filtered_pairs": 0 if filtered is None else filtered.nnz,
+        "documents": len(documents),
+        "labels": len(label_set),
+        "predict_seconds": round(seconds, 1),
+        "predict_ms_a_document": round(1000 * seconds / len(documents), 2),
+    }
+
+
+def predict_label_ids(model, documents, config=None, cache=None):
+    """Ranks the labels of documents.
+
+    Returns:
+        `(top, seconds)`: int32 array (documents, n), best first, `-1` pads; seconds
+        that this took.
+    """
+    from xmc_keras.data.inputs import build_inputs
+
+    logger.info("Evaluating on %d documents", len(documents))
+    batches = build_inputs(model, documents.texts, config=config, cache=cache)
+    begun = time.monotonic()
+    found = model.predict(batches.dataset(), verbose=0)["label_ids"]
+    return batches.restore(found), time.monotonic() - begun
+
+
+def measure_ranking(
+    top, documents, label_set, train=None, config=None, filtered=None, counts=None
+):
+    """The metrics of a ranking.
+
+    Args:
+        top: int array (documents, n) of label ids, best first, `-1` pads.
+        documents: the documents ranked for.
+        label_set: a `LabelSet`.
+        train, config: see `evaluate`.
+        filtered: optional csr matrix (documents, labels), see
+            `encode_filtered_labels`.
+        counts: `(counts, num_documents)` of the training part, instead of `train`.
+
+    Returns:
+        Dictionary of metrics in percent.
+    """
+    relevant = label_set.encode(documents.labels)
+    if train is not None:
+        labels = label_set.encode(train.labels)[:, : len(label_set)]
+        counts = np.asarray(labels.sum(axis=0))[0], len(train)
+    weight = np.ones(relevant.shape[1])
+    if counts is not None:
+        weight = compute_propensities(*counts, relevant.shape[1], config)
+    kept = filter_ranking(top, filtered)
+    if filtered is not None:
+        dropped = np.count_nonzero(top >= 0) - np.count_nonzero(kept >= 0)
+        logger.info("The filter removes %d predictions", dropped)
+    metrics = ranking_report(kept, relevant, weight)
+    if counts is None:
+        metrics = {k: x for k, x in metrics.items() if not k.startswith("PS")}
+    return {**metrics, **measure_recall(kept, relevant)}
+
+
+def measure_recall(top, relevant):
+    """recall@10 and recall@100 in percent, as far as that many labels are ranked."""
+    ks = [k for k in (10, 100) if k <= top.shape[1]]
+    return {f"recall@{k}": 100 * recall_at_k(top, relevant, k) for k in ks}
+
+
+def compute_propensities(counts, num_documents, width, config=None):
+    """Inverse propensities of `width` labels; those after the counted ones count 0."""
+    counts = np.pad(counts, (0, width - len(counts)))
+    if config is None:
+        return inverse_propensity(counts, num_documents)
+    a, b = config.propensity_a, config.propensity_b
+    return inverse_propensity(counts, num_documents, a, b)

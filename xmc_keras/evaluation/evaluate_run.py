@@ -1,0 +1,38 @@
+"""Metrics of a run on documents."""
+
+from xmc_keras.data.filters import encode_filtered_labels
+from xmc_keras.evaluation.evaluate import describe, measure_ranking, predict_label_ids
+
+
+def evaluate_run(run, documents, model=None, score=None):
+    """Evaluates a run, with the propensities of its training part.
+
+    Args:
+        run: a `RunFolder`.
+        documents: `Documents` or `FeatureDocuments`.
+        model: optional string. Which of the run's models; the best one by default.
+        score: optional string. `"product"` or `"label"`, to rank a LightXML's labels
+            by another score than that of its config.
+
+    Returns:
+        Dictionary of metrics, see `evaluate`.
+    """
+    config, label_set = run.config(), run.label_set()
+    loaded = run.load_model(model)
+    if score is not None:
+        loaded.score = score
+    filtered = encode_filtered_labels(documents, label_set)
+    top, seconds = predict_label_ids(loaded, documents, config, run.cache_path)
+    metrics = measure_ranking(
+        top,
+        documents,
+        label_set,
+        config=config,
+        filtered=filtered,
+        counts=run.label_counts(),
+    )
+    return {
+        **metrics,
+        **describe(documents, label_set, filtered, seconds),
+        "skipped_lines": documents.skipped,
+    }

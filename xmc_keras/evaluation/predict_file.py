@@ -1,0 +1,155 @@
+"""Label names and scores for any number of texts, as lines of JSON."""
+
+import hashlib
+import json
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.data.formats.document import BadLines
+from xmc_keras.evaluation.answer_file import AnswerFile
+from xmc_keras.files.text_file import TextFile, text_lines
+from xmc_keras.progress import Pace
+from xmc_keras.runs.run_folder import MODELS
+
+# A chunk holds this many texts or characters at most: enough to sort by length.
+CHUNK, CHARACTERS = 4096, 32_000_000
+
+
+def predict_file(
+    run,
+    path,
+    output,
+    k=5,
+    model=None,
+    resume=False,
+    overwrite=False,
+    skip_bad_lines=False,
+):
+    """Predicts labels for the lines of a file, and writes them to another file.
+
+    The output has one JSON object per text: `{"text": ..., "labels": [...], "scores":
+    [...]}`, best label first. It appears when it is complete; until then the answers
+    are in `<output>.part`, and an interrupted call continues with `resume=True`.
+
+    Args:
+        run: a `RunFolder` of a run on texts.
+        path: string or path. Texts, one per line; plain, `.gz` or `.xz`.
+        output: string or path. Plain or `.gz`.
+        k: int. Labels per text. Defaults to `5`.
+        model: optional string. Which of the run's models; the best one by default.
+        resume: bool. Continue an unfinished output. Defaults to `False`.
+        overwrite: bool. Replace an output. Defaults to `False`.
+        skip_bad_lines: bool. Leave out lines that are not UTF-8. Defaults to `False`.
+
+    Returns:
+        The number of texts in the output.
+
+    Raises:
+        BadInput: a file cannot be read or written, or the output was begun with other
+            texts, another model or another `k`.
+    """
+    with TextFile(path) as file:
+        texts = text_lines(path, file, BadLines() if skip_bad_lines else None)
+        pace = Pace(lambda: file.share)
+        output = open_answers(run, output, k, model, resume, overwrite)
+        return write_answers(run, texts, output, k, model, pace, path)
+
+
+def open_answers(run, path, k=5, model=None, resume=False, overwrite=False):
+    """The `AnswerFile` of a run's answers."""
+    return AnswerFile(path, describe_answers(run, k, model), resume, overwrite)
+
+
+def write_answers(run, texts, output, k=5, model=None, pace=None, source=None):
+    """Writes the answers to an iterable of texts, see `predict_file`.
+
+    Args:
+        texts: iterable of strings.
+        output: an `AnswerFile`, closed afterwards.
+        pace: optional `Pace`.
+        source: optional path of the texts, for messages.
+
+    Returns:
+        The number of texts in the output.
+    """
+    pace = pace or Pace()
+    with output:
+        if output.finished:
+            return 0
+        answer = answer_texts(run, k, model)
+        for chunk in split_texts(texts):
+            if kept := output.kept(len(chunk)):
+                check_answers(kept, chunk, pace.done, output.path, source)
+                pace.skip(len(chunk))
+                continue
+            output.write(answer(chunk))
+            pace.advance(len(chunk))
+        output.finish()
+    return pace.done
+
+
+def answer_texts(run, k=5, model=None):
+    """A function from texts to lines of JSON. It loads the model when first called."""
+    loaded = []
+
+    def answer(texts):
+        if not loaded:  # TensorFlow takes seconds to import
+            loaded.append(run.load_model(model))
+        found = loaded[0].recommend(texts, k, run.config().predict_batch_size)
+        return [to_json(*pair) for pair in zip(texts, found)]
+
+    return answer
+
+
+def split_texts(texts):
+    """Yields lists of texts, cut at places that depend on the texts alone."""
+    chunk, characters = [], 0
+    for text in texts:
+        chunk.append(text)
+        characters += len(text)
+        if len(chunk) == CHUNK or characters >= CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
+
+
+def to_json(text, found):
+    """A line of JSON for a text and its `(label, score)` pairs."""
+    labels, scores = [x for x, _ in found], [round(s, 6) for _, s in found]
+    answer = {"text": text, "labels": labels, "scores": scores}
+    return json.dumps(answer, ensure_ascii=False)
+
+
+def describe_answers(run, k, model):
+    """What answers depend on besides their texts, a dictionary for JSON."""
+    names = [model] if model else MODELS
+    paths = [run.path / f"{name}.keras" for name in names]
+    path = next((path for path in paths if path.exists()), None)
+    if path is None:
+        run.load_model(model)  # raises the error
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return {
+        "model": f"{path.name} {digest.hexdigest()[:16]}",
+        "k": k,
+        "predict_batch_size": run.config().predict_batch_size,
+        "chunk": [CHUNK, CHARACTERS],
+    }
+
+
+def check_answers(lines, texts, before, output, source):
+    """Raises `BadInput` if lines of an earlier call answer other texts."""
+    for number, (line, text) in enumerate(zip(lines, texts), before + 1):
+        try:
+            same = json.loads(line)["text"] == text
+        except (ValueError, KeyError, TypeError):
+            same = False
+        if not same:
+            raise BadInput(
+                "Expected the texts that the output was begun with. Received: another "
+                f"text at place {number} of {output}.part.",
+                source,
+                remedy="Start again with `overwrite=True`, or choose another `output`.",
+            )

@@ -1,0 +1,167 @@
+"""Training from documents and a config."""
+
+import logging
+import time
+
+import numpy as np
+
+from xmc_keras.data.documents import Documents
+from xmc_keras.data.filters import encode_filtered_labels
+from xmc_keras.data.splits import split_documents
+from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.metrics.baselines import rank_by_popularity, rank_by_similarity
+from xmc_keras.runs.finished_runs import read_metrics
+from xmc_keras.runs.run_folder import RunFolder
+from xmc_keras.runs.run_history import read_history
+from xmc_keras.training.fit_lightdxml import fit_lightdxml
+from xmc_keras.training.fit_lightxml import fit_lightxml
+from xmc_keras.training.fit_result import FitResult
+from xmc_keras.training.memory import measure_peak_memory
+from xmc_keras.training.task import Task
+
+logger = logging.getLogger(__name__)
+
+# Comparing every test document with every label of more would take longer than a
+# baseline is worth.
+NEAREST_LABELS = 100_000
+
+
+def fit(
+    config,
+    train,
+    validation=None,
+    test=None,
+    run=None,
+    resume=False,
+    overwrite=False,
+    any_memory=False,
+    callbacks=(),
+    progress=True,
+):
+    """Trains a LightXML or LightDXML as a config describes, and evaluates it.
+
+    Args:
+        config: a `Config`, see `load_config`.
+        train: `Documents` or `FeatureDocuments` to train on.
+        validation: optional documents to choose the best epoch by. By default
+            `config.validation_documents` of `train`, drawn at random.
+        test: optional documents to evaluate the model on. By default it is evaluated
+            on the validation documents.
+        run: optional string, path or `RunFolder`. The folder that keeps config,
+            models, checkpoints, history and metrics. By default nothing is kept.
+        resume: bool. Continue the run that is in the folder. Defaults to `False`.
+        overwrite: bool. Replace the run that is in the folder. Defaults to `False`.
+        any_memory: bool. Start even if the estimate of memory says that the training
+            does not fit. Defaults to `False`.
+        callbacks: list of further Keras callbacks for `model.fit`.
+        progress: bool. Whether to show progress. Defaults to `True`.
+
+    Returns:
+        A `FitResult`.
+
+    Raises:
+        BadInput: config, documents and run do not fit together; there is too little
+            memory; or the loss becomes infinite.
+
+    Example:
+
+    >>> from xmc_keras.config.config import Config
+    >>> texts = ["a puzzle game", "an editor of texts", "a game of cards"] * 20
+    >>> labels = [["game"], ["editor"], ["game"]] * 20
+    >>> config = Config(system="lightdxml", encoder="words", validation_documents=6,
+    ...     embedding_dim=8, epochs=2, proxy_epochs=0)
+    >>> result = fit(config, Documents(texts, labels), progress=False)
+    >>> len(result.history), sorted(result.model.label_set.names)
+    (2, ['editor', 'game'])
+    """
+    begun = time.monotonic()
+    if run is not None and not isinstance(run, RunFolder):
+        run = RunFolder(run)
+    if run is not None:
+        run.check(config, resume, overwrite)
+        if resume and run.finished:
+            logger.info("This run is finished: see %s", run.metrics_path)
+            return load_result(run)
+    label_set = LabelSet.from_labels(train.labels)
+    part = train
+    if validation is None:
+        part, validation = map(train.subset, split_documents(config, len(train)))
+    logger.info(
+        "%d documents to train on, %d to validate, %d to test, %d labels",
+        *(len(part), len(validation), len(test or ()), len(label_set)),
+    )
+    continued = run is not None and resume and run.config_path.exists()
+    if continued:
+        run.check_data(train)
+    task = Task(
+        config=config,
+        everything=train,
+        train=part,
+        validation=validation,
+        label_set=label_set,
+        run=run,
+        continued=continued,
+        any_memory=any_memory,
+        callbacks=callbacks,
+        progress=progress,
+    )
+    trained = (fit_lightxml if config.system == "lightxml" else fit_lightdxml)(task)
+
+    # === Evaluation ===
+    # TensorFlow takes seconds to import: other errors are reported before.
+    from xmc_keras.evaluation.evaluate import evaluate
+
+    model, checkpoint = trained.model, trained.checkpoint
+    if run is not None:
+        model = run.load_model()
+    held_out = validation if test is None else test
+    settings = {"train": train, "config": config}
+    metrics = evaluate(model, held_out, **settings, cache=run and run.cache_path)
+    metrics["baselines"] = evaluate_baselines(trained, task, held_out)
+    metrics.update(
+        train_documents=len(part),
+        validation_documents=len(validation),
+        skipped_lines=train.skipped + (0 if test is None else test.skipped),
+        propensity_a=config.propensity_a,
+        propensity_b=config.propensity_b,
+        train_seconds=round(checkpoint.seconds, 1),
+        seconds=round(time.monotonic() - begun + checkpoint.earlier_seconds, 1),
+        peak_memory_gb=round(measure_peak_memory(), 2),
+        **trained.found,
+    )
+    if run is not None:
+        run.save_metrics(metrics)
+        checkpoint.remove()
+    return FitResult(model, trained.history, metrics, checkpoint.seconds)
+
+
+def load_result(run):
+    """The `FitResult` of a finished run."""
+    metrics = read_metrics(run)
+    history = read_history(run.history_path)
+    return FitResult(run.load_model(), history, metrics, metrics["train_seconds"])
+
+
+def evaluate_baselines(trained, task, documents):
+    """Metrics of the most popular labels, and of the nearest label by TF-IDF."""
+    from xmc_keras.evaluation.evaluate import measure_ranking
+
+    label_set = task.label_set
+    filtered = encode_filtered_labels(documents, label_set)
+    # As many more as the filter may drop from a document.
+    most = 5 + (0 if filtered is None else int(np.diff(filtered.indptr).max()))
+    labels = label_set.encode(task.train.labels)
+    tops = {"most popular labels": rank_by_popularity(labels, len(documents), most)}
+    if len(label_set) <= NEAREST_LABELS:
+        rows = documents.texts
+        if trained.vectorizer is not None:
+            rows = trained.vectorizer.transform(rows)
+        tops["nearest label by TF-IDF"] = rank_by_similarity(
+            rows, trained.label_features, most
+        )
+    return {
+        name: measure_ranking(
+            top, documents, label_set, task.everything, task.config, filtered
+        )
+        for name, top in tops.items()
+    }

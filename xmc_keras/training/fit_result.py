@@ -1,0 +1,30 @@
+"""What a training returns."""
+
+import dataclasses
+import typing
+
+
+@dataclasses.dataclass
+class FitResult:
+    """A trained model with its history and metrics.
+
+    Args:
+        model: a `LightXML` or `LightDXML` with the weights that were best on the
+            validation split.
+        history: list of dictionaries, one per epoch: `epoch` (from 0), losses, and
+            validation metrics in [0, 1].
+        metrics: dictionary of metrics in percent, see `evaluate`: of the test
+            documents, or else of the validation documents. `baselines` has those of
+            simple baselines.
+        seconds: float. Seconds of training, over all restarts of a run.
+
+    Example:
+
+    >>> FitResult(None, [{"epoch": 0, "loss": 0.5}], {"P@1": 80.0}, 12.0).metrics
+    {'P@1': 80.0}
+    """
+
+    model: typing.Any
+    history: list
+    metrics: dict
+    seconds: float

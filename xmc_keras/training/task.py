@@ -1,0 +1,61 @@
+"""What a training works on, and what it leaves."""
+
+import dataclasses
+import typing
+
+from xmc_keras.config.config import Config
+from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.runs.run_folder import RunFolder
+
+
+@dataclasses.dataclass(kw_only=True)
+class Task:
+    """The documents, labels and options of a training, see `fit`.
+
+    Args:
+        config: a `Config`.
+        everything: documents of the whole training part, whose labels count for
+            propensities.
+        train, validation: documents to train on and to validate on.
+        label_set: a `LabelSet` of the labels of `everything`.
+        run: a `RunFolder`, or None.
+        continued: bool. Whether the run was begun before.
+        any_memory, callbacks, progress: see `fit`.
+    """
+
+    config: Config
+    everything: typing.Any
+    train: typing.Any
+    validation: typing.Any
+    label_set: LabelSet
+    run: RunFolder | None
+    continued: bool
+    any_memory: bool
+    callbacks: typing.Sequence
+    progress: bool
+
+    @property
+    def cache(self):
+        """The folder of token caches, or None."""
+        return None if self.run is None else self.run.cache_path
+
+
+@dataclasses.dataclass(kw_only=True)
+class Trained:
+    """A model right after training, before it is evaluated.
+
+    Args:
+        model: a `LightXML` or `LightDXML`.
+        checkpoint: the `RunCheckpoint`, to be removed once the run has its metrics.
+        history: list of dictionaries, one per epoch.
+        vectorizer: what turns texts into TF-IDF rows; None for features.
+        label_features: csr matrix (labels, features), see `label_features`.
+        found: dictionary of further metrics.
+    """
+
+    model: typing.Any
+    checkpoint: typing.Any
+    history: list
+    vectorizer: typing.Any
+    label_features: typing.Any
+    found: dict
