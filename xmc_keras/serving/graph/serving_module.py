@@ -69,8 +69,8 @@ class ServingModule(tf.Module):
         self.most_labels = min(_most_labels(model) for model in models)
         if not 1 <= k <= self.most_labels:
             raise BadInput(
-                f"Expected k between 1 and {self.most_labels}, the number of labels "
-                f"that the model ranks for a text. Received: {k}."
+                f"Expected k between 1 and {self.most_labels}, the labels that the "
+                f"model ranks per text. Received: {k}."
             )
         self.k = k
         self._shares = tuple(normalize_weights(weights, len(models)))
