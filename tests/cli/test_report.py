@@ -173,7 +173,7 @@ def test_lightdxml_has_no_clusters(tiny_data, tmp_path, call):
     assert result.status == 0, result.stderr
     words = "".join(Page((tmp_path / "page.html").read_text()).words)
     assert "Without label clusters: words." in words
-    assert "No history of epochs was kept." in words
+    assert "No training history was recorded." in words
     assert "words: 7 labels." in words
     found = {path.stem for path in (tmp_path / "page_pictures").iterdir()}
     assert found == {"by_frequency", "calibration", "candidates"}

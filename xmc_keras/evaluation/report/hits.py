@@ -1,4 +1,4 @@
-"""Which predictions are right."""
+"""Right predictions."""
 
 import numpy as np
 
