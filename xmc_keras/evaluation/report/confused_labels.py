@@ -6,10 +6,9 @@ import collections
 def find_confused_labels(top, relevant, k=5, most=12):
     """Pairs of a wrong label and a right one that it replaced.
 
-    The number of predictions that count for a document is its number of labels, at most
-    `k`: if it has fewer labels, some of the first `k` predictions of any model are
-    wrong. Each wrong prediction is paired with each label of the document that is not
-    among the predictions.
+    The first predictions of a document count, as many as it has labels, at most `k`:
+    with fewer labels than `k`, some of the first `k` are wrong for any model. Each
+    wrong one is paired with each label of the document that is not among them.
 
     Args:
         top: int array (documents, n). Predictions, best first, `-1` pads.

@@ -1,4 +1,4 @@
-"""Right predictions."""
+"""Hits: predictions that are right."""
 
 import numpy as np
 

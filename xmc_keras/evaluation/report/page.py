@@ -16,7 +16,7 @@ QUALITY = "P@1 P@3 P@5 nDCG@3 nDCG@5 PSP@1 PSP@3 PSP@5".split()
 OTHERS = {
     "recall@100": "recall@100",
     "train_seconds": "training s",
-    "predict_ms_a_document": "ms a document",
+    "predict_ms_a_document": "ms per document",
     "peak_memory_gb": "peak GB",
 }
 
@@ -147,8 +147,8 @@ def clusters(reports, images):
 
 def confused(reports, names):
     text = (
-        "A wrong prediction and a label that it was predicted instead of, counted over "
-        "the test documents. For a document with two labels the first two predictions "
+        "A wrong prediction and a missed label of the same document, counted over the "
+        "test documents. For a document with two labels the first two predictions "
         "count, for one with five or more the first five."
     )
     tables = []

@@ -118,7 +118,7 @@ class LightDXMLMember:
     def encode(self, inputs):
         """Input of `rank` and `label_scores`: features, and words if labels have
         them."""
-        words = None if self._words is None else self._words.of_block(*inputs)
+        words = None if self._words is None else self._words.prepare_block(*inputs)
         return self.features(inputs), words
 
     def rank(self, encoded):

@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 
-class WordsOfBlock(NamedTuple):
-    """Words of a block of documents, made by `StoredWords.of_block`."""
+class BlockWords(NamedTuple):
+    """Words of a block of documents, made by `StoredWords.prepare_block`."""
 
     ids: tf.Tensor  # (words,) int32, of all documents, concatenated
     rows: tf.Tensor  # (words,) int32, the document of each word
@@ -42,7 +42,7 @@ class StoredWords:
     >>> layer.refresh(np.eye(3), np.array([[1, 0], [1, 0], [0, 1]]))
     >>> stored = StoredWords(layer, "float16", searched=True)
     >>> document = tf.ragged.constant([[0, 2]]), tf.ragged.constant([[0.6, 0.8]])
-    >>> words = stored.of_block(*document)
+    >>> words = stored.prepare_block(*document)
     >>> searched = stored.searched_logits(words)
     >>> searched.numpy().round(1).tolist()
     [[2.5, 4.8...]]
@@ -80,7 +80,7 @@ class StoredWords:
         self.variables.append(variable)
         return variable
 
-    def of_block(self, ids, weights):
+    def prepare_block(self, ids, weights):
         """Prepares a block of documents for the other methods.
 
         Args:
@@ -94,7 +94,7 @@ class StoredWords:
         dense = tf.math.unsorted_segment_sum(
             values, rows * self._width + ids + 1, size * self._width
         )
-        return WordsOfBlock(ids, rows, values, size, dense)
+        return BlockWords(ids, rows, values, size, dense)
 
     def searched_logits(self, words):
         """Logits (block, num_labels) of all labels from their heaviest words."""
@@ -125,7 +125,7 @@ class StoredWords:
         """Logits (block, n) of labels from the words that the search leaves out.
 
         Args:
-            words: `WordsOfBlock`.
+            words: `BlockWords`.
             label_ids: int32 tensor (block, n), without pads.
         """
         if not self._has_rows:

@@ -65,7 +65,7 @@ def _compare(answer, expected, precision):
     ]
     agreement = float(np.mean(same))
     if precision != "float32":
-        # Three standard deviations more than expected, as there are few texts.
+        # Allows three standard deviations more, because few texts vary by chance.
         n, share = len(same), 1 - AGREEMENT[precision]
         allowed = n * share + 3 * math.sqrt(n * share * (1 - share))
         if n - sum(same) > allowed:

@@ -12,8 +12,8 @@ from xmc_keras.serving.server.load_version import WARMUP_FILE
 def make_warm_up_requests(one, several, labels):
     """Makes at least one request for each signature.
 
-    They are a check, not only for speed: a server that lacks an op of the graph fails
-    here, while it loads the version, and keeps serving the previous one.
+    They are not only for speed, but also a check: a server that lacks an op of the
+    graph fails here, while it loads the version, and keeps serving the previous one.
 
     Args:
         one, several: dictionaries of inputs from `ServingModule.inputs_of`: of one

@@ -19,7 +19,7 @@ tests/helpers/golden.jsonl. All known differences are intentional:
 - Lists may be nested 32 levels deep, and JSON as deep as Python's parser allows;
   deeper nesting returns 400.
 - An output string that is not UTF-8 returns 400, unless the output's name ends with
-  `_bytes`; TensorFlow Serving responds with invalid_error JSON.
+  `_bytes`; TensorFlow Serving responds with invalid JSON.
 - Responses are compact JSON. Messages show at most 200 characters of a value, and
   their wording may differ.
 - Metadata leaves out `__saved_model_init_op`, which cannot be called.
