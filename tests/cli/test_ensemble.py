@@ -265,5 +265,6 @@ def test_exported_with_weights(runs, tmp_path, call):
     result = call("export", *paths, tmp_path / "out", "--weights", "3,1,0")
     assert result.status == 0, result.stderr
     card = (tmp_path / "out/1/assets.extra/model_card.md").read_text()
-    assert "Counts 75% of a score." in card and "Counts 0% of a score." in card
+    assert "Weight in the ensemble: 75%." in card
+    assert "Weight in the ensemble: 0%." in card
     assert tf.saved_model.contains_saved_model(str(tmp_path / "out/1"))

@@ -219,7 +219,7 @@ def test_runs_without_the_test_part(tiny_run, call, tmp_path, caplog):
         (["{run}", "{out}", "--k", "11"], "Expected --k between 1 and 10"),
         (["no/run", "{out}"], "no/run: Expected a run folder"),
         (["{unfinished}", "{out}"], "Expected a finished run"),
-        (["{run}", "{exported}", "--version", "1"], "a version that is not there"),
+        (["{run}", "{exported}", "--version", "1"], "a version that does not exist"),
         (["{run}", "{out}", "--version", "-2"], "Expected --version to be positive"),
         (["{run}", "{run}/config.yaml"], "config.yaml: Expected a folder for versions"),
         (["{run}", "{run}/config.yaml/x"], "Expected a folder to write a version into"),
@@ -250,7 +250,7 @@ def test_another_model_of_the_run(call, tiny_run, tmp_path):
     assert ended.status == 0, ended.stderr
     card = tmp_path / "out" / "1" / "assets.extra" / "model_card.md"
     # metrics.json is of the best model.
-    assert "This model of the run: not measured." in card.read_text("utf-8")
+    assert "This model of the run was not evaluated." in card.read_text("utf-8")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"P@1": 3}'])

@@ -130,7 +130,7 @@ def test_without_the_test_part(features_run, monkeypatch, caplog):
     monkeypatch.setattr(features_run, "config", lambda: config)
     model = features_run.load_model()
     documents = choose_documents(features_run, model, 5)
-    assert "Checking with features drawn at random. " in caplog.text
+    assert "Checking with random features. " in caplog.text
     assert documents.shape == (5, model.encoder.num_features)
     assert [len(row) for row in predict_names(model, documents, 4)] == [4] * 5
 

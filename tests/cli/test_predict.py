@@ -137,7 +137,7 @@ def test_resume_where_something_changed(tiny_run, call, parrot, tmp_path, monkey
         assert (result.status, result.stderr.count("\n")) == (2, 1)
         return result.stderr
 
-    assert "k was 5, is 4. Start anew with --overwrite" in refused("-k", 4)
+    assert "k was 5, is 4. Start over with --overwrite" in refused("-k", 4)
     assert "model was best.keras" in refused("--model", "averaged")
     texts.write_text("a\nb\nother\nd\n")
     assert f"another text at place 3 of {output}.part" in refused()
@@ -153,7 +153,7 @@ def test_resume_where_something_changed(tiny_run, call, parrot, tmp_path, monkey
     assert call("predict", tiny_run.folder, *into, "--overwrite").status == 0
     assert answers(output.read_text())[2]["text"] == "other"
     error = call("predict", tiny_run.folder, *into, tensorflow=False).stderr
-    assert "Expected an output that is not there yet. Received: a file." in error
+    assert "Expected an output that does not exist. Received: a file." in error
     # Killed between the rename and the removal of the settings: nothing is left.
     settings.write_text(kept)
     before = output.stat().st_mtime_ns

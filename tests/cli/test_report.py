@@ -1,4 +1,4 @@
-"""trainers/report.py: one page of one run and of several, and what it refuses."""
+"""`xmc report`: a page of one run, of several runs, and errors."""
 
 import html.parser
 import shutil
@@ -22,7 +22,7 @@ PICTURES = {"by_frequency", "calibration", "candidates", "clusters", "curves"}
 
 
 class Page(html.parser.HTMLParser):
-    """Text, pictures and chips of a page; fails on anything fetched."""
+    """Text, pictures and chips of a page; fails on external resources."""
 
     def __init__(self, text):
         super().__init__()
@@ -60,13 +60,13 @@ def runs(tmp_path_factory, tiny_config):
 
 @pytest.fixture(scope="module")
 def drawn():
-    """The test documents that a page shows."""
+    """The test documents on a page."""
     return np.sort(np.random.default_rng(0).permutation(60)[:20])
 
 
 @pytest.fixture(scope="module")
 def best(runs, tiny_data, drawn):
-    """The five best labels of these, for each run."""
+    """The five best labels of these documents, for each run."""
     texts = read_documents(tiny_data, "test").texts
     texts = [texts[i] for i in drawn]
     return [run.load_model().recommend(texts, 5) for run in runs]
@@ -93,7 +93,7 @@ def test_one_page_of_one_run_and_of_four(
     words = "".join(page.words)
     assert all(run.path.name in words for run in runs[:count])
     assert ("score" in words and "product" in words) == (count == 4)
-    # The marks of twenty documents, by hand.
+    # The marks of twenty documents, computed by hand.
     test = read_documents(tiny_data, "test")
     expected = {"right": 0, "wrong": 0, "found": 0, "missed": 0}
     for i, *rows in zip(drawn, *best[:count]):
@@ -119,7 +119,7 @@ def test_predictions_are_computed_once(runs, tiny_data, tmp_path, monkeypatch):
         assert [run.label_set().names[i] for i in ids] == [name for name, _ in row]
         np.testing.assert_allclose(scores, [score for _, score in row], atol=1e-5)
     assert (first.step, first.kept) == (5, 2)
-    # A label is a candidate of the model where its cluster's rank is below top_k.
+    # A label is a candidate of the model if its cluster's rank is below top_k.
     pairs = np.repeat(np.arange(60), np.diff(relevant.indptr)), relevant.indices
     for document, label, rank in zip(*pairs, first.ranks):
         assert (rank < first.kept) == (label in first.label_ids[document])
@@ -128,7 +128,7 @@ def test_predictions_are_computed_once(runs, tiny_data, tmp_path, monkeypatch):
         again = predict_run(run, test, relevant)
     np.testing.assert_array_equal(again.ranks, first.ranks)
     assert (again.step, again.kept) == (5, 2)
-    # What a filter leaves out is so after that.
+    # A filter applies to cached predictions too.
     pairs = range(60), first.label_ids[:, 0]
     best = scipy.sparse.csr_matrix((np.ones(60), pairs), relevant.shape)
     with monkeypatch.context() as patch:
@@ -137,7 +137,7 @@ def test_predictions_are_computed_once(runs, tiny_data, tmp_path, monkeypatch):
     shifted = np.pad(first.label_ids[:, 1:], [(0, 0), (0, 1)], constant_values=-1)
     np.testing.assert_array_equal(filtered.label_ids, shifted)
     np.testing.assert_array_equal(filtered.scores[:, :-1], first.scores[:, 1:])
-    # Not of other documents, nor after damage.
+    # The cache is not used for other documents, nor if it is damaged.
     computed = []
 
     def predict(*arguments):
@@ -173,14 +173,14 @@ def test_lightdxml_has_no_clusters(tiny_data, tmp_path, call):
     assert result.status == 0, result.stderr
     words = "".join(Page((tmp_path / "page.html").read_text()).words)
     assert "Without label clusters: words." in words
-    assert "No history of epochs was kept." in words
+    assert "No training history was recorded." in words
     assert "words: 7 labels." in words
     found = {path.stem for path in (tmp_path / "page_pictures").iterdir()}
     assert found == {"by_frequency", "calibration", "candidates"}
 
 
 def test_texts_are_never_html(runs, tiny_data, tmp_path, call, monkeypatch):
-    """Texts, label and run names of every kind stand in the page as they are."""
+    """Texts, label and run names of any kind appear verbatim in the page."""
     evil = "<script>alert(1)</script> & \"'" + "x" * 700
     read = report.read_part
 

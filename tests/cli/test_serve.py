@@ -388,7 +388,7 @@ def test_a_port_in_use(folder, refused, monkeypatch):
 def test_nothing_to_serve(folder, golden_version, tmp_path, refused):
     ports = ["--rest-port", 0, "--grpc-port", 0]
     assert "Received: No such file or directory." in refused(tmp_path / "no", *ports)
-    assert "a SavedModel itself (name the folder" in refused(golden_version, *ports)
+    assert "a SavedModel itself (give the folder" in refused(golden_version, *ports)
     (folder / "1" / "saved_model.pb").write_bytes(b"junk")
     error = refused(folder, *ports)
     assert "Expected a version that loads. Received: version 1: DATA_LOSS, " in error

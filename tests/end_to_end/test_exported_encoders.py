@@ -1,4 +1,4 @@
-"""Each kind of encoder: trained a step, saved, reloaded, exported and served."""
+"""All kinds of encoders: trained one step, saved, reloaded, exported and served."""
 
 import json
 
@@ -43,7 +43,7 @@ WORD_PIECES = {
 
 
 def encoder_of(kind):
-    """A backbone and a tokenizer with as many ids as it has vectors."""
+    """A backbone and a tokenizer with the same number of ids."""
     if kind in ("roberta", "xlnet"):
         return load_encoder(str(FOLDER.parent / kind))
     made = WORD_PIECES[kind](WORDS) if kind in WORD_PIECES else tokenizer(kind)
@@ -76,8 +76,8 @@ def trained(kind):
         "padding_mask": tf.sequence_mask(ids.row_lengths()).numpy(),
     }
     model(inputs)
-    # Documents and labels far enough apart to be told from one another, and gradients
-    # to see. With the first weights of an encoder all documents are nearly one.
+    # Weights for which documents and labels differ and gradients are visible. With the
+    # initial weights of an encoder all documents are nearly the same.
     for i, weight in enumerate(model.encoder.trainable_weights):
         if weight.ndim > 1:
             weight.assign(keras.random.normal(weight.shape, seed=2 + i))
@@ -120,19 +120,19 @@ def test_trained_saved_reloaded_exported_and_loaded(kind, tmp_path):
         assert [label for label, _ in row] == [label for label, _ in want]
         np.testing.assert_allclose([s for _, s in row], [s for _, s in want], atol=1e-5)
     inputs = exported(again, tmp_path / "1")
-    # Loads it as a server does, and compares labels and scores, to 1e-5.
+    # Loads it as a server does, and compares labels and scores to 1e-5.
     assert check_export(tmp_path / "1", inputs, expected, "float32") == 1.0
-    # Far more than the tolerance lies between documents and between labels.
+    # Scores of documents and labels differ by far more than the tolerance.
     scores = np.array([[score for _, score in row] for row in expected])  # (texts, 3)
     assert np.ptp(scores, axis=0).max() > 2e-4 and np.ptp(scores[0]) > 1e-2
-    # Nothing of Python is needed: the tokenizer is in the graph.
+    # No Python is needed: the tokenizer is in the graph.
     assert serving_ops.find_graph_problems(tmp_path / "1") == []
 
 
 @pytest.mark.large
 @pytest.mark.parametrize("kind", ["roberta", "xlnet"])
 def test_the_programs_from_end_to_end(kind, tmp_path, tiny_config):
-    """fit.py with a folder of the encoder, saved_model.py, serve.py, asked by REST."""
+    """`xmc fit` with a folder of the encoder, `xmc export`, `xmc serve`, and REST."""
     run, folder = tmp_path / "run", tmp_path / "m"
     pairs = [f"encoder={FOLDER.parent / kind}", "epochs=1", "swa_start=null"]
     sets = [part for pair in pairs for part in ("--set", pair)]

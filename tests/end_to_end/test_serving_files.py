@@ -1,4 +1,4 @@
-"""The files of export/serving/: what servers read, and that they agree."""
+"""The files of export/serving/: servers can read them, and they are consistent."""
 
 import http.server
 import json
@@ -21,7 +21,7 @@ from tensorflow_serving.config import model_server_config_pb2
 from tests.helpers.project import PROJECT
 from tests.helpers.serving_folder import IMAGE, METRICS, README, SERVING, STATUS
 
-# Of tensorflow_model_server, from its main.cc; those that these files might use.
+# Flags of tensorflow_model_server, from its main.cc, that these files might use.
 FLAGS = {
     "port",
     "rest_api_port",
@@ -68,7 +68,7 @@ def flags(words):
 def messages():
     """`BatchingParameters` and `MonitoringConfig`, which the wheel does not have.
 
-    Made anew from names, numbers and types in session_bundle_config.proto and
+    They are built from the names, numbers and types in session_bundle_config.proto and
     monitoring_config.proto of TensorFlow Serving.
     """
     kind = descriptor_pb2.FieldDescriptorProto
@@ -137,7 +137,7 @@ def test_models_config_keeps_two_versions_and_has_two_labels():
     assert model.base_path == "/models/xmc"
     assert model.model_platform == "tensorflow"
     assert model.model_version_policy.latest.num_versions == 2
-    # Version 1 is the only one that is sure to be there.
+    # Version 1 is the only one that certainly exists.
     assert dict(model.version_labels) == {"stable": 1, "canary": 1}
 
 
@@ -154,7 +154,7 @@ def test_models_config_would_take_the_policies_that_are_recommended():
 @pytest.mark.parametrize("name", ["batching_cpu.txt", "batching_gpu.txt"])
 def test_batching_parameters(messages, name):
     found = text_format.Parse(read(name), messages["BatchingParameters"]())
-    # More than the graph computes at a time would only wait.
+    # Texts beyond the block size of the graph would only wait.
     block = (PROJECT / "xmc_keras/serving/graph/serving_module.py").read_text("utf-8")
     (block,) = re.findall(r"^BLOCK = (\d+)", block, re.M)
     assert found.max_batch_size.value == int(block)
@@ -250,7 +250,7 @@ def test_health_check_of_compose(state, monkeypatch):
 
 
 def test_health_check_of_compose_without_a_server():
-    with socket.socket() as bound:  # but nobody listens
+    with socket.socket() as bound:  # but not listening
         bound.bind(("127.0.0.1", 0))
         assert not is_healthy(bound.getsockname()[1])
 
@@ -272,7 +272,7 @@ def test_deployment_starts_the_server_of_the_other_files():
     ports = {port["name"]: port["containerPort"] for port in found["ports"]}
     assert ports == {"grpc": 8500, "rest": 8501}
     memory = {x["memory"] for x in found["resources"].values()}
-    assert len(memory) == 1  # what a pod asks for is what it may have
+    assert len(memory) == 1  # request and limit are the same
 
 
 def test_probes_ask_for_the_status_of_the_model():
@@ -286,7 +286,7 @@ def test_probes_ask_for_the_status_of_the_model():
 def test_a_pod_has_the_time_to_finish_its_requests():
     (sleep, seconds) = container()["lifecycle"]["preStop"]["exec"]["command"]
     grace = deployment()["spec"]["terminationGracePeriodSeconds"]
-    rest_timeout = 30  # of the server, unless told otherwise
+    rest_timeout = 30  # the default of the server
     assert sleep == "sleep"
     assert int(seconds) + rest_timeout <= grace
 
@@ -296,7 +296,7 @@ def test_volumes_are_where_the_flags_look():
     assert mounts["models"]["mountPath"] == "/models"
     assert model_config().base_path == "/models/xmc"
     assert mounts["config"]["mountPath"] == "/etc/xmc"
-    # With subPath a change of the ConfigMap would never arrive.
+    # With subPath, changes of the ConfigMap would not be visible.
     assert all(
         mount.keys() == {"name", "mountPath", "readOnly"} for mount in mounts.values()
     )
@@ -317,7 +317,7 @@ def test_kustomization_names_files_that_are_there():
     assert found["resources"] == ["kubernetes.yaml"]
     for made in found["configMapGenerator"]:
         assert all((SERVING / name).is_file() for name in made["files"])
-    # Else a moved label would restart all servers.
+    # Otherwise moving a label would restart all servers.
     assert found["generatorOptions"] == {"disableNameSuffixHash": True}
 
 
@@ -332,7 +332,7 @@ def test_selectors_find_the_pods():
         port["name"]: (port["port"], port["targetPort"]) for port in service["ports"]
     }
     assert ports == {"grpc": (8500, "grpc"), "rest": (8501, "rest")}
-    assert "type" not in service  # ClusterIP: not seen from outside
+    assert "type" not in service  # ClusterIP: not reachable from outside
 
 
 def test_autoscaler_owns_the_number_of_replicas():
@@ -364,7 +364,7 @@ def test_kserve_serves_the_same_model():
     assert model["storageUri"] == f"pvc://{claim}/xmc"
     assert f"tensorflow/serving:{model['runtimeVersion']}" == IMAGE
     assert model["resources"]["requests"] == container()["resources"]["requests"]
-    # A limit of the runtime's own would be below what is requested.
+    # The runtime's default limit would be below the request.
     assert model["resources"]["limits"] == model["resources"]["requests"]
     scaler = kubernetes["HorizontalPodAutoscaler"]["spec"]
     replicas = scaler["minReplicas"], scaler["maxReplicas"]

@@ -1,11 +1,11 @@
-"""Asks a SavedModel through TensorFlow's C API, with no Python of TensorFlow.
+"""Runs a SavedModel through TensorFlow's C API, without TensorFlow's Python code.
 
     python c_api_client.py TENSORFLOW TENSORFLOW_TEXT VERSION ENDPOINTS TEXT...
 
-The first three are folders, ENDPOINTS is a JSON object from `text`, `labels` and
+The first three are folders. ENDPOINTS is a JSON object from `text`, `labels` and
 `scores` to tensor names.
 
-Prints one JSON object: the labels and scores of `serving_default`.
+Prints a JSON object with the labels and scores of `serving_default`.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ import sys
 from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_void_p
 
 STRING = 7  # TF_DataType
-STRING_BYTES = 24  # of a TF_TString
+STRING_BYTES = 24  # size of a TF_TString
 TEXT_OPS = "_fast_wordpiece_tokenizer", "_normalize_ops", "_regex_split_ops"
 
 

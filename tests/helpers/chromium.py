@@ -1,4 +1,4 @@
-"""Real Chromium for tests of pages, where it is installed.
+"""Real Chromium for tests of pages, if it is installed.
 
 It needs the extra `browser` and Debian's packages `chromium` and `chromium-driver`.
 """
@@ -14,7 +14,7 @@ from selenium import webdriver  # noqa: E402
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
-# What a module of tests has as its `pytestmark`.
+# The `pytestmark` of a test module.
 MARKS = [
     pytest.mark.browser,
     pytest.mark.skipif(
@@ -25,13 +25,13 @@ MARKS = [
 
 
 def chromium(*arguments, **capabilities):
-    """A browser without a window, which who asks for it quits."""
+    """A headless browser; the caller quits it."""
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     options.add_argument("--headless=new")
     options.add_argument("--disable-dev-shm-usage")  # small in containers
     if os.geteuid() == 0:
-        options.add_argument("--no-sandbox")  # root has none
+        options.add_argument("--no-sandbox")  # not available to root
     for argument in arguments:
         options.add_argument(argument)
     for name, value in capabilities.items():

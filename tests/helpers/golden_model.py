@@ -1,19 +1,19 @@
-"""A SavedModel of a few kilobytes with the signatures that golden.jsonl was asked of.
+"""A SavedModel of a few kilobytes, with which golden.jsonl was recorded.
 
     serving_default, serve   text string[None] -> labels string[None, 5],
                              scores float32[None, 5]
     top_k                    text, k int32 of any rank -> labels, scores [None, k]
     labels_only              text -> labels
 
-A text's scores are the row of a fixed random table that its hash chooses: the same
-text has the same answer, whatever the batch.
+The hash of a text selects its scores, a row of a fixed random table: the same text has
+the same scores in any batch.
 """
 
 import numpy as np
 import tensorflow as tf
 
 NUM_LABELS = 10
-ROWS = 97  # a prime, so that hashes spread
+ROWS = 97  # a prime, to spread the hashes
 
 TEXT = tf.TensorSpec([None], tf.string, name="text")
 ANY_K = tf.TensorSpec(None, tf.int32, name="k")
@@ -27,7 +27,7 @@ class GoldenModel(tf.Module):
         self.names = tf.Variable([f"L{i}" for i in range(NUM_LABELS)], trainable=False)
 
     def best(self, text, k):
-        # Without it the server would pass on texts of any rank.
+        # Without it the server would accept texts of any rank.
         text = tf.ensure_shape(text, [None])
         rows = tf.gather(self.table, tf.strings.to_hash_bucket_fast(text, ROWS))
         scores, label_ids = tf.math.top_k(rows, k)  # (batch, k)
@@ -47,7 +47,7 @@ class GoldenModel(tf.Module):
 
 
 def write_golden_model(folder):
-    """Writes the model to `folder`, which is then one version (`<base>/1`)."""
+    """Writes the model to `folder`, a version folder (`<base>/1`)."""
     model = GoldenModel()
     tf.saved_model.save(
         model,

@@ -1,4 +1,4 @@
-"""Finished runs without training: models of random weights, in folders of runs."""
+"""Finished runs without training: run folders with random models."""
 
 import keras
 import numpy as np
@@ -13,13 +13,13 @@ from xmc_keras.runs.run_history import RunHistory
 
 
 def make_run(folder, config_path, seed, *overrides):
-    """A `RunFolder` with everything that fit.py leaves; clusters and heads are random.
+    """Makes a `RunFolder` with all files of `xmc fit`, and random clusters and heads.
 
     Args:
         folder: path of the run.
-        config_path: of a LightXML, `tiny_config` for example.
-        seed: int. Of clusters and weights.
-        *overrides: as of `load_config`.
+        config_path: path of a LightXML config, for example `tiny_config`.
+        seed: int. Seed of clusters and weights.
+        *overrides: same as in `load_config`.
     """
     config = load_config(config_path, overrides)
     documents = read_documents(config.data, "train")

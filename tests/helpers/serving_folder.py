@@ -1,4 +1,4 @@
-"""The files of export/serving/, and the names that all of them share."""
+"""The files of export/serving/ and the names that they share."""
 
 from tests.helpers.project import PROJECT
 

@@ -25,7 +25,7 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.cli.program import command_parser
 from xmc_keras.runs.finished_runs import read_metrics
 from xmc_keras.runs.run_folder import MODELS, RunFolder
-from xmc_keras.serving.version.model_card import TOLD
+from xmc_keras.serving.version.model_card import CARD_KEYS
 from xmc_keras.serving.version.version_folder import choose_version, new_version
 
 logger = logging.getLogger("export")
@@ -194,7 +194,7 @@ def most_labels(described):
 def describe(run, model):
     """What the model card says of a run; BadInput for one that is not finished."""
     config = run.config()
-    metrics = read_metrics(run, TOLD)
+    metrics = read_metrics(run, CARD_KEYS)
     return {
         "name": run.path.resolve().name,
         "config": dataclasses.asdict(config),

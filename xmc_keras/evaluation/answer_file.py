@@ -1,4 +1,4 @@
-"""A file of answers that grows chunk by chunk and survives a kill."""
+"""File of answers that is written chunk by chunk and can be resumed."""
 
 import contextlib
 import fcntl
@@ -13,27 +13,27 @@ from xmc_keras.files.atomic_files import atomic_write
 
 
 class AnswerFile:
-    """Lines that are there as a file once all of them are.
+    """A file of lines that appears only when it is complete.
 
-    Until then they are in `<path>.part`, which grows by whole chunks, beside what they
-    depend on in `<path>.settings.json`. A program that was killed goes on after the
-    last whole chunk: what a chunk holds does not depend on where the program was
-    stopped, so the file has the same bytes as that of one go. Where the path ends in
-    `.gz`, each chunk is a member of its own of the gzip file, which `zcat` and
-    Python read as one.
+    Until then the lines are in `<path>.part`, which grows by whole chunks, and the
+    settings that they depend on in `<path>.settings.json`. A killed program resumes
+    after the last whole chunk. The content of a chunk does not depend on where the
+    program was stopped, so the file has the same bytes as without an interruption. If
+    the path ends in `.gz`, each chunk is its own member of the gzip file; `zcat` and
+    Python read them as one.
 
     Args:
         path: string or path of the file.
-        settings: dictionary for JSON, what the lines depend on beside their texts.
-        resume: bool. Go on with the part that is there, if there is one.
-        overwrite: bool. Drop what is there, finished or not.
+        settings: dictionary for JSON. All that the lines depend on except their texts.
+        resume: bool. Continue an existing part, if there is one.
+        overwrite: bool. Discard an existing file, finished or not.
 
     Attributes:
-        finished: bool. With `resume`: the file is whole already.
+        finished: bool. With `resume`: the file is already complete.
 
     Raises:
-        BadInput: something is there and neither `resume` nor `overwrite`, the settings
-            are not those of the part, another program writes it, or it cannot be
+        BadInput: a file exists without `resume` or `overwrite`, the settings differ
+            from those of the part, another program is writing it, or it cannot be
             written.
     """
 
@@ -50,7 +50,7 @@ class AnswerFile:
             self._begin(resume, overwrite)
         except OSError as error:
             self._close()
-            raise self._not_written(error) from None
+            raise self._write_error(error) from None
         except BadInput:
             self._close()
             raise
@@ -67,7 +67,7 @@ class AnswerFile:
 
     def _close(self):
         if self._file is not None:
-            # A disk that is full is told of where it was written to.
+            # `write` has already reported a full disk.
             with contextlib.suppress(OSError):
                 self._file.close()
             self._file = None
@@ -78,19 +78,19 @@ class AnswerFile:
     def _begin(self, resume, overwrite):
         unfinished = self._part_size() > 0
         if self.path.exists() and not overwrite and not (resume and unfinished):
-            # A kill after the very last line: only the settings are left to remove.
-            if resume and self._earlier_settings() == self.settings:
+            # Killed after the last line: only the settings remain to be removed.
+            if resume and self._read_settings() == self.settings:
                 self.finished = True
                 return self._settings_path.unlink()
             raise BadInput(
-                "Expected an output that is not there yet. Received: a file. Replace "
+                "Expected an output that does not exist. Received: a file. Replace "
                 "it with --overwrite, or choose another with --output.",
                 self.path,
             )
         if unfinished and not resume and not overwrite:
             raise BadInput(
-                "Expected no unfinished output. Received: one. Go on with --resume, "
-                "or drop it with --overwrite.",
+                "Expected no unfinished output. Received: one. Continue with --resume, "
+                "or discard it with --overwrite.",
                 self._part,
             )
         self._file = open(self._part, "a+b")
@@ -107,23 +107,23 @@ class AnswerFile:
             self._check_settings()
             self._file.seek(0)
             return
-        # In this order: settings never stand beside lines of others.
+        # In this order, so that settings never refer to other lines.
         self._file.truncate(0)
         with atomic_write(self._settings_path) as file:
             file.write(json.dumps(self.settings, indent=2).encode() + b"\n")
 
-    def _earlier_settings(self):
+    def _read_settings(self):
         try:
             return json.loads(self._settings_path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
 
     def _check_settings(self):
-        earlier = self._earlier_settings()
+        earlier = self._read_settings()
         if not isinstance(earlier, dict):
             raise BadInput(
-                f"Expected {self._settings_path.name} beside it. Received: no such "
-                "file, or a damaged one. Start anew with --overwrite.",
+                f"Expected {self._settings_path.name} next to it. Received: no such "
+                "file, or a damaged one. Start over with --overwrite.",
                 self._part,
             )
         changed = [
@@ -133,32 +133,36 @@ class AnswerFile:
         ]
         if changed:
             raise BadInput(
-                "Expected what the output was begun with. Received: "
-                f"{'; '.join(changed)}. Start anew with --overwrite, or choose another "
+                "Expected the settings that the output was started with. Received: "
+                f"{'; '.join(changed)}. Start over with --overwrite, or choose another "
                 "with --output.",
                 self._part,
             )
 
     def kept(self, count):
-        """The next `count` lines, as bytes, if all of them are there from before.
+        """The next `count` lines, as bytes, if an earlier start has written them all.
 
-        The first chunk that is not there whole is cut off; from then on it is `None`.
+        The first incomplete chunk is cut off; from then on it returns `None`.
         """
         if not self._reading:
             return None
         start = self._file.tell()
-        lines = self._member() if self.path.suffix == ".gz" else self._lines(count)
+        lines = (
+            self._read_member()
+            if self.path.suffix == ".gz"
+            else self._read_lines(count)
+        )
         if len(lines) == count and lines[-1].endswith(b"\n"):
             return lines
         self._reading = False
         self._file.truncate(start)
         return None
 
-    def _lines(self, count):
+    def _read_lines(self, count):
         return [self._file.readline() for _ in range(count)]
 
-    def _member(self):
-        """Lines of the next gzip member, none of a torn one."""
+    def _read_member(self):
+        """Lines of the next gzip member; none if it is incomplete."""
         inflate, pieces = zlib.decompressobj(wbits=31), []
         while not inflate.eof:
             block = self._file.read(2**16)
@@ -172,7 +176,7 @@ class AnswerFile:
         return b"".join(pieces).splitlines(keepends=True)
 
     def write(self, lines):
-        """Appends a chunk of lines, strings without line ends."""
+        """Appends a chunk of lines, which are strings without line ends."""
         chunk = "".join(f"{line}\n" for line in lines).encode("utf-8")
         if self.path.suffix == ".gz":
             chunk = gzip.compress(chunk, mtime=0)
@@ -181,23 +185,23 @@ class AnswerFile:
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise self._not_written(error) from None
+            raise self._write_error(error) from None
 
     def finish(self):
-        """Gives the file its name."""
-        if self._reading:  # lines that no text is left for
+        """Completes the file and gives it its name."""
+        if self._reading:  # drops lines for which no text is left
             self._file.truncate(self._file.tell())
         try:
             os.replace(self._part, self.path)
             self._settings_path.unlink(missing_ok=True)
         except OSError as error:
-            raise self._not_written(error) from None
+            raise self._write_error(error) from None
         self._close()
 
-    def _not_written(self, error):
+    def _write_error(self, error):
         return BadInput(
             f"Expected to write answers. Received: {error.strerror or error}. Free "
             "disk space, make the folder writable, or choose another with --output; "
-            "go on with --resume.",
+            "continue with --resume.",
             self.path,
         )

@@ -1,4 +1,4 @@
-"""A request to a model by gRPC."""
+"""Prediction request over gRPC."""
 
 import grpc
 import tensorflow as tf
@@ -11,18 +11,18 @@ def predict_over_grpc(address, name, version, inputs, signature, timeout):
     Args:
         address: string. `"host:8500"`.
         name: string. The model's name.
-        version: integer, or `None` for the version that the server prefers.
-        inputs: dictionary of numbers, strings, lists or NumPy arrays. Python's
-            integers become int32, its floats float32.
+        version: integer, or `None` for the server's default version.
+        inputs: dictionary of numbers, strings, lists or NumPy arrays. Python integers
+            become int32, Python floats float32.
         signature: string.
         timeout: float, in seconds.
 
     Returns:
-        Dictionary of the outputs as lists, with strings for bytes; the list itself if
-        there is one output, as REST has it.
+        Dictionary of the outputs as lists, with strings instead of bytes; only the list
+        if there is a single output, same as in REST.
 
     Raises:
-        ConnectionError: with the code and message that the call ended with.
+        ConnectionError: the call failed; the message has its status code and details.
     """
     request = predict_pb2.PredictRequest()
     request.model_spec.name = name
@@ -31,7 +31,7 @@ def predict_over_grpc(address, name, version, inputs, signature, timeout):
         request.model_spec.version.value = version
     for key, value in inputs.items():
         request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
-    unlimited = [("grpc.max_receive_message_length", -1)]  # it is 4 MB otherwise
+    unlimited = [("grpc.max_receive_message_length", -1)]  # the default is 4 MB
     with grpc.insecure_channel(address, unlimited) as channel:
         service = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         try:
@@ -40,14 +40,14 @@ def predict_over_grpc(address, name, version, inputs, signature, timeout):
             message = f"{error.code().name}, {error.details()}"
             raise ConnectionError(message) from None
     outputs = {
-        key: _text_of(tf.make_ndarray(tensor).tolist())
+        key: _decode_bytes(tf.make_ndarray(tensor).tolist())
         for key, tensor in response.outputs.items()
     }
     return outputs if len(outputs) > 1 else next(iter(outputs.values()))
 
 
-def _text_of(value):
-    """Nested lists, with strings in place of bytes."""
+def _decode_bytes(value):
+    """Converts the bytes in nested lists to strings."""
     if isinstance(value, list):
-        return [_text_of(item) for item in value]
+        return [_decode_bytes(item) for item in value]
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

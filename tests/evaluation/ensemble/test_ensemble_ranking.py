@@ -15,7 +15,7 @@ LABELS = 9
 
 @st.composite
 def offers(draw):
-    """Texts, and for each of several models its labels, pads among them."""
+    """Labels (texts, n) of several models, with pads; and mean scores of all labels."""
     texts, models = draw(st.integers(1, 4)), draw(st.integers(1, 4))
     offered = []
     for _ in range(models):
@@ -26,7 +26,7 @@ def offers(draw):
         ]
         padded = [[*row, *[-1] * (width - len(row))] for row in rows]
         offered.append(np.array(padded, "int32"))
-    # No two means alike, so that there is one ranking.
+    # All means differ, so that the ranking is unique.
     order = draw(st.permutations(range(texts * LABELS)))
     mean = (np.array(order, "float32").reshape(texts, LABELS) + 1) / 100
     return offered, mean

@@ -20,7 +20,7 @@ def test_lightdxml_against_numpy(candidates_from):
     member = member_of(model)
     features = model.encoder(rows_of(model, TEXTS)).numpy()
     every, candidate = all_scores(model, features)
-    # Labels of each document in another order, a pad among them.
+    # Labels of each document in a different order, with a pad.
     labels = np.stack([np.random.default_rng(i).permutation(6) for i in range(5)])
     labels[:, 2] = -1
     expected = np.take_along_axis(every, np.maximum(labels, 0), axis=1)

@@ -23,11 +23,11 @@ from xmc_keras.metrics.ranking_metrics import ranking_report
 
 
 def case(seed, documents=7, labels=12, kept=6):
-    """Predictions (pads at some ends), relevant labels, weights and counts."""
+    """Predictions (some with pads), relevant labels, weights and counts."""
     random = np.random.default_rng(seed)
     top = np.stack([random.permutation(labels)[:kept] for _ in range(documents)])
     top[random.uniform(size=documents) < 0.3, 4:] = -1
-    # Two more columns, of labels that training never saw.
+    # Two more columns, for labels that were not in training.
     relevant = scipy.sparse.csr_matrix(
         (random.uniform(size=(documents, labels + 2)) < 0.25).astype("float32")
     )
@@ -145,15 +145,15 @@ def test_places_of_labels_among_candidates():
     "values, shown",
     [((3, 24), {"3", "10", "20"}), ((2400, 9400), {"3,000"}), ((1, 24043), {"1,000"})],
 )
-def test_plain_numbers_beside_a_logarithmic_axis(values, shown):
+def test_plain_numbers_on_a_logarithmic_axis(values, shown):
     figure = Figure(figsize=(5, 4))
     axis = figure.subplots()
     axis.plot(values, values)
     axis.set_xscale("log")
-    LogNumbers.beside(axis.xaxis)
+    LogNumbers.apply_to(axis.xaxis)
     figure.draw_without_rendering()
     texts = [t.get_text() for t in axis.get_xticklabels() + axis.get_xticklabels(True)]
     assert shown <= set(texts)
     assert all(set(text) <= set("0123456789,.") for text in texts)
-    if values[1] > 10000:  # decades alone
+    if values[1] > 10000:  # decades only
         assert all(text.strip("0,.") in ("", "1") for text in texts)

@@ -14,7 +14,7 @@ OTHERS = ["b", "c", "a-run-with-a-name-as-long-as-those-of-a-sweep" * 2]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, tiny_config):
-    """Folder of one run; the first page of it leaves its predictions there."""
+    """Folder of a run; its first page caches the predictions there."""
     folder = tmp_path_factory.mktemp("runs")
     make_run(folder / "a", tiny_config, 0)
     return folder
@@ -29,7 +29,7 @@ def browser():
 
 @pytest.mark.parametrize("names", [["a"], ["a", *OTHERS]], ids=len)
 def test_nothing_is_cut_off_and_nothing_fetched(folder, tmp_path, call, browser, names):
-    for name in names[1:]:  # the same run: what counts is how much there is to show
+    for name in names[1:]:  # the same run: only the amount of content matters
         shutil.copytree(folder / "a", folder / name)
     output = tmp_path / "page.html"
     paths = [folder / name for name in names]

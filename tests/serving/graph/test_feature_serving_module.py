@@ -58,14 +58,14 @@ def test_words_of_labels(candidates_from):
     inputs = module.inputs_of(ROWS)
     found = ask(module, "serving_default", **inputs)
     check_rows(rows_of(found), predict_names(model, ROWS, 3))
-    # Of a word that is listed twice the weights are summed.
+    # The weights of a word that is listed twice are summed.
     twice = {
         "indices": np.array([2, 1, 2], np.int32),
         "values": np.array([0.4, 0.6, 0.4], np.float32),
         "row_splits": np.array([0, 3]),
     }
     found = ask(module, "score", **twice, labels=[NAMES])["scores"]
-    norm = np.sqrt(2 * 0.4**2 + 0.6**2)  # by which rows are divided
+    norm = np.sqrt(2 * 0.4**2 + 0.6**2)  # rows are divided by it
     listed = inputs_of([(1, 0.6 / norm), (2, 0.8 / norm)])
     features = model.encoder(listed).numpy()
     row = np.zeros((1, model.encoder.num_features))

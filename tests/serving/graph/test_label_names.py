@@ -36,5 +36,5 @@ def test_shape_is_kept():
 
 def test_two_names_of_one_hash(monkeypatch):
     monkeypatch.setattr("xmc_keras.serving.graph.label_names.BUCKETS", 1)
-    with pytest.raises(ValueError, match="two names of one"):
+    with pytest.raises(ValueError, match="two names with the same"):
         LabelNames([["a", "b"]])

@@ -38,7 +38,7 @@ def plain():
 
 @pytest.fixture(scope="module")
 def alone(plain):
-    """A module of `plain` alone."""
+    """A module with `plain` only."""
     return ServingModule([plain], k=3)
 
 
@@ -76,7 +76,7 @@ def test_answers_as_the_model(candidates_from, residual):
 
 @pytest.mark.parametrize("candidates_from", ["embeddings", "classifier"])
 def test_the_classifier_alone(candidates_from):
-    """With beta 1 and its candidates, nothing is left of label embeddings."""
+    """With beta 1 and its candidates, label embeddings are not stored."""
     model = make_lightdxml(beta=1.0, candidates_from=candidates_from, num_candidates=3)
     module = ServingModule([model], k=3)
     found = names_and_scores(ask(module, "serving_default", text=TEXTS))
@@ -103,9 +103,9 @@ def test_many_texts_and_none(plain, alone):
 
 @pytest.mark.parametrize("stored", ["float32", "float16"])
 def test_saved_graph(tmp_path, stored):
-    """No op that servers lack, and the same answer from a session."""
+    """Only ops that servers have, and the same response from a session."""
     model = make_lightdxml()
-    # Of numbers that float16 holds, so that answers are the same.
+    # Numbers that are exact in float16, so that the scores are the same.
     for weight in (model.nearest.label_embeddings, *model.weights):
         if weight.dtype == "float32":
             weight.assign(tf.cast(tf.cast(weight.value, tf.float16), tf.float32))
@@ -141,7 +141,7 @@ def test_float16(plain, alone):
 
 
 def make_with_words(num_words=4, coarse_words=2, **arguments):
-    """A model in which labels have words; `u` has none, and some have few."""
+    """A model whose labels have words; `u` has none, and some have few."""
     num_features = make_vectorizer().num_features
     lexical = LabelWords(len(NAMES), num_features, num_words, coarse_words)
     model = make_lightdxml(lexical=lexical, **{"beta": 0.9, **arguments})
@@ -156,14 +156,14 @@ def make_with_words(num_words=4, coarse_words=2, **arguments):
 
 
 def scores_with_words(model, texts):
-    """As `all_scores`, of texts and with words."""
+    """Same as `all_scores`, from texts and with words of labels."""
     features = model.encoder(rows_of(model, texts)).numpy()
     rows = model.vectorizer.transform(texts).toarray()
     return all_scores(model, features, of_words(model, rows))
 
 
 def of_words(model, features):
-    """What words add to logits (texts, labels), in NumPy: in the search, and whole."""
+    """Logits (texts, labels) from words, in NumPy: in the search, and in all."""
     lexical = model.lexical
     ids, weights = lexical.word_ids.numpy(), lexical.word_weights.numpy()
     tables = np.zeros((2, len(ids), lexical.num_features))
@@ -222,7 +222,7 @@ def test_words_of_labels_in_float16(tmp_path, candidates_from):
     np.testing.assert_allclose(near["scores"], exact, atol=0.01)
     assert np.abs(near["scores"] - exact).max() > 1e-5
     whole = [v.dtype for v in module.weights if v.shape.rank == 2]
-    assert tf.float32 not in whole  # of tables nothing is larger than it need be
+    assert tf.float32 not in whole  # all tables are float16
     tf.saved_model.save(module, str(tmp_path), signatures_of(module))
     assert find_graph_problems(tmp_path) == []
     served = ServedModel(tmp_path)
@@ -291,7 +291,7 @@ def test_ensemble_with_lightxml():
 
 @pytest.mark.large
 def test_other_encoders():
-    """A layer that reads words, and one that reads subwords."""
+    """An encoder of words and one of subwords."""
 
     class Mean(keras.layers.Layer):
         def build(self, shape):

@@ -21,7 +21,7 @@ TEXTS = ["b", "Á c d e f g h i j k l", "", "z\0y", "😀 a", "x " * 3000]
 
 def make_model(seed, names, clusters, ranker=True, top_k=2, **arguments):
     backbone = tiny_bert(seed, vocabulary_size=len(WORDS))
-    # Word vectors far apart, so that texts have scores of their own.
+    # Word vectors far apart, so that texts have different scores.
     table = backbone.token_embedding.embeddings
     table.assign(keras.random.normal(table.shape, seed=seed))
     model = LightXML(
@@ -41,7 +41,7 @@ def make_model(seed, names, clusters, ranker=True, top_k=2, **arguments):
 
 
 def tokens_of(model, texts):
-    """The encoder's input by hand: letters are words, seven at most of them kept."""
+    """Encoder input built by hand: each letter is a word, truncated to `max_tokens`."""
     ids = np.zeros((len(texts), model.max_tokens), "int32")
     for row, text in zip(ids, texts):
         words = [WORDS.index(w) if w in WORDS else 1 for w in text.split()]
@@ -71,7 +71,7 @@ def both(first, second):
 
 
 def all_scores(model, texts):
-    """(texts, labels) by the whole label table, in NumPy."""
+    """Scores (texts, labels) from the whole label table, in NumPy."""
     features = model.encoder(tokens_of(model, texts)).numpy()
     sigmoid = lambda x: 1 / (1 + np.exp(-x))  # noqa: E731
     generator, ranker = model.generator, model.ranker
@@ -88,7 +88,7 @@ def all_scores(model, texts):
 
 @functools.lru_cache(maxsize=8)
 def signatures_of(module):
-    """Those of a module, each traced once, however often it is asked."""
+    """Signatures of a module, each traced only once."""
     return module.signatures()
 
 
@@ -106,9 +106,9 @@ def rows_of(answer):
 
 
 def best_of_offered(scores, names, offers, k):
-    """Rows of `(name, score)`: the best `k` of what the models offer for a text.
+    """Rows of `(name, score)`: the best `k` of the labels that the models offer.
 
-    From scores (texts, labels) of all `names`, and each model's rows.
+    Computed from scores (texts, labels) of all `names`, and the rows of each model.
     """
     rows = []
     for row, *of_models in zip(scores, *offers):
@@ -211,7 +211,7 @@ def test_stored_in_fewer_bits(first, second, both, table, dense):
     np.testing.assert_allclose(near["scores"], exact["scores"], atol=0.02)
     assert (near["scores"] != exact["scores"]).any()
     floats = {v.dtype.name for v in module.weights if v.dtype.is_floating}
-    # An int8 table has its scales in float32.
+    # The scales of an int8 table are float32.
     assert floats == ({"float16"} if table == "float16" else {"float16", "float32"})
 
 
@@ -231,7 +231,9 @@ def test_score_of_too_many_labels(first, monkeypatch):
     module = ServingModule([first], k=1)
     asked = {"text": ["a"], "labels": [["p", "q"]]}
     assert ask(module, "score", **asked)["scores"].shape == (1, 2)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="at most 2 labels a text"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="at most 2 labels per text"
+    ):
         ask(module, "score", text=["a"], labels=[["p", "q", "r"]])
 
 

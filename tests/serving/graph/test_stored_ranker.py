@@ -49,7 +49,7 @@ def test_float16_against_numpy(ranker):
     )
 
 
-def test_only_rows_are_turned_back(ranker):
+def test_only_rows_are_converted_back(ranker):
     small = StoredRanker.of(ranker, "int8")
     graph = tf.function(small.call).get_concrete_function(FEATURES, CANDIDATES).graph
     cast = [op for op in graph.get_operations() if op.type == "Cast"]

@@ -31,7 +31,7 @@ State = get_model_status_pb2.ModelVersionStatus.State
 
 
 class Versions:
-    """`ModelVersions` that stand still: 3 is corrupt, 2 is served."""
+    """`ModelVersions` that never change: 3 is corrupt, 2 is served."""
 
     name = "m"
 
@@ -58,7 +58,7 @@ def model(golden_model):
 
 @pytest.fixture(scope="module")
 def server(model):
-    """Stubs of both services, and the `Versions` behind them."""
+    """Stubs of both services, and their `Versions`."""
     versions = Versions(model)
     server, port = build_grpc_server(versions, "127.0.0.1:0", 4, LIMIT)
     server.start()
@@ -275,7 +275,7 @@ def test_no_model_is_named(server):
 def test_an_error_that_nobody_expected(server, monkeypatch, caplog):
     monkeypatch.setattr(server.versions, "model", None)
     code, message = refused(server.predict, request(text=["a"]))
-    assert (code, message) == ("INTERNAL", "Failed; the server's log has why")
+    assert (code, message) == ("INTERNAL", "Internal error: see the server's log.")
     (record,) = [
         x for x in caplog.records if x.name == "xmc_keras.serving.server.grpc_service"
     ]

@@ -16,7 +16,7 @@ WARMUP = "assets.extra/tf_serving_warmup_requests"
 
 @pytest.fixture
 def version(golden_version, tmp_path):
-    """A copy of the model that a test may spoil."""
+    """A copy of the model that a test may damage."""
     return shutil.copytree(golden_version, tmp_path / "model" / "1")
 
 
@@ -44,7 +44,7 @@ def refused(version):
 
 def test_warm_up_requests_are_run(version, monkeypatch):
     session = prediction_log_pb2.PredictionLog()
-    session.session_run_log.SetInParent()  # not a request that we replay
+    session.session_run_log.SetInParent()  # not a request that is replayed
     write_warmup(
         version, [record(), record("labels_only"), session.SerializeToString()]
     )

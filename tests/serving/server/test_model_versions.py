@@ -14,7 +14,7 @@ from xmc_keras.serving.server.version_state import VersionState
 
 
 class Model:
-    """Stands for a `ServedModel`; its file says whether it loads."""
+    """Stands in for a `ServedModel`; its file says whether it loads."""
 
     def __init__(self, path):
         self.content = (path / "saved_model.pb").read_text()
@@ -27,7 +27,7 @@ class Model:
 
 
 class Folder:
-    """The folder of a model, with versions that are renamed in, as export does."""
+    """The folder of a model; versions are added by renaming, as in the export."""
 
     def __init__(self, path):
         self.path = path
@@ -57,7 +57,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def versions(folder):
-    """Started on the folder, and stopped in the end."""
+    """Starts `ModelVersions` on the folder; stops them at the end."""
     started = []
 
     def start():
@@ -74,7 +74,7 @@ def versions(folder):
 def wait_for(condition):
     deadline = time.monotonic() + 10
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, "timed out"
         time.sleep(0.005)
 
 
@@ -88,7 +88,7 @@ def states(versions):
 
 
 def looks(versions, count=5):
-    """Waits until the folder has been looked at some times more."""
+    """Waits until the folder has been polled a few more times."""
     seen, look = [], versions._look
 
     def counted():
@@ -124,7 +124,7 @@ def test_the_newest_number_is_served(folder, versions):
             lambda folder: (folder.path.rmdir(), folder.path.write_text("")),
             "Received: Not a directory.",
         ),
-        (lambda folder: folder.add("best"), "Received: no folder with a number for"),
+        (lambda folder: folder.add("best"), "Received: no folder whose name is a"),
         (
             lambda folder: (folder.path / "saved_model.pb").touch(),
             "Received: a SavedModel itself",
@@ -168,7 +168,7 @@ def test_new_versions_take_over(folder, versions, caplog):
     wait_for(lambda: states(models) == {3: "AVAILABLE", 2: "END", 1: "END"})
     assert [state.version for state in models.states()] == [3, 2, 1]
     assert first.closed == 1
-    folder.add(0)  # an older one is of no interest
+    folder.add(0)  # an older version is ignored
     looks(models)
     assert folder.loaded == ["1", "2", "3"] and served(models) == 3
     for message in ("Loading version 2 of m", "Serving version 2 ", "Closed version 1"):
@@ -206,7 +206,7 @@ def test_a_version_in_use_stays_open(folder, versions):
         assert not old.closed
         with pytest.raises(ServingError, match=r"Specific\(m, 1\)"), models.use(1):
             raise AssertionError("not reached")
-        # Version 1 comes back while it is still leaving.
+        # Version 1 returns while it is still being unloaded.
         folder.remove(2)
         wait_for(lambda: served(models) == 1)
         with models.use() as (_, again):
@@ -308,7 +308,7 @@ def test_versions_that_are_deleted(folder, versions, caplog):
     folder.remove(2)
     looks(models)
     assert served(models) == 2
-    assert caplog.text.count(f"No versions of m in {folder.path}; what is loaded") == 1
+    assert caplog.text.count(f"No versions of m in {folder.path}; the loaded") == 1
     folder.path.rmdir()
     looks(models)
     assert served(models) == 2
@@ -322,7 +322,7 @@ def test_watching_survives_an_error(folder, versions, monkeypatch, caplog):
     folder.add(1)
     models = versions()
     with monkeypatch.context() as patch:
-        patch.setattr(models, "_found", lambda: 1 / 0)
+        patch.setattr(models, "_find", lambda: 1 / 0)
         wait_for(lambda: "Looking for versions of m failed" in caplog.text)
     folder.add(2)
     wait_for(lambda: served(models) == 2)
@@ -358,7 +358,7 @@ def test_stop_while_a_version_is_being_loaded(folder, versions):
     folder.load = slowly
     folder.add(2)
     assert loading.wait(10)
-    assert models.stop()  # it does not wait for what nobody uses
+    assert models.stop()  # does not wait for a version that nobody uses
     assert states(models) == {1: "END", 2: "LOADING"}
     go_on.set()
     wait_for(lambda: states(models) == {1: "END", 2: "END"})

@@ -1,4 +1,4 @@
-"""The page for people, in real Chromium."""
+"""The web page for trying a model, in real Chromium."""
 
 import contextlib
 import socket
@@ -18,7 +18,7 @@ pytestmark = MARKS
 
 
 class Served:
-    """An app on a port of this machine, in a thread; `stop` and `start` at will."""
+    """An app on a local port, in a thread; can be stopped and restarted."""
 
     def __init__(self, app):
         self.app = app
@@ -34,7 +34,7 @@ class Served:
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(("127.0.0.1", self.port))
-        self.socket.listen()  # a browser that comes early waits
+        self.socket.listen()  # an early browser waits
         config = uvicorn.Config(self.app, log_config=None, ws="none")
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(
@@ -73,13 +73,13 @@ def browser():
 def page(golden, browser):
     server = Served(golden.app)
     browser.get(server.url)
-    browser.get_log("browser")  # what was said before
+    browser.get_log("browser")  # drops earlier messages
     yield Page(browser, server)
     server.stop()
 
 
 class Page:
-    """What a person does and sees."""
+    """What a user does and sees."""
 
     def __init__(self, browser, server):
         self.browser = browser
@@ -96,7 +96,7 @@ class Page:
         self.find("submit").click()
 
     def labels(self):
-        """Waits for labels; returns the cells of each row as they are shown."""
+        """Waits for labels; returns the displayed cells of each row."""
         self.wait(lambda: self.rows())
         return [
             [cell.text for cell in row.find_elements(By.CSS_SELECTOR, "th, td")]
@@ -107,7 +107,7 @@ class Page:
         return self.find("labels").find_elements(By.TAG_NAME, "tr")
 
     def error(self):
-        """Waits for a message; returns it."""
+        """Waits for an error message and returns it."""
         self.wait(lambda: self.find("error").text)
         return self.find("error").text
 
@@ -136,13 +136,13 @@ def test_type_submit_see_labels(page, golden, text):
 
 
 def test_the_keyboard_is_enough(page, golden):
-    field = page.browser.switch_to.active_element  # where a person may type at once
+    field = page.browser.switch_to.active_element  # where a user can type immediately
     field.send_keys("A terminal text editor", Keys.CONTROL, Keys.ENTER)
     assert page.labels() == expected(golden.model, "A terminal text editor")
 
 
 def test_an_error_of_the_server_is_shown_and_goes_away(page, golden):
-    page.type("word " * 100)  # more than the server takes
+    page.type("word " * 100)  # more than the server accepts
     page.submit()
     assert "413" in page.error()
     assert "at most 300 bytes" in page.error()
@@ -160,7 +160,7 @@ def test_a_lost_server_is_shown_and_may_come_back(page, golden):
     page.server.stop()
     page.submit()
     assert "cannot be reached" in page.error()
-    assert page.rows() == []  # what was shown is no answer to this
+    assert page.rows() == []  # the earlier labels do not answer this request
     page.server.start()
     page.submit()
     assert page.labels() == expected(golden.model, "first")
@@ -210,6 +210,6 @@ def test_names_are_shown_and_not_run(browser, golden):
         assert page.labels() == [[script, "0.500", ""]]
         assert browser.find_element(By.TAG_NAME, "h1").text == script
         assert browser.find_elements(By.TAG_NAME, "img") == []
-        assert browser.title == f"{script}: labels for a text"
+        assert browser.title == f"{script}: find labels for a text"
     finally:
         server.stop()

@@ -23,12 +23,12 @@ def model(golden_model):
 
 @pytest.fixture(scope="module")
 def eager(golden_version):
-    """The golden model as TensorFlow itself loads it."""
+    """The golden model, loaded by `tf.saved_model.load`."""
     return tf.saved_model.load(str(golden_version))
 
 
 class Constant(tf.Module):
-    """Says one number, from a variable; knows words from a file."""
+    """Returns a number from a variable, and line numbers of words in a file."""
 
     def __init__(self, number, size, words):
         self.numbers = tf.Variable(tf.fill([size], float(number)))
@@ -59,7 +59,7 @@ def constant(tmp_path):
         module = Constant(number, size, words)
         signatures = {"serving_default": module.say}
         tf.saved_model.save(module, str(tmp_path / name), signatures)
-        words.unlink()  # the SavedModel has its own
+        words.unlink()  # the SavedModel has its own copy
         return tmp_path / name
 
     return write
@@ -102,7 +102,7 @@ def test_inputs_that_the_graph_refuses(model, text, k):
     assert caught.value.code == "INVALID_ARGUMENT"
     assert caught.value.message
     assert not re.search("stack trace|Traceback", caught.value.message)
-    # And goes on.
+    # The model still works.
     assert model.predict({"text": strings("a")})["scores"].shape == (1, 5)
 
 
@@ -149,7 +149,7 @@ def test_close_gives_the_memory_back(constant):
         model.predict({"word": strings("two")})
         model.close()
         del model
-    # What is freed is used again, though it need not go back to the system.
+    # Freed memory is reused, though it need not return to the system.
     assert resident() - before < 2.5 * megabytes
 
 

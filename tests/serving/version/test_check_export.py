@@ -57,7 +57,7 @@ def test_other_labels_with_the_same_scores(version, expected):
     swapped = [
         [(b, score), (a, other), *rest] for (a, score), (b, other), *rest in expected
     ]
-    with pytest.raises(BadInput, match="It gives label 'L[0-9]' the score"):
+    with pytest.raises(BadInput, match="It gives label 'L[0-9]' a score"):
         check_export(version, TEXTS, swapped, "float32")
 
 
@@ -81,7 +81,7 @@ def test_other_labels(version, expected):
 
 @pytest.mark.parametrize(
     ("precision", "texts", "allowed"),
-    # Three standard deviations above 0.5 % of them, or 2 %, by hand.
+    # Three standard deviations above 0.5 % or 2 % of the texts, computed by hand.
     [("float16", 60, 1), ("float16", 1000, 11), ("int8", 60, 4), ("int8", 1000, 33)],
 )
 def test_few_texts_may_differ_by_chance(precision, texts, allowed):
@@ -111,7 +111,7 @@ def test_warm_up_that_fails(golden_version, expected, tmp_path):
 
 def test_weights_in_the_graph(version, expected, monkeypatch):
     monkeypatch.setattr("xmc_keras.serving.version.check_export.MOST_GRAPH_BYTES", 100)
-    with pytest.raises(BadInput, match="weights are in it"):
+    with pytest.raises(BadInput, match="it contains weights"):
         check_export(version, TEXTS, expected, "float32")
 
 
@@ -129,7 +129,7 @@ def test_ops_that_servers_know(tmp_path):
 
 
 def test_op_that_servers_may_lack(tmp_path):
-    def inner(x):  # found in functions of functions as well
+    def inner(x):  # also found in nested functions
         return tf.math.lgamma(x)
 
     write(tmp_path / "1", lambda x: {"y": tf.function(inner)(x)})

@@ -26,7 +26,7 @@ def test_version_that_is_no_version(tmp_path, version):
 
 def test_version_already_there(tmp_path):
     (tmp_path / "2").mkdir()
-    with pytest.raises(BadInput, match="a version that is not there. Received: 2"):
+    with pytest.raises(BadInput, match="a version that does not exist. Received: 2"):
         choose_version(tmp_path, 2)
 
 
@@ -55,7 +55,7 @@ def test_after_an_error_nothing_is_left(tmp_path, error):
         with new_version(tmp_path / "a" / "b" / "c", 1) as path:
             (path / "file").touch()
             raise error
-    # The folder that was there is still there.
+    # The folder that existed before is still there.
     assert [p.name for p in tmp_path.rglob("*")] == ["a"]
 
 
@@ -68,7 +68,7 @@ def test_other_versions_outlive_an_error(tmp_path):
 
 
 def test_a_version_that_appears_meanwhile_is_not_replaced(tmp_path):
-    with pytest.raises(BadInput, match="Expected version 1 not to be there"):
+    with pytest.raises(BadInput, match="Expected version 1 not to exist"):
         with new_version(tmp_path, 1) as path:
             (path / "mine").touch()
             (tmp_path / "1").mkdir()

@@ -1,1 +1,1 @@
-"""Several models as one."""
+"""Ensembles of several models."""

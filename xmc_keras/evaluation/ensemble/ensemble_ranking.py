@@ -1,4 +1,4 @@
-"""The best labels of several models, by the mean of their scores."""
+"""Best labels of several models, by the mean of their scores."""
 
 import tensorflow as tf
 
@@ -8,20 +8,20 @@ from xmc_keras.lightxml.dynamic_candidate_ranker import find_repeated
 def rank_together(offered, scores_of, k):
     """Ranks the union of the labels that several models offer for each text.
 
-    A label that several of them offer counts once. What it scores is asked of all
-    models, those that did not offer it too: a label that one finds and others hold for
-    likely must not lose to one that all of them find.
+    A label that several models offer counts once. All models score it, including those
+    that did not offer it: a label that one model finds and the others consider likely
+    must not lose to one that all of them find.
 
     Args:
         offered: list of int32 tensors (texts, n). Labels of each model, `-1` pads; `n`
             may differ.
-        scores_of: function from the union (texts, all n) int32, `-1` pads, to scores of
-            that shape, float32 in [0, 1], for example `average_scores` of all models.
+        scores_of: function from the union (texts, all n) int32, `-1` pads, to float32
+            scores of that shape in [0, 1], for example `average_scores` of all models.
         k: int. Labels to return, at most the width of the union.
 
     Returns:
-        `(label_ids, scores)`: int32 (texts, k), best first, no label twice, `-1` pads;
-        and float32 of that shape, 0 for pads.
+        `(label_ids, scores)`: int32 (texts, k), best first, without repetitions, `-1`
+        pads; and float32 of that shape, 0 for pads.
 
     Example:
 
@@ -35,13 +35,13 @@ def rank_together(offered, scores_of, k):
     """
     labels = unite_labels(offered)
     scores = tf.where(labels < 0, -1.0, scores_of(labels))
-    scores, places = tf.math.top_k(scores, k)
-    label_ids = tf.gather(labels, places, batch_dims=1)
+    scores, positions = tf.math.top_k(scores, k)
+    label_ids = tf.gather(labels, positions, batch_dims=1)
     return label_ids, tf.maximum(scores, 0.0)
 
 
 def unite_labels(offered):
-    """The labels that several models offer, side by side, -1 for each repetition.
+    """Concatenates the labels that several models offer, with -1 for repetitions.
 
     >>> unite_labels([tf.constant([[4, 2]]), tf.constant([[2, 7]])]).numpy().tolist()
     [[4, 2, -1, 7]]
@@ -51,12 +51,12 @@ def unite_labels(offered):
 
 
 def average_scores(scores, weights=None):
-    """The mean of the scores of several models, weighted if told so.
+    """The mean of the scores of several models, optionally weighted.
 
     Args:
-        scores: list of float32 tensors of one shape, of each model.
-        weights: optional list of floats, one a model, not negative and not all 0; only
-            their shares count. `None` weighs all alike.
+        scores: list of float32 tensors of the same shape, one per model.
+        weights: optional list of floats, one per model, not negative and not all 0;
+            only their ratios matter. `None` means equal weights.
 
     Example:
 
@@ -68,7 +68,7 @@ def average_scores(scores, weights=None):
 
 
 def normalize_weights(weights, models):
-    """Weights that sum to 1, of so many models; `ValueError` for wrong ones.
+    """Normalises the weights of `models` models to sum to 1, and checks them.
 
     >>> normalize_weights(None, 2), normalize_weights([3, 1], 2)
     ([0.5, 0.5], [0.75, 0.25])

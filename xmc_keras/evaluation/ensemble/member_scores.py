@@ -1,4 +1,4 @@
-"""Scores that a member of an ensemble gives to labels of others."""
+"""Scores of an ensemble member for the labels of the other members."""
 
 import tempfile
 
@@ -12,9 +12,9 @@ from xmc_keras.lightdxml.scores import score_candidates
 class MemberScores:
     """A model's best labels for documents, and its scores of any other labels.
 
-    The encoder, which is most of the work, runs once: its features are kept in a
+    The encoder, which is most of the work, runs only once. Its features are stored in a
     temporary file of documents x dim float32 numbers, so that memory does not grow with
-    the documents.
+    the number of documents.
 
     Args:
         model: a `LightXML` or `LightDXML`.
@@ -22,9 +22,9 @@ class MemberScores:
             shuffled.
 
     Attributes:
-        label_ids: int32 array (documents, n), the model's best labels in the order of
+        label_ids: int32 array (documents, n). The model's best labels, in the order of
             the documents, best first, `-1` pads.
-        scores: float32 array (documents, n), theirs.
+        scores: float32 array (documents, n). Their scores.
 
     Example:
 
@@ -44,7 +44,7 @@ class MemberScores:
         lexical = getattr(model, "lexical", None)
 
         def words(x):
-            """What a LightDXML with words of labels asks beside the features."""
+            """Extra arguments of a LightDXML with words of labels."""
             return {} if lexical is None else {"words": lexical.words(x)}
 
         @tf.function(reduce_retracing=True, autograph=False)
@@ -85,7 +85,7 @@ class MemberScores:
         return scores
 
     def _parts(self):
-        """Yields input and documents of each batch."""
+        """Yields the input and the documents of each batch."""
         start = 0
         for x in self.batches.batches():
             x = {name: tf.convert_to_tensor(value) for name, value in x.items()}
@@ -108,31 +108,31 @@ def score_labels(model, features, label_ids, words=None):
 
     Args:
         model: a `LightXML` or `LightDXML`.
-        features: float tensor (batch, dim), as its encoder gives them.
+        features: float tensor (batch, dim), from its encoder.
         label_ids: int32 tensor (batch, n), `-1` pads.
-        words: the `DocumentWords` of the batch, where a `LightDXML` has `lexical`.
+        words: the `DocumentWords` of the batch, if a `LightDXML` has `lexical`.
 
     Returns:
         float32 tensor (batch, n), `0` for pads.
 
     Reference:
         [LightXML](https://arxiv.org/abs/2101.03305), algorithm 1: the product of the
-        cluster's and the label's probability, or what the model's `score` says. Of a
-        `LightDXML` see `score_candidates`.
+        cluster's and the label's probability, or the form set by the model's `score`.
+        For a `LightDXML` see `score_candidates`.
     """
     if not hasattr(model, "generator"):
-        return _of_lightdxml(model, features, label_ids, words)
-    of_generator, of_ranker = model.split_features(features)
-    logits = model.generator.cluster_logits(of_generator)
+        return _score_lightdxml_labels(model, features, label_ids, words)
+    generator_features, ranker_features = model.split_features(features)
+    logits = model.generator.cluster_logits(generator_features)
     scores = ops.sigmoid(model.generator.own_logits(logits, label_ids))
     if model.ranker is not None:
         rows = ops.maximum(model.generator.rows_of(label_ids), 0)
-        own = ops.sigmoid(model.ranker.logits(of_ranker, rows))
+        own = ops.sigmoid(model.ranker.logits(ranker_features, rows))
         scores = model.combine_scores(scores, own)
     return ops.where(label_ids < 0, 0.0, scores)
 
 
-def _of_lightdxml(model, features, label_ids, words):
+def _score_lightdxml_labels(model, features, label_ids, words):
     found = model.rank(features, words)
     ids = ops.maximum(label_ids, 0)
     scores = score_candidates(

@@ -1,4 +1,4 @@
-"""What each model of an ensemble shall count."""
+"""Weights of the models of an ensemble."""
 
 import numpy as np
 
@@ -8,23 +8,23 @@ ROUNDS = 20
 
 
 def choose_member_weights(label_ids, scores, relevant, rounds=ROUNDS):
-    """Weights with which the models of an ensemble rank given documents best.
+    """Chooses the weights with which an ensemble ranks the given documents best.
 
-    Begins with all models alike and adds, `rounds` times, one to the model whose weight
-    makes the ranking best; of all weights on the way the best are returned, and of
-    equal ones the earliest. So they rank these documents at least as well as equal
-    weights, and no model that helps is left out by chance. Best is the largest mean of
-    P@1, P@3 and P@5.
+    Starts with equal weights and adds 1, `rounds` times, to the weight of the model for
+    which the ranking becomes best. Returns the best weights found on the way, the
+    earliest if several are equally good. So they rank these documents at least as well
+    as equal weights, and no helpful model is left out by chance. The best ranking has
+    the largest mean of P@1, P@3 and P@5.
 
     Args:
-        label_ids: int array (documents, n). The union of what the models offer, no
-            label twice in a row, `-1` pads.
-        scores: list of float arrays (documents, n), of each model.
-        relevant: csr matrix (documents, labels or more), ones where a label applies.
+        label_ids: int array (documents, n). Union of the labels that the models offer,
+            without repetitions in a row, `-1` pads.
+        scores: list of float arrays (documents, n), one per model.
+        relevant: csr matrix (documents, labels or more), 1 where a label applies.
         rounds: int. Defaults to `20`.
 
     Returns:
-        List of floats that sum to 1, one a model.
+        List of floats that sum to 1, one per model.
 
     Example:
 
@@ -42,20 +42,20 @@ def choose_member_weights(label_ids, scores, relevant, rounds=ROUNDS):
     scores = np.stack(scores).astype(np.float32)  # (models, documents, n)
     label_ids = np.asarray(label_ids)
 
-    def quality(counts):
-        summed = np.tensordot(np.float32(counts), scores, 1)
-        summed[label_ids < 0] = -1
-        order = np.argsort(-summed, axis=1, kind="stable")[:, :5]
+    def evaluate(counts):
+        total = np.tensordot(np.float32(counts), scores, 1)
+        total[label_ids < 0] = -1
+        order = np.argsort(-total, axis=1, kind="stable")[:, :5]
         top = np.take_along_axis(label_ids, order, axis=1)
         return sum(precision_at_k(top, relevant, k) for k in (1, 3, 5))
 
     models = len(scores)
     counts = best = np.ones(models)
-    most = quality(counts)
+    best_quality = evaluate(counts)
     for _ in range(rounds):
-        tried = [counts + one for one in np.eye(models)]
-        found = [quality(one) for one in tried]
-        counts = tried[int(np.argmax(found))]
-        if max(found) > most:
-            most, best = max(found), counts
+        options = [counts + one for one in np.eye(models)]
+        qualities = [evaluate(option) for option in options]
+        counts = options[int(np.argmax(qualities))]
+        if max(qualities) > best_quality:
+            best_quality, best = max(qualities), counts
     return (best / best.sum()).tolist()

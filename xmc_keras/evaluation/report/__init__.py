@@ -1,1 +1,1 @@
-"""What trainers/report.py is made of: figures first, then pictures, then the page."""
+"""Report of `xmc report`: figures, pictures and the page."""

@@ -1,22 +1,22 @@
-"""What frequent and rare labels add to P@k and PSP@k."""
+"""Contributions of frequent and rare labels to P@k and PSP@k."""
 
 import numpy as np
 
 from xmc_keras.evaluation.report.hits import find_hits
 from xmc_keras.metrics.ranking_metrics import psp_at_k
 
-# Training documents that a group of labels begins with.
+# Minimum number of training documents of each group of labels.
 EDGES = (1, 3, 10, 30, 100, 1000)
 
 
 def group_by_frequency(counts):
-    """Groups of labels by their training documents, those alone that have labels.
+    """Groups labels by their number of training documents, without empty groups.
 
     Args:
-        counts: int array (labels,).
+        counts: int array (labels,). Training documents of each label.
 
     Returns:
-        `(names, groups)`: a list of strings, and an int array (labels,) of places in
+        `(names, groups)`: a list of strings, and an int array (labels,) of indices into
         it; -1 for labels without training documents.
 
     Example:
@@ -33,34 +33,34 @@ def group_by_frequency(counts):
         else f"{EDGES[i]:,}-{EDGES[i + 1] - 1:,}"
         for i in used.tolist()
     ]
-    new = np.full(len(EDGES) + 1, -1)  # the last is that of -1
+    new = np.full(len(EDGES) + 1, -1)  # the last one is for -1
     new[used] = np.arange(len(used))
     return names, new[groups]
 
 
 def split_by_group(top, relevant, weight, groups, num_groups, ks=(1, 3, 5)):
-    """The points of P@k and PSP@k that come from the labels of each group.
+    """Splits P@k and PSP@k into the contributions of each group of labels.
 
     Args:
-        top: int array (documents, n). Predictions, best first, no label twice, `-1`
-            pads.
-        relevant: csr matrix (documents, width), ones where a label applies.
+        top: int array (documents, n). Predictions, best first, without repetitions,
+            `-1` pads.
+        relevant: csr matrix (documents, width), 1 where a label applies.
         weight: float array (width,). Inverse propensities.
-        groups: int array (labels,), as of `group_by_frequency`.
+        groups: int array (labels,), from `group_by_frequency`.
         num_groups: int.
         ks: ints.
 
     Returns:
         Dictionary from `P@k` and `PSP@k` to float arrays (num_groups,) in percent,
-        whose sums are P@k and PSP@k.
+        which sum to P@k and PSP@k.
     """
     found = {}
     for k in ks:
         best = top[:, :k]
         labels = best[find_hits(best, relevant)]
-        hits_of = np.bincount(groups[labels], minlength=num_groups)
+        hits = np.bincount(groups[labels], minlength=num_groups)
         gains = np.bincount(groups[labels], weight[labels], num_groups)
-        found[f"P@{k}"] = 100 * hits_of / (k * len(top))
+        found[f"P@{k}"] = 100 * hits / (k * len(top))
         psp = 100 * psp_at_k(top, relevant, weight, k)
         found[f"PSP@{k}"] = psp * gains / max(gains.sum(), 1e-12)
     return found

@@ -1,4 +1,4 @@
-"""How often labels are right, by the score that they were given."""
+"""Calibration: share of right labels by score."""
 
 import numpy as np
 
@@ -8,18 +8,18 @@ BINS = 10
 
 
 def calibrate(top, scores, relevant, k=5, bins=BINS):
-    """Counts, mean scores and shares of right labels of predictions of like score.
+    """Bins predictions by score: counts, mean scores and shares of right labels.
 
     Args:
         top: int array (documents, n). Predictions, best first, `-1` pads.
         scores: float array (documents, n). In [0, 1].
         relevant: csr matrix (documents, width).
-        k: int. Predictions of a document that count. Defaults to `5`.
-        bins: int. Of equal width. Defaults to `10`.
+        k: int. Number of predictions per document. Defaults to `5`.
+        bins: int. Number of bins, of equal width. Defaults to `10`.
 
     Returns:
         `(counts, score, right, error)`: arrays (bins,), 0 where a bin is empty, and
-        the expected calibration error, the mean of |score - right| by counts.
+        the expected calibration error, the mean of |score - right| weighted by counts.
 
     Reference: Guo et al., On calibration of modern neural networks
     (https://arxiv.org/abs/1706.04599), equation 3.

@@ -1,20 +1,20 @@
-"""Labels that a run gives in place of others."""
+"""Labels that a run predicts instead of others."""
 
 import collections
 
 
 def find_confused_labels(top, relevant, k=5, most=12):
-    """Pairs of a wrong label and a right one that it took the place of.
+    """Pairs of a wrong label and a right one that it replaced.
 
-    Of each document as many predictions count as it has labels, at most `k`: with fewer
-    labels some of the first `k` would be wrong whatever a model does. Each wrong one is
-    paired with each label of the document that is not among them.
+    The first predictions of a document count, as many as it has labels, at most `k`:
+    with fewer labels than `k`, some of the first `k` are wrong for any model. Each
+    wrong one is paired with each label of the document that is not among them.
 
     Args:
         top: int array (documents, n). Predictions, best first, `-1` pads.
         relevant: csr matrix (documents, labels).
         k: int. Defaults to `5`.
-        most: int. Pairs to return. Defaults to `12`.
+        most: int. Number of pairs to return. Defaults to `12`.
 
     Returns:
         List of `(wrong, right, documents)`, most frequent first.

@@ -1,4 +1,4 @@
-"""Some test documents of the report, with right and wrong labels marked."""
+"""Sample of test documents in the report, with right and wrong labels marked."""
 
 import numpy as np
 
@@ -8,15 +8,15 @@ DOCUMENTS, LETTERS = 20, 600
 
 
 def documents_section(reports, documents, relevant, names, k=5):
-    """Documents drawn at random, and the first `k` labels that each run gives them.
+    """A random sample of documents, with the first `k` predictions of each run.
 
-    Arguments as of `page`.
+    The other arguments are the same as in `write_page`.
     """
-    drawn = np.random.default_rng(0).permutation(len(documents))[:DOCUMENTS]
+    sample = np.random.default_rng(0).permutation(len(documents))[:DOCUMENTS]
     cards = []
-    for i in np.sort(drawn).tolist():
+    for i in np.sort(sample).tolist():
         right = relevant.indices[relevant.indptr[i] : relevant.indptr[i + 1]].tolist()
-        given = [
+        predicted = [
             [
                 (label, score)
                 for label, score in zip(r.label_ids[i, :k].tolist(), r.scores[i, :k])
@@ -24,33 +24,33 @@ def documents_section(reports, documents, relevant, names, k=5):
             ]
             for r in reports
         ]
-        found = {label for labels in given for label, _ in labels}
+        found = {label for labels in predicted for label, _ in labels}
         lines = [
             line(
                 "labels of the document",
                 [chip(names[j], "found" if j in found else "missed") for j in right],
             )
         ]
-        for report, labels in zip(reports, given):
+        for report, labels in zip(reports, predicted):
             chips = [
                 chip(names[j], "right" if j in right else "wrong", score)
                 for j, score in labels
             ]
             lines.append(line(report.name, chips))
         cards.append(
-            f'<div class="document"><p>{text_of(documents, i)}</p>'
+            f'<div class="document"><p>{format_text(documents, i)}</p>'
             f'<div class="labels">{"".join(lines)}</div></div>'
         )
     which = "the run" if len(reports) == 1 else "any run"
     return (
-        f"<h2>{len(cards)} test documents</h2><p>Drawn at random. Of the first {k} "
-        "labels, those that are right have a ✓ and the wrong ones a ✗, with their "
-        "scores in percent. A dashed label of the document is not among the first "
-        f"{k} of {which}.</p>" + "\n".join(cards)
+        f"<h2>{len(cards)} test documents</h2><p>A random sample. Of the first {k} "
+        "predictions, right ones have a ✓ and wrong ones a ✗, with their scores in "
+        "percent. A label of the document with a dashed border is not among the first "
+        f"{k} predictions of {which}.</p>" + "\n".join(cards)
     )
 
 
-def text_of(documents, i):
+def format_text(documents, i):
     if getattr(documents, "features", None) is not None:
         count = documents.features[i].nnz
         return f"<small>Document {i + 1}: {count} features, no text.</small>"

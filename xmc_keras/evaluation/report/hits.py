@@ -1,4 +1,4 @@
-"""Which predictions are right."""
+"""Hits: predictions that are right."""
 
 import numpy as np
 

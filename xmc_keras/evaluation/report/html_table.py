@@ -1,17 +1,17 @@
-"""A table of HTML."""
+"""HTML table."""
 
 import html
 
 
 def make_html_table(head, rows, best=None, runs=None, text_columns=(0,)):
-    """Rows of cells as a table that scrolls where it is too wide.
+    """Formats rows of cells as a table that scrolls if it is too wide.
 
     Args:
         head: list of strings.
         rows: list of lists of strings, floats or None.
-        best: optional dictionary from a column to the value that is bold there.
-        runs: optional int. Rows after so many are baselines, in grey.
-        text_columns: ints. Columns of text, which stands to the left.
+        best: optional dictionary from a column to its bold value.
+        runs: optional int. Number of runs; the rows after them are baselines, in grey.
+        text_columns: ints. Columns of text, which are aligned left.
 
     Example:
 
@@ -52,5 +52,5 @@ def cell(tag, value, text=False, best=False):
 
 
 def safe(text):
-    """Text that is no HTML, whatever it holds."""
+    """Escapes a text for HTML."""
     return html.escape(str(text))

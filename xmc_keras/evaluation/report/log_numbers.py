@@ -1,22 +1,22 @@
-"""Numbers beside a logarithmic axis."""
+"""Tick labels of a logarithmic axis."""
 
 from matplotlib.ticker import LogFormatter
 
 
 class LogNumbers(LogFormatter):
-    """Plain numbers, `6,000` and not 6 x 10^3, at those ticks that have room for them.
+    """Plain numbers, `6,000` instead of 6 x 10^3, at the ticks that have room for them.
 
     >>> from matplotlib.figure import Figure
     >>> axis = Figure().subplots()
     >>> axis.set_yscale("log")
-    >>> LogNumbers.beside(axis.yaxis)
+    >>> LogNumbers.apply_to(axis.yaxis)
     >>> axis.yaxis.get_major_formatter()(1000)
     '1,000'
     """
 
     @classmethod
-    def beside(cls, axis):
-        """Sets it for a matplotlib `Axis` of logarithmic scale."""
+    def apply_to(cls, axis):
+        """Sets the formatter of a logarithmic matplotlib `Axis`."""
         axis.set_major_formatter(cls())
         axis.set_minor_formatter(cls())
 

@@ -1,4 +1,4 @@
-"""The page of the report, one HTML file that needs nothing beside it."""
+"""Page of the report: a single, self-contained HTML file."""
 
 import base64
 import dataclasses
@@ -16,20 +16,20 @@ QUALITY = "P@1 P@3 P@5 nDCG@3 nDCG@5 PSP@1 PSP@3 PSP@5".split()
 OTHERS = {
     "recall@100": "recall@100",
     "train_seconds": "training s",
-    "predict_ms_a_document": "ms a document",
+    "predict_ms_a_document": "ms per document",
     "peak_memory_gb": "peak GB",
 }
 
 
 def write_page(reports, images, documents, relevant, names):
-    """The report as HTML.
+    """Writes the report as HTML.
 
     Args:
         reports: list of `RunReport`.
-        images: dictionary from names to PNG files as bytes, as of `pictures`.
+        images: dictionary from names to PNG files as bytes, from `draw_pictures`.
         documents: `Documents` or `FeatureDocuments` of the test part.
-        relevant: csr matrix (documents, width), their labels.
-        names: list of strings, of the columns of `relevant`.
+        relevant: csr matrix (documents, width). Labels of the documents.
+        names: list of strings. Labels of the columns of `relevant`.
 
     Returns:
         string.
@@ -55,7 +55,7 @@ def overview(reports, documents, names):
     rows = [[r.name, *(r.metrics.get(key) for key in keys)] for r in reports]
     best = {}
     if len(reports) > 1:
-        for j in range(1, 2 + len(QUALITY)):  # of seconds less is better
+        for j in range(1, 2 + len(QUALITY)):  # all of these are better when larger
             found = [row[j] for row in rows if row[j] is not None]
             best[j] = max(found, default=None)
     baselines = reports[0].metrics.get("baselines", {})
@@ -66,25 +66,25 @@ def overview(reports, documents, names):
     head = ["run", *QUALITY, *OTHERS.values()]
     rest = ""
     if len(reports) > 1:
-        rest = "; the best run of a column is bold; baselines are those of the run "
+        rest = "; the best run in each column is bold; baselines are from the run "
         rest += reports[0].name
     return (
         f"<p>{safe(' and '.join(systems))} on {safe(reports[0].config.data)}: "
-        f"{len(documents):,} test documents, {len(names):,} labels in them or in "
-        f"training. In percent{safe(rest)}.</p>"
+        f"{len(documents):,} test documents, {len(names):,} labels in training or "
+        f"test documents. Metrics in percent{safe(rest)}.</p>"
         + make_html_table(head, rows, best, len(reports))
     )
 
 
 def settings(reports):
-    """Keys of the configs that differ; of one run all that are not defaults."""
+    """Config keys that differ between runs, or from the defaults for a single run."""
     configs = [dataclasses.asdict(report.config) for report in reports]
     defaults = {f.name: f.default for f in dataclasses.fields(reports[0].config)}
     if len(reports) == 1:
-        title = "Settings that are not the defaults"
+        title = "Settings that differ from the defaults"
         keys = [key for key, value in configs[0].items() if value != defaults[key]]
     else:
-        title = "Settings that differ"
+        title = "Settings that differ between runs"
         keys = [key for key in configs[0] if len({c[key] for c in configs}) > 1]
     if not keys:
         return f"<h2>{title}</h2><p>None.</p>"
@@ -95,16 +95,16 @@ def settings(reports):
 
 def curves(images):
     if "curves" not in images:
-        return "<h2>Training</h2><p>No history of epochs was kept.</p>"
-    text = "Losses, and P@k on the validation split, after each epoch."
+        return "<h2>Training</h2><p>No training history was recorded.</p>"
+    text = "Losses and P@k on the validation split after each epoch."
     return section("Training", text, images, "curves")
 
 
 def by_frequency(images):
     text = (
-        "Labels in groups by the documents that they have in the training part. The "
-        "bars of a run add up to its P@k, and to its PSP@k, where rare labels weigh "
-        "more: they tell which labels earn it."
+        "Labels grouped by their number of training documents. The bars of a run add "
+        "up to its P@k, and to its PSP@k, in which rare labels weigh more. They show "
+        "which labels contribute."
     )
     return section("Frequent and rare labels", text, images, "by_frequency")
 
@@ -112,8 +112,8 @@ def by_frequency(images):
 def candidates(reports, images):
     text = (
         "The mean share of a document's labels among the candidates of the first "
-        "stage, by their number. The mark is where the model stops; what is not found "
-        "there no ranking can bring back."
+        "stage, by the number of candidates. The marker is where the model stops; "
+        "ranking cannot recover labels that are not found by then."
     )
     stops = {}
     for report in reports:
@@ -126,10 +126,9 @@ def candidates(reports, images):
 
 def calibration(images):
     text = (
-        "The first five labels of each document by their score: of those with a score "
-        "of 80 %, 80 % should be right (the dotted line). The error is the mean "
-        "distance from that line, in points; to the right, how many labels have such a "
-        "score."
+        "The first five labels of each document, by score: of those with a score of "
+        "80 %, 80 % should be right (the dotted line). The error is the mean distance "
+        "from that line, in points. On the right, the share of labels with each score."
     )
     return section("Calibration", text, images, "calibration")
 
@@ -140,21 +139,21 @@ def clusters(reports, images):
     if "clusters" not in images:
         return f"<h2>Clusters</h2><p>{safe(text.strip())}</p>"
     text = (
-        "How many labels the clusters have, and how many labels of training documents "
-        "fall into each, on a logarithmic scale." + text
+        "The number of labels per cluster, and the number of labels of training "
+        "documents that fall into each cluster, on a logarithmic scale." + text
     )
     return section("Clusters", text, images, "clusters")
 
 
 def confused(reports, names):
     text = (
-        "A wrong label, and one that its document has and that is not found, counted "
-        "over the test documents. Of a document with two labels the first two "
-        "predictions count, of one with five or more the first five."
+        "A wrong prediction and a missed label of the same document, counted over the "
+        "test documents. For a document with two labels the first two predictions "
+        "count, for one with five or more the first five."
     )
     tables = []
     for report in reports:
-        head = ["instead of", "came", "documents"]
+        head = ["instead of", "predicted", "documents"]
         rows = [
             [names[right], names[wrong], str(n)] for wrong, right, n in report.confused
         ]

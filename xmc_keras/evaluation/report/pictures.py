@@ -1,4 +1,4 @@
-"""The pictures of the report, one for all runs together."""
+"""Pictures of the report, each with all runs."""
 
 import io
 
@@ -9,15 +9,15 @@ from matplotlib.ticker import MaxNLocator
 from xmc_keras.evaluation.report.log_numbers import LogNumbers
 from xmc_keras.runs.plot_curves import draw_curves
 
-# Okabe and Ito's colours, which colour-blind people can tell apart.
+# Okabe and Ito's colours, which colour-blind people can distinguish.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = "os^Dv*P"
 KS = (1, 3, 5)
-LONGEST = 28  # letters of a run's name in a legend
+LONGEST = 28  # characters of a run's name in a legend
 
 
 def draw_pictures(reports):
-    """All pictures that these runs have something for.
+    """Draws all pictures for which the runs have data.
 
     Args:
         reports: list of `RunReport`.
@@ -39,7 +39,7 @@ def draw_pictures(reports):
 
 def png(figure):
     file = io.BytesIO()
-    # Without the version of the library, so that the same figures give the same file.
+    # Without the library version, so that the same figures give the same file.
     figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
     return file.getvalue()
 
@@ -57,7 +57,7 @@ def curves(reports):
 
 
 def by_frequency(reports):
-    """Bars of a group stand side by side, a run each."""
+    """Bars grouped by frequency, one per run."""
     figure, axes = panels(2, 3, 6.2)
     groups = reports[0].groups
     width = 0.8 / len(reports)
@@ -91,7 +91,7 @@ def candidates(reports):
         last = min(report.kept, len(values)) - 1
         axis.plot(labels[last], values[last], ms=9, **style(i))
     axis.set_xscale("log")
-    LogNumbers.beside(axis.xaxis)
+    LogNumbers.apply_to(axis.xaxis)
     axis.set(xlabel="candidate labels of a document", ylabel="right labels found (%)")
     axis.set_ylim(0, 102)
     axis.grid(alpha=0.3)
@@ -136,11 +136,11 @@ def clusters(reports):
         right.plot(range(1, len(documents) + 1), documents, marker=marker, **hue(i))
     if few:
         left.set_xticks(range(len(sizes)), map(str, sizes))
-    left.set(xlabel="labels of a cluster", ylabel="clusters")
+    left.set(xlabel="labels per cluster", ylabel="clusters")
     left.yaxis.set_major_locator(MaxNLocator(integer=True))
     right.set(xlabel="clusters, largest first", ylabel="labels of training documents")
     right.set_yscale("log")
-    LogNumbers.beside(right.yaxis)
+    LogNumbers.apply_to(right.yaxis)
     right.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axis in (left, right):
         axis.grid(alpha=0.3)
@@ -161,18 +161,18 @@ def hue(i):
 
 
 def short(name):
-    """A name that fits into a legend: its end tells runs of a sweep apart."""
+    """A name that fits in a legend; its end distinguishes the runs of a sweep."""
     return name if len(name) <= LONGEST else "…" + name[1 - LONGEST :]
 
 
 def legend(figure, *axes):
-    """Puts what lines and bars mean under the panels, where it covers nothing."""
+    """Puts the legend below the panels, where it covers nothing."""
     found = {}
     for axis in axes:
         for handle, label in zip(*axis.get_legend_handles_labels()):
             found.setdefault(label, handle)
-    # An entry is a line or bar, and some 0.085 inches a letter.
-    wide = 0.7 + 0.085 * max(map(len, found))
-    columns = max(1, min(len(found), int(figure.get_figwidth() / wide)))
+    # An entry has a line or bar, and about 0.085 inches per character.
+    width = 0.7 + 0.085 * max(map(len, found))
+    columns = max(1, min(len(found), int(figure.get_figwidth() / width)))
     figure.legend(found.values(), found, loc="outside lower center", ncols=columns)
     return figure

@@ -1,4 +1,4 @@
-"""The share of right labels among the candidates, by how many there are."""
+"""Recall of right labels by the number of candidates."""
 
 import numpy as np
 
@@ -7,13 +7,13 @@ def compute_recall_curve(ranks, relevant, unreachable=0):
     """Mean share of a document's labels whose rank is below 1, 2, 3, ...
 
     Args:
-        ranks: int array (pairs,), as of `RunPredictions`.
+        ranks: int array (pairs,), from `RunPredictions`.
         relevant: csr matrix (documents, labels) of these pairs.
-        unreachable: int array (documents,), or 0. Labels that training never saw, which
+        unreachable: int array (documents,), or 0. Labels that were not in training and
             count as missed.
 
     Returns:
-        float array: of the ranks 1, 2, ... up to the last at which a label is found.
+        float array for 1, 2, ... up to the last rank at which a label is found.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""What a run predicts for the documents of its test part, kept in its folder."""
+"""Predictions of a run for its test part, cached in its folder."""
 
 import dataclasses
 import hashlib
@@ -19,16 +19,16 @@ FILE = "report_predictions.npz"
 
 @dataclasses.dataclass
 class RunPredictions:
-    """Predictions of a run, and where its first stage had the right labels.
+    """Predictions of a run, and the ranks of the right labels in its first stage.
 
     Args:
         label_ids: int32 array (documents, n). Best labels, best first, `-1` pads.
-        scores: float32 array (documents, n). Theirs.
+        scores: float32 array (documents, n). Their scores.
         ranks: int32 array (pairs,). For each label of each document, in the order of a
-            csr matrix: how many clusters (LightXML) or labels (LightDXML) the first
-            stage holds for better than its own; `-1` where it was not looked at.
-        step: int. Labels that a rank stands for: those of a cluster, or 1.
-        kept: int. Ranks below which labels are candidates.
+            csr matrix: the number of clusters (LightXML) or labels (LightDXML) that the
+            first stage ranks above its own; `-1` if it was not searched.
+        step: int. Number of labels per rank: those of a cluster, or 1.
+        kept: int. Labels with a rank below this are candidates.
     """
 
     label_ids: np.ndarray
@@ -39,17 +39,17 @@ class RunPredictions:
 
 
 def predict_run(run, documents, relevant, name=None, filtered=None):
-    """Predictions of a run for documents, computed once and then read.
+    """Predicts documents with a run, or reads its cached predictions.
 
-    They are kept in the run's folder, by what they depend on: model and documents.
+    They are cached in the run's folder, with a key of the model and the documents.
 
     Args:
         run: a `RunFolder`.
         documents: `Documents` or `FeatureDocuments`.
-        relevant: csr matrix (documents, labels), their labels as far as known.
-        name: optional string. Which of the run's models.
-        filtered: optional csr matrix (documents, labels). What is left out of the
-            predictions, as of `filter_ranking`.
+        relevant: csr matrix (documents, labels). Known labels of the documents.
+        name: optional string. Name of one of the run's models.
+        filtered: optional csr matrix (documents, labels). Labels to leave out of the
+            predictions; see `filter_ranking`.
 
     Returns:
         A `RunPredictions`.
@@ -64,7 +64,7 @@ def predict_run(run, documents, relevant, name=None, filtered=None):
             with atomic_write(path) as file:
                 np.savez(file, key=key, **dataclasses.asdict(found))
         except OSError as error:
-            logger.warning("Predictions are not kept: %s", error)
+            logger.warning("Predictions are not cached: %s", error)
     label_ids, scores = filter_ranking(found.label_ids, filtered, found.scores)
     return dataclasses.replace(found, label_ids=label_ids, scores=scores)
 
@@ -74,7 +74,7 @@ def _key(run, documents, name):
     paths = [run.path / f"{one}.keras" for one in ([name] if name else MODELS)]
     path = next((path for path in paths if path.exists()), None)
     if path is None:
-        run.load_model(name)  # it says what is missing
+        run.load_model(name)  # raises an error with the reason
     with open(path, "rb") as file:
         while block := file.read(2**20):
             digest.update(block)
@@ -84,12 +84,12 @@ def _key(run, documents, name):
 def _read(path, key):
     names = [field.name for field in dataclasses.fields(RunPredictions)]
     try:
-        # Opened here, because `np.load` leaves a damaged file open.
+        # Opened here because `np.load` does not close a damaged file.
         with open(path, "rb") as file:
-            kept = np.load(file)
-            if str(kept["key"]) != key:
+            cached = np.load(file)
+            if str(cached["key"]) != key:
                 return None
-            arrays = [kept[name] for name in names]
+            arrays = [cached[name] for name in names]
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
         return None
     return RunPredictions(*arrays[:3], *map(int, arrays[3:]))
@@ -148,7 +148,7 @@ def _inputs(x):
 
 
 def find_places(candidates, label_ids):
-    """Where labels (batch, m) stand in candidates (batch, n); -1 where they do not.
+    """Positions of labels (batch, m) in candidates (batch, n), or -1.
 
     >>> import tensorflow as tf
     >>> find_places(tf.constant([[5, 3, 9]]), tf.constant([[9, 4, 5]])).numpy().tolist()

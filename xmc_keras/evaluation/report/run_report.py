@@ -1,4 +1,4 @@
-"""The figures of a run that the report shows."""
+"""Figures of a run for the report."""
 
 import dataclasses
 
@@ -17,25 +17,27 @@ from xmc_keras.runs.run_history import read_history
 
 @dataclasses.dataclass
 class RunReport:
-    """What one run has to show, in figures.
+    """Figures of one run.
 
     Args:
-        name: string. Of the run.
+        name: string. Name of the run.
         config: a `Config`.
-        metrics: dictionary. Its `metrics.json`, with those of these predictions.
-        history: list of dictionaries, a row an epoch; may be empty.
+        metrics: dictionary. The run's `metrics.json`, with the metrics of these
+            predictions.
+        history: list of dictionaries, one row per epoch; may be empty.
         label_ids: int array (documents, n). Predictions, best first, `-1` pads.
-        scores: float array (documents, n). Theirs.
+        scores: float array (documents, n). Their scores.
         groups: list of strings. Names of groups of labels by frequency.
-        shares: dictionary from `P@k` and `PSP@k` to float arrays, a number a group.
+        shares: dictionary from `P@k` and `PSP@k` to float arrays (groups,).
         recall: float array. Share of labels among the candidates of 1, 2, ... steps.
-        step: int. Candidates of a step: labels a cluster, or 1.
-        kept: int. Steps that the model takes.
+        step: int. Number of candidates per step: labels of a cluster, or 1.
+        kept: int. Number of steps that the model takes.
         calibration: see `calibrate()`.
         confused: see `find_confused_labels()`.
-        cluster_labels: int array (clusters,), labels of each; None without clusters.
-        cluster_documents: int array (clusters,), labels of training documents in each;
-            None likewise.
+        cluster_labels: int array (clusters,). Labels of each cluster; None without
+            clusters.
+        cluster_documents: int array (clusters,). Labels of training documents in each
+            cluster; None without clusters.
     """
 
     name: str
@@ -56,13 +58,13 @@ class RunReport:
 
 
 def report_run(name, run, metrics, relevant, predictions):
-    """The `RunReport` of a run.
+    """Computes the `RunReport` of a run.
 
     Args:
-        name: string.
+        name: string. Name of the run.
         run: a `RunFolder`.
-        metrics: dictionary, its `metrics.json`.
-        relevant: csr matrix (documents, width) of the test part, as of
+        metrics: dictionary. Its `metrics.json`.
+        relevant: csr matrix (documents, width) of the test part, from
             `LabelSet.encode`.
         predictions: `RunPredictions`.
     """
@@ -81,8 +83,8 @@ def report_run(name, run, metrics, relevant, predictions):
     if run.clusters_path.exists():
         clusters = run.clusters()
         cluster_labels = (clusters >= 0).sum(axis=1)
-        of_labels = np.append(counts, 0)[clusters]  # a pad is the last
-        cluster_documents = of_labels.sum(axis=1)
+        label_documents = np.append(counts, 0)[clusters]  # a pad reads the last one
+        cluster_documents = label_documents.sum(axis=1)
     return RunReport(
         name,
         config,

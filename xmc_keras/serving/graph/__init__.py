@@ -1,1 +1,1 @@
-"""The graph of a SavedModel: raw text in, label names and scores out."""
+"""Graph of a SavedModel: raw text in, label names and scores out."""

@@ -1,4 +1,4 @@
-"""One LightXML of those that a ServingModule asks."""
+"""A LightXML in a ServingModule."""
 
 import tensorflow as tf
 
@@ -10,54 +10,57 @@ from xmc_keras.text.text_tokenizer import TextTokenizer
 
 
 class EnsembleMember:
-    """A `LightXML` of an ensemble, with its weights stored as asked.
+    """A `LightXML` of an ensemble, with its weights in given dtypes.
 
-    Not a trackable object: the module saves `weights` and the tokenizer's
-    `resources`, and nothing else of it.
+    It is not a trackable object: the module saves only its `weights` and the
+    tokenizer's `resources`.
 
     Args:
         model: a built `LightXML` that computes in float32.
-        table, dense: as of `ServingModule`.
+        table_dtype, dense_dtype: same as in `ServingModule`.
+
+    Attributes:
+        weights: list of `tf.Variable` to save.
+        halves: list of pairs of a Keras variable and its float16 form.
 
     Raises:
-        BadInput: the model cannot be stored so.
+        BadInput: the model does not support these dtypes.
     """
 
-    def __init__(self, model, table, dense):
+    def __init__(self, model, table_dtype, dense_dtype):
         self.text_tokenizer = TextTokenizer(model.tokenizer, model.max_tokens)
-        if model.ranker is None and table == "int8":
+        if model.ranker is None and table_dtype == "int8":
             raise BadInput(
                 "Expected float32 or float16: a model without ranker has no label "
-                "table of which only rows are read. Received: int8."
+                "table that is read by rows. Received: int8."
             )
         self.feature_dim = model.encoder.feature_dim
-        if model.ranker is not None and table != "float32":
+        if model.ranker is not None and table_dtype != "float32":
             model = LightXML(
                 model.encoder,
                 model.generator,
-                StoredRanker.of(model.ranker, table),
+                StoredRanker.of(model.ranker, table_dtype),
                 score=model.score,
                 num_predictions=model.num_predictions,
             )
         self._model = model
-        self.weights = []  # tf.Variables to save
-        self.halves = []  # (Keras variable, its float16 form)
-        self._store(model.encoder.weights, dense)
-        if model.ranker is None:  # then labels are what the generator scores
-            self._store(model.generator.weights, table)
+        self.weights, self.halves = [], []
+        self._store(model.encoder.weights, dense_dtype)
+        if model.ranker is None:  # then the generator scores labels
+            self._store(model.generator.weights, table_dtype)
         else:
-            self._store(model.generator.weights, dense)
-            of_bottleneck = model.ranker.bottleneck.weights
-            self._store(of_bottleneck, dense)
-            ids = set(map(id, of_bottleneck))
-            # Stored as asked already.
+            self._store(model.generator.weights, dense_dtype)
+            bottleneck = model.ranker.bottleneck.weights
+            self._store(bottleneck, dense_dtype)
+            ids = set(map(id, bottleneck))
+            # These have `table_dtype` already.
             self._store([w for w in model.ranker.weights if id(w) not in ids])
 
-    def _store(self, weights, form="float32"):
+    def _store(self, weights, dtype="float32"):
         for weight in weights:
             variable = weight.value
-            if form == "float16" and weight.dtype == "float32":
-                variable = tf.Variable(tf.cast(variable, form), trainable=False)
+            if dtype == "float16" and weight.dtype == "float32":
+                variable = tf.Variable(tf.cast(variable, dtype), trainable=False)
                 self.halves.append((weight, variable))
             self.weights.append(variable)
 
@@ -65,7 +68,7 @@ class EnsembleMember:
         return [self.text_tokenizer.ragged_ids(text)]
 
     def inputs(self, tokens, rows):
-        """The encoder's input for some documents, padded to their longest."""
+        """Encoder input of the given documents, padded to the longest."""
         ids = tf.gather(tokens[0], rows)
         mask = tf.sequence_mask(ids.row_lengths())
         ids = ids.to_tensor(self.text_tokenizer.pad_id)  # (block, tokens)
@@ -74,12 +77,12 @@ class EnsembleMember:
     def features(self, inputs):
         return self._model.encoder(inputs, training=False)
 
-    # What `rank` and `score_labels` take.
-    encoded = features
+    # Input of `rank` and `label_scores`.
+    encode = features
 
-    def rank(self, encoded):
-        outputs = self._model.rank(encoded)
+    def rank(self, features):
+        outputs = self._model.rank(features)
         return outputs["label_ids"], outputs["scores"]
 
-    def label_scores(self, encoded, label_ids):
-        return score_labels(self._model, encoded, label_ids)
+    def label_scores(self, features, label_ids):
+        return score_labels(self._model, features, label_ids)

@@ -13,17 +13,18 @@ SPECS = (
 
 
 class FeatureServingModule(ServingModule):
-    """The signatures of a model that was trained on features instead of texts.
+    """Signatures of a model that was trained on features instead of texts.
 
-    As those of `ServingModule`, with three inputs in place of `text`: the arrays of a
-    csr matrix. Document `i` has the features `indices[row_splits[i]:row_splits[i + 1]]`
-    (int32) with the weights `values` of the same places (float32); `row_splits` (int64)
-    is one longer than there are documents and begins with 0. Rows are scaled to norm 1,
-    as in training. A feature that training did not have is an error.
+    Same as in `ServingModule`, with three inputs instead of `text`: the arrays of a csr
+    matrix. Document `i` has the features `indices[row_splits[i]:row_splits[i + 1]]`
+    (int32), with their weights at the same positions of `values` (float32).
+    `row_splits` (int64) starts with 0 and has one element more than there are
+    documents. Rows are scaled to norm 1, as in training. A feature that was not in
+    training is an error.
 
     Args:
         models: list of one `LightDXML` without tokenizer and vectorizer, or of several
-            that were trained on the same features.
+            trained on the same features.
         **kwargs: the other arguments of `ServingModule`.
     """
 
@@ -32,7 +33,7 @@ class FeatureServingModule(ServingModule):
         self.num_features = min(model.encoder.num_features for model in models)
 
     def inputs_of(self, documents):
-        """A request's inputs for the rows of a csr matrix."""
+        """Inputs of a request, from the rows of a csr matrix."""
         return {
             "indices": documents.indices.astype(np.int32),
             "values": documents.data.astype(np.float32),
@@ -47,12 +48,12 @@ class FeatureServingModule(ServingModule):
         def serving_default(indices, values, row_splits):
             """csr rows `indices`, `values`, `row_splits` [n + 1] to the best `labels`
             [n, k] and their `scores` [n, k]."""
-            return self._best((indices, values, row_splits), self.k)
+            return self._predict((indices, values, row_splits), self.k)
 
         @tf.function(input_signature=[*SPECS, k], autograph=False)
         def top_k(indices, values, row_splits, k):
             """The same for the `k` of the request."""
-            return self._best((indices, values, row_splits), self._largest(k))
+            return self._predict((indices, values, row_splits), self._largest(k))
 
         @tf.function(input_signature=[*SPECS, labels], autograph=False)
         def score(indices, values, row_splits, labels):
@@ -67,10 +68,10 @@ class FeatureServingModule(ServingModule):
         functions = (serving_default, top_k, score, embed)
         return {function.python_function.__name__: function for function in functions}
 
-    def _number_of(self, documents):
+    def _count(self, documents):
         return tf.size(documents[2]) - 1
 
-    def _checked(self, documents):
+    def _check(self, documents):
         """`(ids, weights)`, ragged."""
         specs = zip(documents, SPECS)
         ids, values, splits = (tf.ensure_shape(x, spec.shape) for x, spec in specs)
@@ -78,11 +79,11 @@ class FeatureServingModule(ServingModule):
             tf.reduce_all((ids >= 0) & (ids < self.num_features)),
             [f"Expected indices from 0 to {self.num_features - 1}."],
         )
-        as_many = tf.debugging.assert_equal(
+        same_size = tf.debugging.assert_equal(
             tf.size(ids), tf.size(values), "Expected as many values as indices."
         )
-        with tf.control_dependencies([known, as_many]):
-            # Asserts that the splits begin with 0, do not fall and end at the last.
+        with tf.control_dependencies([known, same_size]):
+            # Asserts that the splits start at 0, never decrease and end at the last id.
             ids = tf.RaggedTensor.from_row_splits(ids, splits)
         rows = ids.value_rowids()
         squares = tf.math.unsorted_segment_sum(values**2, rows, ids.nrows())

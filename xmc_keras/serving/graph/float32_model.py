@@ -1,4 +1,4 @@
-"""A model that computes in float32, whatever precision it was trained in."""
+"""Conversion of a model of any precision to float32."""
 
 import keras
 
@@ -6,15 +6,15 @@ from xmc_keras.lightdxml.lightdxml import LightDXML
 
 
 def convert_to_float32(model):
-    """A model of the same weights that computes in float32.
+    """Converts a model to one with the same weights that computes in float32.
 
-    Half precision in a graph would be slower on most CPUs, and its scores coarser.
+    In a graph, half precision would be slower on most CPUs and give coarser scores.
 
     Args:
-        model: a built `LightXML` or `LightDXML`, under any dtype policy.
+        model: a built `LightXML` or `LightDXML`, with any dtype policy.
 
     Returns:
-        `model` itself if it computes in float32, otherwise a new one.
+        `model` itself if it computes in float32, otherwise a new model.
     """
     config = {**model.get_config(), "tokenizer": None}
     plain = _in_float32(config)

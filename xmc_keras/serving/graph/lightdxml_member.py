@@ -1,4 +1,4 @@
-"""One LightDXML of those that a ServingModule asks."""
+"""A LightDXML in a ServingModule."""
 
 import tensorflow as tf
 from keras import ops
@@ -13,28 +13,29 @@ from xmc_keras.text.text_tokenizer import TextTokenizer
 
 
 class LightDXMLMember:
-    """A `LightDXML` of an ensemble, with its weights stored as asked.
+    """A `LightDXML` of an ensemble, with its weights in given dtypes.
 
     The search for candidates is exact: a product with the whole table of label
-    embeddings or of classifier weights (`SearchedTable`), and with words of labels
-    (`StoredWords`) where the model has them. Of the other tables only rows are read,
-    and turned into float32 after that.
+    embeddings or classifier weights (`SearchedTable`) plus, if the model has them, the
+    words of labels (`StoredWords`). Of the other tables only single rows are read, and
+    then converted to float32.
 
     Args:
         model: a built `LightDXML` that computes in float32.
-        table, dense: as of `ServingModule`; word embeddings count as `dense`, and are
-            read by rows as well.
+        table_dtype, dense_dtype: same as in `ServingModule`. `dense_dtype` includes
+            word embeddings, which are also read by rows.
 
     Attributes:
-        weights, halves: as of `EnsembleMember`.
+        weights: list of `tf.Variable` to save.
+        halves: list of pairs of a Keras variable and its float16 form.
         searched: the `SearchedTable`, to be tracked by the module.
 
     Raises:
-        BadInput: the model cannot be stored so.
+        BadInput: the model does not support these dtypes.
     """
 
-    def __init__(self, model, table, dense):
-        if table == "int8":
+    def __init__(self, model, table_dtype, dense_dtype):
+        if table_dtype == "int8":
             raise BadInput(
                 "Expected float32 or float16 for LightDXML, whose tables are searched "
                 "as a whole. Received: int8."
@@ -44,52 +45,51 @@ class LightDXMLMember:
             self.text_tokenizer = TextTokenizer(model.tokenizer, model.max_tokens)
         self.vectorizer = model.vectorizer
         self._model = model
-        self.weights = []  # tf.Variables to save
-        self.halves = []  # (Keras variable, its float16 form)
+        self.weights, self.halves = [], []
         label_weights = model.classifier.label_weights
         tables = model.nearest.label_embeddings, label_weights
         if model.candidates_from == "classifier":
             tables = tables[::-1]
-        self.searched = SearchedTable(tables[0].value, table)
+        self.searched = SearchedTable(tables[0].value, table_dtype)
         self.weights.append(self.searched.variable)
-        # Then nothing is left of cosines in a score, and their table is not needed.
+        # Scores then contain no cosines, and their table is not needed.
         self._by_logits = (
             float(model.beta.value) == 1 and model.candidates_from == "classifier"
         )
         self._gathered = None
         if not self._by_logits:
-            self._gathered = self._stored(tables[1], table)
-        self._label_bias = self._stored(model.classifier.label_bias)
-        self._beta = self._stored(model.beta)
+            self._gathered = self._store(tables[1], table_dtype)
+        self._label_bias = self._store(model.classifier.label_bias)
+        self._beta = self._store(model.beta)
         encoder = model.encoder
         self.feature_dim = int(label_weights.shape[1])
         self._word_embeddings = None
         if isinstance(encoder, SparseTextEncoder):
-            self._word_embeddings = self._stored(encoder.token_embeddings, dense)
+            self._word_embeddings = self._store(encoder.token_embeddings, dense_dtype)
             for weight in [] if encoder.block is None else encoder.block.weights:
-                self._stored(weight)
+                self._store(weight)
         else:
             for weight in encoder.weights:
-                variable = self._stored(weight, dense)
+                variable = self._store(weight, dense_dtype)
                 if variable is not weight.value:
                     self.halves.append((weight, variable))
         self._words = None
         if model.lexical is not None:
             searched = model.candidates_from == "classifier"
-            self._words = StoredWords(model.lexical, table, searched)
+            self._words = StoredWords(model.lexical, table_dtype, searched)
             self.weights += self._words.variables
         if self.vectorizer is not None:
             self.weights += self.vectorizer.variables
 
-    def _stored(self, weight, form="float32"):
+    def _store(self, weight, dtype="float32"):
         variable = weight.value
-        if form == "float16" and weight.dtype == "float32":
-            variable = tf.Variable(tf.cast(variable, form), trainable=False)
+        if dtype == "float16" and weight.dtype == "float32":
+            variable = tf.Variable(tf.cast(variable, dtype), trainable=False)
         self.weights.append(variable)
         return variable
 
     def read(self, documents):
-        """Texts as token ids, or as ids and weights; ids and weights as they are."""
+        """Converts texts to ids, or to ids and weights; passes on ids and weights."""
         if self.text_tokenizer is not None:
             return [self.text_tokenizer.ragged_ids(documents)]
         if self.vectorizer is not None:
@@ -97,7 +97,7 @@ class LightDXMLMember:
         return documents
 
     def inputs(self, tokens, rows):
-        """Those of some documents, ragged."""
+        """Inputs of the given documents, ragged."""
         return [tf.gather(part, rows) for part in tokens]
 
     def features(self, inputs):
@@ -115,10 +115,10 @@ class LightDXMLMember:
         z = ops.relu(sum_weighted(self._word_embeddings, ids, weights))
         return z if encoder.block is None else z + ops.relu(encoder.block(z))
 
-    def encoded(self, inputs):
-        """What `rank` and `score_labels` take: features, and words where labels have
+    def encode(self, inputs):
+        """Input of `rank` and `label_scores`: features, and words if labels have
         them."""
-        words = None if self._words is None else self._words.of_block(*inputs)
+        words = None if self._words is None else self._words.prepare_block(*inputs)
         return self.features(inputs), words
 
     def rank(self, encoded):
@@ -133,9 +133,9 @@ class LightDXMLMember:
 
     def label_scores(self, encoded, label_ids):
         """Scores of given labels, as if they were candidates; 0 for -1."""
-        found = self._searched_products(encoded)
+        found = self._search_scores(encoded)
         rows = tf.maximum(label_ids, 0)
-        logits, cosines = self._both(
+        logits, cosines = self._logits_and_cosines(
             encoded, rows, tf.gather(found, rows, batch_dims=1)
         )
         if self._by_logits:
@@ -146,24 +146,24 @@ class LightDXMLMember:
         return tf.where(label_ids < 0, 0.0, scores)
 
     def _candidates(self, encoded, found=None):
-        """Label ids, logits and cosines of a block's candidates (block, candidates)."""
+        """Label ids, logits and cosines (block, candidates) of the candidates."""
         if found is None:
-            found = self._searched_products(encoded)
+            found = self._search_scores(encoded)
         found, ids = tf.math.top_k(found, self._model.num_candidates)
-        return ids, *self._both(encoded, ids, found)
+        return ids, *self._logits_and_cosines(encoded, ids, found)
 
-    def _searched_products(self, encoded):
-        """What all labels are searched by, (block, num_labels)."""
+    def _search_scores(self, encoded):
+        """Search scores (block, num_labels) of all labels."""
         features, words = encoded
         if self._model.candidates_from == "embeddings":
             return tf.matmul(normalize_rows(features), self.searched.columns())
         found = tf.matmul(features, self.searched.columns()) + self._label_bias
         return found if words is None else found + self._words.searched_logits(words)
 
-    def _both(self, encoded, ids, found):
-        """Logits and cosines of labels (block, n), of which `found` are known.
+    def _logits_and_cosines(self, encoded, ids, found):
+        """Logits and cosines of labels (block, n), one of which is `found`.
 
-        Cosines say nothing where scores are `_by_logits`.
+        The cosines are meaningless with `_by_logits`.
         """
         features, words = encoded
         logits = cosines = found
@@ -181,7 +181,7 @@ class LightDXMLMember:
 
 
 def sum_weighted(table, ids, weights):
-    """Weighted sums of rows, (batch, dim), of ragged ids: each row read once."""
+    """Weighted sums (batch, dim) of rows, from ragged ids; reads each row once."""
     pool, places = tf.unique(ids.values)
     rows = tf.cast(tf.gather(table, pool), tf.float32)
     bag = tf.SparseTensor(

@@ -1,4 +1,4 @@
-"""Which graph a version has: from texts, or from features."""
+"""Choice of the graph: from texts or from features."""
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.serving.graph.feature_serving_module import FeatureServingModule
@@ -7,13 +7,14 @@ from xmc_keras.serving.version.documents_to_check import reads_features
 
 
 def choose_module_class(models):
-    """The class of the module that serves some models.
+    """Chooses the class of the module that serves the models.
 
     Args:
-        models: list of `LightXML` or `LightDXML`, one or an ensemble.
+        models: list of `LightXML` or `LightDXML`, one model or an ensemble.
 
     Raises:
-        BadInput: some read texts and others features, or features of several kinds.
+        BadInput: some models read texts and others features, or features of different
+            widths.
     """
     if not any(map(reads_features, models)):
         return ServingModule

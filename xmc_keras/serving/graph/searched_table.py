@@ -1,4 +1,4 @@
-"""A label table of which every row is read for every text."""
+"""Label table of which all rows are read for every text."""
 
 import uuid
 
@@ -6,16 +6,16 @@ import tensorflow as tf
 
 
 class SearchedTable(tf.saved_model.experimental.TrackableResource):
-    """A label table to be multiplied with as a whole, stored as float32 or float16.
+    """A label table for products with all its rows, stored as float32 or float16.
 
-    It is stored with a column a label, which a product with few texts reads fastest. A
-    float16 table is turned into float32 once, when a server loads the version, right
-    after it has read the variables: in each request that took longer than the product
-    itself. So float16 halves what is on disk, not what is in memory.
+    It has one column per label, the layout that products with few texts read fastest.
+    A float16 table is converted to float32 once, when a server loads the version,
+    right after it has read the variables. Converting it in each request took longer
+    than the product itself. So float16 halves the size on disk, not in memory.
 
     Args:
         rows: float32 tensor (num_labels, dim).
-        stored: `"float32"` or `"float16"`.
+        stored: `"float32"` or `"float16"`. dtype on disk.
 
     Attributes:
         variable: the `tf.Variable` to save, (dim, num_labels).
@@ -32,13 +32,13 @@ class SearchedTable(tf.saved_model.experimental.TrackableResource):
         columns = tf.cast(tf.transpose(rows), stored)
         self.variable = tf.Variable(columns, trainable=False)
         self._widened = stored == "float16"
-        # Two of one name would be one to TensorFlow, also those of two versions that a
-        # process loads without sessions.
+        # TensorFlow shares resources of the same name, even between two versions that
+        # a process loads without sessions.
         self._name_in_server = f"searched_table_{uuid.uuid4().hex}"
         self._initialize()
 
     def columns(self):
-        """Float32 tensor (dim, num_labels)."""
+        """The table as a float32 tensor (dim, num_labels)."""
         if not self._widened:
             return tf.convert_to_tensor(self.variable)
         columns = tf.raw_ops.ReadVariableOp(

@@ -16,68 +16,71 @@ from xmc_keras.serving.graph.float32_model import convert_to_float32
 from xmc_keras.serving.graph.label_names import LabelNames
 from xmc_keras.serving.graph.lightdxml_member import LightDXMLMember
 
-# Texts computed at a time: memory stays bounded, whatever a request holds.
+# Texts computed at a time, so that memory stays bounded for requests of any size.
 BLOCK = 32
-# Labels a text in a request to `score`, for the same reason.
+# Labels per text in a request to `score`, for the same reason.
 MOST_SCORED = 10_000
 
 TEXT = tf.TensorSpec([None], tf.string, "text")
 
 
 class ServingModule(tf.Module):
-    """The signatures of an exported model, for one model or an ensemble.
+    """Signatures of an exported model, for one model or an ensemble.
 
-    - `serving_default(text)` gives `labels` (texts, k) string and `scores`
-      (texts, k) float32, best first. Where a model has fewer candidates than k,
-      the rest is `""` with score 0.
-    - `top_k(text, k)` likewise, with the k of the request: the largest, if it has
-      one a text, and at most `most_labels`.
-    - `score(text, labels)` gives `scores` (texts, n) float32 of given label names,
-      -1 where there is no such label.
-    - `embed(text)` gives `embedding` (texts, dim) float32, the text representation,
-      of an ensemble side by side.
+    - `serving_default(text)` returns `labels` (texts, k) string and `scores`
+      (texts, k) float32, best first. If a model has fewer than k candidates, the
+      rest is `""` with score 0.
+    - `top_k(text, k)` returns the same for the k of the request: the largest, if it
+      has one per text, and at most `most_labels`.
+    - `score(text, labels)` returns `scores` (texts, n) float32 of given label names,
+      -1 for unknown labels.
+    - `embed(text)` returns `embedding` (texts, dim) float32, the text representation;
+      those of an ensemble are concatenated.
 
-    The scores of an ensemble are averages: each model offers its best labels, every
-    model scores all that were offered, and gives 0 to a label that it does not know;
+    The scores of an ensemble are averages. Each model offers its best labels, and
+    every model scores all offered labels, with 0 for a label that it does not know;
     see `rank_together`.
 
     The graph computes in float32 and has no jit-compiled function, which a stock
-    server refuses. Texts of a request are sorted by length and go through the
-    encoder `BLOCK` at a time, each block padded to its own longest.
+    server refuses. The texts of a request are sorted by length and encoded `BLOCK` at
+    a time, each block padded to its longest text.
 
     Args:
-        models: list of `LightXML` or `LightDXML`, each with tokenizer or vectorizer,
+        models: list of `LightXML` or `LightDXML`, each with a tokenizer or vectorizer
             and with label names.
-        k: int. Labels that `serving_default` returns.
-        table: `"float32"`, `"float16"` or `"int8"`. How label tables are stored; see
+        k: int. Number of labels that `serving_default` returns.
+        table_dtype: `"float32"`, `"float16"` or `"int8"`. dtype of label tables; see
             `StoredRanker` and `LightDXMLMember`. Defaults to `"float32"`.
-        dense: `"float32"` or `"float16"`. How all other weights are stored. A call
-            turns these back to float32 as a whole, which takes time: for where
-            memory is short. Defaults to `"float32"`.
-        weights: optional list of floats, what each model counts in the average.
-            Defaults to all alike.
+        dense_dtype: `"float32"` or `"float16"`. dtype of all other weights. Each call
+            converts float16 weights to float32 as a whole, which takes time: use it
+            where memory is short. Defaults to `"float32"`.
+        weights: optional list of floats. Weight of each model in the average. Defaults
+            to equal weights.
 
     Raises:
-        BadInput: `k` is out of range, or a model cannot be stored as asked.
+        BadInput: `k` is out of range, or a model does not support these dtypes.
     """
 
-    def __init__(self, models, k, table="float32", dense="float32", weights=None):
+    def __init__(
+        self, models, k, table_dtype="float32", dense_dtype="float32", weights=None
+    ):
         super().__init__()
         models = [convert_to_float32(model) for model in models]
         self.most_labels = min(_most_labels(model) for model in models)
         if not 1 <= k <= self.most_labels:
             raise BadInput(
                 f"Expected k between 1 and {self.most_labels}, the labels that the "
-                f"model ranks for a text. Received: {k}."
+                f"model ranks per text. Received: {k}."
             )
         self.k = k
         self._shares = tuple(normalize_weights(weights, len(models)))
         self.labels = LabelNames([model.label_set.names for model in models])
         self._members = [
-            choose_member_class(model)(model, table, dense) for model in models
+            choose_member_class(model)(model, table_dtype, dense_dtype)
+            for model in models
         ]
         self.weights = [weight for m in self._members for weight in m.weights]
-        # LightDXML's words have none.
+        # A vectorizer has none.
         self.resources = [
             resource
             for member in self._members
@@ -89,7 +92,7 @@ class ServingModule(tf.Module):
         ]
 
     def inputs_of(self, documents):
-        """A request's inputs for a list of texts, as NumPy arrays."""
+        """Inputs of a request for a list of texts, as NumPy arrays."""
         return {"text": np.array([text.encode() for text in documents], object)}
 
     def signatures(self):
@@ -100,12 +103,12 @@ class ServingModule(tf.Module):
         @tf.function(input_signature=[TEXT], autograph=False)
         def serving_default(text):
             """`text` [n] to the best `labels` [n, k] and their `scores` [n, k]."""
-            return self._best(text, self.k)
+            return self._predict(text, self.k)
 
         @tf.function(input_signature=[TEXT, k], autograph=False)
         def top_k(text, k):
             """The same for the `k` of the request."""
-            return self._best(text, self._largest(k))
+            return self._predict(text, self._largest(k))
 
         @tf.function(input_signature=[TEXT, labels], autograph=False)
         def score(text, labels):
@@ -124,59 +127,61 @@ class ServingModule(tf.Module):
         # Not an assertion: an empty request may have no k at all.
         return tf.clip_by_value(tf.reduce_max(k), 1, self.most_labels)
 
-    def _best(self, documents, k):
-        def best_of(inputs, rows):
-            label_ids, scores = self._ranked(inputs)
+    def _predict(self, documents, k):
+        def rank_block(inputs, rows):
+            label_ids, scores = self._rank(inputs)
             return [label_ids[:, :k], scores[:, :k]]
 
         label_ids, scores = self._in_blocks(
-            documents, best_of, [(tf.int32, k), (tf.float32, k)]
+            documents, rank_block, [(tf.int32, k), (tf.float32, k)]
         )
         return {"labels": self.labels.names_of(label_ids), "scores": scores}
 
     def _score(self, documents, labels):
         labels = tf.ensure_shape(labels, [None, None])
-        as_many = tf.debugging.assert_equal(
+        same_size = tf.debugging.assert_equal(
             tf.shape(labels)[0],
-            self._number_of(documents),
+            self._count(documents),
             "Expected a row for each text.",
         )
-        few = tf.debugging.assert_less_equal(
+        few_labels = tf.debugging.assert_less_equal(
             tf.shape(labels)[1],
             MOST_SCORED,
-            f"Expected at most {MOST_SCORED} labels a text.",
+            f"Expected at most {MOST_SCORED} labels per text.",
         )
-        with tf.control_dependencies([as_many, few]):
+        with tf.control_dependencies([same_size, few_labels]):
             label_ids = self.labels.ids(labels)
 
-        def scores_of(inputs, rows):
+        def compute_scores(inputs, rows):
             ids = tf.gather(label_ids, rows)
-            encoded = [m.encoded(x) for m, x in zip(self._members, inputs)]
+            encoded = [m.encode(x) for m, x in zip(self._members, inputs)]
             return [tf.where(ids < 0, -1.0, self._mean_scores(encoded, ids))]
 
         width = tf.shape(labels)[1]
-        (scores,) = self._in_blocks(documents, scores_of, [(tf.float32, width)])
+        (scores,) = self._in_blocks(documents, compute_scores, [(tf.float32, width)])
         return {"scores": scores}
 
     def _embed(self, documents):
-        def features_of(inputs, rows):
+        def compute_features(inputs, rows):
             features = [m.features(x) for m, x in zip(self._members, inputs)]
             return [tf.concat(features, axis=1)]
 
         width = sum(member.feature_dim for member in self._members)
-        (embedding,) = self._in_blocks(documents, features_of, [(tf.float32, width)])
+        (embedding,) = self._in_blocks(
+            documents, compute_features, [(tf.float32, width)]
+        )
         return {"embedding": embedding}
 
-    def _checked(self, documents):
-        """What members read, of what a request holds."""
+    def _check(self, documents):
+        """Checks the documents of a request; returns what members read."""
         return tf.ensure_shape(documents, [None])
 
-    def _number_of(self, documents):
+    def _count(self, documents):
         return tf.size(documents)
 
-    def _ranked(self, inputs):
+    def _rank(self, inputs):
         """Best `most_labels` ids and scores of a block, both (texts, most_labels)."""
-        encoded = [m.encoded(x) for m, x in zip(self._members, inputs)]
+        encoded = [m.encode(x) for m, x in zip(self._members, inputs)]
         found = [m.rank(e) for m, e in zip(self._members, encoded)]
         if len(found) == 1:
             return [part[:, : self.most_labels] for part in found[0]]
@@ -193,18 +198,18 @@ class ServingModule(tf.Module):
         return average_scores(scores, self._shares)
 
     def _in_blocks(self, documents, compute, outputs):
-        """Calls `compute(inputs, rows)` for blocks of documents of like length.
+        """Calls `compute(inputs, rows)` for blocks of documents of similar length.
 
         Args:
-            documents: string tensor (documents,), or what `_checked` takes.
-            compute: function of a list of each member's inputs and of the places of
-                these documents (block,), to a list of (block, width) tensors.
-            outputs: list of `(dtype, width)` of what it returns.
+            documents: string tensor (documents,), or any other input of `_check`.
+            compute: function from a list of each member's inputs and the positions
+                (block,) of these documents to a list of (block, width) tensors.
+            outputs: list of `(dtype, width)` of these tensors.
 
         Returns:
             List of (documents, width) tensors, in the order of `documents`.
         """
-        documents = self._checked(documents)
+        documents = self._check(documents)
         tokens = [member.read(documents) for member in self._members]
         order = tf.argsort(tokens[0][0].row_lengths())  # (documents,)
 
@@ -213,7 +218,7 @@ class ServingModule(tf.Module):
             inputs = [m.inputs(ids, rows) for m, ids in zip(self._members, tokens)]
             parts = compute(inputs, rows)
             return start + BLOCK, *(
-                tf.concat([before, part], axis=0) for before, part in zip(done, parts)
+                tf.concat([earlier, part], axis=0) for earlier, part in zip(done, parts)
             )
 
         empty = [tf.zeros([0, width], dtype) for dtype, width in outputs]
@@ -230,8 +235,8 @@ class ServingModule(tf.Module):
         return [tf.gather(part, back) for part in sorted_by_length]
 
     def _halves_in_float32(self):
-        """Within this scope the models' float16 weights stand in for their own."""
-        # Outside of the loop, so that a call converts them once.
+        """Scope in which the float16 weights, as float32, replace the models' own."""
+        # Outside the loop, so that each call converts them once.
         return keras.StatelessScope(
             [
                 (weight, tf.cast(half, tf.float32))

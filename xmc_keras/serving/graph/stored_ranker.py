@@ -1,4 +1,4 @@
-"""The ranker with its label table stored in fewer bits."""
+"""Ranker with a label table in fewer bits."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,20 +6,20 @@ from keras import ops
 
 from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
 
-LEVELS = 127  # of an int8, on either side of zero
+LEVELS = 127  # of int8, on each side of zero
 
 
 class StoredRanker(DynamicCandidateRanker):
-    """A `DynamicCandidateRanker` whose label table is float16 or int8.
+    """A `DynamicCandidateRanker` with a float16 or int8 label table.
 
-    Only the rows of candidates are turned back into floats, after they are
-    gathered: less memory is read than from a float32 table, so answers come no
-    later. An int8 row has a scale of its own, its largest magnitude over 127, and
-    the product is scaled, not the row.
+    Only the gathered rows of the candidates are converted back to floats. This reads
+    less memory than a float32 table, so answers are not slower. Each int8 row has its
+    own scale, its largest magnitude divided by 127. The scale multiplies the product,
+    not the row.
 
     Args:
-        stored: `"float16"` or `"int8"`.
-        **kwargs: as of `DynamicCandidateRanker`.
+        stored: `"float16"` or `"int8"`. dtype of the label table.
+        **kwargs: same as in `DynamicCandidateRanker`.
 
     Example:
 
@@ -41,7 +41,7 @@ class StoredRanker(DynamicCandidateRanker):
 
     @classmethod
     def of(cls, ranker, stored):
-        """The stored form of a built `DynamicCandidateRanker`."""
+        """Converts a built `DynamicCandidateRanker`."""
         small = cls(stored=stored, **ranker.get_config())
         features_shape = (None, ranker.bottleneck.kernel.shape[0])
         small.build(features_shape, (None, None))

@@ -1,1 +1,1 @@
-"""A server of SavedModels with the interface of TensorFlow Serving."""
+"""Server of SavedModels with the interface of TensorFlow Serving."""

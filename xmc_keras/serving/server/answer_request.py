@@ -1,4 +1,4 @@
-"""A `PredictRequest` of TensorFlow Serving, answered by a model."""
+"""Prediction for a `PredictRequest` of TensorFlow Serving."""
 
 import math
 
@@ -8,32 +8,32 @@ from tensorflow_serving.apis import predict_pb2
 
 from xmc_keras.serving.server.serving_error import ServingError
 
-# A tensor may say that its last value repeats: a few bytes can ask for terabytes, or
-# for more texts than a day is long.
+# A tensor may declare that its last value repeats: a few bytes can request terabytes,
+# or more texts than can be processed in a day.
 MAX_REPEATED = 2**16
 
 
 def answer_request(model, request):
     """Runs the signature that a request names.
 
-    What is refused, and with which code, is that of `PredictionService.Predict` in
-    TensorFlow Serving (predict_util.cc).
+    The checks and their status codes are the same as in TensorFlow Serving's
+    `PredictionService.Predict` (predict_util.cc).
 
     Args:
         model: `ServedModel`.
         request: `PredictRequest`. Only its signature name, inputs and output filter
-            are looked at; inputs with a default may be left out.
+            are used; inputs with a default are optional.
 
     Returns:
         `PredictResponse` with the signature's name and the outputs.
 
     Raises:
-        ServingError: the request does not fit the signature, or the graph refuses it.
+        ServingError: the request does not match the signature, or the graph rejects it.
     """
     name = request.model_spec.signature_name
     signature = model.signature(name)
-    wanted = _wanted_outputs(request.output_filter, signature)
-    outputs = model.predict(_inputs(request, signature), name)
+    wanted = _select_outputs(request.output_filter, signature)
+    outputs = model.predict(_read_inputs(request, signature), name)
     response = predict_pb2.PredictResponse()
     response.model_spec.name = request.model_spec.name
     response.model_spec.signature_name = name or "serving_default"
@@ -44,30 +44,31 @@ def answer_request(model, request):
     return response
 
 
-def _wanted_outputs(output_filter, signature):
+def _select_outputs(output_filter, signature):
     for alias in output_filter:
         if alias not in signature.outputs:
-            raise _invalid(
+            raise _invalid_error(
                 f"output tensor alias not found in signature: {alias} Outputs "
-                f"expected to be in the set {_listed(signature.outputs)}."
+                f"expected to be in the set {_format_names(signature.outputs)}."
             )
     if len(set(output_filter)) < len(output_filter):
-        raise _invalid(f"duplicate output tensor alias in {list(output_filter)}")
+        raise _invalid_error(f"duplicate output tensor alias in {list(output_filter)}")
     return list(output_filter) or list(signature.outputs)
 
 
-def _inputs(request, signature):
+def _read_inputs(request, signature):
     given, known = set(request.inputs), set(signature.inputs)
     missing = known - given - set(signature.defaults)
     if missing or given - known:
-        raise _invalid(
+        raise _invalid_error(
             f"input size does not match signature: {len(given)}!={len(known)} "
-            f"len({_listed(given)}) != len({_listed(known)}). Sent extra: "
-            f"{_listed(given - known)}. Missing but required: {_listed(missing)}."
+            f"len({_format_names(given)}) != len({_format_names(known)}). Sent extra: "
+            f"{_format_names(given - known)}. Missing but required: "
+            f"{_format_names(missing)}."
         )
     limit = max(MAX_REPEATED, request.ByteSize())
     return {
-        alias: _array(
+        alias: _read_array(
             alias,
             request.inputs[alias] if alias in given else signature.defaults[alias],
             info.dtype,
@@ -77,21 +78,23 @@ def _inputs(request, signature):
     }
 
 
-def _array(alias, tensor, dtype, limit):
+def _read_array(alias, tensor, dtype, limit):
     if tensor.dtype != dtype:
-        raise _invalid(
+        raise _invalid_error(
             f"Expects input {alias} to be {_dtype_name(dtype)} but "
             f"{_dtype_name(tensor.dtype)} is provided"
         )
     sizes = [dim.size for dim in tensor.tensor_shape.dim]
     if tensor.tensor_shape.unknown_rank or min(sizes, default=0) < 0:
-        raise _invalid(f"tensor parsing error: {alias} has no definite shape")
+        raise _invalid_error(f"tensor parsing error: {alias} has no definite shape")
     if math.prod(sizes) > limit:
-        raise _invalid(f"tensor parsing error: {alias} of shape {sizes} is too large")
+        raise _invalid_error(
+            f"tensor parsing error: {alias} of shape {sizes} is too large"
+        )
     try:
         return tf.make_ndarray(tensor)
     except (TypeError, ValueError) as error:
-        raise _invalid(f"tensor parsing error: {alias}: {error}") from None
+        raise _invalid_error(f"tensor parsing error: {alias}: {error}") from None
 
 
 def _dtype_name(dtype):
@@ -99,9 +102,9 @@ def _dtype_name(dtype):
     return types_pb2.DataType.Name(dtype) if dtype in known else str(dtype)
 
 
-def _listed(names):
+def _format_names(names):
     return f"{{{','.join(sorted(names))}}}"
 
 
-def _invalid(message):
+def _invalid_error(message):
     return ServingError("INVALID_ARGUMENT", message)

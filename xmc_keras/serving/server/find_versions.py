@@ -1,14 +1,14 @@
-"""The version folders of a model."""
+"""Version folders of a model."""
 
 import re
 from pathlib import Path
 
 
 def find_versions(folder):
-    """Finds the folders that TensorFlow Serving takes for versions.
+    """Finds the folders that TensorFlow Serving treats as versions.
 
-    Those are the children whose name is a number that fits into an int64 (`1`,
-    `000123`); of two with the same number the last in the order of names counts.
+    These are the subfolders whose name is a number that fits in an int64 (`1`,
+    `000123`). If two have the same number, the last one in the order of names counts.
 
     Args:
         folder: string or path.

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's gRPC interface."""
+"""gRPC interface of TensorFlow Serving."""
 
 import functools
 import logging
@@ -19,8 +19,8 @@ from xmc_keras.serving.server.serving_error import ServingError
 
 logger = logging.getLogger(__name__)
 
-# Bytes of a message. It travels in a header, where a byte may take three, and gRPC
-# begins to refuse headers at 8 KB.
+# Maximum bytes of an error message. It is sent in a header, where each byte may take
+# three, and gRPC starts to reject headers at 8 KB.
 MAX_DETAILS = 2000
 
 
@@ -32,10 +32,10 @@ def build_grpc_server(models, address, threads, max_body_bytes=64 * 2**20):
 
     Args:
         models: `ModelVersions`.
-        address: string. Host and port, `"127.0.0.1:8500"`; port 0 is a free one.
-        threads: integer. Requests that are run at the same time.
-        max_body_bytes: integer. Larger requests are RESOURCE_EXHAUSTED. Defaults to
-            64 MiB. Answers are not limited.
+        address: string. Host and port, `"127.0.0.1:8500"`; port 0 picks a free one.
+        threads: integer. Requests that run concurrently.
+        max_body_bytes: integer. Larger requests fail with RESOURCE_EXHAUSTED. Defaults
+            to 64 MiB. Responses are not limited.
 
     Returns:
         Tuple `(server, port)`: the `grpc.Server` and the port that it is bound to.
@@ -59,15 +59,15 @@ def build_grpc_server(models, address, threads, max_body_bytes=64 * 2**20):
     )
     try:
         return server, server.add_insecure_port(address)
-    except RuntimeError:  # grpcio has logged which of the reasons it is
+    except RuntimeError:  # grpcio has logged the reason
         raise BadInput(
-            f"Expected an address that gRPC can listen at. Received: {address}, which "
-            "is in use or not of this machine. Choose another with --grpc-port."
+            f"Expected an address that gRPC can listen on. Received: {address}, which "
+            "is in use or not on this machine. Choose another with --grpc-port."
         ) from None
 
 
 def _method(function):
-    """What every method shares: errors become a status."""
+    """Decorator of all methods: turns errors into a status."""
 
     @functools.wraps(function)
     def answer(self, request, context):
@@ -79,7 +79,8 @@ def _method(function):
             code, message = grpc.StatusCode[error.code], error.message
         except Exception:
             logger.exception("A gRPC request failed")
-            code, message = grpc.StatusCode.INTERNAL, "Failed; the server's log has why"
+            code = grpc.StatusCode.INTERNAL
+            message = "Internal error: see the server's log."
         details = message.encode("utf-8", "replace")[:MAX_DETAILS]
         context.abort(code, details.decode("utf-8", "ignore"))
 
@@ -89,7 +90,7 @@ def _method(function):
 def _unimplemented(self, request, context):
     context.abort(
         grpc.StatusCode.UNIMPLEMENTED,
-        "This server has Predict, GetModelMetadata and GetModelStatus only",
+        "This server supports only Predict, GetModelMetadata and GetModelStatus",
     )
 
 

@@ -1,4 +1,4 @@
-"""A version of a model, loaded and warmed up."""
+"""Loading and warm-up of a version of a model."""
 
 from pathlib import Path
 
@@ -11,26 +11,26 @@ from xmc_keras.serving.server.served_model import ServedModel, serving_error
 from xmc_keras.serving.server.serving_error import ServingError
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
-MAX_RECORDS = 1000  # TensorFlow Serving's
+MAX_RECORDS = 1000  # the limit of TensorFlow Serving
 
 
 def load_version(path):
     """Loads a version and replays its warm-up requests, as TensorFlow Serving does.
 
-    An op that this TensorFlow does not know is found by a request, not by loading:
-    the warm-up is what keeps such a version from being served.
+    Loading does not detect an op that this TensorFlow lacks, only a request does. So
+    the warm-up prevents such a version from being served.
 
     Args:
-        path: string or path. The folder of the version. Warm-up requests are a
-            TFRecord file of `PredictionLog`, `assets.extra/tf_serving_warmup_requests`
-            in it; only its Predict requests are replayed.
+        path: string or path. Folder of the version. Its warm-up requests are in
+            `assets.extra/tf_serving_warmup_requests`, a TFRecord file of
+            `PredictionLog`; only Predict requests are replayed.
 
     Returns:
         `ServedModel`.
 
     Raises:
-        ServingError: the version cannot be loaded, or a warm-up request fails, or
-            there are more than 1000 of them.
+        ServingError: the version cannot be loaded, a warm-up request fails, or there
+            are more than 1000 of them.
     """
     try:
         model = ServedModel(path)
@@ -46,7 +46,7 @@ def load_version(path):
         raise ServingError("DATA_LOSS", message) from None
     except tf.errors.OpError as error:
         raise serving_error(error) from None
-    except (OSError, ValueError) as error:  # of the session's loader
+    except (OSError, ValueError) as error:  # from the session's loader
         raise ServingError("UNKNOWN", str(error)) from None
     return model
 

@@ -1,4 +1,4 @@
-"""The versions of a model in a folder, the newest of which is served."""
+"""Versions of a model in a folder, of which the newest is served."""
 
 import contextlib
 import dataclasses
@@ -20,20 +20,20 @@ logger = logging.getLogger(__name__)
 class ModelVersions:
     """Serves the newest version in a folder that loads, and follows new ones.
 
-    Version folders are those whose name is a number (`1`, `000123`). A thread looks
-    at the folder. It loads a new version while the one before goes on serving, puts
-    it in place, and closes the one before once its last user has left. A version that
-    cannot be loaded is reported, passed over, and tried again only when its files
-    have changed and then rested for a look. If the folder of the version that is
-    served goes away, the newest that is left takes its place; if none is left, what
-    is loaded stays.
+    Version folders are those whose name is a number (`1`, `000123`). A thread polls
+    the folder. It loads a new version while the previous one keeps serving, switches
+    to the new one, and closes the previous one once its last user has left. A version
+    that cannot be loaded is reported and skipped. It is tried again only after its
+    files have changed and then stayed the same for one poll. If the folder of the
+    served version disappears, the newest remaining version is served; if none
+    remains, the loaded version stays.
 
     Args:
         name: string. The model's name, for clients.
-        folder: string or path. It has the version folders.
-        poll_seconds: float. Time between two looks at the folder. Defaults to `1.0`.
-        load: function of the path of a version folder to `ServedModel`. Defaults to
-            `load_version`.
+        folder: string or path. Folder of the version folders.
+        poll_seconds: float. Time between two polls of the folder. Defaults to `1.0`.
+        load: function from the path of a version folder to a `ServedModel`. Defaults
+            to `load_version`.
     """
 
     def __init__(self, name, folder, poll_seconds=1.0, load=load_version):
@@ -41,31 +41,31 @@ class ModelVersions:
         self.folder = Path(folder)
         self.poll_seconds = poll_seconds
         self._load = load
-        self._lock = threading.Lock()  # for the three that follow
+        self._lock = threading.Lock()  # guards the next three attributes
         self._served = None
-        self._leaving = []  # no longer served, perhaps still in use
+        self._leaving = []  # no longer served, possibly still in use
         self._states = {}  # version -> VersionState
-        self._failed = {}  # version -> its files when it was tried, and when last seen
-        self._said = None  # the last complaint about the folder
+        self._failed = {}  # version -> its files when last tried, and when last seen
+        self._warning = None  # the last one about the folder
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def start(self):
-        """Loads the newest version that loads, and begins to watch the folder.
+        """Loads the newest version that loads, and starts to watch the folder.
 
         Raises:
-            BadInput: there is no such folder, no version in it, or none loads.
+            BadInput: the folder does not exist, has no versions, or none of them loads.
         """
-        received = "no folder with a number for a name"
+        received = "no folder whose name is a number"
         if os.path.exists(self.folder / "saved_model.pb"):
-            received = "a SavedModel itself (name the folder that it is in)"
+            received = "a SavedModel itself (give the folder that contains it)"
         try:
             found = find_versions(self.folder)
         except OSError as error:
             found, received = None, error.strerror
         if not found:
             raise BadInput(
-                "Expected a folder with versions of a SavedModel in it, in folders "
+                "Expected a folder with the versions of a SavedModel in subfolders "
                 f"1, 2, ... Received: {received}.",
                 self.folder,
             )
@@ -75,16 +75,16 @@ class ModelVersions:
                 f"version {x.version}: {x.error_code}, {x.error_message}"
                 for x in self.states()
             )
-            reasons = " ".join(reasons.split())  # TensorFlow's may be of many lines
+            reasons = " ".join(reasons.split())  # TensorFlow's may span several lines
             raise BadInput(
                 f"Expected a version that loads. Received: {reasons}.", self.folder
             )
         self._thread.start()
 
     def stop(self, timeout=10.0):
-        """Ends the watching, and closes the model once nobody uses it.
+        """Stops watching, and closes the model once nobody uses it.
 
-        A version that is just being loaded is closed when it is loaded.
+        A version that is still loading is closed after it has loaded.
 
         Args:
             timeout: float. Seconds to wait for users. Defaults to `10.0`.
@@ -106,14 +106,14 @@ class ModelVersions:
 
     @contextlib.contextmanager
     def use(self, version=None):
-        """Gives `(version, ServedModel)`, which stays open until the block is left.
+        """Yields `(version, ServedModel)`, which stays open until the block exits.
 
         Args:
-            version: optional integer. Only this one will do. Defaults to the one
-                that is served.
+            version: optional integer. The required version. Defaults to the served
+                one.
 
         Raises:
-            ServingError: NOT_FOUND, it is not served.
+            ServingError: NOT_FOUND if this version is not served.
         """
         with self._lock:
             served = self._served
@@ -140,33 +140,33 @@ class ModelVersions:
         while not self._stopping.wait(self.poll_seconds):
             try:
                 self._look()
-            except Exception:  # whatever it is, the served version goes on
+            except Exception:  # keeps the served version running
                 logger.exception("Looking for versions of %s failed", self.name)
         self._close_unused()
 
     def _look(self):
         self._close_unused()
-        found = self._found()
+        found = self._find()
         if not found:
             return
         self._forget_all_but(found)
         for version, path in sorted(found.items(), reverse=True):
-            served = self._served  # `stop` may take it away meanwhile
+            served = self._served  # `stop` may clear it concurrently
             if self._stopping.is_set() or (served and version == served.version):
                 return
             if self._is_worth_trying(version, path) and self._try(version, path):
                 return
 
-    def _found(self):
-        found, said = {}, f"No versions of {self.name} in {self.folder}"
+    def _find(self):
+        found, warning = {}, f"No versions of {self.name} in {self.folder}"
         try:
             found = find_versions(self.folder)
         except OSError as error:
-            said = str(error)
-        said = None if found else said
-        if said and said != self._said:
-            logger.warning("%s; what is loaded stays", said)
-        self._said = said
+            warning = str(error)
+        warning = None if found else warning
+        if warning and warning != self._warning:
+            logger.warning("%s; the loaded version stays", warning)
+        self._warning = warning
         return found
 
     def _forget_all_but(self, found):
@@ -183,22 +183,22 @@ class ModelVersions:
         tried, seen = self._failed[version]
         files = _files(path)
         self._failed[version] = tried, files
-        # Files that have just changed may still be on their way.
+        # Files that have just changed may still be being copied.
         return files != tried and files == seen
 
     def _try(self, version, path):
         files = _files(path)
         self._set_state(version, "LOADING")
         logger.info("Loading version %d of %s from %s", version, self.name, path)
-        began = time.monotonic()
+        start = time.monotonic()
         try:
             model = self._load(path)
         except Exception as error:
             code = error.code if isinstance(error, ServingError) else "UNKNOWN"
             self._failed[version] = files, files
             self._set_state(version, "END", code, str(error))
-            said = f"Version {version} of {self.name} does not load: {code}, {error}"
-            logger.warning("%s", said)
+            message = f"Version {version} of {self.name} does not load: {code}, {error}"
+            logger.warning("%s", message)
             return False
         self._failed.pop(version, None)
         with self._lock:
@@ -206,25 +206,25 @@ class ModelVersions:
             self._replace_served(_Served(version, model))
             if self._stopping.is_set():
                 self._replace_served(None)
-        seconds = time.monotonic() - began
+        seconds = time.monotonic() - start
         logger.info("Serving version %d of %s (%.1f s)", version, self.name, seconds)
         return True
 
     def _replace_served(self, served):
-        """Puts another version in place. The lock is held."""
-        before, self._served = self._served, served
-        if before is not None:
-            self._leaving.append(before)
-            self._states[before.version] = VersionState(before.version, "UNLOADING")
+        """Switches to another version. The caller holds the lock."""
+        previous, self._served = self._served, served
+        if previous is not None:
+            self._leaving.append(previous)
+            self._states[previous.version] = VersionState(previous.version, "UNLOADING")
 
     def _close_unused(self):
         with self._lock:
             unused = [served for served in self._leaving if not served.users]
             self._leaving = [served for served in self._leaving if served.users]
-            again = self._served and self._served.version
+            current = self._served and self._served.version
         for served in unused:
             served.model.close()
-            if served.version != again:
+            if served.version != current:
                 self._set_state(served.version, "END")
             logger.info("Closed version %d of %s", served.version, self.name)
 
@@ -241,10 +241,10 @@ class _Served:
 
 
 def _files(folder):
-    """Names, sizes and times of the files in a folder, to compare."""
+    """Names, sizes and times of the files in a folder, for comparison."""
     found = []
     for path in (Path(at, name) for at, _, names in os.walk(folder) for name in names):
-        with contextlib.suppress(OSError):  # gone by now
+        with contextlib.suppress(OSError):  # deleted in the meantime
             status = path.stat()
             found.append((str(path), status.st_size, status.st_mtime_ns))
     return sorted(found)

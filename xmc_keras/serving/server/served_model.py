@@ -1,4 +1,4 @@
-"""One version of a SavedModel, ready to be asked."""
+"""One version of a SavedModel, loaded and ready to predict."""
 
 from pathlib import Path
 
@@ -17,21 +17,21 @@ CODES = {
 
 
 class ServedModel:
-    """A SavedModel in a session of its own, as TensorFlow Serving runs it.
+    """A SavedModel in its own session, as TensorFlow Serving runs it.
 
-    A session, not `tf.saved_model.load`: it needs no Python for each function of
-    the graph, so a new version comes up without holding back requests to the old
-    one, and `close` gives its memory back.
+    It uses a session instead of `tf.saved_model.load`. A session runs no Python for
+    each function of the graph, so a new version loads without delaying requests to
+    the old one, and `close` frees its memory.
 
     Args:
-        path: string or path. The folder of a version.
+        path: string or path. Folder of the version.
 
     Attributes:
         signatures: dictionary of name to `SignatureDef`.
 
     Raises:
-        ServingError: nothing in the folder is meant to be served.
-        Exception: whatever TensorFlow raises at a folder that it cannot load.
+        ServingError: the SavedModel has no graph for serving.
+        Exception: any error of TensorFlow for a folder that it cannot load.
     """
 
     def __init__(self, path):
@@ -53,7 +53,7 @@ class ServedModel:
             if not name.startswith("__")
         }
         config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
-        config.gpu_options.allow_growth = True  # or it would take a whole GPU
+        config.gpu_options.allow_growth = True  # otherwise it reserves the whole GPU
         self._session = tf.compat.v1.Session(graph=tf.Graph(), config=config)
         try:
             tf.compat.v1.saved_model.load(
@@ -71,7 +71,7 @@ class ServedModel:
             raise
 
     def signature(self, name=DEFAULT_SIGNATURE):
-        """The `SignatureDef` of a name; `""` is that of `serving_default`."""
+        """The `SignatureDef` of a name; `""` stands for `serving_default`."""
         name = name or DEFAULT_SIGNATURE
         if name not in self.signatures:
             raise ServingError(
@@ -83,15 +83,15 @@ class ServedModel:
         """Runs a signature.
 
         Args:
-            inputs: dictionary of every input of the signature, as NumPy arrays;
-                strings are arrays of bytes objects.
+            inputs: dictionary of all inputs of the signature as NumPy arrays; strings
+                are arrays of bytes objects.
             name: string. The signature. Defaults to `"serving_default"`.
 
         Returns:
-            Dictionary of the signature's outputs, NumPy arrays of the same kind.
+            Dictionary of the signature's outputs, NumPy arrays in the same form.
 
         Raises:
-            ServingError: no such signature, or the graph refuses the inputs.
+            ServingError: there is no such signature, or the graph rejects the inputs.
         """
         signature = self.signature(name)
         run = self._callables[name or DEFAULT_SIGNATURE]
@@ -104,11 +104,11 @@ class ServedModel:
         return dict(zip(signature.outputs, found))
 
     def close(self):
-        """Gives the memory back. No call may be under way."""
+        """Frees the memory. No call may be in progress."""
         self._session.close()
 
 
 def serving_error(error):
-    """The `ServingError` of a `tf.errors.OpError`, without the graph's stack trace."""
+    """Converts a `tf.errors.OpError`, without the stack trace of the graph."""
     message = error.message.split("\n\nOriginal stack trace")[0]
     return ServingError(CODES.get(error.error_code, "UNKNOWN"), message)

@@ -1,11 +1,11 @@
-"""An error of the server, with the code that its clients see."""
+"""Error with the status code that clients see."""
 
 
 class ServingError(Exception):
-    """What TensorFlow Serving answers with a status other than OK.
+    """An error that TensorFlow Serving reports with a status other than OK.
 
     Args:
-        code: string. A canonical name: `"INVALID_ARGUMENT"`, `"NOT_FOUND"`, ...
+        code: string. Canonical status name: `"INVALID_ARGUMENT"`, `"NOT_FOUND"`, ...
         message: string.
 
     Example:

@@ -1,16 +1,16 @@
-"""What is known of a version of a model."""
+"""State of a version of a model."""
 
 import dataclasses
 
 
 @dataclasses.dataclass
 class VersionState:
-    """A version's state, in the words of TensorFlow Serving.
+    """State of a version, in TensorFlow Serving's terms.
 
     Args:
         version: integer.
         state: string. `"LOADING"`, `"AVAILABLE"`, `"UNLOADING"` or `"END"`.
-        error_code: string. Why it could not be loaded. Defaults to `"OK"`.
+        error_code: string. Why loading failed. Defaults to `"OK"`.
         error_message: string.
 
     Example:

@@ -1,1 +1,1 @@
-"""A version of an exported model: written, checked, described."""
+"""Versions of exported models: writing, checking and describing them."""

@@ -1,4 +1,4 @@
-"""Does an exported version answer as the model does?"""
+"""Check that an exported version predicts the same as the model."""
 
 import math
 from pathlib import Path
@@ -10,28 +10,28 @@ from xmc_keras.serving.server.load_version import WARMUP_FILE, load_version
 from xmc_keras.serving.server.serving_error import ServingError
 from xmc_keras.serving.version.serving_ops import find_graph_problems
 
-# The graph, without weights and names, of the largest vocabularies there are.
+# Limit for a graph without weights and names; fits the largest vocabularies.
 MOST_GRAPH_BYTES = 16 * 2**20
-TOLERANCE = 1e-5  # of a float32 score
-# Share of the texts that keep their best labels with weights in fewer bits.
+TOLERANCE = 1e-5  # for float32 scores
+# Share of the texts that must keep their best labels with weights in fewer bits.
 LABELS = 5
 AGREEMENT = {"float16": 0.995, "int8": 0.98}
 
 
 def check_export(version_folder, inputs, expected, precision):
-    """Loads a version as a server does, with its warm-up, and asks it.
+    """Loads a version as a server does, with warm-up, and compares its predictions.
 
     Args:
         version_folder: path.
-        inputs: dictionary of inputs, as of `ServingModule.inputs_of`.
-        expected: for each document of `inputs` the list of `(label, score)`, best
-            first, that the models give in this process, with as many as
-            `serving_default` has.
-        precision: `"float32"`, `"float16"` or `"int8"`: the coarsest that weights
-            are stored in.
+        inputs: dictionary of inputs from `ServingModule.inputs_of`.
+        expected: list of `(label, score)`, best first, for each document of `inputs`:
+            the predictions of the models in this process, with the k of
+            `serving_default`.
+        precision: `"float32"`, `"float16"` or `"int8"`. The coarsest dtype of the
+            stored weights.
 
     Returns:
-        Share of the documents whose best five labels are the same five.
+        Share of the documents with the same five best labels.
 
     Raises:
         BadInput: a check failed.
@@ -39,19 +39,19 @@ def check_export(version_folder, inputs, expected, precision):
     problems = find_graph_problems(version_folder)
     graph_bytes = Path(version_folder, "saved_model.pb").stat().st_size
     if graph_bytes > MOST_GRAPH_BYTES:
-        problems.append(f"The graph has {graph_bytes} bytes: weights are in it.")
+        problems.append(f"The graph has {graph_bytes} bytes: it contains weights.")
     if not Path(version_folder, WARMUP_FILE).exists():
         problems.append("There are no warm-up requests.")
     if problems:
-        raise _failed(" ".join(problems))
+        raise _failure(" ".join(problems))
     try:
         model = load_version(version_folder)
     except ServingError as error:
-        raise _failed(f"It does not load: {error.message}") from None
+        raise _failure(f"It does not load: {error.message}") from None
     try:
         answer = model.predict(inputs)
     except ServingError as error:
-        raise _failed(f"It does not answer: {error.message}") from None
+        raise _failure(f"It does not answer: {error.message}") from None
     finally:
         model.close()
     return _compare(answer, expected, precision)
@@ -65,11 +65,11 @@ def _compare(answer, expected, precision):
     ]
     agreement = float(np.mean(same))
     if precision != "float32":
-        # Above what chance makes of so few texts, by three standard deviations.
+        # Allows three standard deviations more, because few texts vary by chance.
         n, share = len(same), 1 - AGREEMENT[precision]
         allowed = n * share + 3 * math.sqrt(n * share * (1 - share))
         if n - sum(same) > allowed:
-            raise _failed(
+            raise _failure(
                 f"The best {LABELS} labels agree on {agreement:.1%} of the texts, less "
                 f"than {AGREEMENT[precision]:.1%}. Export with more precision."
             )
@@ -79,21 +79,21 @@ def _compare(answer, expected, precision):
     for row, best in zip(scores, expected):
         row[: len(best)] = [score for _, score in best]
     difference = np.abs(answer["scores"] - scores).max()
-    # NaN fails as well.
+    # Also fails for NaN.
     if not difference <= TOLERANCE:
-        raise _failed(f"Scores differ by {difference:.2g}, more than {TOLERANCE:g}.")
+        raise _failure(f"Scores differ by {difference:.2g}, more than {TOLERANCE:g}.")
     for row, row_scores, best in zip(labels, answer["scores"], expected):
         known = dict(best)
         last = best[-1][1] if best else 0.0
         for label, score in zip(row, row_scores):
-            # A label that is not among the expected may tie with the last of them.
+            # An unexpected label may tie with the last expected one.
             if label and abs(score - known.get(label, last)) > TOLERANCE:
-                raise _failed(f"It gives label {label!r} the score {score:.6f}.")
+                raise _failure(f"It gives label {label!r} a score of {score:.6f}.")
     return agreement
 
 
-def _failed(reason):
+def _failure(reason):
     return BadInput(
-        "Expected the exported model to answer as the run does. Received: one that "
-        f"does not, so nothing was exported. {reason}"
+        "Expected the exported model to predict the same as the run. Received: one "
+        f"that does not, so nothing was exported. {reason}"
     )

@@ -1,4 +1,4 @@
-"""Documents that an exported model and its run are compared on."""
+"""Documents to compare an exported model with its run."""
 
 import logging
 
@@ -13,8 +13,10 @@ from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
 
 logger = logging.getLogger("export")
 
-LONG_TEXT = " ".join(["A long document, cut to the most tokens of the model."] * 100)
-FEATURES = 64  # of a document that is made up
+LONG_TEXT = " ".join(
+    ["A long document, truncated to the model's maximum length."] * 100
+)
+FEATURES = 64  # of a random document
 
 
 def reads_features(model):
@@ -23,16 +25,16 @@ def reads_features(model):
 
 
 def choose_documents(run, model, most):
-    """The first documents of a run's test part, as its model reads them.
+    """Chooses the first documents of a run's test part, as its model reads them.
 
     Args:
         run: a `RunFolder`.
-        model: its model.
-        most: int. How many documents, at most.
+        model: the model of the run.
+        most: int. Maximum number of documents.
 
     Returns:
         List of strings, or a csr matrix (documents, features) with rows of norm 1.
-        Where the test part is gone, label names are the texts, or features are drawn.
+        If the test part is missing, label names serve as texts, or features are random.
     """
     data = run.config().data
     if not reads_features(model):
@@ -45,7 +47,7 @@ def choose_documents(run, model, most):
     try:
         features = read_features(data, "test", width).features[:most]
     except BadInput as error:
-        logger.warning("Checking with features drawn at random. %s", error)
+        logger.warning("Checking with random features. %s", error)
         rng = np.random.default_rng(0)
         columns = rng.integers(0, width, (most, FEATURES))
         arrays = rng.random(columns.size), columns.ravel()
@@ -56,7 +58,7 @@ def choose_documents(run, model, most):
 
 
 def predict_names(model, documents, k):
-    """For each document the list of `(label, score)` that the model gives."""
+    """Predicts a list of `(label, score)` for each document."""
     if not reads_features(model):
         return model.recommend(documents, k)
     batches = SparseDocumentBatches(documents, None, 64, shuffle=False)

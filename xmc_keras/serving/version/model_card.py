@@ -1,4 +1,4 @@
-"""What a person should know of an exported model."""
+"""Model card of an exported version."""
 
 import datetime
 import importlib.metadata
@@ -8,20 +8,20 @@ import yaml
 LIBRARIES = ("tensorflow", "tensorflow-text", "keras", "keras-nlp", "numpy")
 SYSTEMS = {"lightxml": "LightXML", "lightdxml": "LightDXML"}
 METRICS = [f"{name}@{k}" for name in ("P", "nDCG", "PSP") for k in (1, 3, 5)]
-# What it takes of metrics.json.
-TOLD = [*METRICS, "train_documents", "propensity_a", "propensity_b"]
+# The keys of metrics.json that a card needs.
+CARD_KEYS = [*METRICS, "train_documents", "propensity_a", "propensity_b"]
 
 
-def write_model_card(runs, signatures, table, dense, weights=None):
-    """The model card of a version, as Markdown.
+def write_model_card(runs, signatures, table_dtype, dense_dtype, weights=None):
+    """Writes the model card of a version as Markdown text.
 
     Args:
-        runs: list of dictionaries `name`, `config` (dictionary), `num_labels`, and
-            `metrics`, the `TOLD` of metrics.json, or None where the exported model
+        runs: list of dictionaries with `name`, `config` (dictionary), `num_labels`, and
+            `metrics`: the `CARD_KEYS` of metrics.json, or None if the exported model
             was not evaluated.
-        signatures: dictionary of a signature's name to its description.
-        table, dense: how label tables and other weights are stored.
-        weights: optional list of floats, what each run counts in an ensemble.
+        signatures: dictionary of the name of a signature to its description.
+        table_dtype, dense_dtype: strings. dtypes of label tables and other weights.
+        weights: optional list of floats. Weight of each run in an ensemble.
 
     Returns:
         string.
@@ -35,7 +35,8 @@ def write_model_card(runs, signatures, table, dense, weights=None):
         "xmc_keras.",
         "",
         f"- Exported: {now:%Y-%m-%d %H:%M} UTC",
-        f"- Stored: label tables {table}, other weights {dense}; computes in float32",
+        f"- Stored: label tables {table_dtype}, other weights {dense_dtype}; computes "
+        "in float32",
         "- Versions: "
         + ", ".join(f"{n} {importlib.metadata.version(n)}" for n in LIBRARIES),
         "",
@@ -51,10 +52,10 @@ def write_model_card(runs, signatures, table, dense, weights=None):
             "",
             f"## Run {run['name']}",
             "",
-            *([] if share is None else [f"Counts {share:.0%} of a score.", ""]),
+            *([] if share is None else [f"Weight in the ensemble: {share:.0%}.", ""]),
             f"Trained on `{run['config']['data']}`, with {run['num_labels']:,} labels.",
             "",
-            *_measured(run["metrics"]),
+            *_format_metrics(run["metrics"]),
             "",
             "```yaml",
             yaml.safe_dump(run["config"], sort_keys=False).rstrip(),
@@ -63,12 +64,12 @@ def write_model_card(runs, signatures, table, dense, weights=None):
     return "\n".join(lines) + "\n"
 
 
-def _measured(metrics):
+def _format_metrics(metrics):
     if metrics is None:
-        return ["This model of the run: not measured."]
+        return ["This model of the run was not evaluated."]
     return [
-        f"After {metrics['train_documents']:,} training documents, in percent on the "
-        "test part, before weights were stored as said above:",
+        f"In percent on the test part, after {metrics['train_documents']:,} training "
+        "documents, before weights were stored as described above:",
         "",
         "| " + " | ".join(METRICS) + " |",
         "|" + " --- |" * len(METRICS),

@@ -1,13 +1,13 @@
-"""The ops that a stock TensorFlow Serving runs."""
+"""Ops that a stock TensorFlow Serving supports."""
 
 from pathlib import Path
 
 from tensorflow.core.protobuf import saved_model_pb2
 
-# What exported graphs are made of. All are in TensorFlow 2.12 and TensorFlow Text
-# 2.12.1, which servers 2.12 to 2.19 link (2.20 links 2.20.0), and a server finds a
-# missing one no sooner than at the first request. Before an op is added here, look it
-# up there; `TFText>RoundRobinTrim`, of keras-nlp's packers, is the one to beware of.
+# The ops of exported graphs. All are in TensorFlow 2.12 and TensorFlow Text 2.12.1,
+# which servers 2.12 to 2.19 link (2.20 links 2.20.0). A server notices a missing op
+# only at the first request. Before you add an op, check that these releases have it;
+# beware of `TFText>RoundRobinTrim` in keras-nlp's packers.
 SERVING_OPS = frozenset(
     """
     Abs AddN AddV2 All Any ArgMax Assert AssignVariableOp BatchMatMulV2 BiasAdd
@@ -32,13 +32,13 @@ SERVING_OPS = frozenset(
 
 
 def find_graph_problems(version_folder):
-    """Why a stock server would refuse the graph of a version.
+    """Finds reasons why a stock server would refuse the graph of a version.
 
     Args:
-        version_folder: path. It holds `saved_model.pb`.
+        version_folder: path. Folder with `saved_model.pb`.
 
     Returns:
-        List of sentences, empty for a graph that it runs.
+        List of sentences, empty if the server runs the graph.
     """
     saved_model = saved_model_pb2.SavedModel()
     saved_model.ParseFromString(Path(version_folder, "saved_model.pb").read_bytes())
@@ -50,7 +50,7 @@ def find_graph_problems(version_folder):
         f"Op {op} is not known to be in TensorFlow Serving 2.12 to 2.20."
         for op in sorted(ops - SERVING_OPS)
     ]
-    # A call is marked as well as the function that it calls.
+    # Both a call and the function that it calls are marked.
     if any(part.attr["_XlaMustCompile"].b for part in [*library, *nodes]):
-        problems.append("A function is compiled with XLA, which servers have off.")
+        problems.append("A function is compiled with XLA, which servers disable.")
     return problems

@@ -1,4 +1,4 @@
-"""A new version beside the ones that a server already watches."""
+"""Adding a version to a folder that a server may be watching."""
 
 import contextlib
 import errno
@@ -12,15 +12,15 @@ from xmc_keras.serving.server.find_versions import find_versions
 
 
 def choose_version(folder, version=None):
-    """The number of a version that is not there yet.
+    """Chooses the number of a new version.
 
     Args:
         folder: string or path. The base folder of a model, which need not exist.
-        version: optional int. The number wanted; by default one more than the
-            highest that is there.
+        version: optional int. The desired number. Defaults to one more than the highest
+            existing one.
 
     Raises:
-        BadInput: the version is there, or the number is not positive.
+        BadInput: the version exists, or the number is not positive.
     """
     folder = Path(folder)
     try:
@@ -28,16 +28,16 @@ def choose_version(folder, version=None):
             raise BadInput("Expected a folder for versions. Received: a file.", folder)
         numbers = find_versions(folder) if folder.exists() else {}
     except OSError as error:
-        raise _unwritable(folder, error) from None
+        raise _unwritable_error(folder, error) from None
     if version is None:
         return max(numbers, default=0) + 1
     if not 0 < version < 2**63:
         raise BadInput(f"Expected --version to be positive. Received: {version}.")
     if version in numbers:
         raise BadInput(
-            f"Expected a version that is not there. Received: {version}. Leave "
+            f"Expected a version that does not exist. Received: {version}. Leave "
             "--version out to get the next number; a version is never replaced, "
-            "because a server may hold it.",
+            "because a server may be using it.",
             folder,
         )
     return version
@@ -45,18 +45,18 @@ def choose_version(folder, version=None):
 
 @contextlib.contextmanager
 def new_version(folder, version):
-    """Yields a folder to write a version into; puts it in its place if all went well.
+    """Yields a folder to write a version into; moves it into place on success.
 
-    The folder is a hidden one beside the versions, so that a server takes no notice
-    of it, and is synced to disk and then renamed: a version is there whole or not at
-    all. After any error nothing is left behind.
+    The folder is hidden, so that a server ignores it. It is next to the other versions,
+    synced to disk and then renamed, so that a version exists completely or not at all.
+    After an error nothing is left behind.
 
     Args:
-        folder: string or path. The base folder of a model, made where missing.
-        version: int, as from `choose_version`.
+        folder: string or path. The base folder of a model, created if missing.
+        version: int, from `choose_version`.
 
     Raises:
-        BadInput: the folder cannot be written, or the version appeared meanwhile.
+        BadInput: the folder cannot be written, or the version was created meanwhile.
 
     Example:
 
@@ -68,15 +68,17 @@ def new_version(folder, version):
     ['1', 'saved_model.pb']
     """
     folder = Path(folder)
-    # A name that no other export has, on whatever machine.
+    # A name that no other export uses, on any machine.
     path = folder / f".tmp-{version}-{uuid.uuid4().hex}"
-    made = []
+    missing = []
     try:
-        made = [above for above in (folder, *folder.parents) if not above.exists()]
+        missing = [
+            parent for parent in (folder, *folder.parents) if not parent.exists()
+        ]
         path.mkdir(parents=True)
     except OSError as error:
-        _remove(made)
-        raise _unwritable(folder, error) from None
+        _remove(missing)
+        raise _unwritable_error(folder, error) from None
     try:
         yield path
         try:
@@ -85,19 +87,19 @@ def new_version(folder, version):
             os.rename(path, folder / str(version))
         except OSError as error:
             if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
-                raise _there_meanwhile(folder, version) from None
-            raise _unwritable(folder, error) from None
+                raise _exists_error(folder, version) from None
+            raise _unwritable_error(folder, error) from None
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
-        _remove(made)
+        _remove(missing)
         raise
-    # The version is there; the disk may only learn of its name a little later.
+    # The version is complete; if this fails, its name reaches the disk later.
     with contextlib.suppress(OSError):
         _sync(folder)
 
 
 def _remove(folders):
-    with contextlib.suppress(OSError):  # another export has put something there
+    with contextlib.suppress(OSError):  # another export has added something
         for folder in folders:
             folder.rmdir()
 
@@ -107,21 +109,21 @@ def _sync(path):
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # a network's folder that cannot be synced
+        if error.errno != errno.EINVAL:  # a network folder that cannot be synced
             raise
     finally:
         os.close(descriptor)
 
 
-def _there_meanwhile(folder, version):
+def _exists_error(folder, version):
     return BadInput(
-        f"Expected version {version} not to be there. Received: one that another "
-        "export put there meanwhile. Export again.",
+        f"Expected version {version} not to exist. Received: one that another export "
+        "created meanwhile. Export again.",
         folder,
     )
 
 
-def _unwritable(folder, error):
+def _unwritable_error(folder, error):
     return BadInput(
         f"Expected a folder to write a version into. Received: {error.strerror}. Free "
         "disk space or choose another folder.",

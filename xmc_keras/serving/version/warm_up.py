@@ -1,4 +1,4 @@
-"""The requests that a server replays when it loads a version."""
+"""Warm-up requests, which a server replays when it loads a version."""
 
 from pathlib import Path
 
@@ -10,20 +10,20 @@ from xmc_keras.serving.server.load_version import WARMUP_FILE
 
 
 def make_warm_up_requests(one, several, labels):
-    """One or more requests for each signature.
+    """Makes at least one request for each signature.
 
-    They are a gate, not only for speed: a server that lacks an op of the graph finds
-    that out here, while it loads the version, and goes on with the one before.
+    They are not only for speed, but also a check: a server that lacks an op of the
+    graph fails here, while it loads the version, and keeps serving the previous one.
 
     Args:
-        one, several: dictionaries of inputs, as of `ServingModule.inputs_of`: one
-            document, and several, some short, some long.
-        labels: list of strings, two or more known labels.
+        one, several: dictionaries of inputs from `ServingModule.inputs_of`: of one
+            document, and of several short and long ones.
+        labels: list of strings. At least two known labels.
 
     Returns:
         List of `PredictRequest`.
     """
-    # One k a text: a server with batching takes no input without a batch dimension.
+    # One k per text: a server with batching rejects inputs without a batch dimension.
     k = np.ones(1, np.int32)
     return [
         _request("serving_default", **one),

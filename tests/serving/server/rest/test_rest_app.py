@@ -1,4 +1,4 @@
-"""The REST interface over real HTTP, against recorded answers of TensorFlow Serving."""
+"""The REST interface over real HTTP, against recorded TensorFlow Serving responses."""
 
 import base64
 import contextlib
@@ -29,12 +29,12 @@ GOLDEN = PROJECT / "tests/helpers/golden.jsonl"
 LIMIT = 4 * 2**20
 PREDICT = "/v1/models/m:predict"
 
-# What differs from the recorded answers, each as rest_app.py says.
+# Differences from the recorded responses; rest_app.py lists them.
 DIFFERENCES = {("GET", "/"): "the page"}
 
 
 class OneVersion:
-    """`ModelVersions` of one version that is there for good."""
+    """`ModelVersions` with one version that never changes."""
 
     def __init__(self, name, model, version=1):
         self.name, self.model, self.version = name, model, version
@@ -55,7 +55,7 @@ class OneVersion:
 
 @contextlib.contextmanager
 def serving(models, max_body_bytes=LIMIT, threads=2):
-    """A server on a free port of this machine; gives the port."""
+    """Runs a server on a free local port; yields the port."""
     config = uvicorn.Config(
         build_app(models, max_body_bytes, threads), log_config=None, ws="none"
     )
@@ -82,7 +82,7 @@ def port(model):
 
 
 def request(port, method, path, body=None, headers={}):
-    """One request; its `status`, `type` and `body`, and its `json` if it is some."""
+    """Sends a request; returns `status`, `type`, `body`, and `json` if it is JSON."""
     if isinstance(body, (dict, list)):
         body = json.dumps(body)
     body = body.encode() if isinstance(body, str) else body
@@ -105,7 +105,7 @@ def post(port, body, **headers):
 
 
 def in_process(model, texts):
-    """Rows of the model's own answer."""
+    """Rows predicted by the model itself."""
     raw = [text if isinstance(text, bytes) else text.encode() for text in texts]
     found = model.predict({"text": np.array(raw, object)})
     return [
@@ -120,7 +120,7 @@ def same(rows, expected):
     np.testing.assert_array_equal(found, [row["scores"] for row in expected])
 
 
-# === Recorded answers ===
+# === Recorded responses ===
 
 
 def shape(value):
@@ -150,7 +150,7 @@ def test_answers_as_tensorflow_serving_does(port, golden):
         return
     expected = golden["json"]
     if "metadata" in expected:
-        # An operation of loading, which cannot be asked: left out on purpose.
+        # Used for loading and cannot be called: left out intentionally.
         del expected["metadata"]["signature_def"]["signature_def"][
             "__saved_model_init_op"
         ]
@@ -236,7 +236,7 @@ TEXTS = [
 
 def test_texts_of_every_kind(port, model):
     expected = in_process(model, TEXTS)
-    assert len({tuple(row["labels"]) for row in expected}) > 5  # they can be told apart
+    assert len({tuple(row["labels"]) for row in expected}) > 5  # labels differ
     for ascii_only in (True, False):
         body = json.dumps({"instances": TEXTS}, ensure_ascii=ascii_only)
         same(post(port, body).json["predictions"], expected)
@@ -288,14 +288,14 @@ def test_labels_per_request(port):
 
 
 def padded(size):
-    """A good body of exactly `size` bytes."""
+    """A valid body of exactly `size` bytes."""
     body = b'{"instances": ["a"]}'
     return body + b" " * (size - len(body))
 
 
 def test_body_limit(port):
     assert post(port, padded(LIMIT)).status == 200
-    # Sent whole, and refused at once by its Content-Length.
+    # Sent whole, and rejected immediately by its Content-Length.
     for size in (LIMIT + 1, 2 * LIMIT):
         found = post(port, padded(size))
         assert found.status == 413
@@ -329,7 +329,7 @@ def test_gzip(port, model):
     body = gzip.compress(json.dumps({"instances": TEXTS}).encode())
     found = post(port, body, **{"Content-Encoding": "gzip"})
     same(found.json["predictions"], in_process(model, TEXTS))
-    assert post(port, body).status == 400  # not said to be gzip
+    assert post(port, body).status == 400  # not declared as gzip
 
 
 def test_gzip_that_is_damaged_or_a_bomb(port):
@@ -347,7 +347,7 @@ def test_inflating_stops_at_the_limit():
         inflate(packed, 999)
 
 
-# Not with the time of day in it: names of tests must not differ between processes.
+# Without a time stamp: names of tests must not differ between processes.
 PACKED = gzip.compress(b"{}", mtime=0)
 
 
@@ -357,7 +357,7 @@ def test_damaged_gzip(body):
         inflate(body, 100)
 
 
-# === Whatever comes ===
+# === Any input ===
 
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -477,7 +477,7 @@ def test_metrics(model):
     count = ":tensorflow:serving:request_count"
     assert f"# TYPE {count} counter\n{count}{{" in text
     for status, number in [("OK", 2), ("INVALID_ARGUMENT", 1), ("NOT_FOUND", 1)]:
-        # The parser gives every counter the ending of OpenMetrics.
+        # The parser gives every counter the suffix of OpenMetrics.
         assert samples[(f"{count}_total", name, ("status", status))] == number
     rest = (("API", "Predict"), ("entrypoint", "REST"))
     latency = ":tensorflow:serving:request_latency"
@@ -510,6 +510,6 @@ def test_page_is_whole_and_alone(port):
     assert not re.search(r"https?://|innerHTML|\{\{", page)
     policy = found.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
-    # What the policy allows is what the page holds, whatever it is filled in with.
+    # The policy allows exactly what the page holds, whatever the name is.
     for tag in ("script", "style"):
         assert f"{tag}-src '{page_response.digest(page, tag)}'" in policy

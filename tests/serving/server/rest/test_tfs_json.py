@@ -18,13 +18,13 @@ from xmc_keras.serving.server.rest.tfs_answer import (
 from xmc_keras.serving.server.rest.tfs_json import decode_request
 from xmc_keras.serving.server.serving_error import ServingError
 
-# Numbers of types.proto, which is the wire format.
+# Values of `DataType` in types.proto, which is the wire format.
 FLOAT, DOUBLE, INT32, UINT8, STRING, INT64, BOOL = 1, 2, 3, 4, 7, 9, 10
 UINT32, UINT64, HALF = 22, 23, 19
 
 
 def signature(**dtypes):
-    """As much of a `SignatureDef` as decoding looks at."""
+    """The parts of a `SignatureDef` that decoding reads."""
     inputs = {name: types.SimpleNamespace(dtype=dtypes[name]) for name in dtypes}
     return types.SimpleNamespace(inputs=inputs)
 
@@ -58,7 +58,7 @@ def column(values, name="floats"):
 
 
 def refused(body):
-    """The error that a body is answered with."""
+    """The error that a body is rejected with."""
     with pytest.raises(ServingError) as caught:
         decode(body)
     return caught.value
@@ -166,7 +166,7 @@ def test_numbers():
         (rb'{"signature_name": "\udc00", "instances": ["a"]}', "not found"),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"a":' * 100_000, "nested too deeply"),
-        (b'{"inputs": ' + b"[" * 40 + b"]" * 40 + b"}", "deeper than is read"),
+        (b'{"inputs": ' + b"[" * 40 + b"]" * 40 + b"}", "deeper than supported"),
         (b'{"signature_name": "floats", "inputs": 1e999}', "too big"),
         (b'{"inputs": 1' + b"0" * 5000 + b"}", "too big"),
         ({}, "Missing 'inputs' or 'instances' key"),
@@ -235,7 +235,7 @@ def test_time_is_linear_in_the_number_of_texts():
             times.append(time.process_time() - start)
         return min(times)
 
-    assert seconds(40_000) < 60 * seconds(2_000)  # 400 times, were it quadratic
+    assert seconds(40_000) < 60 * seconds(2_000)  # 400 times if it were quadratic
 
 
 ANY_JSON = st.recursive(
@@ -290,7 +290,7 @@ def test_texts_come_through_whole(texts, row_format, named, data):
     assert list(inputs["text"]) == texts
 
 
-# === Answers ===
+# === Responses ===
 
 
 def answer(outputs, row_format=True):

@@ -1,1 +1,1 @@
-"""The REST interface of TensorFlow Serving."""
+"""REST interface of TensorFlow Serving."""

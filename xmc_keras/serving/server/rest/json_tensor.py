@@ -1,4 +1,4 @@
-"""One input tensor, collected from JSON values."""
+"""An input tensor built from JSON values."""
 
 import base64
 import binascii
@@ -9,13 +9,13 @@ import numpy as np
 
 from xmc_keras.serving.server.serving_error import ServingError
 
-MAX_RANK = 32  # NumPy ends at 64 dimensions, Python's recursion at 1,000
-SHOWN = 200  # characters of a value that a message repeats
+MAX_RANK = 32  # NumPy allows 64 dimensions, Python's recursion 1,000 levels
+MAX_EXCERPT = 200  # characters of a value that a message quotes
 ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 class JsonTensor:
-    """A tensor that grows by one JSON value at a time, each of the same shape.
+    """A tensor that grows by one JSON value at a time, all of the same shape.
 
     Args:
         dtype: integer. A `DataType` of TensorFlow's types.proto.
@@ -30,7 +30,7 @@ class JsonTensor:
     """
 
     def __init__(self, dtype):
-        self.dtype, self.convert = CONVERSIONS.get(dtype) or unknown_error(dtype)
+        self.dtype, self.convert = CONVERSIONS.get(dtype) or unknown_conversion(dtype)
         self.shape = None  # of one value
         self.count = 0
         self.items = []  # of all values, flat
@@ -39,10 +39,10 @@ class JsonTensor:
         """Adds a value.
 
         Raises:
-            ServingError: it is ragged, of another shape than the first, or of the
-                wrong type.
+            ServingError: the value is ragged, differs in shape from the first one, or
+                has the wrong type.
         """
-        shape = shape_of(value)
+        shape = infer_shape(value)
         self.fill(value, 0, shape)
         self.shape = shape if self.shape is None else self.shape
         if math.prod(shape) != math.prod(self.shape):
@@ -77,11 +77,11 @@ class JsonTensor:
             self.fill(item, level + 1, shape)
 
     def array(self):
-        """The only value, as a NumPy array."""
+        """The single value as a NumPy array."""
         return np.array(self.items, self.dtype).reshape(self.shape)
 
     def batch(self):
-        """All values, as a NumPy array with one dimension more."""
+        """All values as a NumPy array with a leading batch dimension."""
         return np.array(self.items, self.dtype).reshape([self.count, *self.shape])
 
 
@@ -90,23 +90,23 @@ def invalid_error(message):
 
 
 def excerpt(value):
-    """The beginning of a value's JSON, made without writing out the rest."""
+    """The beginning of a value's JSON, without encoding the rest."""
     text = ""
     for part in ENCODER.iterencode(value):
         text += part
-        if len(text) > SHOWN:
-            return text[:SHOWN] + "..."
+        if len(text) > MAX_EXCERPT:
+            return text[:MAX_EXCERPT] + "..."
     return text
 
 
-def shape_of(value):
-    """Sizes of the lists that the first items of lists are in."""
+def infer_shape(value):
+    """Lengths of the nested lists, following the first item of each."""
     shape = []
     while isinstance(value, list):
         shape.append(len(value))
         if len(shape) > MAX_RANK:
             raise invalid_error(
-                f"Encountered list at level: {MAX_RANK}, deeper than is read"
+                f"Encountered list at level: {MAX_RANK}, deeper than supported"
             )
         if not value:
             break
@@ -127,9 +127,9 @@ def type_error(value, dtype):
     )
 
 
-def string(value):
+def encode_string(value):
     if isinstance(value, dict):
-        return base64_bytes(value)
+        return decode_base64(value)
     if not isinstance(value, str):
         raise type_error(value, "string")
     try:
@@ -141,27 +141,27 @@ def string(value):
         ) from None
 
 
-def base64_bytes(value):
+def decode_base64(value):
     if not is_base64(value):
         raise invalid_error(
             f"JSON Value: {excerpt(value)} not formatted correctly for base64 data"
         )
     letters = "".join(value["b64"].split())
-    if "=" not in letters:  # padding may be left out
+    if "=" not in letters:  # padding is optional
         letters += "=" * (-len(letters) % 4)
     try:
         return base64.b64decode(letters, validate=True)
-    except (binascii.Error, ValueError):  # ValueError: letters beyond ASCII
+    except (binascii.Error, ValueError):  # ValueError: not ASCII
         raise invalid_error("Unable to base64 decode") from None
 
 
-def boolean(value):
+def check_boolean(value):
     if not isinstance(value, bool):
         raise type_error(value, "bool")
     return value
 
 
-def whole(dtype):
+def integer_conversion(dtype):
     name, limits = dtype.__name__, np.iinfo(dtype)
     smallest, largest = int(limits.min), int(limits.max)
 
@@ -173,8 +173,8 @@ def whole(dtype):
     return dtype, convert
 
 
-def decimal(dtype, name):
-    # Every whole number up to here is exact in the dtype.
+def float_conversion(dtype, name):
+    # All integers up to this one are exact in the dtype.
     exact = 2 ** (np.finfo(dtype).nmant + 1) - 1
     largest = float(np.finfo(dtype).max)
 
@@ -183,7 +183,7 @@ def decimal(dtype, name):
             raise type_error(value, name)
         if isinstance(value, int) and -(2**63) <= value < 2**64:
             fits = abs(value) <= exact
-        else:  # beyond 64 bits a number is a decimal, as RapidJSON reads it
+        else:  # RapidJSON reads integers beyond 64 bits as doubles
             fits = not largest < abs(value) < math.inf
         if not fits:
             raise invalid_error(
@@ -195,7 +195,7 @@ def decimal(dtype, name):
     return dtype, convert
 
 
-def unknown_error(dtype):
+def unknown_conversion(dtype):
     def convert(value):
         raise ServingError(
             "UNIMPLEMENTED",
@@ -205,17 +205,17 @@ def unknown_error(dtype):
     return None, convert
 
 
-CONVERSIONS = {  # by number in types.proto: NumPy dtype, Python value of a JSON value
-    1: decimal(np.float32, "float"),
-    2: decimal(np.float64, "double"),
-    3: whole(np.int32),
-    4: whole(np.uint8),
-    5: whole(np.int16),
-    6: whole(np.int8),
-    7: (object, string),
-    9: whole(np.int64),
-    10: (np.bool_, boolean),
-    17: whole(np.uint16),
-    22: whole(np.uint32),
-    23: whole(np.uint64),
+CONVERSIONS = {  # by `DataType`: NumPy dtype, function from JSON to Python values
+    1: float_conversion(np.float32, "float"),
+    2: float_conversion(np.float64, "double"),
+    3: integer_conversion(np.int32),
+    4: integer_conversion(np.uint8),
+    5: integer_conversion(np.int16),
+    6: integer_conversion(np.int8),
+    7: (object, encode_string),
+    9: integer_conversion(np.int64),
+    10: (np.bool_, check_boolean),
+    17: integer_conversion(np.uint16),
+    22: integer_conversion(np.uint32),
+    23: integer_conversion(np.uint64),
 }

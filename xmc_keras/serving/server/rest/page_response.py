@@ -1,4 +1,4 @@
-"""The page where a person types a text."""
+"""The web page for trying a model on a text."""
 
 import base64
 import hashlib
@@ -13,14 +13,14 @@ PAGE = Path(__file__).with_name("page.html")
 
 
 def page_response(name):
-    """The page of a model.
+    """The web page of a model.
 
     Args:
-        name: string. The model's name, whatever it holds.
+        name: string. Name of the model; any characters are allowed.
 
     Returns:
-        starlette's `HTMLResponse`. Its Content-Security-Policy lets the page run its
-        own script and style, ask this server, and nothing else.
+        starlette's `HTMLResponse`. Its Content-Security-Policy allows the page's own
+        script and style and requests to this server, and nothing else.
     """
     page = PAGE.read_text("utf-8")
     policy = [
@@ -33,7 +33,7 @@ def page_response(name):
         "form-action 'none'",
         "frame-ancestors 'none'",
     ]
-    # The name last: nothing in it is filled in again. A URL has no braces.
+    # The name comes last, so that braces in it are not replaced. A URL has none.
     url = f"v1/models/{quote(name, safe='')}:predict"
     page = page.replace("{{url}}", url).replace("{{name}}", html.escape(name))
     headers = {
@@ -46,7 +46,7 @@ def page_response(name):
 
 
 def digest(page, tag):
-    """The hash by which a policy names an element of the page."""
+    """The hash that identifies an element of the page in the policy."""
     content = re.search(f"<{tag}>(.*?)</{tag}>", page, re.S)[1]
-    found = hashlib.sha256(content.encode()).digest()
-    return f"sha256-{base64.b64encode(found).decode()}"
+    sha256 = hashlib.sha256(content.encode()).digest()
+    return f"sha256-{base64.b64encode(sha256).decode()}"

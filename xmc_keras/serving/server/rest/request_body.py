@@ -1,4 +1,4 @@
-"""The body of a request, held within a limit."""
+"""Request bodies, read and decompressed within a size limit."""
 
 import zlib
 
@@ -6,31 +6,31 @@ from xmc_keras.serving.server.serving_error import ServingError
 
 
 class BodyTooLarge(ServingError):
-    """The one error whose HTTP status, 413, is no status of TensorFlow Serving's."""
+    """A request body over the limit: HTTP status 413, unknown to TensorFlow Serving."""
 
     def __init__(self, limit):
         super().__init__(
             "RESOURCE_EXHAUSTED",
-            f"Expected a request body of at most {limit} bytes. Send fewer texts in a "
+            f"Expected a request body of at most {limit} bytes. Send fewer texts per "
             "request, or start the server with a larger limit.",
         )
 
 
 async def read_body(request, limit):
-    """Reads a request's body while it comes in.
+    """Reads a request body as it arrives.
 
-    A client that is still sending would not see an answer, but a connection that
-    broke: up to `limit` bytes more are read and thrown away.
+    A client that is still sending would see a broken connection instead of the
+    response, so up to `limit` more bytes are read and discarded.
 
     Args:
         request: starlette's `Request`.
         limit: integer, bytes.
 
     Returns:
-        Bytes, as sent.
+        Bytes, still compressed.
 
     Raises:
-        BodyTooLarge: it is, or says that it will be.
+        BodyTooLarge: the body is too large, or declares that it will be.
     """
     length = request.headers.get("content-length", "")
     if length.isdecimal() and len(length) < 20 and int(length) > 2 * limit:
@@ -48,18 +48,18 @@ async def read_body(request, limit):
 
 
 def inflate(body, limit):
-    """Unpacks a gzip body.
+    """Decompresses a gzip body.
 
     Args:
         body: bytes. One gzip member.
-        limit: integer. Bytes that it may unpack to; no more are unpacked.
+        limit: integer. Maximum decompressed size in bytes; no more is decompressed.
 
     Returns:
         Bytes.
 
     Raises:
-        BodyTooLarge: it would unpack to more.
-        ServingError: it is not gzip, or cut off.
+        BodyTooLarge: the decompressed body would be larger.
+        ServingError: the body is not gzip, truncated, or has trailing data.
 
     Example:
 
@@ -67,15 +67,15 @@ def inflate(body, limit):
     >>> inflate(gzip.compress(b"{}"), limit=2)
     b'{}'
     """
-    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    decompressor = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
-        found = unpacker.decompress(body, limit + 1)
+        found = decompressor.decompress(body, limit + 1)
     except zlib.error as error:
         raise damaged_error(error) from None
     if len(found) > limit:
         raise BodyTooLarge(limit)
-    if not unpacker.eof or unpacker.unused_data:
-        raise damaged_error("it is cut off, or has something behind it")
+    if not decompressor.eof or decompressor.unused_data:
+        raise damaged_error("a truncated body, or one with trailing data")
     return found
 
 

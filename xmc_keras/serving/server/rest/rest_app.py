@@ -1,32 +1,34 @@
 """TensorFlow Serving's REST interface for one model, on starlette.
 
-The contract is that of tensorflow_model_server: tests/golden.jsonl holds recorded
-requests and answers of it. These differences are kept on purpose, and are all that
-are known:
+It follows tensorflow_model_server, whose recorded requests and responses are in
+tests/helpers/golden.jsonl. All known differences are intentional:
 
-- `GET /` is a page where a person types a text; there it is 404.
-- One model is served, without version labels: `/labels/x:predict` answers 400
-  `Unrecognized servable version label`, as there when none is configured.
-- `:classify` and `:regress` always answer 400: they ask for tf.Example features,
+- `GET /` returns a page for trying the model; TensorFlow Serving returns 404.
+- One model is served, without version labels: `/labels/x:predict` returns 400
+  `Unrecognized servable version label`, as TensorFlow Serving does without labels.
+- `:classify` and `:regress` always return 400: they require tf.Example features,
   which these models do not have.
-- A body of more than `max_body_bytes`, as sent or unpacked, answers 413; there only
-  unpacked bodies have a limit. A gzip body that is damaged says so in its 400.
-- A body that is not UTF-8 answers 400; there such bytes reach the model. Both take
-  any bytes by `{"b64": ...}`.
-- A key that an object has twice counts with its last value, there with its first.
-- A number that its integer type does not hold answers 400; there it wraps around.
-- Lists in lists: 32 levels, and JSON as deep as Python's parser goes; else 400.
-- A string of an output that is not UTF-8 answers 400, unless the output's name ends
-  with `_bytes`; there the answer is no valid JSON.
-- Answers are compact JSON. Messages show at most 200 characters of a value, and
+- A body larger than `max_body_bytes`, compressed or decompressed, returns 413;
+  TensorFlow Serving limits only decompressed bodies. The 400 for a damaged gzip body
+  names the damage.
+- A body that is not UTF-8 returns 400; TensorFlow Serving passes such bytes to the
+  model. Both accept any bytes as `{"b64": ...}`.
+- If an object has a key twice, the last value counts; in TensorFlow Serving the first.
+- A number out of range for its integer type returns 400; TensorFlow Serving wraps it
+  around.
+- Lists may be nested 32 levels deep, and JSON as deep as Python's parser allows;
+  deeper nesting returns 400.
+- An output string that is not UTF-8 returns 400, unless the output's name ends with
+  `_bytes`; TensorFlow Serving responds with invalid JSON.
+- Responses are compact JSON. Messages show at most 200 characters of a value, and
   their wording may differ.
-- Metadata leaves out `__saved_model_init_op`, which nobody can ask.
-- No request times out, and there is no CORS option. `OPTIONS` answers the same.
-- Metrics are always on; they count REST `:predict` of the model served only, so that
-  made-up names do not fill the memory.
-- What is not HTTP never comes here: uvicorn answers it, in plain text.
+- Metadata leaves out `__saved_model_init_op`, which cannot be called.
+- Requests never time out, and there is no CORS option. `OPTIONS` works the same.
+- Metrics are always on. They count only REST `:predict` requests to the served model,
+  so that invented names do not fill the memory.
+- Requests that are not HTTP do not get here: uvicorn answers them in plain text.
 
-It is for development and small scale. TensorFlow Serving is the production path.
+It is meant for development and small scale. Use TensorFlow Serving in production.
 """
 
 import logging
@@ -55,7 +57,7 @@ from xmc_keras.serving.server.serving_error import ServingError
 logger = logging.getLogger(__name__)
 
 METRICS = "/monitoring/prometheus/metrics"
-# As http_rest_api_util.cc has them; matched against the path and query as sent.
+# The patterns of http_rest_api_util.cc, matched against the raw path and query.
 PREFIX = re.compile("/v1/.*", re.I)
 NAME = "/v1/models/([^/:]+)"
 VERSION = r"(?:/versions/([0-9]+)|/labels/([^/:]+))?"
@@ -70,12 +72,12 @@ NOT_FOUND = """<HTML><HEAD>
 
 
 def build_app(models, max_body_bytes, threads):
-    """The REST interface of a model, its metrics and its page.
+    """Builds the REST interface of a model, with its metrics and its page.
 
     Args:
-        models: `ModelVersions`, or anything with its `name`, `use` and `states`.
-        max_body_bytes: integer. The largest body of a request, as sent and unpacked.
-        threads: integer. Requests that are computed at a time; the rest wait.
+        models: `ModelVersions`, or any object with its `name`, `use` and `states`.
+        max_body_bytes: integer. Largest request body, compressed or decompressed.
+        threads: integer. Requests that are computed concurrently; the rest wait.
 
     Returns:
         A starlette application.
@@ -100,7 +102,7 @@ def build_app(models, max_body_bytes, threads):
 
 
 class RestApi:
-    """All below `/v1/`, as an ASGI application. Arguments: see `build_app`."""
+    """ASGI application for all paths below `/v1/`. Arguments: see `build_app`."""
 
     def __init__(self, models, max_body_bytes, threads, metrics):
         self.models = models
@@ -124,14 +126,14 @@ class RestApi:
             headers = {"content-type": "text/html; charset=ISO-8859-1"}
             return Response(status_code=status, headers=headers)
         try:
-            return as_json(await self.answer(request, path))
+            return json_response(await self.answer(request, path))
         except BodyTooLarge as error:
-            return as_json(encode_error(error.message), 413)
+            return json_response(encode_error(error.message), 413)
         except ServingError as error:
             status = HTTP_STATUS.get(error.code, 500)
-            return as_json(encode_error(error.message), status)
+            return json_response(encode_error(error.message), status)
         except ClientDisconnect:
-            return Response(status_code=HTTP_STATUS["CANCELLED"])  # nobody reads it
+            return Response(status_code=HTTP_STATUS["CANCELLED"])  # no one reads it
         except Exception:
             logger.exception("%s %s failed", request.method, path)
             return internal_error()
@@ -139,29 +141,33 @@ class RestApi:
     async def answer(self, request, path):
         if request.method == "POST" and (match := PREDICTION.fullmatch(path)):
             name, version, label, method = match.groups()
-            if method in ("classify", "regress", "predict"):  # not :PREDICT
+            if method in (
+                "classify",
+                "regress",
+                "predict",
+            ):  # not :PREDICT
                 target = Target(name, version, label)
                 return await self.compute(request, target, method)
         if request.method == "GET" and (match := INFORMATION.fullmatch(path)):
             name, version, label, metadata = match.groups()
             if not name:
-                raise invalid("Missing model name in request.")
+                raise invalid_error("Missing model name in request.")
             target = Target(name, version, label)
             return self.metadata(target) if metadata else self.status(target)
-        raise invalid(f"Malformed request: {request.method} {path}")
+        raise invalid_error(f"Malformed request: {request.method} {path}")
 
     async def compute(self, request, target, method):
         body = await read_body(request, self.max_body_bytes)
         self.check(target)
         if method != "predict":
-            raise invalid(
+            raise invalid_error(
                 f"Expected :predict. Received: :{method}, which needs "
                 "tf.Example features that this model does not have."
             )
         packed = "gzip" in request.headers.get("content-encoding", "").lower()
         with self.metrics.predict():
-            # Reading and writing the JSON of thousands of texts takes longer than
-            # an event loop may stand still: all of it is done in the worker.
+            # The JSON of thousands of texts would block the event loop for too long:
+            # it is parsed and written in the worker thread.
             return await anyio.to_thread.run_sync(
                 self.predict, body, packed, target.version, limiter=self.limiter
             )
@@ -180,7 +186,7 @@ class RestApi:
             return encode_metadata(self.models.name, version, model.signatures)
 
     def status(self, target):
-        """States of the versions; a label is ignored, as TensorFlow Serving does."""
+        """Version states; a label is ignored, as in TensorFlow Serving."""
         states = self.models.states() if target.name == self.models.name else []
         if target.version is not None:
             states = [s for s in states if s.version == target.version]
@@ -193,22 +199,22 @@ class RestApi:
         return encode_status(states)
 
     def check(self, target):
-        """Refuses what no version can answer."""
+        """Rejects requests that no version can answer."""
         if target.label is not None:
-            raise invalid(f"Unrecognized servable version label: {target.label}")
+            raise invalid_error(f"Unrecognized servable version label: {target.label}")
         if target.name != self.models.name:
-            asked = f"Latest({target.name})"
+            wanted = f"Latest({target.name})"
             if target.version is not None:
-                asked = f"Specific({target.name}, {target.version})"
-            message = f"Servable not found for request: {asked}"
+                wanted = f"Specific({target.name}, {target.version})"
+            message = f"Servable not found for request: {wanted}"
             raise ServingError("NOT_FOUND", message)
 
 
 class Target:
-    """Which model a path means, from its parts as sent.
+    """The model and version that a path refers to, from its raw parts.
 
     Raises:
-        ServingError: the version is no 64-bit number.
+        ServingError: the version is not a 64-bit number.
     """
 
     def __init__(self, name, version, label):
@@ -216,18 +222,18 @@ class Target:
         self.label = None if label is None else unquote(label)
         self.version = None
         if version is not None:
-            # The length first: Python takes its time over millions of digits.
+            # The length comes first: `int` is slow for millions of digits.
             if len(version) > 4000 or int(version) >= 2**63:
                 message = f"Failed to convert version: {version[:30]} to numeric."
-                raise invalid(message)
+                raise invalid_error(message)
             self.version = int(version)
 
 
-def invalid(message):
+def invalid_error(message):
     return ServingError("INVALID_ARGUMENT", message)
 
 
-def as_json(body, status=200):
+def json_response(body, status=200):
     return Response(body, status, media_type="application/json")
 
 
@@ -237,4 +243,4 @@ def not_found(request=None, error=None):
 
 
 def internal_error(request=None, error=None):
-    return as_json(encode_error("Internal error: see the server's log."), 500)
+    return json_response(encode_error("Internal error: see the server's log."), 500)

@@ -1,4 +1,4 @@
-"""What Prometheus is told."""
+"""Prometheus metrics of the REST interface."""
 
 import time
 from contextlib import contextmanager
@@ -22,12 +22,12 @@ VERSIONS = "xmc_serving_version_state"
 
 
 class RestMetrics:
-    """Metrics of the REST interface, in a registry of their own.
+    """Metrics of the REST interface, in their own registry.
 
     - `:tensorflow:serving:request_count{model_name, status}` and the histogram
-      `:tensorflow:serving:request_latency{model_name, API, entrypoint}`, microseconds,
-      as TensorFlow Serving has them: `:predict` requests whose body has come in, until
-      the answer is ready.
+      `:tensorflow:serving:request_latency{model_name, API, entrypoint}` in
+      microseconds, same as in TensorFlow Serving: `:predict` requests, from the
+      received body to the finished response.
     - `xmc_serving_version_state{model_name, version, state}`: 1 for each version.
 
     Args:
@@ -54,7 +54,7 @@ class RestMetrics:
 
     @contextmanager
     def predict(self):
-        """Counts and times what is done within, and the code that it ends with."""
+        """Counts and times the block, by the status code that it ends with."""
         start, code = time.perf_counter(), "INTERNAL"
         try:
             yield
@@ -70,14 +70,14 @@ class RestMetrics:
             )
 
     def describe(self):
-        """Nothing beforehand: states are asked for when they are collected."""
+        """Nothing in advance: the states are read when they are collected."""
         return []
 
     def collect(self):
-        """The states of the versions, as they are now (prometheus-client asks)."""
+        """Yields the current version states; prometheus-client calls it."""
         family = GaugeMetricFamily(
             VERSIONS,
-            "1 for each version of the model and the state that it is in.",
+            "1 for each version of the model, with its state as a label.",
             labels=["model_name", "version", "state"],
         )
         for state in self.models.states():
@@ -86,8 +86,8 @@ class RestMetrics:
         yield family
 
     def page(self):
-        """All of it in Prometheus's text format, bytes."""
+        """All metrics in Prometheus's text format, as bytes."""
         text = generate_latest(self.registry)
-        # prometheus-client ends every counter's name with _total; TensorFlow
+        # prometheus-client appends _total to the name of a counter; TensorFlow
         # Serving does not.
         return text.replace(f"{COUNT}_total".encode(), COUNT.encode())

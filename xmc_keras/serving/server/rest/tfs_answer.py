@@ -1,7 +1,7 @@
-"""Answers of TensorFlow Serving's REST interface, as JSON in UTF-8.
+"""Responses of TensorFlow Serving's REST interface, as JSON in UTF-8.
 
-No web server and no TensorFlow in here. What is written follows tensorflow_serving/
-util/json_tensor.cc, except that it is compact.
+No web server and no TensorFlow here. The output follows tensorflow_serving/util/
+json_tensor.cc, except that it is compact.
 """
 
 import base64
@@ -12,7 +12,7 @@ from google.protobuf import json_format
 
 from xmc_keras.serving.server.rest.json_tensor import invalid_error
 
-# Of an error's code. Others are 500.
+# HTTP status of each error code. All other codes are 500.
 HTTP_STATUS = {
     "OK": 200,
     "CANCELLED": 499,
@@ -35,19 +35,19 @@ HTTP_STATUS = {
 
 
 def encode_response(outputs, row_format):
-    """The answer to `:predict`.
+    """Encodes the response to `:predict`.
 
     Args:
-        outputs: dictionary of NumPy arrays; strings are objects of type bytes, in
-            UTF-8 unless the output's name ends with `_bytes`.
-        row_format: boolean. `{"predictions": [...]}`, else `{"outputs": ...}`. An
-            output that is alone stands there without its name.
+        outputs: dictionary of NumPy arrays. Strings are bytes objects, in UTF-8 unless
+            the output's name ends with `_bytes`.
+        row_format: boolean. Whether to write `{"predictions": [...]}` instead of
+            `{"outputs": ...}`. A single output is written without its name.
 
     Returns:
         Bytes.
 
     Raises:
-        ServingError: an output cannot be written as JSON, or not in row form.
+        ServingError: an output cannot be written as JSON, or not in row format.
 
     Example:
 
@@ -57,7 +57,7 @@ def encode_response(outputs, row_format):
     """
     if not outputs:
         raise invalid_error("Cannot convert empty tensor map to JSON")
-    # A scalar string comes as bytes, which NumPy would cut at its last NUL.
+    # A scalar string is a bytes object, whose trailing NULs NumPy would strip.
     arrays = {
         name: np.asarray(values, object if isinstance(values, bytes) else None)
         for name, values in outputs.items()
@@ -89,13 +89,13 @@ def check_batches(arrays):
 
 
 def list_values(name, array):
-    """The array as nested lists of what JSON can say."""
+    """Converts an array to nested lists of JSON values."""
     if array.dtype == object:
         return list_strings(name, array)
     if array.dtype == np.float32:
-        if array.ndim > 1:  # row by row: as a string a number takes 128 bytes
+        if array.ndim > 1:  # row by row: a number as a string takes 128 bytes
             return [list_values(name, row) for row in array]
-        # By its shortest digits: 0.1 as a float64 would be 0.10000000149011612.
+        # By the shortest digits: 0.1 cast to float64 would be 0.10000000149011612.
         return array.astype("U").astype(np.float64).tolist()
     if array.dtype == np.float64 or array.dtype.kind in "iub":
         return array.tolist()
@@ -111,18 +111,18 @@ def list_strings(name, array):
         except UnicodeDecodeError as error:
             raise invalid_error(
                 f"Failed to write JSON value: output {name} holds a string that is "
-                f"not UTF-8 ({error.object[:20]}). Ask over gRPC."
+                f"not UTF-8 ({error.object[:20]}). Use gRPC instead."
             ) from None
     return np.array(items, object).reshape(array.shape).tolist()
 
 
 def encode_error(message):
-    """The answer to a request that fails."""
+    """Encodes the response to a failed request."""
     return encode_json({"error": message})
 
 
 def encode_status(states):
-    """The answer to `GET /v1/models/<name>`: a list of `VersionState`."""
+    """Encodes the response to `GET /v1/models/<name>` from `VersionState` objects."""
     return encode_json(
         {
             "model_version_status": [
@@ -141,17 +141,17 @@ def encode_status(states):
 
 
 def encode_metadata(name, version, signatures):
-    """The answer to `GET /v1/models/<name>/metadata`.
+    """Encodes the response to `GET /v1/models/<name>/metadata`.
 
     Args:
-        name: string. The model's name.
+        name: string. Name of the model.
         version: integer.
         signatures: dictionary of name to `SignatureDef`.
 
     Returns:
         Bytes.
     """
-    found = {
+    definitions = {
         key: json_format.MessageToDict(
             signature,
             preserving_proto_field_name=True,
@@ -160,11 +160,11 @@ def encode_metadata(name, version, signatures):
         for key, signature in signatures.items()
     }
     spec = {"name": name, "version": str(version), "signature_name": ""}
-    metadata = {"signature_def": {"signature_def": found}}
+    metadata = {"signature_def": {"signature_def": definitions}}
     return encode_json({"model_spec": spec, "metadata": metadata})
 
 
 def encode_json(value):
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    # A message may repeat half of a surrogate pair, which UTF-8 does not have.
+    # A message may quote a lone surrogate, which UTF-8 cannot encode.
     return text.encode("utf-8", "replace")

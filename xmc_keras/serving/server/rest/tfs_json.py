@@ -1,8 +1,8 @@
-"""A `:predict` body of TensorFlow Serving's REST interface, as NumPy arrays.
+"""Parser of TensorFlow Serving's REST `:predict` bodies into NumPy arrays.
 
-No web server and no TensorFlow in here: bytes and signatures in, arrays out. What is
-accepted, and in which order faults are found, follows tensorflow_serving/util/
-json_tensor.cc; where not, rest_app.py says so.
+No web server and no TensorFlow here: bytes and signatures in, arrays out. What is
+accepted, and the order in which faults are found, follow tensorflow_serving/util/
+json_tensor.cc; rest_app.py lists the differences.
 """
 
 import json
@@ -22,19 +22,19 @@ TOO_BIG = "JSON Parse error: Number too big to be stored in double."
 
 
 def decode_request(body, signatures):
-    """Reads a `:predict` body, in row (`instances`) or column (`inputs`) form.
+    """Parses a `:predict` body in row (`instances`) or column (`inputs`) format.
 
     Args:
-        body: bytes. JSON in UTF-8; text behind the JSON value is ignored.
+        body: bytes. JSON in UTF-8; text after the JSON value is ignored.
         signatures: dictionary of name to `SignatureDef`.
 
     Returns:
-        Tuple `(signature_name, inputs, row_format)`: the signature's name, a
-        dictionary of every input of it to a NumPy array (strings: objects of type
-        bytes), and whether the answer is to be in row form.
+        Tuple `(signature_name, inputs, row_format)`: the name of the signature, a
+        dictionary of each of its inputs to a NumPy array (strings are bytes objects),
+        and whether to respond in row format.
 
     Raises:
-        ServingError: for anything else that the bytes may be.
+        ServingError: the body is anything else.
 
     Example:
 
@@ -75,15 +75,15 @@ def decode_request(body, signatures):
         ) from None
 
 
-def finite(digits):
-    """Numbers like 1e999; the tokens NaN and Infinity do not come here."""
+def parse_finite(digits):
+    """Rejects numbers like 1e999; the tokens NaN and Infinity are not parsed here."""
     number = float(digits)
     if math.isinf(number):
         raise invalid_error(TOO_BIG)
     return number
 
 
-DECODER = json.JSONDecoder(parse_float=finite)
+DECODER = json.JSONDecoder(parse_float=parse_finite)
 WHITESPACE = re.compile(r"[ \t\n\r]*")
 
 
@@ -121,8 +121,8 @@ def decode_instances(document, infos):
         raise invalid_error(
             f"JSON Value: {excerpt(document)} No values in 'instances' array"
         )
-    named = is_named(instances[0])
-    if not named and len(infos) > 1:
+    by_name = is_named(instances[0])
+    if not by_name and len(infos) > 1:
         raise invalid_error(
             "instances is a plain list, but expecting list of objects as multiple "
             "input tensors required as per tensorinfo_map"
@@ -130,14 +130,14 @@ def decode_instances(document, infos):
     only = next(iter(infos))
     tensors = {name: JsonTensor(info.dtype) for name, info in infos.items()}
     for i, element in enumerate(instances):
-        if is_named(element) != named:
+        if is_named(element) != by_name:
             expected, got = "object", "list"
-            if not named:
+            if not by_name:
                 expected, got = "value/list", "object"
             raise invalid_error(
                 f"Expecting {expected} but got {got} at item {i} of input list"
             )
-        for name, value in element.items() if named else [(only, element)]:
+        for name, value in element.items() if by_name else [(only, element)]:
             try:
                 if name not in tensors:
                     raise invalid_error(
@@ -145,12 +145,12 @@ def decode_instances(document, infos):
                     )
                 tensors[name].add(value)
             except ServingError as error:
-                key = f" key: {name}" if named else ""
+                key = f" key: {name}" if by_name else ""
                 raise invalid_error(
                     f"Failed to process element: {i}{key} of 'instances' list. "
                     f"Error: {error.code}: {error.message}"
                 ) from None
-        if named and len(element) != len(infos):
+        if by_name and len(element) != len(infos):
             raise invalid_error(
                 f"Failed to process element: {i} of 'instances' list. JSON object: "
                 f"{excerpt(element)} keys must be equal to: {','.join(sorted(infos))}"
@@ -177,5 +177,5 @@ def decode_inputs(value, infos):
 
 
 def is_named(value):
-    """An object of named inputs, that is, any but `{"b64": "..."}`."""
+    """Whether a value holds named inputs: any object except `{"b64": "..."}`."""
     return isinstance(value, dict) and not is_base64(value)
