@@ -68,7 +68,7 @@ def read_feature_file(path, header=None):
     if expected is not None and num_lines != expected[0]:
         raise BadInput(
             f"Expected {expected[0]} documents, the number in the first line. "
-            f"Received: {num_lines}. Download the file again, or correct its first "
+            f"Received: {num_lines}. Download the file again, or fix its first "
             "line.",
             path,
             1,
@@ -137,7 +137,7 @@ def _parse_header(first, wanted, path):
     excerpt = first[:40].decode("utf-8", "backslashreplace")
     raise BadInput(
         f"Expected {len(names)} numbers, {', '.join(names)}, each at most {most}. "
-        f"Received: {excerpt!r}. Correct the line.",
+        f"Received: {excerpt!r}. Fix the line.",
         path,
         1,
     )
@@ -152,7 +152,7 @@ def _check_ids(ids, counts, limit, path, line):
     if limit:
         expected = f"ids below {limit}, the number in the first line"
     raise BadInput(
-        f"Expected {expected}. Received: {ids[too_large[0]]}. Ids start at 0. Correct "
+        f"Expected {expected}. Received: {ids[too_large[0]]}. Ids start at 0. Fix "
         "this line, or the first one.",
         path,
         line + int(document),
