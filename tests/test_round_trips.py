@@ -198,7 +198,7 @@ def test_parquet_of_every_make(written, data):
 
 
 def test_every_format_reads_real_documents_alike(tmp_path):
-    """Documents of Debian-24K, written in all formats."""
+    """Documents of Debian-24K, through all formats that are written here."""
     folder = Path(__file__).parents[1] / "data" / "debian24k"
     test = find_parts(folder, "folder")["test"]
     expected = [document for document, _ in zip(test, range(300))]
