@@ -25,7 +25,7 @@ SET = SETS["eurlex4k"]._replace(train=4, test=2, labels=3, labels_a_document=1.2
 
 
 def archive(texts=TEXTS):
-    """A PECOS archive: the files that are wanted, and others."""
+    """A PECOS archive: the needed files and others."""
     files = {"output-items.txt": b"warm\nbig plant\nblue\n"}
     for part, rows in ROWS.items():
         files[f"X.{part}.txt"] = "\n".join(texts[part]).encode()
@@ -123,7 +123,7 @@ def test_another_set_is_told(host, download, tmp_path, monkeypatch):
 def test_a_document_that_cannot_be_used_is_counted(host, download, tmp_path, caplog):
     host.content = archive(TEXTS | {"trn": ["red rose", "", "sea", "sky"]})
     result = download()
-    # Without it there are 4 labels in 3 documents, not 1.25 a document.
+    # Without it there are 4 labels in 3 documents instead of 1.25 per document.
     assert "error: " in result.stderr and "1.33 labels a document" in result.stderr
     assert "documents of the train part: 4, in the paper 4" in caplog.text
     assert "train: 1 documents left out. The first: " in caplog.text
@@ -134,7 +134,7 @@ def test_a_transfer_that_breaks_off_is_gone_on_with(host, download, tmp_path, ra
     host.ranges, host.breaks_off = ranges, 100
     result = download()
     assert result.status == 2 and "Received: " in result.stderr
-    assert "Start again to go on, or get the file by other means" in result.stderr
+    assert "Run it again to resume, or get the file by other means" in result.stderr
     part = tmp_path / "data/downloads/eurlex-4k.tar.gz.part"
     assert part.read_bytes() == host.content[:100]
     host.breaks_off = None
@@ -153,7 +153,7 @@ def test_more_than_the_file_is_there(host, download, tmp_path):
 def test_hosts_that_do_not_have_it(host, download, tmp_path, monkeypatch):
     monkeypatch.setattr(benchmark_sets, "ARCHIVE", host.url.replace("{}", "x"))
     result = download()
-    assert result.status == 2 and "Received: Not Found. Start again" in result.stderr
+    assert result.status == 2 and "Received: Not Found. Run it again" in result.stderr
     monkeypatch.setattr(benchmark_sets, "ARCHIVE", "http://127.0.0.1:1/{}.tar.gz")
     result = download()
     assert result.status == 2 and result.stderr.count("\n") == 1
@@ -173,7 +173,7 @@ def test_an_archive_that_is_damaged(host, download, tmp_path):
     assert "Remove it and start again" in result.stderr
     whole = tmp_path / "data/downloads/eurlex-4k.tar.gz"
     content = bytearray(archive())
-    content[-5] ^= 1  # of the checksum at the very end
+    content[-5] ^= 1  # part of the checksum at the end
     whole.write_bytes(content)
     result = download()
     assert result.status == 2 and "Received: CRC check failed" in result.stderr

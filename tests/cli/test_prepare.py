@@ -18,7 +18,7 @@ DEBIAN = PROJECT / "data/debian24k"
 
 @pytest.fixture
 def prepare(call, tmp_path, caplog):
-    """Runs the program on `tmp_path/source`, whose result is in `tmp_path/made`."""
+    """Runs the command on `tmp_path/source`; the result goes to `tmp_path/made`."""
 
     def prepare(*arguments, source="source"):
         places = [tmp_path / source, tmp_path / "made"]
@@ -94,7 +94,7 @@ def test_a_folder_that_fit_reads(prepare, tmp_path, caplog):
 
 
 def test_figures_against_plain_python(prepare, tmp_path):
-    """Real documents, some repeated and some in both parts."""
+    """Real documents; some are repeated and some are in both parts."""
     texts, labels = (
         lzma.open(DEBIAN / f"test_{kind}.txt.xz", "rt", encoding="utf-8")
         .read()
@@ -155,7 +155,7 @@ def test_a_test_part_that_is_drawn(prepare, tmp_path):
     assert len(train) + len(test) == 2000 and 400 < len(test) < 600
     assert not set(train.texts) & set(test.texts)
     texts = iter(document.text for document in documents)
-    assert all(text in texts for text in train.texts)  # in their order
+    assert all(text in texts for text in train.texts)  # in order
 
 
 def test_bad_lines(prepare, tmp_path, caplog):
@@ -222,7 +222,7 @@ def test_places_that_are_taken(prepare, tmp_path):
     result = prepare()
     assert result.status == 2 and "Replace it with --overwrite" in result.stderr
     (tmp_path / "source/train.txt").write_text("__label__a sky\n")
-    assert prepare("--resume").status == 0  # whole already
+    assert prepare("--resume").status == 0  # already complete
     assert read_documents(tmp_path / "made", "train").texts == ["sea"]
     assert prepare("--overwrite").status == 0
     assert read_documents(tmp_path / "made", "train").texts == ["sky"]
@@ -245,7 +245,7 @@ def test_a_program_that_is_killed_goes_on(tmp_path):
     assert not made.exists()
     process = start("prepare", source, made)
     assert process.wait() == 2
-    assert b"Go on with --resume" in process.communicate()[1]
+    assert b"Continue with --resume" in process.communicate()[1]
     process = start("prepare", source, made, "--resume")
     stderr = process.communicate()[1]
     assert process.returncode == 0, stderr

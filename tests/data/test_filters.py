@@ -79,7 +79,7 @@ def test_bad_lines_keep_documents_and_filter_together(folder):
         ("b\nc\n", r"test_texts.txt:3: .*as in .*test_filter.txt. Received: 3 and 2"),
         ("b\n\n\n\n\n", r"test_filter.txt:4: .*Received: 3 and 5, so this line has no"),
         (b"b\nc \xff\n\n", r"test_filter.txt:2: .*labels.*invalid UTF-8 at byte off"),
-        ("", r"test_filter.txt: Expected a document a line. Received: an empty file"),
+        ("", r"test_filter.txt: Expected one document per line. Received: an empty fi"),
     ],
 )
 def test_what_is_no_filter_of_these_documents(folder, content, pattern):

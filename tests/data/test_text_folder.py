@@ -33,7 +33,7 @@ LABELS = st.lists(
     min_size=1,
     max_size=4,
 )
-# Bytes at random seldom make two files of equal length: these pieces do.
+# Random bytes seldom give two files with equal numbers of lines; these pieces do.
 PIECES = [b"a", b"b", b" ", b"\r", b"\xff", BOM, b"\xc2\x85", b"\xe2\x80\xa8", b"\x0c"]
 LINES = st.lists(st.lists(st.sampled_from(PIECES), max_size=3).map(b"".join))
 FILES = st.binary() | LINES.map(b"\n".join)
@@ -48,7 +48,7 @@ def write(folder, texts, labels, suffix="", part="train"):
 
 
 def plain_lines(content):
-    """What the reader should make of a file: its lines, None where not UTF-8."""
+    """Oracle of the reader: the lines of a file, `None` for one that is not UTF-8."""
     lines = content.split(b"\n")
     if lines[-1] == b"":
         lines.pop()
@@ -139,7 +139,7 @@ def test_damaged_archives(tmp_path, suffix):
                 changed = bytearray(whole)
                 changed[position] ^= mask
                 paths[place].write_bytes(changed)
-                # A flipped bit in the time stamp of a gzip header harms nothing.
+                # A flipped bit in the time of a gzip header does no harm.
                 try:
                     assert read_pair(*paths) == documents
                 except BadInput as error:

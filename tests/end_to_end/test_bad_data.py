@@ -1,6 +1,6 @@
-"""Bad input on the command line: one sentence, status 2, nothing left behind.
+"""Bad input on the command line: one sentence, status 2, no files left behind.
 
-All of it is told before TensorFlow is imported, unless it takes TensorFlow to know.
+It is reported before TensorFlow is imported, unless TensorFlow is needed to find it.
 """
 
 import gzip
@@ -17,7 +17,7 @@ from tests.helpers.tiny_data import write_part
 
 @pytest.fixture
 def data(tmp_path):
-    """A good data folder, for a test to spoil."""
+    """A valid data folder, which a test then damages."""
     folder = tmp_path / "data"
     folder.mkdir()
     write_part(folder, "train", 60, seed=1)
@@ -35,7 +35,7 @@ def recipe(tmp_path, data):
 
 @pytest.fixture
 def refused(tmp_path, recipe, call):
-    """Calls fit.py and asserts that it is refused with words of such a pattern."""
+    """Calls `xmc fit` and asserts that it fails with a message of a pattern."""
 
     def refused(pattern, *arguments, tensorflow=False):
         before = tree(tmp_path)
@@ -61,7 +61,7 @@ def tree(folder):
 
 
 def spoil(path, line, content):
-    """Puts other bytes in place of a line, counted from 1; None removes it."""
+    """Replaces a line, counted from 1, by other bytes; `None` removes it."""
     lines = path.read_bytes().split(b"\n")
     lines[line - 1 : line] = [] if content is None else [content]
     path.write_bytes(b"\n".join(lines))
@@ -89,7 +89,7 @@ def test_files_that_are_empty_missing_or_damaged(data, refused, tmp_path):
     path = data / "train_labels.txt"
     whole = path.read_bytes()
     path.write_bytes(b"")
-    refused("train_labels.txt: Expected a document a line. Received: an empty file")
+    refused("train_labels.txt: Expected one document per line. Received: an empty file")
     path.unlink()
     refused("data: Expected train_labels.txt in this folder, plain or with .gz or .xz")
     for suffix, compress in ((".gz", gzip.compress), (".xz", lzma.compress)):
@@ -157,7 +157,7 @@ def test_a_bad_place_for_the_run(refused, tmp_path):
 
 @pytest.fixture
 def earlier(data, recipe, tmp_path):
-    """Begins a run, by the recipe with other settings, on the data that are there."""
+    """Begins a run with the recipe and other settings, on the data as they are."""
     from xmc_keras.config.config_file import load_config
     from xmc_keras.data.documents import read_documents
     from xmc_keras.labels.label_set import LabelSet
@@ -222,7 +222,7 @@ def test_bad_lines_are_left_out_and_counted(data, recipe, tmp_path, call, caplog
     spoil(data / "train_labels.txt", 9, b"\xff")
     spoil(data / "test_texts.txt", 3, b"caf\xe9")
     spoil(data / "test_labels.txt", 4, b"label03 new")
-    # As far as the encoder, which does not exist.
+    # The run gets as far as the encoder, which does not exist.
     arguments = ["--run", tmp_path / "runs/new", "--skip-bad-lines"]
     result = call("fit", recipe, *arguments)
     assert_one_sentence(result, "`encoder` to be a keras-nlp preset")

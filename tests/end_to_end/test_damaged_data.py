@@ -1,4 +1,4 @@
-"""Files cut short and bytes flipped: a clear error, or all documents accounted for."""
+"""Truncated files and flipped bytes: a clear error, or no document is lost."""
 
 import gzip
 import json
@@ -45,7 +45,7 @@ def write_numbered(folder):
     (folder / "output-items.txt").write_bytes("\n".join(NAMES).encode())
 
 
-# Format -> how its files are written, and which of them hold a document a line.
+# Format -> how its files are written, and which of them have one document per line.
 FORMATS = {
     "folder": (lambda f: write_folder(DOCUMENTS, f, "train"), ["train_texts.txt"]),
     "fasttext": (lambda f: write_fasttext(DOCUMENTS, f / "train.txt"), ["train.txt"]),
@@ -58,7 +58,7 @@ FORMATS = {
 
 
 def read(folder, format, bad_lines=None):
-    """The documents, or None for an error, which has to be clear."""
+    """The documents, or `None` after a clear error."""
     try:
         skip = None if bad_lines is None else lambda part: bad_lines
         return list(find_parts(folder, format, skip=skip)["train"])
@@ -70,7 +70,7 @@ def read(folder, format, bad_lines=None):
 
 
 def damaged(content, step=1):
-    """Cuts it short and flips its bytes, at every `step`-th place."""
+    """Yields truncated copies, and copies with a flipped bit, every `step` bytes."""
     for place in range(0, len(content), step):
         yield content[:place]
         for mask in MASKS:
@@ -102,17 +102,18 @@ def test_a_clear_error_or_nothing_lost(tmp_path, format):
                 assert (found, bad_lines.count) == (strict, 0)
             if found is not None and path.name in of_documents:
                 assert len(found) + bad_lines.count == lines_in(changed)
-                # Damage to one line leaves the others as they were.
+                # Damage to one line does not affect the others.
                 same = sum(document in whole for document in found)
                 assert same >= min(len(whole), lines_in(changed)) - 2
             if found is not None and path.suffix in (".csv", ".tsv"):
-                # A cell in quotes may hold a newline: here a document has one line.
+                # A quoted cell may contain a newline, but here each document has one
+                # line.
                 assert len(found) + bad_lines.count >= lines_in(changed) - 2
         path.write_bytes(content)
         if path.suffix != ".npz":
             assert (True, False) in outcomes or path.name not in of_documents
         else:
-            # A checksum finds all damage but that to names and dates.
+            # A checksum detects all damage except in names and dates.
             assert (True, True) in outcomes
     assert read(tmp_path, format) == whole
 
@@ -125,7 +126,7 @@ def test_gzip_that_is_damaged(tmp_path):
     for changed in damaged(content):
         path.write_bytes(changed)
         found = read(tmp_path, "repository", BadLines())
-        # Damage to the header's flags or time harms no document.
+        # Damage to the flags or the time in the header does not affect documents.
         assert found is None or found == whole
     for end in range(len(content)):
         path.write_bytes(content[:end])

@@ -1,4 +1,4 @@
-"""What is written in each format is read back the same, by hypothesis."""
+"""Documents written in each format are read back unchanged."""
 
 import gzip
 import json
@@ -70,7 +70,7 @@ def write_repository(documents, folder):
 
 
 def write_parquet(documents, folder, separator=None, **options):
-    """Labels as lists, or as strings where there is a separator."""
+    """Labels are lists, or strings if there is a separator."""
     labels = [document.labels for document in documents]
     if separator is not None:
         labels = [separator.join(names) for names in labels]
@@ -113,7 +113,7 @@ def test_round_trip(format):
     @example([Document("\ufeffsea", ["\ufeffblue"], 1), Document("a", ["b"], 2)])
     def check(written):
         if format == "pecos" and written[0].text.startswith("\ufeff"):
-            return  # PECOS has no way to tell it from a byte order mark
+            return  # in this format it is read as a byte order mark
         with tempfile.TemporaryDirectory() as folder:
             write(written, folder)
             assert find_format(folder) == format
@@ -123,7 +123,7 @@ def test_round_trip(format):
             set(document.labels) for document in written
         ]
         if format == "folder" and written[0].text.startswith("\ufeff"):
-            # With a space before it, or it would be a byte order mark.
+            # A space was added, so that it is not read as a byte order mark.
             assert found.pop(0).text == " " + written.pop(0).text
         assert [document.text for document in found] == [
             document.text for document in written
@@ -139,9 +139,9 @@ def test_round_trip(format):
 @settings(deadline=None, max_examples=60)
 @given(documents(LINE.filter(lambda t: not t.startswith("\ufeff")), WORD), st.data())
 def test_line_ends_byte_order_mark_and_compression(written, data):
-    """As Windows writes it, in whichever of the line formats."""
+    """Files as Windows writes them, in each of the line formats."""
     names = label_names(written)
-    # What a line of each format is, independently of the writers.
+    # A line of each format, independent of the writers.
     lines = {
         "folder": lambda d: d.text,
         "pecos-tsv": lambda d: (
@@ -183,7 +183,7 @@ def test_line_ends_byte_order_mark_and_compression(written, data):
 @settings(deadline=None, max_examples=60)
 @given(documents(ANY_TEXT, NAME), st.data())
 def test_parquet_of_every_make(written, data):
-    """Labels in a string, few rows a group, and what files are compressed with."""
+    """Label strings, small row groups, and all compressions."""
     separator = data.draw(st.sampled_from([None, "|"]))
     options = {
         "row_group_size": data.draw(st.integers(1, 3)),

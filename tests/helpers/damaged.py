@@ -1,10 +1,10 @@
-"""Files as a disk or a transfer may leave them."""
+"""Damaged files, as after a disk or transfer error."""
 
 from hypothesis import strategies as st
 
 
 def damage(path, data):
-    """Cuts a file at any place, or changes any byte; hypothesis draws which."""
+    """Truncates a file anywhere or changes any byte, as drawn by hypothesis."""
     content = bytearray(path.read_bytes())
     place = data.draw(st.integers(0, len(content) - 1))
     if data.draw(st.booleans()):

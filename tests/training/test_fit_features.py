@@ -1,4 +1,4 @@
-"""trainers/fit.py and what follows, on documents that are features."""
+"""`xmc fit` and the other commands on documents given as features."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ NUM_LABELS, NUM_FEATURES = 12, 40
 
 
 def write_part(folder, name, num_documents, seed):
-    """A file in the form of the Extreme Classification Repository.
+    """Writes a file in the format of the Extreme Classification Repository.
 
     Each label has three features of its own; label 7 has no document. Weights are far
     from norm 1.
@@ -88,7 +88,7 @@ def test_from_files_to_a_signature_of_features(config, data, tmp_path, call):
     result = call("export", run, exported, "-k", 2)
     assert result.status == 0, result.stderr
     serve = tf.saved_model.load(str(exported / "1")).signatures["serving_default"]
-    # Whatever the scale of a row: features 0 and 1 are those of label 0.
+    # The scale of a row does not matter. Features 0 and 1 belong to label 0.
     scores = []
     for scale in (1.0, 700.0):
         answer = serve(
@@ -129,7 +129,7 @@ def test_empty_documents_and_labels_are_told(config, data, tmp_path, call, caplo
     path = data / "train.txt"
     head, *lines = path.read_text().splitlines()
     lines = [line.split()[0] if i < 20 else line for i, line in enumerate(lines)]
-    # One label that the validation split alone has.
+    # One label occurs in the validation split only.
     held_out = validation_split(len(lines), 30, 0)[1][-1]
     lines[held_out] = "11 " + lines[held_out].split(maxsplit=1)[1]
     lines = [

@@ -139,7 +139,10 @@ class DocumentBatches:
     def order(self):
         """The order of the documents without shuffling, int64 (documents,)."""
         if self.shuffle:
-            raise ValueError("Expected `shuffle=False`: `order` differs by epoch.")
+            raise ValueError(
+                "Expected `shuffle=False`, because `order` differs by epoch. Received: "
+                "shuffle=True"
+            )
         return self._longest_first
 
     def restore(self, array):

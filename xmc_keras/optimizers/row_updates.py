@@ -81,7 +81,7 @@ def apply_row_updates(update, ids, values):
 
 
 def find_touched_rows(total):
-    """float32 (n, 1): 0 where the gradient of a row is zero, as of padding, else 1."""
+    """float32 (n, 1): 0 for rows with a gradient of zero, such as padding, else 1."""
     return tf.cast(tf.reduce_any(total != 0, axis=-1, keepdims=True), tf.float32)
 
 

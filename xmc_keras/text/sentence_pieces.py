@@ -45,7 +45,7 @@ class SentencePieces:
         self.strip_accents = strip_accents
         self.lowercase = _is_uncased(tokenizer)
         if self._like_xlnet:
-            tokenizer = _without_number_commas(tokenizer)
+            tokenizer = _penalise_number_commas(tokenizer)
         self.tokenizer = tokenizer
         self.resources = [sentence_piece_resource(tokenizer)]
 
@@ -91,7 +91,7 @@ def _is_uncased(tokenizer):
     return words == [word.lower() for word in words]
 
 
-def _without_number_commas(tokenizer):
+def _penalise_number_commas(tokenizer):
     """Copies a tokenizer and lowers the scores of pieces like "9," by 100."""
     from sentencepiece import sentencepiece_model_pb2
 

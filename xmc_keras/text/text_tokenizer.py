@@ -90,7 +90,7 @@ class TextTokenizer:
         self._before, self._after = [self.start_id], [self.end_id]
         if isinstance(tokenizer, XLNetTokenizer):
             self._before, self._after = [], [self.end_id, self.start_id]
-        self._pieces = _pieces(tokenizer, strip_accents)
+        self._pieces = _create_pieces(tokenizer, strip_accents)
         self.lowercase = self._pieces.lowercase
         self.strip_accents = self._pieces.strip_accents
         self._plain = getattr(self._pieces, "tokenizer", tokenizer)
@@ -144,7 +144,9 @@ class TextTokenizer:
         token_ids, lengths, done = [np.zeros(0, np.int32)], [[0]], 0
         pool = ThreadPoolExecutor(os.cpu_count())
         try:
-            chunks = pool.map(lambda part: self._chunk(texts[part]), _parts(texts))
+            chunks = pool.map(
+                lambda part: self._tokenise_chunk(texts[part]), _parts(texts)
+            )
             for chunk_ids, chunk_lengths in chunks:
                 token_ids.append(chunk_ids)
                 lengths.append(chunk_lengths)
@@ -192,7 +194,7 @@ class TextTokenizer:
             before = [column * i for i in self._before]
             return tf.concat([*before, ids, *(column * i for i in self._after)], 1)
 
-    def _chunk(self, texts):
+    def _tokenise_chunk(self, texts):
         if self._byte_pairs is None:
             ids = self.ragged_ids(texts)
             return ids.flat_values.numpy(), ids.row_lengths().numpy()
@@ -210,7 +212,7 @@ def _special_id(tokenizer, *names):
     raise ValueError(f"Expected a tokenizer with `{names[0]}`. Received: {tokenizer}")
 
 
-def _pieces(tokenizer, strip_accents):
+def _create_pieces(tokenizer, strip_accents):
     """Creates the graph tokenizer for the kind of vocabulary."""
     if isinstance(tokenizer, WordPieceTokenizer):
         return WordPieces(tokenizer, strip_accents)

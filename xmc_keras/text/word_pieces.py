@@ -26,6 +26,15 @@ class WordPieces:
     Attributes:
         lowercase, strip_accents: bool.
         tokenizer: a keras-nlp tokenizer that only splits and looks up.
+
+    Example:
+
+    >>> from keras_nlp.models import BertTokenizer
+    >>> vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "cafe", "##s"]
+    >>> pieces = WordPieces(BertTokenizer(vocabulary))
+    >>> ids = tf.function(lambda texts: pieces(pieces.normalise(texts), most=8))
+    >>> ids(tf.constant(["Cafés", ""])).to_list()
+    [[5, 6], []]
     """
 
     def __init__(self, tokenizer, strip_accents=None):

@@ -141,7 +141,7 @@ class WordVectorizer(tf.Module):
             float32 csr matrix (documents, num_features), indices sorted. A text without
             a known word has an empty row.
         """
-        parts = map_texts(self._rows_of, texts)
+        parts = map_texts(self._compute_rows, texts)
         ids, weights, lengths = zip(*parts) if parts else ([[]], [[]], [[]])
         splits = np.cumsum(np.concatenate([[0], *lengths]), dtype=np.int64)
         arrays = (np.concatenate(weights), np.concatenate(ids), splits)
@@ -150,7 +150,7 @@ class WordVectorizer(tf.Module):
         features.sort_indices()
         return features
 
-    def _rows_of(self, texts):
+    def _compute_rows(self, texts):
         ids, weights = self.ragged(to_string_tensor(texts))
         parts = ids.flat_values, weights.flat_values, ids.row_lengths()
         return [part.numpy() for part in parts]

@@ -33,7 +33,9 @@ def test_unsorted_and_repeated():
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e39])
 def test_values_that_are_not_finite(value):
     features = np.array([[1, 0], [0, 0], [0, value]])
-    with pytest.raises(ValueError, match="`features` of finite .* in row 2, counted"):
+    with pytest.raises(
+        ValueError, match=r"`features` of finite .* in row 2 \(from 0\)"
+    ):
         BagOfWords(features, np.ones((3, 1)))
 
 

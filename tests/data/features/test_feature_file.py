@@ -52,7 +52,7 @@ def test_round_trip(data, suffix, final_newline, block):
     features, labels = data
     header = f"{len(features)} {len(features[0])} {len(labels[0])}"
     content = "\n".join([header, *lines_of(features, labels)]).encode()
-    # Without a newline a last document without anything would not be a line.
+    # Without a newline, an empty last document would not be a line.
     content += b"\n" if final_newline or content.endswith(b"\n") else b""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "BLOCK", block)
@@ -108,14 +108,14 @@ def test_damaged_compressed_file(suffix, data):
         features, labels, _ = read(bytes(damaged), suffix)
     except BadInput:
         return
-    assert features.nnz == labels.nnz == 600  # a byte that says nothing of the content
+    assert features.nnz == labels.nnz == 600  # the byte does not affect the content
 
 
 @pytest.mark.parametrize(
     "content, header, message",
     [
-        (b"", None, "f.txt: Expected a document a line. Received: none."),
-        (b"0 5 5\n", None, "f.txt: Expected a document a line. Received: none."),
+        (b"", None, "f.txt: Expected one document per line. Received: none."),
+        (b"0 5 5\n", None, "f.txt: Expected one document per line. Received: none."),
         (b"3 5 5\n1 2:3\n", None, "f.txt:1: Expected 3 documents, .* Received: 1."),
         (b"1 5 5\n1 2:3\n\n", None, "f.txt:1: Expected 1 documents, .* Received: 2."),
         (b"2 5 5\n1 2:3\n1 5:3\n", None, "f.txt:3: Expected ids below 5, .* 5. Ids"),

@@ -14,7 +14,7 @@ DOCUMENTS = st.lists(
     min_size=1,
     max_size=6,
 )
-# Random bytes are seldom almost right: these pieces are.
+# Pieces of almost correct lines, which random bytes seldom produce.
 PIECES = "0 1 22 2147483647 99999999999999999999 . , : - + e 1e9 1e39 .5 5. 1.2.3 nan"
 PIECES = [*PIECES.split(), *" \n\t\r#\0_é٣", "inf", "0x1", "1_0", "1:2", "3:.4"]
 ALMOST = st.lists(st.sampled_from(PIECES), max_size=12).map("".join).map(str.encode)
@@ -52,9 +52,9 @@ def test_round_trip(documents, form):
 @given(DOCUMENTS)
 def test_well_formed_lines_are_parsed_at_once(documents):
     content = "".join(f"{written(*d, repr)} \r\n" for d in documents).encode()
-    at_once = module._all_at_once(content)
+    at_once = module._parse_at_once(content)
     assert at_once is not None
-    assert as_lists(at_once) == as_lists(module._one_by_one(content, "f.txt", 1))
+    assert as_lists(at_once) == as_lists(module._parse_one_by_one(content, "f.txt", 1))
 
 
 @settings(deadline=None, max_examples=60)
@@ -85,9 +85,9 @@ def test_well_formed_lines_are_parsed_at_once(documents):
 @example(b"\n\n \n")
 def test_both_ways_agree_on_any_bytes(content):
     content += b"\n"
-    at_once = module._all_at_once(content)
+    at_once = module._parse_at_once(content)
     try:
-        slowly = module._one_by_one(content, "f.txt", 1)
+        slowly = module._parse_one_by_one(content, "f.txt", 1)
     except BadInput:
         assert at_once is None
     else:

@@ -60,7 +60,7 @@ def test_test_part_without_first_line(tmp_path, caplog):
     documents = read_features(tmp_path, "test", num_features=4, num_labels=3)
     assert documents.features.toarray().tolist() == [[0, 1, 0, 0], [0, 0, 0, 0]]
     assert documents.label_matrix.shape == (2, 6)
-    assert "2 values of features that training did not have" in caplog.text
+    assert "left out 2 values of features not seen in training" in caplog.text
     few = read_features(tmp_path, "test", num_features=20)
     assert few.features.shape == (2, 20)
 
@@ -108,7 +108,7 @@ def test_npz_of_other_things(tmp_path):
         read_features(tmp_path, "train")
     (tmp_path / "Y.trn.npz").unlink()
     scipy.sparse.save_npz(path, scipy.sparse.csr_matrix(FEATURES))
-    with pytest.raises(BadInput, match="Expected the labels in Y.trn.npz beside this"):
+    with pytest.raises(BadInput, match="Expected the labels in Y.trn.npz in the"):
         read_features(tmp_path, "train")
 
 
@@ -130,7 +130,7 @@ def test_folders(tmp_path):
         read_features(tmp_path)
     for name in ("a_train.txt", "b_train.txt"):
         (tmp_path / name).write_text(ONE_FILE)
-    with pytest.raises(BadInput, match="Received: a_train.txt, b_train.txt. Name the"):
+    with pytest.raises(BadInput, match="Received: a_train.txt, b_train.txt. Give the"):
         read_features(tmp_path, "train")
     with pytest.raises(BadInput, match="no/such.txt: Expected a readable .* No such"):
         read_features("no/such.txt")

@@ -87,10 +87,10 @@ def test_raw_texts_of_the_repository_with_filters(tmp_path):
     assert [document.labels for document in found] == [["Plant ~0"], ["Tree"]]
     assert [document.filtered for document in found] == [("Plant ~2",), ("Big oak",)]
     for content, message in (
-        ("0 4\n", "test.txt:1: .* below 4 labels. Received: '0 4'"),
-        ("0\n", "test.txt:1: Expected a document and a label"),
+        ("0 4\n", "test.txt:1: .* the label below 4. Received: '0 4'"),
+        ("0\n", "test.txt:1: Expected the ids of a document and a label"),
         ("0 -1\n", "test.txt:1: "),
-        ("0 1\n2 1\n", "test.txt:2: Expected documents below 2"),
+        ("0 1\n2 1\n", "test.txt:2: Expected document ids below 2"),
     ):
         (tmp_path / "filter_labels_test.txt").write_text(content)
         with pytest.raises(BadInput, match=message):
@@ -99,7 +99,7 @@ def test_raw_texts_of_the_repository_with_filters(tmp_path):
 
 
 def test_files_of_texts_and_of_a_matrix(tmp_path):
-    """PECOS's names and the Repository's; a header that lies about its counts."""
+    """File names of PECOS and the Repository; a header with wrong counts."""
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw/trn_X.txt").write_text("sea\nsky\n")
     (tmp_path / "raw/Y.txt").write_text("blue\nold\nnew\n")
@@ -133,10 +133,10 @@ def test_a_line_that_is_left_out_shifts_no_labels(tmp_path):
 
 def test_matrices_of_scikit_learn():
     matrix = scipy.sparse.csr_matrix([[1, 0, 1], [0, 1, 1]], dtype=np.float32)
-    matrix.data[0] = 0  # stored, and yet no label
+    matrix.data[0] = 0  # stored, but not a label
     found = pairs(MatrixDocuments(["sea", "sky"], matrix, np.array(["a", "b", "c"])))
     assert found == [("sea", ["c"]), ("sky", ["b", "c"])]
-    assert matrix.nnz == 4  # left as it was
+    assert matrix.nnz == 4  # unchanged
     assert pairs(MatrixDocuments(["sea"], [[0, 1]])) == [("sea", ["1"])]
     with pytest.raises(BadInput, match="Expected 2 texts.*in memory.* Received: 1"):
         list(MatrixDocuments(["sea"], matrix))

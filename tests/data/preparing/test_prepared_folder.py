@@ -42,7 +42,7 @@ def test_a_stop_anywhere_gives_the_same_bytes(tmp_path):
             if first % 10 == 0:
                 folder.state["read"] = min(stop, first + 5)
                 folder.keep()
-        # As a kill leaves it: all that was written, but not noted, is there as well.
+        # As after a kill: the files also hold what was written after the last `keep`.
         for file in folder._files.values():
             file.close()
         folder = PreparedFolder(path, {"a": 1}, resume=True)
@@ -66,7 +66,7 @@ def test_what_cannot_be_gone_on_with(tmp_path):
     folder.close()
     with pytest.raises(BadInput, match="made.part: Expected no unfinished folder"):
         PreparedFolder(path, {"a": 1})
-    with pytest.raises(BadInput, match="a was 1, is 2. Start anew with --overwrite"):
+    with pytest.raises(BadInput, match="a was 1, is 2. Start over with --overwrite"):
         PreparedFolder(path, {"a": 2}, resume=True)
     texts = tmp_path / "made.part/train_texts.txt"
     content = texts.read_bytes()
@@ -77,7 +77,7 @@ def test_what_cannot_be_gone_on_with(tmp_path):
     with pytest.raises(BadInput, match="Received: a damaged state"):
         PreparedFolder(path, {"a": 1}, resume=True)
     folder = PreparedFolder(path, {"a": 1}, overwrite=True)
-    folder.close()  # before anything is kept there is nothing to go on with
+    folder.close()  # before the first `keep` there is nothing to resume
     assert list(tmp_path.iterdir()) == []
 
 

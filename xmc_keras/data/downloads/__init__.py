@@ -1,1 +1,1 @@
-"""The benchmark sets of the papers, downloaded and checked."""
+"""Downloads of the benchmark data sets of the papers."""

@@ -1,4 +1,4 @@
-"""The benchmark sets of the LightXML paper: where they are had, and what is in them."""
+"""The benchmark data sets of the LightXML paper: addresses and statistics."""
 
 from typing import NamedTuple
 
@@ -8,15 +8,19 @@ REPOSITORY = "http://manikvarma.org/downloads/XC/XMLRepository.html"
 
 
 class BenchmarkSet(NamedTuple):
-    """A set, by the names of Table 2 of the paper.
+    """A benchmark data set, as in Table 2 of the paper.
 
     Args:
-        folder: string, what its folder in data/ is called in configs/.
-        archive: string, its name among PECOS's archives of the same sets.
-        page: string, the id of AttentionXML's folder.
-        train, test: ints, documents.
-        labels: int, labels of both parts together.
-        labels_a_document: float, of the training part.
+        folder: string. Its folder in data/, as used in configs/.
+        archive: string. Name of its archive in the PECOS collection.
+        page: string. Id of its folder on AttentionXML's drive.
+        train, test: ints. Number of documents of each part.
+        labels: int. Number of labels of both parts together.
+        labels_a_document: float. Labels per document in the training part.
+
+    Attributes:
+        url: string. Address of the PECOS archive.
+        other_url: string. Address of AttentionXML's folder.
     """
 
     folder: str
@@ -36,7 +40,7 @@ class BenchmarkSet(NamedTuple):
         return DRIVE.format(self.page)
 
 
-# Table 2 of https://arxiv.org/abs/2101.03305. Addresses: the README files of
+# Statistics: Table 2 of https://arxiv.org/abs/2101.03305. Addresses: README files of
 # https://github.com/amzn/pecos and https://github.com/yourh/AttentionXML.
 SETS = {
     "eurlex4k": BenchmarkSet(

@@ -1,4 +1,4 @@
-"""A file from the net, gone on with where an earlier start was stopped."""
+"""Download of a file, resuming a partial one."""
 
 import http.client
 import logging
@@ -12,23 +12,25 @@ from xmc_keras.progress import Bar
 
 logger = logging.getLogger(__name__)
 
-BLOCK, SECONDS = 2**20, 20  # bytes read at a time; without an answer
+BLOCK, SECONDS = 2**20, 20  # bytes read at a time; timeout
 
 
 def fetch(url, path, remedy):
-    """Downloads a file, beside its place and then renamed.
+    """Downloads a file to `<path>.part` and renames it once it is complete.
+
+    A later call resumes an interrupted download. An existing file is kept.
 
     Args:
         url: string.
-        path: `Path` of the file. What an earlier start got is in `<path>.part`.
-        remedy: string, what else a user can do.
+        path: `Path` of the file.
+        remedy: string. What else the user can do, the end of the error message.
 
     Raises:
         BadInput: the host cannot be reached or does not have the file, or the transfer
-            breaks off.
+            is interrupted.
     """
     if path.exists():
-        return logger.info("%s is there already", path)
+        return logger.info("%s already exists", path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     size = part.stat().st_size if part.exists() else 0
@@ -37,12 +39,12 @@ def fetch(url, path, remedy):
         request = urllib.request.Request(url)
         if size:
             request.add_header("Range", f"bytes={size}-")
-        with _opened(request, part) as answer:
-            if answer.status != 206:  # the whole file, whatever was asked for
+        with _open(request, part) as answer:
+            if answer.status != 206:  # the whole file: the host ignores ranges
                 size = 0
             total = answer.headers.get("Content-Length")
             total = None if total is None else size + int(total)
-            logger.info("Fetching %s, %s bytes", url, total or "unknown")
+            logger.info("Downloading %s, %s bytes", url, total or "unknown")
             with open(part, "r+b" if size else "wb") as file:
                 file.seek(size)
                 bar = Bar(lambda: file.tell() / (total or 1e12), "bytes")
@@ -51,26 +53,27 @@ def fetch(url, path, remedy):
                     file.write(block)
                     bar.advance(len(block))
                 bar.end()
-                got = file.tell()
+                received = file.tell()
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise BadInput(
-            f"Expected {host} to send {url}. Received: {reason}. Start again to go on, "
-            f"or {remedy}"
+            f"Expected {host} to send {url}. Received: {reason}. Run it again to "
+            f"resume, or {remedy}"
         ) from None
-    if total is not None and got != total:
+    if total is not None and received != total:
         raise BadInput(
-            f"Expected {total} bytes of {url}. Received: {got}. Start again to go on, "
-            f"or {remedy}"
+            f"Expected {total} bytes of {url}. Received: {received}. Run it again to "
+            f"resume, or {remedy}"
         )
     os.replace(part, path)
 
 
-def _opened(request, part):
+def _open(request, part):
+    """Opens a request; deletes `part` and starts over if the host refuses its range."""
     try:
         return urllib.request.urlopen(request, timeout=SECONDS)
     except urllib.error.HTTPError as error:
-        if error.code != 416:  # what is there is no beginning of the file
+        if error.code != 416:  # range not satisfiable: `part` is of another file
             raise
         error.close()
         part.unlink()

@@ -1,1 +1,1 @@
-"""Documents as rows of features in the place of texts."""
+"""Readers of documents given as features instead of texts."""

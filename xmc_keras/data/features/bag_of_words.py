@@ -1,4 +1,4 @@
-"""Documents as rows of weighted features, with their labels."""
+"""Sparse document features with their label matrix."""
 
 import dataclasses
 import logging
@@ -13,26 +13,26 @@ logger = logging.getLogger(__name__)
 class BagOfWords:
     """Sparse features of documents and their labels, checked.
 
-    What `read_features` returns; or made of two matrices in Python, as scikit-learn
-    gives them. Features are left as they are: not scaled, not normalised.
+    Returned by `read_features`, or created from two matrices in memory, such as those
+    of scikit-learn. The features are neither scaled nor normalised.
 
     Args:
-        features: sparse matrix or array (documents, num_features). Becomes a csr
-            matrix float32 with sorted indices; what comes twice is summed.
-        label_matrix: sparse matrix or array (documents, num_labels). Becomes a csr
-            matrix float32 with a one for every value that is not zero.
+        features: sparse matrix or array (documents, num_features). Converted to a
+            float32 csr matrix with sorted indices; duplicate entries are summed.
+        label_matrix: sparse matrix or array (documents, num_labels). Converted to a
+            float32 csr matrix with 1 for every nonzero value.
         path, labels_path: optional strings. The files they were read from.
-        first_line: optional int. Line of the first document in both, if they have
-            lines.
+        first_line: optional int. Line of the first document in both files, if they
+            have lines.
 
     Attributes:
         num_features, num_labels: int.
-        num_unused_labels: int. Labels without a document.
-        num_empty: int. Documents without a feature.
-        num_unlabelled: int. Documents without a label.
+        num_unused_labels: int. Labels without documents.
+        num_empty: int. Documents without features.
+        num_unlabelled: int. Documents without labels.
 
     Raises:
-        ValueError: another number of rows, or a value that is not finite.
+        ValueError: the numbers of rows differ, or a value is not finite.
 
     Example:
 
@@ -57,15 +57,15 @@ class BagOfWords:
         rows = self.features.shape[0], self.label_matrix.shape[0]
         if rows[0] != rows[1]:
             raise ValueError(
-                "Expected `features` and `label_matrix` with a row a document each. "
-                f"Received: {rows[0]} and {rows[1]} rows."
+                "Expected `features` and `label_matrix` with one row per document "
+                f"each. Received: {rows[0]} and {rows[1]} rows."
             )
         self.num_features = self.features.shape[1]
         self.num_labels = self.label_matrix.shape[1]
         used = len(np.unique(self.label_matrix.indices))
         self.num_unused_labels = self.num_labels - used
-        self.num_empty = _empty_rows(self.features)
-        self.num_unlabelled = _empty_rows(self.label_matrix)
+        self.num_empty = _count_empty_rows(self.features)
+        self.num_unlabelled = _count_empty_rows(self.label_matrix)
         logger.info(
             "%d documents, %d without features, %d without labels; %d features; %d "
             "labels, %d without documents.",
@@ -78,23 +78,34 @@ class BagOfWords:
 
 
 def canonicalize(matrix, name):
-    """A csr matrix float32 of finite numbers, as `BagOfWords` takes them."""
-    # SciPy would not see values that are no numbers before it computes with them.
+    """Converts a matrix to a canonical float32 csr matrix of finite numbers.
+
+    Args:
+        matrix: sparse matrix or array.
+        name: string. Name of the argument in error messages.
+
+    Returns:
+        csr matrix, indices sorted, duplicate entries summed.
+
+    Raises:
+        ValueError: a value is not a finite number in float32.
+    """
+    # SciPy would accept values that are not numbers, and fail later.
     if getattr(matrix, "dtype", np.dtype(float)).kind not in "fiub":
         raise ValueError(f"Expected `{name}` of numbers. Received: {matrix.dtype}.")
     with np.errstate(over="ignore"):
         matrix = scipy.sparse.csr_matrix(matrix, dtype=np.float32)
     matrix.check_format(full_check=True)
-    strange = np.flatnonzero(~np.isfinite(matrix.data))
-    if len(strange):
-        row = np.searchsorted(matrix.indptr, strange[0], "right") - 1
+    invalid = np.flatnonzero(~np.isfinite(matrix.data))
+    if len(invalid):
+        row = np.searchsorted(matrix.indptr, invalid[0], "right") - 1
         raise ValueError(
             f"Expected `{name}` of finite numbers in float32. Received: "
-            f"{matrix.data[strange[0]]} in row {row}, counted from 0."
+            f"{matrix.data[invalid[0]]} in row {row} (from 0)."
         )
-    matrix.sum_duplicates()  # sorts too
+    matrix.sum_duplicates()  # also sorts the indices
     return matrix
 
 
-def _empty_rows(matrix):
+def _count_empty_rows(matrix):
     return int(np.count_nonzero(np.diff(matrix.indptr) == 0))

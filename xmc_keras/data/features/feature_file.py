@@ -1,4 +1,4 @@
-"""A file of documents as lines of labels and weighted features."""
+"""Reader of a file with labels and weighted features, one document per line."""
 
 import gzip
 import lzma
@@ -18,25 +18,26 @@ BLOCK = 2**23  # bytes parsed at a time
 
 
 def read_feature_file(path, header=None):
-    r"""Reads `label,label id:weight id:weight` lines, a document each.
+    r"""Reads lines `label,label id:weight id:weight`, one document each.
 
-    That is the form of the Extreme Classification Repository, with a first line
-    `documents features labels`, of its files of features or labels alone, with a first
-    line `documents features`, and of libsvm, without such a line. Ids count from 0;
-    features of a line stand in any order. Plain, or compressed as `.gz` or `.xz`.
+    This is the format of the Extreme Classification Repository, whose first line is
+    `documents features labels`, of its files of features or labels alone, whose first
+    line is `documents features`, and of libsvm, without such a line. Ids start at 0;
+    the features of a line may have any order. The file is plain or compressed (`.gz`,
+    `.xz`).
 
     Args:
         path: string or path.
-        header: optional int. Numbers that the first line has to hold: 2 or 3. By
-            default it may hold three numbers or be the first document.
+        header: optional int. How many numbers the first line must have, 2 or 3.
+            Defaults to `None`: it has three numbers or is the first document.
 
     Returns:
-        `(features, label_matrix, has_header)`: csr matrices, float32, (documents,
-        features) and (documents, labels), and a bool. Without a header they have as
-        many columns as the largest id asks for.
+        `(features, label_matrix, has_header)`: float32 csr matrices (documents,
+        features) and (documents, labels), and a bool. Without a header, the largest id
+        determines the number of columns.
 
     Raises:
-        BadInput: with path and line, what the file is instead.
+        BadInput: the file has another format. The message names the path and the line.
 
     Example:
 
@@ -48,44 +49,45 @@ def read_feature_file(path, header=None):
     >>> features.toarray().tolist(), labels.toarray().tolist()
     ([[0.0, 0.5, 0.0, 2.0], [1.0, 0.0, 0.0, 0.0]], [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
     """
-    expected, parts, num_lines = None, [], 0
-    for content, line in _blocks(path):
+    expected, blocks, num_lines = None, [], 0
+    for content, line in _read_blocks(path):
         if line == 1:
             first, _, rest = content.partition(b"\n")
-            expected = _header(first, header, path)
+            expected = _parse_header(first, header, path)
             if expected is not None:
                 content, line = rest, 2
         if not content:
             continue
-        found = parse_feature_lines(content, path, line)
+        block = parse_feature_lines(content, path, line)
         if expected is not None:
             _, num_features, num_labels = expected
-            _check_ids(found.feature_ids, found.num_features, num_features, path, line)
-            _check_ids(found.label_ids, found.num_labels, num_labels, path, line)
-        parts.append(found)
-        num_lines += len(found.num_features)
+            _check_ids(block.feature_ids, block.num_features, num_features, path, line)
+            _check_ids(block.label_ids, block.num_labels, num_labels, path, line)
+        blocks.append(block)
+        num_lines += len(block.num_features)
     if expected is not None and num_lines != expected[0]:
         raise BadInput(
-            f"Expected {expected[0]} documents, as the first line says. Received: "
-            f"{num_lines}. Fetch the file again, or mend its first line.",
+            f"Expected {expected[0]} documents, the number in the first line. "
+            f"Received: {num_lines}. Download the file again, or fix its first "
+            "line.",
             path,
             1,
         )
     if not num_lines:
-        raise BadInput("Expected a document a line. Received: none.", path)
+        raise BadInput("Expected one document per line. Received: none.", path)
     _, num_features, num_labels = expected or (None, None, None)
-    found = FeatureLines(*map(np.concatenate, zip(*parts)))
-    parts.clear()
-    ones = np.ones(len(found.label_ids), np.float32)
+    lines = FeatureLines(*map(np.concatenate, zip(*blocks)))
+    blocks.clear()
+    ones = np.ones(len(lines.label_ids), np.float32)
     return (
-        _matrix(found.weights, found.feature_ids, found.num_features, num_features),
-        _matrix(ones, found.label_ids, found.num_labels, num_labels),
+        _to_matrix(lines.weights, lines.feature_ids, lines.num_features, num_features),
+        _to_matrix(ones, lines.label_ids, lines.num_labels, num_labels),
         expected is not None,
     )
 
 
-def _blocks(path):
-    """Yields whole lines, many at a time, and the number of the first of them."""
+def _read_blocks(path):
+    """Yields blocks of whole lines, and the line number of the first line in each."""
     line, rest = 1, []
     try:
         with _open(path) as file:
@@ -121,10 +123,10 @@ def _open(path):
         ) from None
 
 
-def _header(first, wanted, path):
-    """`[documents, features, labels]` of a first line, or None for a document."""
+def _parse_header(first, wanted, path):
+    """`[documents, features, labels]` of a first line; `None` for a document."""
     numbers = first.split()
-    # No document has two tokens without a colon.
+    # A first line of two tokens without a colon is not a document.
     if wanted is None and (len(numbers) < 2 or b":" in first):
         return None
     most = LARGEST_ID + 1
@@ -132,30 +134,32 @@ def _header(first, wanted, path):
     if len(numbers) == (wanted or 3) and fits:
         return [*map(int, numbers), 0][:3]
     names = "documents features labels".split()[: wanted or 3]
-    shown = first[:40].decode("utf-8", "backslashreplace")
+    excerpt = first[:40].decode("utf-8", "backslashreplace")
     raise BadInput(
         f"Expected {len(names)} numbers, {', '.join(names)}, each at most {most}. "
-        f"Received: {shown!r}. Mend the line.",
+        f"Received: {excerpt!r}. Fix the line.",
         path,
         1,
     )
 
 
 def _check_ids(ids, counts, limit, path, line):
-    beyond = np.flatnonzero(ids >= limit)
-    if not len(beyond):
+    too_large = np.flatnonzero(ids >= limit)
+    if not len(too_large):
         return
-    document = np.searchsorted(np.cumsum(counts), beyond[0], "right")
-    expected = f"ids below {limit}, as the first line says" if limit else "id:weight"
+    document = np.searchsorted(np.cumsum(counts), too_large[0], "right")
+    expected = "id:weight"
+    if limit:
+        expected = f"ids below {limit}, the number in the first line"
     raise BadInput(
-        f"Expected {expected}. Received: {ids[beyond[0]]}. Ids count from 0. Mend the "
-        "line, or the first one.",
+        f"Expected {expected}. Received: {ids[too_large[0]]}. Ids start at 0. Fix "
+        "this line, or the first one.",
         path,
         line + int(document),
     )
 
 
-def _matrix(values, ids, counts, num_columns):
+def _to_matrix(values, ids, counts, num_columns):
     if num_columns is None:
         num_columns = int(ids.max(initial=-1)) + 1
     starts = np.concatenate([[0], np.cumsum(counts)])

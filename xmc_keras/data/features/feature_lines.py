@@ -1,4 +1,4 @@
-"""Lines of labels and weighted features, parsed many at a time."""
+"""Fast parser of lines with labels and weighted features."""
 
 import re
 import warnings
@@ -8,7 +8,7 @@ import numpy as np
 
 from xmc_keras.bad_input import BadInput
 
-LARGEST_ID = 2**31 - 2  # a matrix with it has the most columns that int32 can number
+LARGEST_ID = 2**31 - 2  # the number of columns, one more, must fit in int32
 
 # Kinds of bytes.
 DIGIT, SIGN, SPACE, NEWLINE, COLON, COMMA, OTHER = range(7)
@@ -22,14 +22,14 @@ WEIGHT = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 class FeatureLines(NamedTuple):
-    """What `parse_feature_lines` finds, the lines one after the other.
+    """Labels and features of consecutive lines, concatenated.
 
     Args:
         label_ids: int32 array (labels,).
-        num_labels: int64 array (lines,), how many of them each line has.
+        num_labels: int64 array (lines,). Number of labels of each line.
         feature_ids: int32 array (features,).
         weights: float32 array (features,).
-        num_features: int64 array (lines,).
+        num_features: int64 array (lines,). Number of features of each line.
     """
 
     label_ids: np.ndarray
@@ -42,19 +42,19 @@ class FeatureLines(NamedTuple):
 def parse_feature_lines(content, path, line=1):
     r"""Parses lines `label,label id:weight id:weight`, labels and features optional.
 
-    NumPy parses all lines at once, where they are nothing but well-formed; otherwise
-    they are parsed one by one, to find what is wrong and where.
+    Well-formed lines are parsed all at once by NumPy. Otherwise the lines are parsed
+    one by one, to find the error and its place.
 
     Args:
         content: bytes. Whole lines, each with its `\n`.
-        path: string or path, where they come from, and `line`, the number of the
-            first, for messages.
+        path: string or path. The file, for error messages.
+        line: int. Number of the first line, for error messages. Defaults to `1`.
 
     Returns:
         `FeatureLines`.
 
     Raises:
-        BadInput: a line is something else, an id is above 2^31 - 2, or a weight is
+        BadInput: a line has another format, an id is above 2^31 - 2, or a weight is
             NaN or infinite in float32.
 
     Example:
@@ -65,23 +65,23 @@ def parse_feature_lines(content, path, line=1):
     >>> found.feature_ids.tolist(), found.weights.tolist(), found.num_features.tolist()
     ([7, 3, 5], [0.5, 1.0, 20.0], [2, 0, 1])
     """
-    found = _all_at_once(content)
-    return _one_by_one(content, path, line) if found is None else found
+    found = _parse_at_once(content)
+    return _parse_one_by_one(content, path, line) if found is None else found
 
 
-def _all_at_once(content):
-    """`FeatureLines`, or None where something is out of the ordinary."""
-    content = b"\n" + content  # so that something is before each token
+def _parse_at_once(content):
+    """`FeatureLines`, or `None` if anything is unusual."""
+    content = b"\n" + content  # so that each token has a byte before it
     kinds = KINDS[np.frombuffer(content, np.uint8)]
     if kinds.max() == OTHER:
         return None
-    # A token is a run of digits and signs: it starts and ends where that changes.
+    # A token is a run of digits and signs.
     edges = np.flatnonzero(np.diff((kinds <= SIGN).view(np.int8)))
     starts, ends = edges[::2] + 1, edges[1::2] + 1
     before, after = kinds[starts - 1], kinds[ends]
     is_id, is_weight = after == COLON, before == COLON
     is_label = ~(is_id | is_weight)
-    for separator in (COLON, COMMA):  # which stand between two tokens
+    for separator in (COLON, COMMA):  # each must be between two tokens
         count = np.count_nonzero(kinds == separator)
         if np.count_nonzero(before == separator) != count:
             return None
@@ -92,22 +92,22 @@ def _all_at_once(content):
     if (is_weight & (after == COMMA)).any():
         return None
     newlines = np.flatnonzero(kinds == NEWLINE)[1:]
-    lines = np.searchsorted(newlines, starts)  # of each token
-    first = np.diff(lines, prepend=-1) > 0  # of its line
+    lines = np.searchsorted(newlines, starts)  # line of each token
+    first = np.diff(lines, prepend=-1) > 0  # whether it is the first of its line
     if not first[is_label & (before != COMMA)].all():
         return None
     signs = np.flatnonzero(kinds == SIGN)
     if not is_weight[np.searchsorted(starts, signs, "right") - 1].all():
         return None
     numbers = np.zeros(0)
-    if len(starts):  # or NumPy would read a number from spaces
+    if len(starts):  # NumPy reads a number from spaces alone
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             try:
                 numbers = np.fromstring(content.translate(ONLY_SPACES), sep=" ")
             except (DeprecationWarning, ValueError):  # such as 1e or a lone minus
                 return None
-    # Two numbers without a space, as in 1.2.3, are read as two.
+    # A token such as 1.2.3 is read as two numbers.
     if len(numbers) != len(starts):
         return None
     with np.errstate(over="ignore"):
@@ -125,20 +125,20 @@ def _all_at_once(content):
     )
 
 
-def _one_by_one(content, path, first_line):
+def _parse_one_by_one(content, path, first_line):
     labels, features, weights, num_labels, num_features = [], [], [], [], []
     for line, row in enumerate(content.removesuffix(b"\n").split(b"\n"), first_line):
         tokens = row.split()
         num_labels.append(0)
         if tokens and b":" not in tokens[0]:
             names = tokens.pop(0).split(b",")
-            labels += [_id(name, "a label id", path, line) for name in names]
+            labels += [_parse_id(name, "a label id", path, line) for name in names]
             num_labels[-1] = len(names)
         num_features.append(len(tokens))
         for token in tokens:
             name, _, weight = token.partition(b":")
-            features.append(_id(name, "id:weight with an id", path, line, token))
-            weights.append(_weight(weight, path, line, token))
+            features.append(_parse_id(name, "id:weight with an id", path, line, token))
+            weights.append(_parse_weight(weight, path, line, token))
     return FeatureLines(
         np.array(labels, np.int32),
         np.array(num_labels, np.int64),
@@ -148,10 +148,10 @@ def _one_by_one(content, path, first_line):
     )
 
 
-def _id(text, expected, path, line, token=None):
+def _parse_id(text, expected, path, line, token=None):
     if ID.fullmatch(text) and len(text.lstrip(b"0")) <= 10 and int(text) <= LARGEST_ID:
         return int(text)
-    raise _wrong(
+    raise _line_error(
         f"{expected} that is an integer from 0 to {LARGEST_ID}",
         token or text,
         path,
@@ -159,20 +159,21 @@ def _id(text, expected, path, line, token=None):
     )
 
 
-def _weight(text, path, line, token):
+def _parse_weight(text, path, line, token):
     if WEIGHT.fullmatch(text):
         with np.errstate(over="ignore"):
             weight = np.float32(float(text))
         if np.isfinite(weight):
             return weight
-    raise _wrong("id:weight with a weight that is a finite number", token, path, line)
+    expected = "id:weight with a weight that is a finite number"
+    raise _line_error(expected, token, path, line)
 
 
-def _wrong(expected, token, path, line):
-    shown = token[:40].decode("utf-8", "backslashreplace")
+def _line_error(expected, token, path, line):
+    excerpt = token[:40].decode("utf-8", "backslashreplace")
     return BadInput(
-        f"Expected {expected}. Received: {shown!r}. A line is label,label id:weight "
-        "id:weight. Mend it.",
+        f"Expected {expected}. Received: {excerpt!r}. Write the line as label,label "
+        "id:weight id:weight.",
         path,
         line,
     )

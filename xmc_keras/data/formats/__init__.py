@@ -1,6 +1,6 @@
-"""Readers of what data sets come as: one format a file.
+"""Readers of data set formats, one file per format.
 
-Each reader is an object over one part of a data set that is iterated once and yields
-`xmc_keras.data.formats.document.Document`, without holding the part in memory.
-`find_parts` tells which format a folder or file has and opens it.
+A reader is an iterable over one part of a data set. It is iterated once, yields
+`xmc_keras.data.formats.document.Document` and does not hold the part in memory.
+`find_format` detects the format of a folder or file, and `find_parts` opens it.
 """

@@ -1,27 +1,27 @@
-"""Which columns of a table are text and labels, and how labels stand in one."""
+"""Text and label columns of tables."""
 
 import json
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.document import one_space
 
-# What is taken where nobody says.
+# Default column names.
 TEXTS = ("text", "document", "abstract", "body")
 TITLED = ("title", "content")
 LABELS = ("labels", "label", "tags", "categories")
 
 
 class Columns:
-    """The columns of a table that a document is made of.
+    """The text and label columns of a table, and the format of its label cells.
 
     Args:
-        text: optional string. Name of the column of texts, or several with commas
-            between, whose texts are joined by spaces. Defaults to the first of text,
-            document, abstract and body that is there, or else title and content.
-        labels: optional string. Name of the column of labels. Defaults to the first of
-            labels, label, tags and categories that is there.
-        separator: optional string between the labels of a cell. Defaults to white
-            space; a cell that begins with `[` is a JSON list.
+        text: optional string. Name of the text column, or several names separated by
+            commas, whose texts are joined by spaces. Defaults to the first of text,
+            document, abstract and body that exists, otherwise title and content.
+        labels: optional string. Name of the label column. Defaults to the first of
+            labels, label, tags and categories that exists.
+        separator: optional string. Separator of the labels in a cell. Defaults to
+            `None`: white space, or a JSON list if the cell begins with `[`.
 
     Example:
 
@@ -38,17 +38,17 @@ class Columns:
         self.text, self.labels, self.separator = text, labels, separator
 
     def choose(self, names, path, line=None):
-        """Finds the columns by their names.
+        """Selects the text and label columns of a table.
 
         Args:
-            names: list of strings, those of the table.
-            path, line: for messages.
+            names: list of strings. The column names of the table.
+            path, line: file and line, for error messages.
 
         Returns:
-            `(texts, labels)`, a list of names and a name.
+            `(texts, labels)`: a list of column names, and a column name.
 
         Raises:
-            BadInput: a column is not there, or there twice.
+            BadInput: a column is missing or occurs twice.
         """
         texts = self.text.split(",") if self.text else None
         if texts is None:
@@ -58,7 +58,9 @@ class Columns:
         for option, found in (("text", texts), ("label", [labels] if labels else [])):
             wrong = [name for name in found if names.count(name) != 1]
             if not found or wrong:
-                wanted = f"{wrong[0]!r} once" if wrong else f"of a known {option} name"
+                wanted = (
+                    f"{wrong[0]!r} once" if wrong else f"with a known {option} name"
+                )
                 raise BadInput(
                     f"Expected a column {wanted}. Received: the columns "
                     f"{', '.join(map(str, names))[:200]}. Name it with "
@@ -69,10 +71,13 @@ class Columns:
         return texts, labels
 
     def names(self, value):
-        """The label names in a cell, or None if it holds no such thing.
+        """Parses the label names in a cell.
 
         Args:
-            value: string, list of strings or ints, int, or None for no label.
+            value: string, list of strings or ints, int, or `None` for no label.
+
+        Returns:
+            list of strings, or `None` if the cell has another content.
         """
         if isinstance(value, str):
             if self.separator is not None:
@@ -88,7 +93,7 @@ class Columns:
             return []
         elif type(value) is int:
             value = [value]
-        elif hasattr(value, "tolist"):  # of NumPy
+        elif hasattr(value, "tolist"):  # NumPy array
             value = value.tolist()
         if not isinstance(value, list | tuple):
             return None
@@ -98,10 +103,13 @@ class Columns:
         return [name for name in names if name]
 
     def join(self, texts):
-        """The text of a document, or None if a value is none.
+        """Joins the text cells of a document.
 
         Args:
-            texts: list of strings, or None for an empty cell.
+            texts: list of cells, strings or `None` for an empty one.
+
+        Returns:
+            string, or `None` if a cell has another content.
         """
         if not all(text is None or isinstance(text, str) for text in texts):
             return None
@@ -109,10 +117,10 @@ class Columns:
 
 
 def row_error(text, labels, row):
-    """What is wrong where `Columns.join` or `Columns.names` gave None."""
+    """Message for a row for which `Columns.join` or `Columns.names` is `None`."""
     if text is None:
-        return "Expected a string in the column of texts. Received: another value."
+        return "Expected a string in the text column. Received: another value."
     return (
-        "Expected labels: strings in a list, or in a cell with separators between. "
+        "Expected labels: a list of strings, or strings with separators. "
         f"Received: {str(row)[:60]!r}."
     )

@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face package `datasets`."""
+"""Data sets of the Hugging Face `datasets` package."""
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.columns import Columns, row_error
@@ -6,22 +6,21 @@ from xmc_keras.data.formats.document import Document, refuse, usable
 
 
 class DatasetRows:
-    """Documents of a `datasets.Dataset`, or of whatever yields dictionaries likewise.
+    """Documents of a `datasets.Dataset`, or of another iterable of dicts.
 
-    Integers in the column of labels become names where the column's feature has them
+    Integers in the label column become names if the feature of the column has names
     (`ClassLabel`).
 
     Args:
-        dataset: iterable of dictionaries, a row each, with `column_names`; a streamed
-            one (`IterableDataset`) will do.
-        columns: optional `Columns`. Defaults to those it finds by itself.
-        skip: optional callable. Documents that cannot be used are left out, and this
-            is called with the `BadInput` that says so. Defaults to `None`: it is
-            raised.
+        dataset: iterable of dicts, one per row, with `column_names`. It may be streamed
+            (`IterableDataset`).
+        columns: optional `Columns`. Defaults to `Columns()`.
+        skip: optional callable. Called with the `BadInput` of a document that cannot be
+            used, which is left out. Defaults to `None`: the error is raised.
 
     Attributes:
-        share: float in [0, 1]. Of the rows, what has been read, where their number is
-            known.
+        share: float in [0, 1]. Fraction of the rows that has been read, if their number
+            is known.
 
     Raises:
         BadInput: a column is missing, there are no rows, or, without `skip`, a document
@@ -53,7 +52,7 @@ class DatasetRows:
             text = self.columns.join([row.get(name) for name in texts])
             value = row.get(labels)
             if label_names is not None:
-                value = _named(value, label_names)
+                value = _to_names(value, label_names)
             found = self.columns.names(value)
             if text is None or found is None:
                 message = row_error(text, found, row.get(labels))
@@ -65,17 +64,18 @@ class DatasetRows:
 
 
 def _class_names(features, column):
-    """The names that a feature, or that of a list's items, has."""
+    """Class names of a feature, or of the items of a list feature, or `None`."""
     feature = features.get(column) if features else None
     feature = getattr(feature, "feature", feature)
     return getattr(feature, "names", None)
 
 
-def _named(value, names):
+def _to_names(value, names):
+    """Replaces class ids by names."""
     values = [value] if type(value) is int else value
     if not isinstance(values, list | tuple):
         return values
-    # An id without a name stays what is no label.
+    # NaN for an id without a name: `Columns.names` refuses it.
     return [
         names[v] if type(v) is int and 0 <= v < len(names) else float("nan")
         for v in values

@@ -1,23 +1,24 @@
-"""A document of any format, and lines that are none."""
+"""Documents, their checks, and lines of text files: shared by all readers."""
 
 from typing import NamedTuple
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.files.text_file import TextFile
 
+REMEDY = "Fix the line, or use --skip-bad-lines to leave such documents out."
+
 
 class Document(NamedTuple):
-    """A text with the names of its labels, and where it came from.
+    """A text with its label names and its place in the file.
 
     Args:
-        text: string, with a character that is no white space. Some formats can hold
-            a newline in it.
+        text: string, not only white space. In some formats it can contain newlines.
         labels: list of strings, at least one.
-        line: int. Its first line in the file, from 1; or its row, from 1, where a
-            format has no lines.
-        filtered: sequence of strings. Labels that evaluation leaves out of
-            predictions and of what is relevant: of filter files of the Extreme
-            Classification Repository. Defaults to none.
+        line: int. First line of the document in the file, from 1, or its row, from 1,
+            if the format has no lines.
+        filtered: sequence of strings. Labels that evaluation removes from both the
+            predictions and the relevant labels; from filter files of the Extreme
+            Classification Repository. Defaults to `()`.
 
     Example:
 
@@ -32,7 +33,7 @@ class Document(NamedTuple):
 
 
 def one_space(name):
-    r"""A label's name with single spaces for white space of any kind.
+    r"""Normalises white space in a label name to single spaces.
 
     Example:
 
@@ -43,13 +44,13 @@ def one_space(name):
 
 
 class BadLines:
-    """Counts the lines that are left out, and keeps what is wrong with the first.
+    """Counts the lines that a reader leaves out, and keeps the first error.
 
-    Hand one to a reader as `skip`.
+    Pass it to a reader as `skip`.
 
     Attributes:
-        count: int.
-        first: optional `BadInput`.
+        count: int. Number of lines left out.
+        first: `BadInput` of the first one, or `None`.
 
     Example:
 
@@ -68,24 +69,21 @@ class BadLines:
         self.first = self.first or error
 
 
-REMEDY = "Mend the line, or use --skip-bad-lines to leave such documents out."
-
-
 def refuse(skip, message, path, line):
-    """Hands a `BadInput` to `skip`, or raises it.
+    """Passes a `BadInput` to `skip`, or raises it.
 
     Args:
-        skip: optional callable, that counts what is left out; None raises.
+        skip: optional callable, such as `BadLines`. `None` raises the error.
         message: string. What was expected and received.
-        path, line: where.
+        path, line: file and line of the document.
 
     Raises:
-        BadInput: `skip` is None.
+        BadInput: `skip` is `None`.
 
     Example:
 
     >>> refuse(print, "Expected a text. Received: none.", "train.csv", 7)
-    train.csv:7: Expected a text. Received: none. Mend the line, or use
+    train.csv:7: Expected a text. Received: none. Fix the line, or use
     --skip-bad-lines to leave such documents out.
     """
     error = BadInput(f"{message} {REMEDY}", path, line)
@@ -95,12 +93,14 @@ def refuse(skip, message, path, line):
 
 
 def usable(text, labels, skip, path, line):
-    """Whether a document has a text and a label that UTF-8 can hold.
+    """Whether a document has a text and labels, all of valid Unicode.
+
+    Otherwise, the error goes to `refuse`.
 
     Args:
         text: string.
         labels: list of strings.
-        skip, path, line: as of `refuse`, which is told of one that has not.
+        skip, path, line: see `refuse`.
 
     Example:
 
@@ -114,7 +114,7 @@ def usable(text, labels, skip, path, line):
     elif not labels:
         problem = "Expected labels. Received: none."
     elif not (_is_unicode(text) and all(map(_is_unicode, labels))):
-        problem = "Expected Unicode. Received: half of a surrogate pair."
+        problem = "Expected valid Unicode. Received: a lone surrogate."
     else:
         return True
     refuse(skip, problem, path, line)
@@ -122,7 +122,7 @@ def usable(text, labels, skip, path, line):
 
 
 def _is_unicode(text):
-    # Nothing but a lone surrogate, which JSON can spell, cannot be encoded.
+    # Only lone surrogates, which JSON can contain, cannot be encoded.
     if text.isascii():
         return True
     try:
@@ -133,21 +133,21 @@ def _is_unicode(text):
 
 
 class TextRows:
-    r"""Yields `(line, text)` of a file in UTF-8, plain or compressed.
+    r"""Lines of a UTF-8 file, plain or compressed, as pairs `(line, text)`.
 
-    Lines end in "\n" or "\r\n"; other line breaks of Unicode are of the text. A byte
-    order mark is taken off.
+    Lines end in "\n" or "\r\n"; other line breaks of Unicode are part of the text. A
+    byte order mark is removed.
 
     Args:
         path: string or path.
-        skip: optional callable. A line that is not UTF-8 is left out, and this is
-            called with the `BadInput` that says so. Defaults to `None`: it is raised.
-        errors: string, as of `bytes.decode`. Defaults to `"strict"`.
+        skip: optional callable. Called with the `BadInput` of a line that is not
+            UTF-8; the line is left out. Defaults to `None`: the error is raised.
+        errors: string. See `bytes.decode`. Defaults to `"strict"`.
         ends: bool. Whether texts keep their line ends. Defaults to `False`.
 
     Attributes:
-        share: float in [0, 1]. Of the file, what has been read.
-        line: int. Lines that have been read, those left out among them.
+        share: float in [0, 1]. Fraction of the file that has been read.
+        line: int. Number of lines read so far, including those left out.
 
     Raises:
         BadInput: the file is missing, damaged or empty, or a line is not UTF-8.
@@ -185,7 +185,7 @@ class TextRows:
 
 
 def utf8_problem(error):
-    """What a `UnicodeDecodeError` of a line comes to."""
+    """Message for a `UnicodeDecodeError` of a line."""
     return (
         f"Expected UTF-8. Received: byte {error.object[error.start]:#x} at offset "
         f"{error.start} of the line."

@@ -1,4 +1,4 @@
-"""Lines as fastText reads them: `__label__x __label__y the text`."""
+"""Files of fastText: `__label__x __label__y the text`."""
 
 import re
 
@@ -6,24 +6,23 @@ from xmc_keras.data.formats.document import Document, TextRows, refuse, usable
 from xmc_keras.data.formats.folder import to_line
 from xmc_keras.files.atomic_files import atomic_write
 
-SPACE = " \t\v\f\r\0"  # what fastText separates words at; not all of Unicode's
+SPACE = " \t\v\f\r\0"  # white space of fastText, less than Unicode's
 
 
 class FastTextFile:
-    r"""Documents of a file for fastText.
+    r"""Documents of a fastText file.
 
-    A word that begins with the prefix is a label, wherever in the line it stands, as
-    in fastText.
+    As in fastText, a word that begins with the prefix is a label, anywhere in the line.
 
     Args:
         path: string or path. Plain, `.gz` or `.xz`.
-        skip: optional callable. Documents with no text, no label or invalid UTF-8 are
-            left out, and this is called with the `BadInput` that says so. Defaults to
-            `None`: it is raised.
-        prefix: string. Defaults to `"__label__"`.
+        skip: optional callable. Called with the `BadInput` of a document without text
+            or labels or with invalid UTF-8, which is left out. Defaults to `None`: the
+            error is raised.
+        prefix: string. Prefix of labels. Defaults to `"__label__"`.
 
     Attributes:
-        share: float in [0, 1]. Of the file, what has been read.
+        share: float in [0, 1]. Fraction of the file that has been read.
 
     Raises:
         BadInput: the file is missing, empty or damaged, or, without `skip`, a document
@@ -60,8 +59,8 @@ class FastTextFile:
                 words = self._words.split(text)
                 is_label = [word.startswith(self.prefix) for word in words]
                 if any(is_label):
-                    begin = len(self.prefix)
-                    labels += [w[begin:] for w, yes in zip(words, is_label) if yes]
+                    start = len(self.prefix)
+                    labels += [w[start:] for w, yes in zip(words, is_label) if yes]
                     text = " ".join(w for w, yes in zip(words, is_label) if not yes)
             if not all(label.split() for label in labels):
                 message = f"Expected a name after {self.prefix}. Received: none."
@@ -71,16 +70,16 @@ class FastTextFile:
 
 
 def write_fasttext(documents, path, prefix="__label__"):
-    """Writes what `FastTextFile` reads, beside its place and then renamed.
+    """Writes a file for `FastTextFile`, atomically.
 
     Args:
         documents: iterable of `Document`.
-        path: string or path; compressed where it ends in `.gz`.
-        prefix: string. Defaults to `"__label__"`.
+        path: string or path. Compressed if it ends in `.gz`.
+        prefix: string. Prefix of labels. Defaults to `"__label__"`.
 
     Raises:
-        ValueError: a label has a space in it, or a text a newline, a space before it,
-            or a word that would be taken for a label.
+        ValueError: a label contains a space, or a text contains a newline, begins with
+            a space, or has a word that would be read as a label.
     """
     with atomic_write(path) as file:
         for number, (text, labels, *_) in enumerate(documents):
@@ -89,8 +88,8 @@ def write_fasttext(documents, path, prefix="__label__"):
             words = re.split(f"[{SPACE}]", text)
             if not words[0] or any(word.startswith(prefix) for word in words):
                 raise ValueError(
-                    f"Expected a text that begins with a word, and no word with "
-                    f"{prefix}. Received: {text!r:.100}."
+                    "Expected a text that begins with a word and has no word with the "
+                    f"prefix {prefix}. Received: {text!r:.100}."
                 )
             names = "".join(f"{prefix}{label} " for label in labels)
             file.write(to_line(names + text, number == 0))

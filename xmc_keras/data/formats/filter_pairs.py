@@ -7,14 +7,14 @@ from xmc_keras.data.formats.document import TextRows
 
 
 class FilterPairs:
-    """Pairs (document, label) that evaluation leaves out, both counted from 0.
+    """(document, label) pairs that evaluation leaves out, both ids from 0.
 
     Args:
-        path: string or path. Of `filter_labels_train.txt` or `filter_labels_test.txt`.
-        num_labels: optional int, for a check.
+        path: string or path of `filter_labels_train.txt` or `filter_labels_test.txt`.
+        num_labels: optional int. Limit of the label ids. Defaults to `None`, no check.
 
     Raises:
-        BadInput: with path and line, what is no such pair.
+        BadInput: a line is not such a pair. The message names the path and the line.
 
     Example:
 
@@ -28,7 +28,7 @@ class FilterPairs:
 
     def __init__(self, path, num_labels=None):
         self.path, self._labels, self._last = path, {}, (-1, 0)
-        # Sets without such pairs may come with an empty file.
+        # Data sets without such pairs may have an empty file.
         empty = Path(path).exists() and not Path(path).stat().st_size
         for line, text in () if empty else TextRows(path):
             pair = text.split()
@@ -40,9 +40,10 @@ class FilterPairs:
             document, label = map(int, pair) if fits else (-1, -1)
             if not fits or (num_labels is not None and label >= num_labels):
                 raise BadInput(
-                    "Expected a document and a label, counted from 0"
-                    + (f", below {num_labels} labels" if num_labels else "")
-                    + f". Received: {text[:60]!r}. Give the filter file of the set.",
+                    "Expected the ids of a document and a label, from 0"
+                    + (f", the label below {num_labels}" if num_labels else "")
+                    + f". Received: {text[:60]!r}. Use the filter file of this data "
+                    "set.",
                     path,
                     line,
                 )
@@ -50,16 +51,17 @@ class FilterPairs:
             self._last = max(self._last, (document, line))
 
     def of(self, document):
-        """The labels that are left out for a document, a list of ints."""
+        """The filtered label ids of a document, a list of ints."""
         return self._labels.get(document, [])
 
     def check(self, num_documents):
-        """Raises `BadInput` where a pair is of a document beyond the last."""
+        """Raises `BadInput` if a document id is `num_documents` or larger."""
         document, line = self._last
         if document >= num_documents:
             raise BadInput(
-                f"Expected documents below {num_documents}, as many as there are. "
-                f"Received: {document}. Give the filter file of the same part.",
+                f"Expected document ids below {num_documents}, the number of "
+                f"documents. Received: {document}. Use the filter file of the same "
+                "part.",
                 self.path,
                 line,
             )

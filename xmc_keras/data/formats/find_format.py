@@ -1,4 +1,4 @@
-"""Which format a data set has, by the names of its files and its first line."""
+"""Format detection by file names and the first line."""
 
 import re
 from pathlib import Path
@@ -8,8 +8,7 @@ from xmc_keras.files.text_file import TextFile
 
 COMPRESSED = ("", ".gz", ".xz")
 PARTS = {"train": ("train", "trn"), "test": ("test", "tst")}
-# What files of each format are called: {part} is train or trn, test or tst. Of
-# several, the first that is there.
+# File names of each format, best first. {part} is train or trn, test or tst.
 NAMES = {
     "folder": ("{part}_raw_texts.txt", "{part}_texts.txt"),
     "repository": ("{part}.json", "{part}.jsonl"),
@@ -27,16 +26,16 @@ NUMBERED = re.compile(rb"\d+(,\d+)*\t")
 
 
 def find_format(source):
-    """Tells the format of a folder or file by the names in it and its first line.
+    """Detects the format of a data set from its file names and its first line.
 
     Args:
-        source: string or path.
+        source: string or path. A folder or a file.
 
     Returns:
         string, one of `FORMATS`.
 
     Raises:
-        BadInput: there is no such format, or several.
+        BadInput: no format fits, or several do.
 
     Example:
 
@@ -67,10 +66,10 @@ def find_format(source):
         for name in set(found) & set(by_line):
             path = source if source.is_file() else find_file(source, name, "train")
             fits[name] = bool(by_line[name].match(_first_line(path)))
-        # A first line that fits says more than a name that does; one that does not
-        # fit rules the format out.
-        certain = [name for name in found if fits.get(name)]
-        found = certain or [name for name in found if name not in fits]
+        # A first line that fits decides over file names; one that does not fit rules
+        # the format out.
+        matches = [name for name in found if fits.get(name)]
+        found = matches or [name for name in found if name not in fits]
     if len(found) == 1:
         return found[0]
     received = " or ".join(found) or "none of their names"
@@ -82,19 +81,25 @@ def find_format(source):
 
 
 def find_file(folder, format, part):
-    """The file of a part in a folder, or None: of its texts, where labels are apart."""
+    """The path of a part in a folder, or `None`; the text file if labels are separate.
+
+    Args:
+        folder: string or path.
+        format: string, a key of `NAMES`.
+        part: string, `"train"` or `"test"`.
+    """
     patterns = [p.format(part=n) for p in NAMES[format] for n in PARTS[part]]
     return next((found for p in patterns if (found := find_existing(folder, p))), None)
 
 
 def find_existing(folder, name):
-    """The path of a file, compressed or not, or None."""
+    """The path of an existing file, compressed or not, or `None`."""
     paths = [Path(folder, name + end) for end in COMPRESSED]
     return next((path for path in paths if path.exists()), None)
 
 
 def strip_compression(name):
-    """`name` without .gz or .xz."""
+    """Removes `.gz` or `.xz` from the end of a file name."""
     for end in COMPRESSED[1:]:
         name = name.removesuffix(end)
     return name
@@ -104,5 +109,5 @@ def _first_line(path):
     try:
         with TextFile(path) as file:
             return next(iter(file), b"")[:10_000]
-    except BadInput:  # which whoever reads it will tell
+    except BadInput:  # the reader reports it
         return b""

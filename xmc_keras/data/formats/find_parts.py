@@ -1,4 +1,4 @@
-"""The parts of a data set, opened for reading."""
+"""Opening of the parts of a data set."""
 
 from pathlib import Path
 
@@ -27,13 +27,14 @@ LABELS = ("lbl.json", "output-items.txt", "output-labels.txt", "raw/Y.txt", "Y.t
 
 
 class Options:
-    """What a user says of the data.
+    """Options of the readers.
 
     Args:
-        columns: optional `Columns`.
-        labels: optional string or path, the list of label names.
-        prefix: string, of fastText's labels.
-        quotes: bool, as of `Table`.
+        columns: optional `Columns`. Defaults to `Columns()`.
+        labels: optional string or path. The list of label names. Defaults to the file
+            in the folder of the data, if there is one.
+        prefix: string. Prefix of labels in fastText files. Defaults to `"__label__"`.
+        quotes: bool. See `Table`. Defaults to `True`.
     """
 
     def __init__(self, columns=None, labels=None, prefix="__label__", quotes=True):
@@ -47,18 +48,18 @@ def find_parts(source, format, test=None, options=None, skip=None):
     Args:
         source: string or path. A folder, or the file of the training part.
         format: string, one of `FORMATS`.
-        test: optional string or path, the file of the test part, where `source` is
-            that of the training part.
+        test: optional string or path. The file of the test part. Defaults to the one in
+            the folder, if `source` is a folder that has one.
         options: optional `Options`.
-        skip: optional function of a part's name that gives what readers take as
-            `skip`.
+        skip: optional function from the name of a part to the `skip` argument of its
+            reader.
 
     Returns:
-        Dictionary from part, `"train"` or `"test"`, to its reader, an iterable of
-        `Document`; the test part only if it is there.
+        dict from part, `"train"` or `"test"`, to its reader, an iterable of `Document`.
+        The test part may be missing.
 
     Raises:
-        BadInput: there is no training part, or files are missing beside it.
+        BadInput: the training part, or a file that belongs to a part, is missing.
 
     Example:
 
@@ -76,7 +77,7 @@ def find_parts(source, format, test=None, options=None, skip=None):
     if format == "datasets":
         return {
             part: DatasetRows(rows, options.columns, skip(part))
-            for part, rows in _saved_datasets(source).items()
+            for part, rows in _load_datasets(source).items()
         }
     if source.is_dir():
         paths = {part: find_file(source, format, part) for part in PARTS}
@@ -95,7 +96,7 @@ def find_parts(source, format, test=None, options=None, skip=None):
         )
     names = None
     if format in ("repository", "pecos", "pecos-tsv"):
-        names = _label_names(paths["train"], options.labels)
+        names = _read_label_names(paths["train"], options.labels)
     return {
         part: _open(format, path, part, names, options, skip(part))
         for part, path in paths.items()
@@ -106,14 +107,14 @@ def find_parts(source, format, test=None, options=None, skip=None):
 def _open(format, path, part, names, options, skip):
     if format == "folder":
         name = strip_compression(path.name).split("_")[0]
-        beside = find_existing(path.parent, f"{name}_filter.txt")
-        return FolderPart(path, _partner(path, format, part), skip, beside)
+        filter_path = find_existing(path.parent, f"{name}_filter.txt")
+        return FolderPart(path, _find_labels(path, format), skip, filter_path)
     if format == "repository":
-        beside = find_existing(path.parent, f"filter_labels_{part}.txt")
-        pairs = beside and FilterPairs(beside, names and len(names))
+        filter_path = find_existing(path.parent, f"filter_labels_{part}.txt")
+        pairs = filter_path and FilterPairs(filter_path, names and len(names))
         return JsonLines(path, names, pairs, skip)
     if format == "pecos":
-        return MatrixDocuments(path, _partner(path, format, part), names, skip)
+        return MatrixDocuments(path, _find_labels(path, format), names, skip)
     if format == "pecos-tsv":
         return NumberedLines(path, names, skip)
     if format == "fasttext":
@@ -124,8 +125,8 @@ def _open(format, path, part, names, options, skip):
     return Table(path, options.columns, delimiter, options.quotes, skip)
 
 
-def _partner(path, format, part):
-    """The file of labels beside a file of texts."""
+def _find_labels(path, format):
+    """The label file that belongs to a text file."""
     name = strip_compression(path.name)
     if format == "folder":
         wanted = [f"{name.split('_')[0]}_labels.txt"]
@@ -136,38 +137,39 @@ def _partner(path, format, part):
         if found := find_existing(path.parent, other):
             return found
     raise BadInput(
-        f"Expected the labels in {' or '.join(wanted)} beside this file. Received: no "
+        f"Expected the labels in {' or '.join(wanted)} next to this file. Received: no "
         "such file.",
         path,
     )
 
 
-def _label_names(path, given):
-    """The names of labels, where a list of them is given or beside a file."""
+def _read_label_names(path, given):
+    """Reads the given list of label names, or the one in the folder of `path`."""
     if given is None:
         given = next((f for n in LABELS if (f := find_existing(path.parent, n))), None)
     return None if given is None else read_label_list(given)
 
 
-def _saved_datasets(source):
+def _load_datasets(source):
+    """Loads the splits of a folder written by the package `datasets`."""
     try:
         import datasets
     except ImportError:
         raise BadInput(
-            "Expected the package datasets, which wrote this folder. Received: no such "
-            "package. Install it with pip install datasets.",
+            "Expected the package datasets, which wrote this folder. Received: not "
+            "installed. Install it with pip install datasets.",
             source,
         ) from None
     try:
         found = datasets.load_from_disk(str(source))
     except (OSError, ValueError, KeyError) as error:
         raise BadInput(
-            f"Expected a folder that save_to_disk wrote. Received: {error}.", source
+            f"Expected a folder written by save_to_disk. Received: {error}.", source
         ) from None
     if not hasattr(found, "keys"):
         return {"train": found}
     if "train" not in found:
         raise BadInput(
-            f"Expected a split called train. Received: {', '.join(found)}.", source
+            f"Expected a split named train. Received: {', '.join(found)}.", source
         )
     return {part: found[part] for part in PARTS if part in found}

@@ -1,4 +1,4 @@
-"""Files of a part: texts, and labels separated by white space, a document a line."""
+"""Text and label files with one document per line, as in AttentionXML."""
 
 import contextlib
 import itertools
@@ -11,22 +11,25 @@ from xmc_keras.files.text_file import TextFile
 
 
 class FolderPart:
-    r"""Documents of the form of AttentionXML and LightXML, and of this project.
+    r"""Documents in the format of AttentionXML, LightXML and this project.
+
+    Each file has one line per document and is plain, `.gz` or `.xz`.
 
     Args:
-        texts_path: string or path. A text a line; plain, `.gz` or `.xz`.
-        labels_path: string or path. The labels of each text, likewise.
-        skip: optional callable. Documents with no text, no label or invalid UTF-8 are
-            left out, and this is called with the `BadInput` that says so. Defaults to
-            `None`: it is raised.
+        texts_path: string or path. The texts.
+        labels_path: string or path. The labels of each text, separated by white space.
+        skip: optional callable. Called with the `BadInput` of a document without text
+            or labels or with invalid UTF-8, which is left out. Defaults to `None`: the
+            error is raised.
         filter_path: optional string or path. The labels that evaluation leaves out for
-            each text, likewise; a line may be empty. Defaults to none.
+            each text, separated by white space; a line may be empty. Defaults to
+            `None`.
 
     Attributes:
-        share: float in [0, 1]. Of the texts, what has been read.
+        share: float in [0, 1]. Fraction of the text file that has been read.
 
     Raises:
-        BadInput: a file is missing, empty or damaged, they have unequal lengths, or,
+        BadInput: a file is missing, empty or damaged, the numbers of lines differ, or,
             without `skip`, a document cannot be used.
 
     Example:
@@ -53,20 +56,21 @@ class FolderPart:
         with contextlib.ExitStack() as stack:
             opened = [stack.enter_context(TextFile(path)) for path in self._paths]
             self._texts = opened[0]
-            files = [_lines(*pair) for pair in zip(opened, self._paths)]
+            files = [_read_lines(*pair) for pair in zip(opened, self._paths)]
             for line, row in enumerate(itertools.zip_longest(*files), 1):
                 if None in row:
-                    raise self._unequal(row, files, line)
-                text = self._decoded(0, row[0], line)
-                names = text and self._decoded(1, row[1], line)
+                    raise self._length_error(row, files, line)
+                text = self._decode(0, row[0], line)
+                names = text and self._decode(1, row[1], line)
                 filtered = ""
                 if names and len(row) > 2:
-                    filtered = self._decoded(2, row[2], line)
+                    filtered = self._decode(2, row[2], line)
                 if names and filtered is not None:
                     yield Document(text, names.split(), line, tuple(filtered.split()))
         self._texts = None
 
-    def _decoded(self, which, content, line):
+    def _decode(self, which, content, line):
+        """The text of a line of the file with that index; `None` if it is refused."""
         try:
             text = content.decode()
         except UnicodeDecodeError as error:
@@ -75,51 +79,53 @@ class FolderPart:
             if which == 2 or (text and not text.isspace()):
                 return text
             received = "an empty line"
-        expected = ("a text", *["labels with white space between"] * 2)[which]
+        expected = ("a text", *["labels separated by white space"] * 2)[which]
         message = f"Expected {expected}. Received: {received}."
         refuse(self.skip, message, self._paths[which], line)
         return None
 
-    def _unequal(self, row, files, line):
+    def _length_error(self, row, files, line):
+        """`BadInput` for files of which one ended at this line."""
         counts = [
             line - (content is None) + sum(1 for _ in rest)
             for content, rest in zip(row, files)
         ]
-        # The first of the others that ends elsewhere than the texts.
+        # The first file whose length differs from that of the texts.
         other = next(i for i, c in enumerate(row) if (c is None) != (row[0] is None))
         return BadInput(
             f"Expected as many lines in {self._paths[0]} as in {self._paths[other]}. "
-            f"Received: {counts[0]} and {counts[other]}, so this line has no partner.",
+            f"Received: {counts[0]} and {counts[other]}, so this line has no "
+            "counterpart.",
             self._paths[0 if row[other] is None else other],
             line,
         )
 
 
-def _lines(file, path):
-    """Yields lines as bytes; an empty file becomes `BadInput`."""
-    # Bytes are cut at "\n" alone; a text file would cut at a "\r" inside a text too,
-    # and str.splitlines at U+2028 and others.
+def _read_lines(file, path):
+    """Yields lines as bytes, without line ends; an empty file raises `BadInput`."""
+    # Bytes are split at "\n" only. A text file would also split at a "\r" inside a
+    # text, and str.splitlines at U+2028 and others.
     line = 0
     for line, content in enumerate(file, 1):
         yield content.removesuffix(b"\n").removesuffix(b"\r")
     if line == 0:
-        raise BadInput("Expected a document a line. Received: an empty file.", path)
+        raise BadInput("Expected one document per line. Received: an empty file.", path)
 
 
 def write_folder(documents, folder, part):
-    """Writes what `FolderPart` reads, beside its place and then renamed.
+    """Writes the files for `FolderPart`, atomically.
 
     Args:
         documents: iterable of `Document`.
-        folder: string or path, that is there.
+        folder: string or path. An existing folder.
         part: string, `"train"` or `"test"`.
 
     Returns:
-        The paths of both files.
+        list of the paths of the text file and the label file.
 
     Raises:
-        ValueError: a text has a newline in it, or a label white space: see
-            `to_line`.
+        ValueError: a text contains a newline, see `to_line`, or a label contains white
+            space.
     """
     paths = [Path(folder, f"{part}_{kind}.txt") for kind in ("texts", "labels")]
     with atomic_write(paths[0]) as texts, atomic_write(paths[1]) as labels:
@@ -135,15 +141,18 @@ def write_folder(documents, folder, part):
 
 
 def to_line(text, first=False):
-    r"""A line for a file, as bytes.
+    r"""Encodes a text as a line of a file.
 
     Args:
         text: string.
-        first: bool. Whether it is the first of the file, where U+FEFF would be taken
-            for a byte order mark: a space goes before it. Defaults to `False`.
+        first: bool. Whether this is the first line, where a space is added before
+            U+FEFF, which would be read as a byte order mark. Defaults to `False`.
+
+    Returns:
+        bytes, with "\n" at the end.
 
     Raises:
-        ValueError: `text` has a newline, or a carriage return at its end.
+        ValueError: `text` contains a newline or ends in a carriage return.
 
     Example:
 

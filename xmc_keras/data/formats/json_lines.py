@@ -1,4 +1,4 @@
-"""Raw texts of the Extreme Classification Repository: a JSON object a line."""
+"""Raw text files of the Extreme Classification Repository: one JSON object per line."""
 
 import json
 
@@ -12,27 +12,26 @@ FIELDS = ("title", "content")
 class JsonLines:
     r"""Documents of `trn.json.gz` or `tst.json.gz`.
 
-    The text is title and content with a space between, the labels are `target_ind`.
-    Pairs of a filter file (a document that is a label itself, or such) are taken out
-    of the labels and told as `filtered`, as the Repository's evaluation takes them out
-    of both the relevant labels and the predicted ones.
+    The text is the title and the content, joined by a space. The labels are
+    `target_ind`. Pairs of a filter file (a document that is itself a label, for
+    example) are removed from the labels and become `filtered`, because the
+    Repository's evaluation removes them from both the relevant and the predicted
+    labels.
 
     Args:
         path: string or path. Plain, `.gz` or `.xz`.
-        names: optional list of strings, the names of the labels. Defaults to their
-            numbers.
+        names: optional list of strings. The label names. Defaults to the label ids.
         filter_pairs: optional `FilterPairs`.
-        skip: optional callable. Documents that cannot be used are left out, and this
-            is called with the `BadInput` that says so. Defaults to `None`: it is
-            raised.
+        skip: optional callable. Called with the `BadInput` of a document that cannot be
+            used, which is left out. Defaults to `None`: the error is raised.
 
     Attributes:
-        share: float in [0, 1]. Of the file, what has been read.
+        share: float in [0, 1]. Fraction of the file that has been read.
 
     Raises:
-        BadInput: the file is missing, empty or damaged, a filter file is of other
-            documents, or, without `skip`, a line is no such object or has an id beyond
-            the names.
+        BadInput: the file is missing, empty or damaged, the filter file belongs to
+            other documents, or, without `skip`, a line is not such an object or has an
+            id without a name.
 
     Example:
 
@@ -78,9 +77,9 @@ class JsonLines:
                 continue
             filtered = ()
             if self.filter_pairs is not None:
-                gone = set(self.filter_pairs.of(line - 1))
-                filtered = name_labels(sorted(gone), self.names)
-                labels = [n for i, n in zip(ids, labels) if i not in gone]
+                dropped = set(self.filter_pairs.of(line - 1))
+                filtered = name_labels(sorted(dropped), self.names)
+                labels = [n for i, n in zip(ids, labels) if i not in dropped]
             text = " ".join(text for text in texts if text)
             if usable(text, labels, self.skip, self.path, line):
                 yield Document(text, labels, line, tuple(filtered))
@@ -89,12 +88,12 @@ class JsonLines:
 
 
 def write_json_lines(documents, path, names):
-    """Writes what `JsonLines` reads, beside its place and then renamed.
+    """Writes a file for `JsonLines`, atomically.
 
     Args:
         documents: iterable of `Document`. The text becomes the content.
-        path: string or path; compressed where it ends in `.gz`.
-        names: list of strings, the names of all labels.
+        path: string or path. Compressed if it ends in `.gz`.
+        names: list of strings. The names of all labels.
     """
     ids = {name: number for number, name in enumerate(names)}
     with atomic_write(path) as file:
@@ -110,7 +109,12 @@ def write_json_lines(documents, path, names):
 
 
 def write_label_list(names, path):
-    """Writes `lbl.json`, as `read_label_list` reads it."""
+    """Writes a file `lbl.json` for `read_label_list`, atomically.
+
+    Args:
+        names: list of strings. The names of all labels.
+        path: string or path. Compressed if it ends in `.gz`.
+    """
     with atomic_write(path) as file:
         for number, name in enumerate(names):
             row = {"uid": str(number), "title": name, "content": ""}

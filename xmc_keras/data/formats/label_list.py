@@ -1,4 +1,4 @@
-"""The names of labels that documents call by their number."""
+"""Label names for data sets that store label ids."""
 
 import json
 from collections import Counter
@@ -8,12 +8,11 @@ from xmc_keras.data.formats.document import TextRows, one_space
 
 
 def read_label_list(path):
-    r"""Reads the names of labels, a line each, in the order of their numbers.
+    r"""Reads label names, one per line, in the order of the label ids.
 
-    Lines are names, as in PECOS's `output-items.txt`, or JSON objects with `title`,
-    `uid` or both, as in `lbl.json.gz` of the Extreme Classification Repository. A name
-    that stands twice is no name: such labels get their number behind it, and one
-    without a name is called by its number.
+    A line is a name, as in PECOS's `output-items.txt`, or a JSON object with `title`,
+    `uid` or both, as in `lbl.json.gz` of the Extreme Classification Repository.
+    Repeated and empty names are made unique, see `make_unique`.
 
     Args:
         path: string or path. Plain, `.gz` or `.xz`.
@@ -22,7 +21,7 @@ def read_label_list(path):
         list of strings, without repeats.
 
     Raises:
-        BadInput: the file is missing, empty, damaged or no such list.
+        BadInput: the file is missing, empty, damaged or not such a list.
 
     Example:
 
@@ -35,19 +34,23 @@ def read_label_list(path):
     """
     is_json = ".json" in str(path)
     names = [
-        _title(text, path, line) if is_json else text for line, text in TextRows(path)
+        _parse_title(text, path, line) if is_json else text
+        for line, text in TextRows(path)
     ]
     return make_unique(names)
 
 
 def make_unique(names):
-    """Makes names different from each other by the numbers of their labels.
+    """Makes label names unique by their ids.
+
+    The id is appended to each occurrence of a repeated name; an empty name becomes the
+    id.
 
     Args:
         names: list of strings.
 
     Returns:
-        list of strings, with single spaces for white space, and none around them.
+        list of strings, with white space normalised to single spaces.
 
     Example:
 
@@ -69,11 +72,14 @@ def make_unique(names):
 
 
 def name_labels(ids, names):
-    """The names of label ids, or None if an id is none of theirs.
+    """Converts label ids to names; returns `None` if an id is invalid.
 
     Args:
         ids: iterable of ints.
-        names: optional list of strings. Without it an id's name is its number.
+        names: optional list of strings. Defaults to the ids as strings.
+
+    Returns:
+        list of strings, or `None`.
 
     Example:
 
@@ -95,16 +101,16 @@ def name_labels(ids, names):
 
 
 def id_error(names):
-    """What `name_labels` takes, in words."""
+    """Message for ids that `name_labels` does not accept."""
     if names is None:
-        return "Expected label ids, integers from 0 on."
+        return "Expected label ids, integers from 0."
     return (
-        f"Expected label ids from 0 to {len(names) - 1}, as the list of labels has "
+        f"Expected label ids from 0 to {len(names) - 1}: the label list has "
         f"{len(names)} names."
     )
 
 
-def _title(text, path, line):
+def _parse_title(text, path, line):
     try:
         found = json.loads(text)
         title = found.get("title") or found.get("uid") or ""
@@ -113,8 +119,8 @@ def _title(text, path, line):
     except (ValueError, AttributeError, RecursionError):
         raise BadInput(
             'Expected a JSON object with "title" or "uid", strings. Received: '
-            f"{text[:60]!r}. Mend the line: a label that is left out would shift all "
-            "that follow.",
+            f"{text[:60]!r}. Fix the line: a missing label would shift all that "
+            "follow.",
             path,
             line,
         ) from None

@@ -1,4 +1,4 @@
-"""Texts whose labels are the rows of a sparse matrix."""
+"""Texts with a sparse label matrix, as in PECOS and scikit-learn."""
 
 import os
 
@@ -11,27 +11,27 @@ from xmc_keras.data.formats.label_list import make_unique
 
 
 class MatrixDocuments:
-    """Documents of scikit-learn's form for multilabel data, of PECOS's and others.
+    """Documents whose labels are the rows of a sparse matrix.
 
     Args:
-        texts: list of strings, or the path of a file of texts, a line each.
-        label_matrix: sparse matrix or array (documents, labels), whose values are not
-            zero where a label applies, as `MultiLabelBinarizer` gives it; or a path:
-            `.npz` as of `scipy.sparse.save_npz`, or the Extreme Classification
-            Repository's `trn_X_Y.txt`, with its first line `documents labels`.
-        names: optional sequence of strings, the names of the labels; repeats get the
-            number of the label behind. Defaults to the numbers of the labels.
-        skip: optional callable. Documents that cannot be used are left out, and this
-            is called with the `BadInput` that says so. Defaults to `None`: it is
-            raised.
+        texts: list of strings, or the path of a file with one text per line.
+        label_matrix: sparse matrix or array (documents, labels), nonzero where a
+            document has a label, such as the result of `MultiLabelBinarizer`; or a
+            path: `.npz` written by `scipy.sparse.save_npz`, or `trn_X_Y.txt` of the
+            Extreme Classification Repository, with the first line `documents labels`.
+        names: optional sequence of strings. The label names; the label id is appended
+            to repeated names. Defaults to the label ids.
+        skip: optional callable. Called with the `BadInput` of a document that cannot be
+            used, which is left out. Defaults to `None`: the error is raised.
 
     Attributes:
-        share: float in [0, 1]. Of the texts, what has been read.
+        share: float in [0, 1]. Fraction of the text file that has been read.
 
     Raises:
-        BadInput: a file is missing or damaged, there are more texts than rows or fewer,
-            more columns than names, or, without `skip`, a document cannot be used.
-        ValueError: a matrix in memory of other than finite numbers.
+        BadInput: a file is missing or damaged, the numbers of texts and rows differ,
+            there are more columns than names, or, without `skip`, a document cannot be
+            used.
+        ValueError: a matrix in memory has values that are not finite.
 
     Example:
 
@@ -48,14 +48,14 @@ class MatrixDocuments:
         if _is_path(label_matrix):
             self.matrix_path = label_matrix
             label_matrix = read_label_matrix(label_matrix)
-        # A copy, because what is in memory is somebody's.
+        # A copy, so that the caller's matrix does not change.
         self.matrix = canonicalize(label_matrix, "label_matrix").copy()
         self.matrix.eliminate_zeros()
         width = self.matrix.shape[1]
         if names is not None and width > len(names):
             raise BadInput(
                 f"Expected a name for each of {width} labels, the columns of the "
-                f"matrix. Received: {len(names)}. Give the list of labels of this set.",
+                f"matrix. Received: {len(names)}. Use the label list of this data set.",
                 self.matrix_path,
             )
         names = map(str, range(width)) if names is None else make_unique(names)
@@ -80,9 +80,9 @@ class MatrixDocuments:
         if num_texts != num_rows:
             most = "more" if num_texts > num_rows else num_texts
             raise BadInput(
-                f"Expected {num_rows} texts, as many as the label matrix has rows "
-                f"({self.matrix_path or 'in memory'}). Received: {most}. Give both of "
-                "the same part.",
+                f"Expected {num_rows} texts, the number of rows of the label matrix "
+                f"({self.matrix_path or 'in memory'}). Received: {most}. Use texts and "
+                "labels of the same part.",
                 self.path,
                 num_texts,
             )
@@ -95,10 +95,11 @@ def read_label_matrix(path):
         path: string or path.
 
     Returns:
-        Sparse matrix (documents, labels).
+        float32 csr matrix (documents, labels).
 
     Raises:
-        BadInput: with path, and line where there is one, what it is instead.
+        BadInput: the file has another format. The message names the path and, if there
+            is one, the line.
 
     Example:
 

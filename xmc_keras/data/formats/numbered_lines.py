@@ -1,4 +1,4 @@
-"""Lines as PECOS reads them: `label id,label id<TAB>text`."""
+"""Text files of PECOS with label ids: `label id,label id<TAB>text`."""
 
 from xmc_keras.data.formats.document import Document, TextRows, refuse, usable
 from xmc_keras.data.formats.folder import to_line
@@ -7,22 +7,21 @@ from xmc_keras.files.atomic_files import atomic_write
 
 
 class NumberedLines:
-    r"""Documents of PECOS's form for raw text: label ids from 0, a tab, the text.
+    r"""Documents in PECOS's format of raw text: label ids from 0, a tab, the text.
 
     Args:
         path: string or path. Plain, `.gz` or `.xz`.
-        names: optional list of strings, the names of the labels, as of
-            `read_label_list`. Defaults to their numbers.
-        skip: optional callable. Documents that cannot be used are left out, and this
-            is called with the `BadInput` that says so. Defaults to `None`: it is
-            raised.
+        names: optional list of strings. The label names, see `read_label_list`.
+            Defaults to the label ids.
+        skip: optional callable. Called with the `BadInput` of a document that cannot be
+            used, which is left out. Defaults to `None`: the error is raised.
 
     Attributes:
-        share: float in [0, 1]. Of the file, what has been read.
+        share: float in [0, 1]. Fraction of the file that has been read.
 
     Raises:
         BadInput: the file is missing, empty or damaged, or, without `skip`, a line has
-            another form or an id beyond the names.
+            another format or an id without a name.
 
     Example:
 
@@ -54,8 +53,8 @@ class NumberedLines:
                     labels = name_labels(map(int, parts), self.names)
             if labels is None:
                 message = (
-                    f"{id_error(self.names)} They stand with commas between before "
-                    f"a tab and the text. Received: {row[:60]!r}."
+                    f"{id_error(self.names)} They are separated by commas and followed "
+                    f"by a tab and the text. Received: {row[:60]!r}."
                 )
                 refuse(self.skip, message, self.path, line)
             elif usable(text, labels, self.skip, self.path, line):
@@ -63,15 +62,15 @@ class NumberedLines:
 
 
 def write_numbered_lines(documents, path, names):
-    """Writes what `NumberedLines` reads, beside its place and then renamed.
+    """Writes a file for `NumberedLines`, atomically.
 
     Args:
         documents: iterable of `Document`.
-        path: string or path; compressed where it ends in `.gz`.
-        names: list of strings, the names of all labels.
+        path: string or path. Compressed if it ends in `.gz`.
+        names: list of strings. The names of all labels.
 
     Raises:
-        ValueError: a text has a newline in it.
+        ValueError: a text contains a newline.
     """
     ids = {name: str(number) for number, name in enumerate(names)}
     with atomic_write(path) as file:

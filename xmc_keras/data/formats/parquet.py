@@ -1,4 +1,4 @@
-"""Parquet files, by pyarrow."""
+"""Parquet files."""
 
 import os
 
@@ -6,24 +6,23 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.columns import Columns, row_error
 from xmc_keras.data.formats.document import Document, refuse, usable
 
-ROWS = 1024  # in memory at a time, beside what pyarrow holds of a row group
+ROWS = 1024  # converted at a time, in addition to pyarrow's memory for a row group
 
 
 class ParquetFile:
-    """Documents of a Parquet file, a row each.
+    """Documents of a Parquet file, one per row.
 
     Needs pyarrow: `pip install "xmc-keras[parquet]"`.
 
     Args:
         path: string or path.
-        columns: optional `Columns`. The column of labels holds lists of strings or
-            integers, or strings. Defaults to those it finds by itself.
-        skip: optional callable. Documents that cannot be used are left out, and this
-            is called with the `BadInput` that says so. Defaults to `None`: it is
-            raised.
+        columns: optional `Columns`. The label column has lists of strings or integers,
+            or strings. Defaults to `Columns()`.
+        skip: optional callable. Called with the `BadInput` of a document that cannot be
+            used, which is left out. Defaults to `None`: the error is raised.
 
     Attributes:
-        share: float in [0, 1]. Of the rows, what has been read.
+        share: float in [0, 1]. Fraction of the rows that has been read.
 
     Raises:
         BadInput: pyarrow, the file or a column is missing, the file is damaged, or,
@@ -52,15 +51,15 @@ class ParquetFile:
             import pyarrow.parquet
         except ImportError:
             raise BadInput(
-                "Expected pyarrow, which reads Parquet. Received: no such package. "
-                'Install it with pip install "xmc-keras[parquet]", or hand over CSV.',
+                "Expected pyarrow, which reads Parquet. Received: not installed. "
+                'Install it with pip install "xmc-keras[parquet]", or use CSV.',
                 self.path,
             ) from None
         line = 0
         try:
             if not os.path.isfile(self.path):
                 raise FileNotFoundError("no such file")
-            # Opened here, because pyarrow leaves a damaged file open.
+            # Opened here because pyarrow leaves a damaged file open.
             with open(self.path, "rb") as raw, pyarrow.parquet.ParquetFile(raw) as file:
                 names = file.schema_arrow.names
                 texts, labels = self.columns.choose(names, self.path)
@@ -77,15 +76,15 @@ class ParquetFile:
                 raise
             problem = str(error).splitlines()[0] if str(error) else "damage"
             raise BadInput(
-                f"Expected a whole Parquet file. Received: {problem[:200]}. Fetch it "
-                "again.",
+                f"Expected an intact Parquet file. Received: {problem[:200]}. Download "
+                "it again.",
                 self.path,
                 line + 1,
             ) from None
         if not line or line != total:
             raise BadInput(
-                f"Expected {max(1, total)} rows or more. Received: {line}. Fetch the "
-                "file again.",
+                f"Expected {max(1, total)} rows or more. Received: {line}. Download "
+                "the file again.",
                 self.path,
             )
 

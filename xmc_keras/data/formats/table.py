@@ -1,4 +1,4 @@
-"""CSV and TSV files with a line of column names."""
+"""CSV and TSV files."""
 
 import csv
 
@@ -7,30 +7,30 @@ from xmc_keras.data.formats.columns import Columns, row_error
 from xmc_keras.data.formats.document import Document, TextRows, refuse, usable
 from xmc_keras.files.atomic_files import atomic_write
 
-LONGEST = 2**31 - 1  # characters of a cell
-# All in quotes, because Python leaves out those around a carriage return.
-WRITTEN = {"lineterminator": "\n", "quoting": csv.QUOTE_ALL}
+LONGEST = 2**31 - 1  # maximum number of characters of a cell
+# Quotes around every cell, because Python omits them around a carriage return.
+DIALECT = {"lineterminator": "\n", "quoting": csv.QUOTE_ALL}
 
 
 class Table:
-    r"""Documents of a CSV or TSV file, a row each, after a row of column names.
+    r"""Documents of a CSV or TSV file, one per row, after a row of column names.
 
-    Cells may stand in double quotes, and then hold separators, newlines, and double
-    quotes written twice. A quote that is never closed is always an error: nobody can
-    tell how many documents it swallows.
+    Cells may be in double quotes, and then contain separators, newlines, and doubled
+    double quotes. A quote that is never closed is always an error, because it is
+    unknown how many documents it swallows.
 
     Args:
         path: string or path. Plain, `.gz` or `.xz`.
-        columns: optional `Columns`. Defaults to those it finds by itself.
-        delimiter: string. Defaults to tab where the name ends in `.tsv`, plain or
-            compressed, and to comma elsewhere.
-        quotes: bool. Defaults to `True`; otherwise `"` is a character as any other.
-        skip: optional callable. Documents that cannot be used are left out, and this
-            is called with the `BadInput` that says so. Defaults to `None`: it is
-            raised.
+        columns: optional `Columns`. Defaults to `Columns()`.
+        delimiter: optional string. Defaults to a tab if the name ends in `.tsv`,
+            possibly followed by `.gz` or `.xz`, otherwise a comma.
+        quotes: bool. Whether `"` has a meaning, otherwise it is an ordinary character.
+            Defaults to `True`.
+        skip: optional callable. Called with the `BadInput` of a document that cannot be
+            used, which is left out. Defaults to `None`: the error is raised.
 
     Attributes:
-        share: float in [0, 1]. Of the file, what has been read.
+        share: float in [0, 1]. Fraction of the file that has been read.
 
     Raises:
         BadInput: the file is missing, empty or damaged, columns are missing, or,
@@ -51,7 +51,8 @@ class Table:
         self.quotes = quotes
         tabs = ".tsv" in str(path)[-8:]
         self.delimiter = delimiter or ("\t" if tabs else ",")
-        # A line that is not UTF-8 goes on to its row, which is then left out as one.
+        # Bytes that are not UTF-8 are decoded to surrogates, so that the whole row is
+        # refused and not only one of its lines.
         self._rows = TextRows(path, errors="surrogateescape", ends=True)
 
     @property
@@ -59,7 +60,7 @@ class Table:
         return self._rows.share
 
     def __iter__(self):
-        rows = self._records()
+        rows = self._parse_rows()
         line, names = next(rows, (1, "Expected column names. Received: none."))
         if isinstance(names, str):
             raise BadInput(names, self.path, line)
@@ -77,9 +78,9 @@ class Table:
             elif usable(text, found, self.skip, self.path, line):
                 yield Document(text, found, line)
 
-    def _records(self):
-        """Yields (first line, cells), or (line, what is wrong)."""
-        csv.field_size_limit(LONGEST)  # for all of the program: there is no other way
+    def _parse_rows(self):
+        """Yields (first line, cells), or (first line, error message)."""
+        csv.field_size_limit(LONGEST)  # global: `csv` has no other way
         reader = csv.reader(
             (text for _, text in self._rows),
             delimiter=self.delimiter,
@@ -103,13 +104,13 @@ class Table:
             if isinstance(row, str) and end > line:
                 raise BadInput(
                     f"{row} A quote opens in this line, and {end - line} more lines "
-                    "went into the cell. Close it, or use --no-quotes where quotes "
-                    "have no meaning.",
+                    "went into the cell. Close it, or use --no-quotes if quotes have "
+                    "no meaning.",
                     self.path,
                     line,
                 )
             if not isinstance(row, str) and not all(map(_is_utf8, row)):
-                row = "Expected UTF-8. Received: other bytes."
+                row = "Expected UTF-8. Received: invalid bytes."
             names = names or row
             yield line, row
 
@@ -119,20 +120,20 @@ def _is_utf8(cell):
 
 
 def write_table(documents, path, delimiter=None, separator="|"):
-    """Writes what `Table` reads with the same separator, and then renames it.
+    """Writes a file for `Table` with `Columns(separator=separator)`, atomically.
 
     Args:
         documents: iterable of `Document`.
-        path: string or path; compressed where it ends in `.gz`.
-        delimiter: string, as of `Table`.
-        separator: string between labels.
+        path: string or path. Compressed if it ends in `.gz`.
+        delimiter: optional string. See `Table`.
+        separator: string. Separator of the labels in a cell. Defaults to `"|"`.
 
     Raises:
-        ValueError: a label has the separator in it.
+        ValueError: a label contains the separator.
     """
     delimiter = delimiter or ("\t" if ".tsv" in str(path)[-8:] else ",")
     with atomic_write(path) as file:
-        rows = csv.writer(_Encoded(file), delimiter=delimiter, **WRITTEN)
+        rows = csv.writer(_Encoder(file), delimiter=delimiter, **DIALECT)
         rows.writerow(["text", "labels"])
         for document in documents:
             if any(separator in name for name in document.labels):
@@ -143,8 +144,8 @@ def write_table(documents, path, delimiter=None, separator="|"):
             rows.writerow([document.text, separator.join(document.labels)])
 
 
-class _Encoded:
-    """What `csv.writer` writes text to."""
+class _Encoder:
+    """A text file for `csv.writer` over a binary file, in UTF-8."""
 
     def __init__(self, file):
         self._file = file

@@ -1,1 +1,1 @@
-"""From data of any usual form to the folder that training reads."""
+"""Conversion of data sets of many formats to the folder that training reads."""

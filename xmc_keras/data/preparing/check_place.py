@@ -1,29 +1,29 @@
-"""Whether a prepared folder may be written to its place."""
+"""Check of the path of a prepared folder."""
 
 from xmc_keras.bad_input import BadInput
 
 
 def check_place(path, part, resume, overwrite):
-    """Raises `BadInput` if a folder may not be written.
+    """Raises `BadInput` if a prepared folder must not be written to a path.
 
     Args:
-        path: `Path` of the folder. One that is there may be replaced only if it was
-            prepared, too, as its `summary.json` tells.
-        part: `Path` of the unfinished folder beside it.
-        resume, overwrite: bools, what the user said.
+        path: `Path` of the folder. An existing folder is replaced only if it has a
+            `summary.json`: then it was prepared, too.
+        part: `Path` of the unfinished folder.
+        resume, overwrite: bools, the options of the user.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        mine = (path / "summary.json").exists()
-        if not mine or not (overwrite or (resume and part.exists())):
-            remedy = "Replace it with --overwrite, or choose" if mine else "Choose"
+        prepared = (path / "summary.json").exists()
+        if not prepared or not (overwrite or (resume and part.exists())):
+            received = "a prepared folder" if prepared else "something else"
+            remedy = "Replace it with --overwrite, or choose" if prepared else "Choose"
             raise BadInput(
-                "Expected a folder that is not there yet. Received: something "
-                f"{'prepared before' if mine else 'else'}. {remedy} another place.",
+                f"Expected a new folder. Received: {received}. {remedy} another path.",
                 path,
             )
     if part.exists() and not resume and not overwrite:
         raise BadInput(
-            "Expected no unfinished folder. Received: one. Go on with --resume, or "
-            "drop it with --overwrite.",
+            "Expected no unfinished folder. Received: one. Continue with --resume, or "
+            "delete it with --overwrite.",
             part,
         )

@@ -1,26 +1,25 @@
-"""What is in a data set, in figures."""
+"""Summary statistics of a data set."""
 
 import numpy as np
 
 from xmc_keras.cli.tables import align_columns
 
-TAIL = 5  # training documents that a tail label has at most
+TAIL = 5  # maximum number of training documents of a tail label
 
 
 def summarize_data(parts, label_counts):
-    """Figures of a data set.
+    """Computes statistics of a data set.
 
     Args:
-        parts: dictionary from part, "train" and perhaps "test", to a dictionary of
-            `hashes`, uint64 array (documents,) of their texts, `words` and `bad_lines`,
-            ints.
-        label_counts: dictionary from part to an int array (labels,): in how many
-            documents each label is.
+        parts: dict from part, `"train"` and optionally `"test"`, to a dict of `hashes`,
+            uint64 array (documents,) of the texts, and `words` and `bad_lines`, ints.
+        label_counts: dict from part to an int array (labels,), the number of documents
+            of each label.
 
     Returns:
-        Dictionary for JSON. Duplicates are documents whose text an earlier one of the
-        same part has. A tail label has at most 5 training documents, of those that
-        have one.
+        dict for JSON. `duplicates` counts the documents whose text equals that of an
+        earlier one in the same part. `tail_labels` is the fraction of the labels in the
+        training part that have at most 5 documents there.
 
     Example:
 
@@ -31,41 +30,41 @@ def summarize_data(parts, label_counts):
     >>> found["train"]["duplicates"], found["train"]["labels_a_document"]
     (1, 1.3333)
     """
-    found = {}
-    for part, figures in parts.items():
-        documents, counts = len(figures["hashes"]), label_counts[part]
-        distinct = len(np.unique(figures["hashes"]))
-        found[part] = {
+    summary = {}
+    for part, statistics in parts.items():
+        documents, counts = len(statistics["hashes"]), label_counts[part]
+        distinct = len(np.unique(statistics["hashes"]))
+        summary[part] = {
             "documents": documents,
-            "bad_lines": figures["bad_lines"],
+            "bad_lines": statistics["bad_lines"],
             "labels": int(np.count_nonzero(counts)),
             "labels_a_document": round(float(counts.sum()) / max(1, documents), 4),
-            "words_a_document": round(figures["words"] / max(1, documents), 2),
+            "words_a_document": round(statistics["words"] / max(1, documents), 2),
             "duplicates": documents - distinct,
         }
     train = label_counts["train"]
-    found["labels"] = int(np.count_nonzero(sum(label_counts.values())))
+    summary["labels"] = int(np.count_nonzero(sum(label_counts.values())))
     seen = np.count_nonzero(train)
     tail = np.count_nonzero((train > 0) & (train <= TAIL))
-    found["tail_labels"] = round(tail / max(1, seen), 4)
+    summary["tail_labels"] = round(tail / max(1, seen), 4)
     if "test" in parts:
-        both = np.isin(parts["test"]["hashes"], parts["train"]["hashes"])
-        found["test"]["texts_in_train"] = int(np.count_nonzero(both))
+        in_train = np.isin(parts["test"]["hashes"], parts["train"]["hashes"])
+        summary["test"]["texts_in_train"] = int(np.count_nonzero(in_train))
         unseen = (label_counts["test"] > 0) & (train == 0)
-        found["test"]["labels_not_in_train"] = int(np.count_nonzero(unseen))
-    return found
+        summary["test"]["labels_not_in_train"] = int(np.count_nonzero(unseen))
+    return summary
 
 
 def format_summary(summary):
-    """The summary as lines for a person."""
+    """Formats the result of `summarize_data` as a table and a sentence."""
     parts = [part for part in ("train", "test") if part in summary]
     rows = [["", *parts]]
     for key in summary[parts[-1]]:
-        cells = [summary[part].get(key, "") for part in parts]
-        shown = [f"{cell:,}" if cell != "" else "" for cell in cells]
-        rows.append([key.replace("_", " "), *shown])
-    share = summary["tail_labels"]
+        values = [summary[part].get(key, "") for part in parts]
+        cells = [f"{value:,}" if value != "" else "" for value in values]
+        rows.append([key.replace("_", " "), *cells])
+    tail = summary["tail_labels"]
     return (
-        f"{align_columns(rows)}\n{summary['labels']:,} labels; {share:.1%} of those in "
-        f"train have at most {TAIL} documents there."
+        f"{align_columns(rows)}\n{summary['labels']:,} labels; {tail:.1%} of the train "
+        f"labels have at most {TAIL} documents there."
     )

@@ -1,4 +1,4 @@
-"""Whether labels have to do with the texts that they stand beside."""
+"""Check whether labels belong to their texts."""
 
 import itertools
 
@@ -6,24 +6,25 @@ import numpy as np
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
 SAMPLE, CHARACTERS, PAIRS = 10_000, 1000, 5000
-FEWEST = 30  # pairs that tell something
-LEAST = 4.0  # standard errors; chance alone is beyond it once in 30,000 data sets
+FEWEST = 30  # pairs required for a result
+LEAST = 4.0  # standard errors; exceeded by chance once in 30,000 data sets
 
 
 def measure_label_fit(texts, labels):
-    """Compares texts that share a label with texts that need not.
+    """Measures whether texts with a common label are more similar than others.
 
-    A label file in another order than its texts has as many lines and looks right.
-    But then texts that share a label are no more alike than any others.
+    A label file in another order than its texts has the right number of lines and looks
+    correct. But then texts with a common label are no more similar than any others.
 
     Args:
         texts: list of strings, a sample.
-        labels: list of lists of strings, theirs.
+        labels: list of lists of strings. The labels of each text.
 
     Returns:
-        float: by how many standard errors the cosine of the TF-IDF of pairs that share
-        a label is above that of the same documents paired at random; below about 4,
-        labels say nothing. None where too few pairs share a label to tell.
+        float: the difference, in standard errors, between the mean TF-IDF cosine of
+        pairs with a common label and that of the same documents paired at random. Below
+        about 4, the labels are unrelated to the texts. `None` if too few pairs have a
+        common label.
 
     Example:
 
@@ -32,11 +33,11 @@ def measure_label_fit(texts, labels):
     True
     >>> measure_label_fit(texts, [[str(i)] for i in range(80)])
     """
-    of_label = {}
+    documents_of = {}
     for document, names in enumerate(labels):
         for name in names:
-            of_label.setdefault(name, []).append(document)
-    pairs = [p for found in of_label.values() for p in itertools.pairwise(found)]
+            documents_of.setdefault(name, []).append(document)
+    pairs = [p for group in documents_of.values() for p in itertools.pairwise(group)]
     if len(pairs) < FEWEST:
         return None
     rng = np.random.default_rng(0)
@@ -46,7 +47,7 @@ def measure_label_fit(texts, labels):
     rows = words.transform(text[:CHARACTERS] for text in texts)
     rows = TfidfTransformer(sublinear_tf=True).fit_transform(rows)
     left, right = pairs.T
-    # Another second document each, from the same ones: a cyclic shift in random order.
+    # The pairs are in random order: a cyclic shift pairs the same documents at random.
     cosines = _cosines(rows, left, right)
     cosines -= _cosines(rows, left, np.roll(right, 1))
     error = cosines.std() / np.sqrt(len(cosines))
@@ -54,11 +55,15 @@ def measure_label_fit(texts, labels):
 
 
 def sample_documents(texts_path, labels_path, num_documents):
-    """Texts and labels of about `SAMPLE` documents, spread over whole files.
+    """Reads about `SAMPLE` documents, evenly spaced over the whole files.
 
     Args:
-        texts_path, labels_path: paths of files as `FolderPart` reads them, in UTF-8.
-        num_documents: int, their lines.
+        texts_path, labels_path: paths of plain UTF-8 files in the format of
+            `FolderPart`.
+        num_documents: int. Number of lines of each file.
+
+    Returns:
+        `(texts, labels)`, a list of strings and a list of lists of strings.
     """
     step = max(1, num_documents // SAMPLE)
     with open(texts_path, "rb") as texts, open(labels_path, "rb") as labels:

@@ -1,4 +1,4 @@
-"""A folder of training data that grows beside its place and survives a kill."""
+"""A folder of training data, written so that an interrupted program can resume."""
 
 import contextlib
 import fcntl
@@ -20,33 +20,38 @@ from xmc_keras.data.preparing.written_labels import WrittenLabels
 from xmc_keras.files.atomic_files import replace_folder
 
 PARTS = ("train", "test")
-KINDS = ("texts", "labels", "filter")  # files of lines, in the order of documents
+KINDS = ("texts", "labels", "filter")  # files with one line per document
 
 
 class PreparedFolder:
-    """Documents written as the project reads them, with what a summary needs of them.
+    """Writes documents in the project's format and collects statistics.
 
-    They go to `<path>.part/`. `keep` writes down how far it has come, so that a program
-    that was killed goes on from there; `finish` renames the folder. What is in memory
-    is 8 bytes a document and the names of the labels.
+    The files are written to `<path>.part/`. `keep` saves the progress, from which an
+    interrupted program resumes; `finish` renames the folder. In memory are the label
+    names and 8 bytes per document.
 
-    A newline in a text becomes a space, white space in a label an underscore; a label
-    whose name is then taken already gets a `~` behind. Labels that were changed are in
-    `renamed_labels.tsv`: the name as it is written, a tab, the name as it was.
+    A newline in a text becomes a space, and white space in a label an underscore. If
+    the resulting label name is taken, a `~` is appended. `renamed_labels.tsv` lists the
+    labels that were changed: the written name, a tab, the original name.
 
     Args:
         path: string or path of the folder.
-        settings: dictionary for JSON, what the documents depend on.
-        resume: bool. Go on with the unfinished folder, if there is one.
-        overwrite: bool. Drop what is there, finished or not.
+        settings: dict for JSON. Everything that the documents depend on.
+        resume: bool. Whether to continue an unfinished folder, if there is one.
+            Defaults to `False`.
+        overwrite: bool. Whether to delete an existing folder, finished or not. Defaults
+            to `False`.
 
     Attributes:
-        state: dictionary that `keep` writes down: `parts_read`, that are done with,
-            `read`, documents of the one that is not, and `bad_lines` of those that are.
+        state: dict that `keep` saves: `parts_read`, the number of finished parts,
+            `read`, the number of documents of the current part, and `bad_lines`, those
+            of the finished parts.
+        labels: `WrittenLabels`.
+        words: dict from part to the number of words in its texts.
 
     Raises:
-        BadInput: something is there and neither `resume` nor `overwrite`, the settings
-            are not those it was begun with, another program writes it, or it cannot
+        BadInput: the folder exists without `resume` or `overwrite`, the settings differ
+            from those of the unfinished folder, another program writes it, or it cannot
             be written.
     """
 
@@ -55,9 +60,9 @@ class PreparedFolder:
         self.part = self.path.with_name(f"{self.path.name}.part")
         self.state = {"parts_read": 0, "read": 0, "bad_lines": {}}
         self.words = dict.fromkeys(PARTS, 0)
-        # Documents of each label id: an array that can grow.
+        # Number of documents of each label, in an array that can grow.
         self._counts = {part: array("q") for part in PARTS}
-        self.labels, self._kept = WrittenLabels(), 0  # those in `label_names` by now
+        self.labels, self._num_saved = WrittenLabels(), 0  # names saved by `keep`
         self._files, self._sizes = {}, {}
         check_place(self.path, self.part, resume, overwrite)
         try:
@@ -69,13 +74,18 @@ class PreparedFolder:
             self._open()
         except OSError as error:
             self._close_files()
-            raise self._not_written(error) from None
+            raise self._write_error(error) from None
         except BadInput:
             self._close_files()
             raise
 
     def add(self, part, documents):
-        """Writes documents, an iterable of `Document`, to `part`."""
+        """Appends documents to a part.
+
+        Args:
+            part: string, `"train"` or `"test"`.
+            documents: iterable of `Document`.
+        """
         texts, labels, filtered, hashes = [], [], [], []
         counts = self._counts[part]
         ids, written = self.labels.ids, self.labels.written
@@ -104,7 +114,7 @@ class PreparedFolder:
         file = self._files[name]
         content = "".join([f"{line}\n" for line in lines])
         if file.tell() == 0 and content.startswith("\ufeff"):
-            content = " " + content  # or it would be taken for a byte order mark
+            content = " " + content  # so that it is not read as a byte order mark
         self._write(file, content.encode())
 
     def _new_label(self, name):
@@ -113,11 +123,11 @@ class PreparedFolder:
         return self.labels.add(name)
 
     def keep(self):
-        """Writes down how far it has come."""
-        names = self.labels.names(self._kept)
+        """Saves the progress, from which `resume` continues."""
+        names = self.labels.names(self._num_saved)
         lines = "".join(f"{json.dumps(name)}\n" for name in names)
         self._write(self._files["label_names"], lines.encode())
-        self._kept = len(self.labels)
+        self._num_saved = len(self.labels)
         try:
             for file in self._files.values():
                 file.flush()
@@ -128,34 +138,38 @@ class PreparedFolder:
                 "words": self.words,
                 "sizes": sizes,
             }
-            beside = self.part / "state.npz.new"
-            with open(beside, "wb") as file:
+            new = self.part / "state.npz.new"
+            with open(new, "wb") as file:
                 np.savez(file, state=json.dumps(state), **self.label_counts())
-            os.replace(beside, self.part / "state.npz")
+            os.replace(new, self.part / "state.npz")
         except OSError as error:
-            raise self._not_written(error) from None
+            raise self._write_error(error) from None
 
     def label_counts(self):
-        """Dictionary from part to int64 array (labels,), documents of each label."""
+        """Number of documents of each label, a dict from part to int64 (labels,)."""
         return {part: np.array(c, np.int64) for part, c in self._counts.items()}
 
     def hashes(self, part):
-        """uint64 array (documents,), of the texts of a part."""
+        """Hashes of the texts of a part, uint64 (documents,)."""
         file = self._files[f"{part}_hashes"]
         file.flush()
         return np.fromfile(file.name, np.uint64)
 
     def finish(self, summary):
-        """Renames the folder to its place, with `summary` in `summary.json`."""
+        """Writes `summary.json` and renames the folder to `path`.
+
+        Args:
+            summary: dict for JSON.
+        """
         self._close_files()
         try:
-            # First, because without it the files are no longer gone on with.
+            # Deleted first: once it is gone, the folder cannot be resumed.
             (self.part / "state.npz").unlink(missing_ok=True)
             for name in ("label_names", "lock", *(f"{part}_hashes" for part in PARTS)):
                 (self.part / name).unlink(missing_ok=True)
             for part, kind in itertools.product(PARTS, KINDS):
                 path = self.part / f"{part}_{kind}.txt"
-                if not _says_something(path):  # no such part, or nothing filtered
+                if not _has_content(path):  # no such part, or nothing is filtered
                     path.unlink()
             if renamed := self.labels.renamed():
                 lines = "".join(f"{new}\t{one_space(old)}\n" for new, old in renamed)
@@ -164,16 +178,17 @@ class PreparedFolder:
             (self.part / "summary.json").write_text(text, encoding="utf-8")
             replace_folder(self.part, self.path)
         except OSError as error:
-            raise self._not_written(error) from None
+            raise self._write_error(error) from None
 
     def close(self):
-        """Leaves the folder for `--resume`, or removes it if nothing was kept yet."""
+        """Closes the unfinished folder; deletes it if `keep` was never called."""
         self._close_files()
         if not (self.part / "state.npz").exists():
             shutil.rmtree(self.part, ignore_errors=True)
 
     def _close_files(self):
-        # What is lost if a disk is full was told by `keep`, or will be written again.
+        # An error here, such as a full disk, is harmless: `keep` has raised it, or the
+        # content will be written again.
         for file in self._files.values():
             with contextlib.suppress(OSError):
                 file.close()
@@ -182,12 +197,12 @@ class PreparedFolder:
         try:
             file.write(content)
         except OSError as error:
-            raise self._not_written(error) from None
+            raise self._write_error(error) from None
 
-    def _not_written(self, error):
+    def _write_error(self, error):
         return BadInput(
-            f"Expected to write the folder. Received: {error.strerror or error}. "
-            "Choose another place, or make room and go on with --resume.",
+            f"Expected a writable folder. Received: {error.strerror or error}. "
+            "Choose another path, or free disk space and continue with --resume.",
             self.part,
         )
 
@@ -198,7 +213,7 @@ class PreparedFolder:
         except BlockingIOError:
             raise BadInput(
                 "Expected a folder that no program is writing. Received: one that is "
-                "being written. Let that program end, or stop it.",
+                "being written. Wait for that program to end, or stop it.",
                 self.part,
             ) from None
 
@@ -207,16 +222,16 @@ class PreparedFolder:
         if not path.exists():
             return
         try:
-            with np.load(path) as found:
-                state = json.loads(str(found["state"]))
-                counts = {part: array("q", found[part].tobytes()) for part in PARTS}
+            with np.load(path) as saved:
+                state = json.loads(str(saved["state"]))
+                counts = {part: array("q", saved[part].tobytes()) for part in PARTS}
             settings, self._sizes = state.pop("settings"), state.pop("sizes")
             self.words = state.pop("words")
             names = (self.part / "label_names").read_bytes()
             for line in names[: self._sizes["label_names"]].splitlines():
                 self._new_label(json.loads(line))
         except (ValueError, KeyError, zipfile.BadZipFile):
-            raise self._unlike("Received: a damaged state") from None
+            raise self._resume_error("Received: a damaged state") from None
         changed = [
             f"{key} was {settings.get(key)}, is {self.settings.get(key)}"
             for key in {**settings, **self.settings}
@@ -224,8 +239,8 @@ class PreparedFolder:
         ]
         if changed:
             more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-            raise self._unlike(f"Received: {'; '.join(changed[:3])}{more}")
-        self._counts, self._kept, self.state = counts, len(self.labels), state
+            raise self._resume_error(f"Received: {'; '.join(changed[:3])}{more}")
+        self._counts, self._num_saved, self.state = counts, len(self.labels), state
 
     def _open(self):
         lines = [f"{part}_{kind}.txt" for part in PARTS for kind in KINDS]
@@ -233,17 +248,17 @@ class PreparedFolder:
             file = self._files[name] = open(self.part / name, "ab")
             size = self._sizes.get(name, 0)
             if file.tell() < size:
-                raise self._unlike(f"Received: {name} of less than {size} bytes")
-            file.truncate(size)  # what was written after the last `keep`
+                raise self._resume_error(f"Received: {name} of less than {size} bytes")
+            file.truncate(size)  # drops what was written after the last `keep`
 
-    def _unlike(self, received):
+    def _resume_error(self, received):
         return BadInput(
-            f"Expected what the folder was begun with. {received}. Start anew with "
-            "--overwrite.",
+            "Expected the data and settings with which the folder was begun. "
+            f"{received}. Start over with --overwrite.",
             self.part,
         )
 
 
-def _says_something(path):
+def _has_content(path):
     with open(path, "rb") as file:
         return any(line.strip() for line in file)

@@ -1,14 +1,14 @@
-"""Names of labels as they can stand on a line with spaces between."""
+"""Label names without white space, for files with several labels per line."""
 
 
 class WrittenLabels:
-    """Gives each label a name without white space that no other label has.
+    """Assigns each label a unique name without white space.
 
-    White space becomes an underscore; a name that is taken by then gets a `~` behind.
+    White space becomes an underscore. If the name is taken, a `~` is appended.
 
     Attributes:
-        ids: dictionary from a label's name to its number, in order of appearance.
-        written: list of strings, the names as they are written.
+        ids: dict from original label name to id, in order of first occurrence.
+        written: list of strings. The written name of each id.
 
     Example:
 
@@ -26,7 +26,7 @@ class WrittenLabels:
         return len(self.ids)
 
     def add(self, name):
-        """Returns the number of a name that is not in `ids` yet."""
+        """Adds a name that is not in `ids` yet, and returns its id."""
         label = "_".join(name.split())
         while label in self._taken:
             label += "~"
@@ -36,9 +36,9 @@ class WrittenLabels:
         return number
 
     def names(self, first):
-        """The names from number `first` on."""
+        """The original names from id `first` on."""
         return list(self.ids)[first:]
 
     def renamed(self):
-        """List of (name as written, name as it was), of those that differ."""
+        """The (written name, original name) pairs that differ."""
         return [(w, n) for w, n in zip(self.written, self.ids) if w != n]
