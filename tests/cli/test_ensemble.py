@@ -14,8 +14,7 @@ from xmc_keras.cli import ensemble
 from xmc_keras.config.config import Config
 from xmc_keras.data.documents import read_documents
 from xmc_keras.data.filters import leave_out
-from xmc_keras.data.splits import split_documents
-from xmc_keras.data.splits import validation_split
+from xmc_keras.data.splits import split_documents, validation_split
 from xmc_keras.metrics.ranking_metrics import ranking_report
 from xmc_keras.serving.graph.serving_module import ServingModule
 

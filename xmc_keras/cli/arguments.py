@@ -21,7 +21,7 @@ def add_config(parser):
 def check_output(path, overwrite=False):
     """Raises BadInput if a file may not, or cannot, be written to `path`."""
     path = Path(path)
-    check_writable(path, "to write to", "--output")
+    check_writable(path, "to write to", "output")
     if path.is_dir():
         raise BadInput("Expected a file to write. Received: a folder.", path)
     if path.exists() and not overwrite:

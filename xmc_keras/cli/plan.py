@@ -1,57 +1,72 @@
-r"""What a run will need, before it begins: memory, disk, steps and, if asked, hours.
+r"""Estimate the memory, disk space and steps of a run, and, if asked, its hours.
 
-    python trainers/plan.py configs/debian24k.yaml
-    python trainers/plan.py configs/amazon670k.yaml --labels 670091 --documents 490449
-    python trainers/plan.py configs/debian24k.yaml --measure
-    python trainers/plan.py configs/lightdxml_amazon670k.yaml --labels 670091 \
-        --documents 490449 --features 135909
+    xmc plan debian24k
+    xmc plan amazon670k --labels 670091 --documents 490449
+    xmc plan debian24k --measure
+    xmc plan lightdxml_amazon670k --labels 670091 --documents 490449 --features 135909
 
 It says whether the run fits this machine, or its GPU; if not, which settings help and
-by how much, with status 1. GB are of 10^9 bytes. What the figures are made of stands
-in xmc_keras/training/planning/; texts and clustering come on top. --measure takes some
-real training steps and tells the hours of a run (validation left out) and the memory
-that it had.
+by how much, with status 1. GB are 10^9 bytes. The module docstrings in
+xmc_keras/training/planning/ list what is counted; texts and clustering need memory in
+addition. --measure takes some real training steps and prints the hours of a run
+(without validation) and the memory that they used.
 """
 
 import json
 import logging
 import sys
+from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.cli.arguments import add_config
 from xmc_keras.cli.program import command_parser
 from xmc_keras.cli.tables import align_columns
 from xmc_keras.config.config_file import load_config
+from xmc_keras.data.splits import read_part
 from xmc_keras.training.memory import measure_free_memory
-from xmc_keras.training.planning.check_memory import find_remedies, give_advice
-from xmc_keras.training.planning.make_plan import add_sizes, check_sizes, make_plan
+from xmc_keras.training.planning.check_memory import give_advice
+from xmc_keras.training.planning.describe_plan import check_plan_limits, describe_plan
+from xmc_keras.training.planning.make_plan import make_plan
 
 logger = logging.getLogger("plan")
+
+SIZES = {
+    "labels": "number of labels, to plan without the data",
+    "documents": "number of training documents, without the data",
+    "features": "words in the vocabulary of lightdxml, without the data (max_features)",
+    "words": "words per document on average, without the data (75)",
+}
 
 
 def main(argv=None):
     parser = command_parser("plan", __doc__)
     add_config(parser)
-    add_sizes(parser)
+    for name, help in SIZES.items():
+        parser.add_argument(f"--{name}", type=int, metavar="N", help=help)
     parser.add_argument(
         "--measure",
         type=int,
         nargs="?",
         const=8,
         metavar="STEPS",
-        help="take so many training steps, then as many that are timed (8)",
+        help="take this many training steps, then as many that are timed (8)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args(argv)
-    if args.measure is not None and args.measure < 1:
-        raise BadInput("Expected --measure to be at least 1.")
     check_sizes(args)
     config = load_config(args.config, args.set)
     room = measure_free_memory()
 
-    plan, documents = make_plan(config, args)
-    check(plan, args.config)
-    report = describe(plan, room)
+    if args.labels is not None:
+        sizes = args.labels, args.documents, args.features, args.words
+        plan, documents = make_plan(config, None, *sizes)
+    else:
+        plan, documents = make_plan(config, read_data(config))
+    try:
+        check_plan_limits(plan)
+    except BadInput as error:
+        raise error.at(args.config) from None
+    report = describe_plan(plan, room)
     if args.measure and report["fits"]:
         if config.system == "lightxml":
             from xmc_keras.training.planning.measure_lightxml import (
@@ -69,70 +84,27 @@ def main(argv=None):
         sys.exit(1)
 
 
-def check(plan, path):
-    """BadInput where config, encoder and data do not go together."""
-    config, encoder, limits = plan.config, plan.encoder, []
-    if encoder is not None:
-        limits = [
-            ("max_tokens", encoder.max_sequence_length, "positions of the encoder"),
-            ("num_feature_layers", encoder.num_layers, "layers of the encoder"),
-        ]
-    if config.system == "lightxml" and config.max_leaf > 1:
-        limits.append(("top_k", plan.clusters[0], "label clusters"))
-    if plan.num_documents is not None:
-        most = plan.num_documents - 1
-        limits.append(("validation_documents", most, "training documents less one"))
-    for key, most, what in limits:
-        if getattr(config, key) > most:
-            raise BadInput(
-                f"Expected {key} to be at most the {what}, {most}. "
-                f"Received: {getattr(config, key)}.",
-                path,
-            )
+def check_sizes(args):
+    """Raises `BadInput` for sizes below 1, or that exclude each other."""
+    if args.measure is not None and args.measure < 1:
+        raise BadInput("Expected --measure to be at least 1.")
+    for name in SIZES:
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            raise BadInput(f"Expected --{name} to be at least 1.")
+    for name in ("documents", "features", "words"):
+        if getattr(args, name) and not args.labels:
+            raise BadInput(f"Expected --labels with --{name}. Received: no --labels.")
 
 
-def describe(plan, room):
-    """All figures, as one dictionary for JSON; sizes in GB."""
-    config, gpu = plan.config, "GPU" in room
-    fits = plan.fits(room)
-    helpful = [] if fits else find_remedies(plan, room)
-    batches = {max(1, config.batch_size // 2), config.batch_size, 2 * config.batch_size}
-    key, _, least = plan.WIDTH
-    widths = {max(least, getattr(config, key) // n) for n in (4, 2, 1)}
-    return {
-        "labels": plan.num_labels,
-        **plan.sizes,
-        "documents": plan.num_documents,
-        "steps": plan.steps,
-        "parameters": plan.parameters,
-        "weights_gb": in_gb(plan.weights),
-        "moments_gb": in_gb(plan.moments),
-        "process_gb": plan.process / 1e9,
-        "averages_gb": plan.averages / 1e9,
-        "matrix_gb": plan.matrix / 1e9,
-        "step_gb": in_gb(plan.step),
-        "phases_gb": in_gb(plan.phases),
-        "training_step_gb": {
-            batch: in_gb(
-                {
-                    width: plan.changed(batch_size=batch, **{key: width}).phases[
-                        "training step"
-                    ]
-                    for width in sorted(widths)
-                }
-            )
-            for batch in sorted(batches)
-        },
-        "disk_gb": in_gb(plan.disk),
-        "needs_gb": in_gb(plan.needs(gpu)),
-        "room_gb": in_gb(room),
-        "fits": fits,
-        "remedies": [c | {"needs_gb": in_gb(p.needs(gpu))} for c, p in helpful],
-    }
-
-
-def in_gb(sizes):
-    return {name: size / 1e9 for name, size in sizes.items()}
+def read_data(config):
+    """The training part of the config's data."""
+    if config.data is None or not Path(config.data).is_dir():
+        raise BadInput(
+            "Expected the folder of the data, or its --labels and --documents. "
+            "Received: no such folder.",
+            config.data,
+        )
+    return read_part(config.data, "train", skip_bad_lines=True)
 
 
 def text(plan, room, report):

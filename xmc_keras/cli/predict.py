@@ -109,8 +109,8 @@ def check(args, config):
         )
     if args.resume and not args.input:
         raise BadInput(
-            "Expected --input with --resume, to find the place to continue at. Received: "
-            "none."
+            "Expected --input with --resume, to find the place to continue at. "
+            "Received: none."
         )
     if args.input and args.output and Path(args.output).exists():
         if os.path.exists(args.input) and os.path.samefile(args.input, args.output):

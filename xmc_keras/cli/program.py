@@ -30,6 +30,31 @@ COMMANDS = {
     "ask": "ask a server for label names and scores",
 }
 
+# What the remedies of `BadInput` name, in the words of the command line.
+WORDS = {
+    "pass `skip_bad_lines=True`": "use --skip-bad-lines",
+    "pass `quotes=False`": "use --no-quotes",
+    "choose another `output`": "choose another with --output",
+    "choose another `run`": "choose another with --run",
+    "another `grpc_port`": "another with --grpc-port",
+    "Name its `format`": "Name it with --format",
+    "Leave out `version`": "Leave --version out",
+    "Give `num_features`": "Give --features",
+    "`fit` and `resume=True`": "xmc fit --resume",
+    "`any_memory=True` starts": "--any-memory starts",
+    "`make_plan` has": "xmc plan has",
+    "weigh the runs equally": "leave --weights out",
+    "`skip_bad_lines=True`": "--skip-bad-lines",
+    "`overwrite=True`": "--overwrite",
+    "`resume=True`": "--resume",
+    "`output`": "--output",
+    "`run`": "with --run",
+    "`prepare_data`": "xmc prepare",
+    "`download_set`": "xmc download",
+    "`export`": "xmc export",
+    "`fit`": "xmc fit",
+}
+
 
 def main(argv=None):
     """Runs a command: `xmc fit configs/quickstart.yaml`.
@@ -89,7 +114,7 @@ def run(main, *arguments):
     try:
         main(*arguments)
     except BadInput as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {error.word(WORDS)}\n")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")

@@ -119,10 +119,10 @@ def read_feature_documents(folder, part, skip_bad_lines=False, num_features=None
         error = BadInput(
             f"Expected a label for each document. Received: {len(unlabelled)} of "
             f"{len(data)} documents without one, the first at place "
-            f"{unlabelled[0] + 1}. Fix them, or use --skip-bad-lines to leave such "
-            "documents out.",
+            f"{unlabelled[0] + 1}.",
             data.labels_path,
             lines[unlabelled[0]],
+            "Fix them, or pass `skip_bad_lines=True` to leave such documents out.",
         )
         if not skip_bad_lines or len(unlabelled) == len(data):
             raise error

@@ -1,5 +1,7 @@
 """Documents as batches of what a model reads: words or subwords."""
 
+import weakref
+
 import scipy.sparse
 
 from xmc_keras.data.document_batches import DocumentBatches
@@ -9,8 +11,13 @@ from xmc_keras.text.text_tokenizer import TextTokenizer
 
 BATCH_SIZE = 64  # documents of a prediction step, without a config
 
+# The tokenizer of each model, because making one takes seconds.
+_tokenizers = weakref.WeakKeyDictionary()
 
-def build_inputs(model, texts, label_matrix=None, config=None, cache=None):
+
+def build_inputs(
+    model, texts, label_matrix=None, config=None, cache=None, batch_size=None
+):
     """Batches of documents for prediction and evaluation, in a fixed order.
 
     Args:
@@ -20,20 +27,25 @@ def build_inputs(model, texts, label_matrix=None, config=None, cache=None):
         label_matrix: optional csr matrix (documents, labels), for `evaluate` of Keras.
         config: optional `Config` with batch size and padding.
         cache: optional folder that keeps the token ids, see `TokenCache`.
+        batch_size: optional int. Defaults to that of the config, or else to `64`.
 
     Returns:
         `DocumentBatches` or `SparseDocumentBatches`.
     """
+    if batch_size is None:
+        batch_size = BATCH_SIZE if config is None else config.predict_batch_size
     vectorizer = getattr(model, "vectorizer", None)
     if vectorizer is not None and not scipy.sparse.issparse(texts):
         texts = vectorizer.transform(texts)
     if scipy.sparse.issparse(texts):
-        size = BATCH_SIZE if config is None else config.predict_batch_size
-        return SparseDocumentBatches(texts, label_matrix, size, shuffle=False)
-    tokenizer = TextTokenizer(model.tokenizer, model.max_tokens)
-    return make_batches(
-        tokenize(tokenizer, texts, cache), tokenizer.pad_id, label_matrix, config
-    )
+        return SparseDocumentBatches(texts, label_matrix, batch_size, shuffle=False)
+    tokenizer = _tokenizers.get(model)
+    if tokenizer is None or tokenizer.max_tokens != model.max_tokens:
+        tokenizer = _tokenizers[model] = TextTokenizer(
+            model.tokenizer, model.max_tokens
+        )
+    tokens = tokenize(tokenizer, texts, cache)
+    return make_batches(tokens, tokenizer.pad_id, label_matrix, batch_size, config)
 
 
 def build_training_inputs(config, model, texts, label_matrix, features, cache=None):
@@ -54,7 +66,9 @@ def build_training_inputs(config, model, texts, label_matrix, features, cache=No
         )
     tokenizer = TextTokenizer(model.tokenizer, config.max_tokens)
     tokens = tokenize(tokenizer, texts, cache)
-    return make_batches(tokens, tokenizer.pad_id, label_matrix, config, shuffle=True)
+    return make_batches(
+        tokens, tokenizer.pad_id, label_matrix, config.batch_size, config, shuffle=True
+    )
 
 
 def tokenize(tokenizer, texts, cache=None):
@@ -64,19 +78,13 @@ def tokenize(tokenizer, texts, cache=None):
     return TokenCache.open(cache, texts, tokenizer)
 
 
-def make_batches(tokens, pad_id, label_matrix=None, config=None, shuffle=False):
-    """A `TokenCache` as the `DocumentBatches` that a config describes."""
-    if config is None:
-        return DocumentBatches(
-            tokens, label_matrix, BATCH_SIZE, pad_id=pad_id, shuffle=shuffle
-        )
+def make_batches(tokens, pad_id, label_matrix, batch_size, config=None, shuffle=False):
+    """A `TokenCache` as `DocumentBatches`, with order and padding of a config."""
+    settings = {}
+    if config is not None:
+        settings = {"seed": config.seed, "pad_multiple": config.pad_multiple}
+        if config.fixed_padding:
+            settings["fixed_length"] = config.max_tokens
     return DocumentBatches(
-        tokens,
-        label_matrix,
-        config.batch_size if shuffle else config.predict_batch_size,
-        pad_id=pad_id,
-        shuffle=shuffle,
-        seed=config.seed,
-        pad_multiple=config.pad_multiple,
-        fixed_length=config.max_tokens if config.fixed_padding else None,
+        tokens, label_matrix, batch_size, pad_id=pad_id, shuffle=shuffle, **settings
     )

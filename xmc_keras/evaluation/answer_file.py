@@ -83,15 +83,16 @@ class AnswerFile:
                 self.finished = True
                 return self._settings_path.unlink()
             raise BadInput(
-                "Expected an output that does not exist. Received: a file. Replace "
-                "it with --overwrite, or choose another with --output.",
+                "Expected an output that does not exist. Received: a file.",
                 self.path,
+                remedy="Replace it with `overwrite=True`, or choose another `output`.",
             )
         if unfinished and not resume and not overwrite:
             raise BadInput(
-                "Expected no unfinished output. Received: one. Continue with --resume, "
-                "or discard it with --overwrite.",
+                "Expected no unfinished output. Received: one.",
                 self._part,
+                remedy="Continue with `resume=True`, or discard it with "
+                "`overwrite=True`.",
             )
         self._file = open(self._part, "a+b")
         try:
@@ -123,8 +124,9 @@ class AnswerFile:
         if not isinstance(earlier, dict):
             raise BadInput(
                 f"Expected {self._settings_path.name} next to it. Received: no such "
-                "file, or a damaged one. Start over with --overwrite.",
+                "file, or a damaged one.",
                 self._part,
+                remedy="Start over with `overwrite=True`.",
             )
         changed = [
             f"{key} was {earlier.get(key)}, is {self.settings.get(key)}"
@@ -134,9 +136,9 @@ class AnswerFile:
         if changed:
             raise BadInput(
                 "Expected the settings that the output was started with. Received: "
-                f"{'; '.join(changed)}. Start over with --overwrite, or choose another "
-                "with --output.",
+                f"{'; '.join(changed)}.",
                 self._part,
+                remedy="Start over with `overwrite=True`, or choose another `output`.",
             )
 
     def kept(self, count):
@@ -200,8 +202,8 @@ class AnswerFile:
 
     def _write_error(self, error):
         return BadInput(
-            f"Expected to write answers. Received: {error.strerror or error}. Free "
-            "disk space, make the folder writable, or choose another with --output; "
-            "continue with --resume.",
+            f"Expected to write answers. Received: {error.strerror or error}.",
             self.path,
+            remedy="Free disk space, make the folder writable, or choose another "
+            "`output`; continue with `resume=True`.",
         )

@@ -75,17 +75,17 @@ def replace_folder(new, path):
     shutil.rmtree(old, ignore_errors=True)
 
 
-def check_writable(path, purpose, option):
+def check_writable(path, purpose, argument):
     """Raises `BadInput` if `path` cannot be written.
 
     Args:
         path: string or path. The folders above it need not exist.
         purpose: string. What the path is for, such as `"for a run"`.
-        option: string. The argument that sets another path.
+        argument: string. The argument that sets another path.
 
     Example:
 
-    >>> check_writable("setup.py/a", "for a run", "--run")
+    >>> check_writable("setup.py/a", "for a run", "run")
     Traceback (most recent call last):
     xmc_keras.bad_input.BadInput: setup.py/a: Expected a place for a run. Received: ...
     """
@@ -98,7 +98,7 @@ def check_writable(path, purpose, option):
             pass
     except OSError as error:
         raise BadInput(
-            f"Expected a place {purpose}. Received: {error.strerror}. Choose another "
-            f"with {option}.",
+            f"Expected a place {purpose}. Received: {error.strerror}.",
             path,
+            remedy=f"Choose another `{argument}`.",
         ) from None

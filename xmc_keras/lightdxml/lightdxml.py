@@ -1,16 +1,18 @@
 """LightDXML as a Keras model."""
 
+from pathlib import Path
+
 import keras
 import tensorflow as tf
 from keras import ops
 
 from xmc_keras.encoders import multi_layer_cls_encoder, sparse_text_encoder  # noqa: F401
+from xmc_keras.labels.label_names_asset import LabelNamesAsset
 from xmc_keras.labels.label_set import LabelSet
 
 # What a saved model is made of has to be imported before Keras can load it.
 from xmc_keras.lightdxml import label_words  # noqa: F401
-from xmc_keras.lightdxml.lightdxml_saving import LightDXMLSaving
-from xmc_keras.lightdxml.lightdxml_training import LightDXMLTraining
+from xmc_keras.lightdxml.loss import summed_cross_entropy
 from xmc_keras.lightdxml.nearest_labels import NearestLabels
 from xmc_keras.lightdxml.scores import fuse_scores
 from xmc_keras.lightdxml.shortlist_classifier import ShortlistClassifier
@@ -20,11 +22,12 @@ from xmc_keras.lightdxml.shortlist_logits import (
     shortlist_logits,
 )
 from xmc_keras.metrics import precision_at_k  # noqa: F401
+from xmc_keras.ops.keras_internals import compiled_metrics, loss_tracker
 from xmc_keras.optimizers import rowwise_adamw, warmup_decay  # noqa: F401
 
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
-class LightDXML(LightDXMLSaving, LightDXMLTraining, keras.Model):
+class LightDXML(LabelNamesAsset, keras.Model):
     """Text to its few right labels among many: nearest label embeddings, classified.
 
     A classifier learns on the positives of a document and a shortlist of labels whose
@@ -238,12 +241,74 @@ class LightDXML(LightDXMLSaving, LightDXMLTraining, keras.Model):
         rest = lexical.cosines(words, candidates, lexical.coarse_words)
         return candidates, logits + lexical.scale * rest
 
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        losses = summed_cross_entropy(y_pred, ops.cast(y, "int32"))  # (batch,)
+        if sample_weight is not None:
+            losses *= ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
+        return ops.mean(losses) + sum(self.losses)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        # A ranking of positives and their negatives would say nothing: compiled
+        # metrics are for evaluation only.
+        results = {"loss": loss_tracker(self).result()}
+        compiled = compiled_metrics(self)
+        if compiled is None:
+            return results
+        if "label_ids" not in y_pred:
+            if not compiled.built:
+                compiled.build(y, y)  # Keras asks for a result even if unused
+            return results
+        compiled.update_state(y, y_pred["label_ids"], sample_weight)
+        return {**results, **compiled.result()}
+
+    def predict_step(self, data):
+        outputs = super().predict_step(data)
+        return {name: outputs[name] for name in ("label_ids", "scores")}
+
     def recommend(self, texts, k=5, batch_size=64):
         """Label names and scores of raw texts, see `recommend`."""
-        if self.vectorizer is None:
-            from xmc_keras.lightxml.recommend import recommend
+        # Imported when needed: a model of token ids works without tensorflow-text.
+        from xmc_keras.lightxml.recommend import recommend
 
-            return recommend(self, texts, k, batch_size)
-        from xmc_keras.lightdxml.recommend_sparse import recommend_sparse
+        return recommend(self, texts, k, batch_size)
 
-        return recommend_sparse(self, texts, k, batch_size)
+    def get_config(self):
+        config = super().get_config()
+        names = "num_labels num_candidates candidates_from max_positives"
+        names += " shared_negatives random_negatives max_tokens num_predictions"
+        for name in ("encoder", "lexical", "tokenizer"):
+            config[name] = keras.saving.serialize_keras_object(getattr(self, name))
+        config["train_encoder"] = self.encoder.trainable
+        config["beta"] = self.first_beta
+        config["initial_probability"] = self.classifier.initial_probability
+        for name in names.split():
+            config[name] = getattr(self, name)
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        for name in ("encoder", "lexical", "tokenizer"):
+            config[name] = keras.saving.deserialize_keras_object(config[name])
+        if not config.pop("train_encoder"):
+            # What a frozen encoder holds is made anew as trainable.
+            for variable in config["encoder"].weights:
+                variable.trainable = False
+        return cls(**config)
+
+    # Label names and words are assets of the `.keras` file, beside the weights.
+
+    def save_assets(self, folder):
+        super().save_assets(folder)
+        if self.vectorizer is not None:
+            self.vectorizer.save(Path(folder) / "vectorizer")
+
+    def load_assets(self, folder):
+        super().load_assets(folder)
+        path = Path(folder) / "vectorizer"
+        if path.exists():
+            from xmc_keras.text.word_vectorizer import WordVectorizer
+
+            self.vectorizer = WordVectorizer.load(path)

@@ -5,40 +5,39 @@ import weakref
 import numpy as np
 import tensorflow as tf
 
-from xmc_keras.data.document_batches import DocumentBatches
-from xmc_keras.data.token_cache import TokenCache
-from xmc_keras.text.text_tokenizer import TextTokenizer
+from xmc_keras.data.inputs import build_inputs
 
-# The tokenizer and the graph of each model, because tracing them takes seconds.
-_text_tokenizers = weakref.WeakKeyDictionary()
+# The graph of each model, because tracing it takes seconds.
 _graphs = weakref.WeakKeyDictionary()
 
 
 def recommend(model, texts, k=5, batch_size=64):
-    """Label names and scores of raw texts; a `LightXML` has it as a method.
+    """Recommends labels for raw texts; models have it as a method.
 
-    Texts are sorted by length, so that batches are short or long and hardly padded.
-    The model is traced once, for all shapes.
+    Texts are sorted by length, so that batches hold little padding. The model is
+    traced once, for all shapes.
 
     Args:
-        model: a `LightXML` with a tokenizer and label names.
+        model: a `LightXML` or `LightDXML` with label names, and with a tokenizer or a
+            vectorizer.
         texts: list of strings.
-        k: int. Labels a text, at most the model's `num_predictions`. Defaults to `5`.
+        k: int. Labels per text, at most the model's `num_predictions`. Defaults to
+            `5`.
         batch_size: int. Texts computed at a time. Defaults to `64`.
 
     Returns:
-        A list for each text of `(name, score)`, best first. Scores are probabilities
-        in [0, 1].
+        A list for each text of `(name, score)`, best first. Scores are in [0, 1].
 
     Raises:
-        ValueError: the model has no tokenizer or no label names, `texts` is not a
+        ValueError: the model has no label names or reads no texts, `texts` is not a
             list of strings, or `k` is out of range.
     """
-    if model.tokenizer is None or model.label_set is None:
+    vectorizer = getattr(model, "vectorizer", None)
+    if model.label_set is None or (vectorizer is None and model.tokenizer is None):
         raise ValueError(
-            "Expected a model with `tokenizer` and `label_names` to recommend from "
-            "raw text. Received: a model without. Give them to `LightXML` or use "
-            "`predict` on token ids."
+            "Expected a model with `label_names`, and with a `tokenizer` or a "
+            "`vectorizer`, to recommend from raw text. Received: a model without. Give "
+            f"them to `{type(model).__name__}`, or use `predict` on its inputs."
         )
     if not (
         isinstance(texts, (list, tuple)) and all(isinstance(t, str) for t in texts)
@@ -53,24 +52,21 @@ def recommend(model, texts, k=5, batch_size=64):
         )
     if not len(texts):
         return []
-    tokenizer = _text_tokenizers.get(model)
-    if tokenizer is None or tokenizer.max_tokens != model.max_tokens:
-        tokenizer = TextTokenizer(model.tokenizer, model.max_tokens)
-        _text_tokenizers[model] = tokenizer
-    batches = DocumentBatches(
-        TokenCache(*tokenizer(list(texts))),
-        None,
-        batch_size,
-        pad_id=tokenizer.pad_id,
-        shuffle=False,
-    )
-    label_ids, scores = [], []
-    for x in batches.batches():
-        found = _graph(model, x)(x["token_ids"], x["padding_mask"])
-        label_ids.append(found[0][:, :k].numpy())
-        scores.append(found[1][:, :k].numpy())
-    label_ids = batches.restore(np.concatenate(label_ids))  # (documents, k)
-    scores = batches.restore(np.concatenate(scores))
+    batches = build_inputs(model, list(texts), batch_size=batch_size)
+    if vectorizer is not None:
+        found = model.predict(batches.dataset(), verbose=0)
+        label_ids, scores = found["label_ids"], found["scores"]
+    else:
+        found = [
+            [
+                part.numpy()
+                for part in _graph(model, x)(x["token_ids"], x["padding_mask"])
+            ]
+            for x in batches.batches()
+        ]
+        label_ids, scores = map(np.concatenate, zip(*found))
+    label_ids = batches.restore(label_ids)[:, :k]  # (documents, k)
+    scores = batches.restore(scores)[:, :k]
     names = model.label_set.names
     return [
         [(names[i], float(s)) for i, s in zip(row, row_scores) if i >= 0]

@@ -56,7 +56,7 @@ def open_finished_runs(paths, least=1):
 
 
 def read_metrics(run, keys=None):
-    """What `metrics.json` of a run says; BadInput for a run that is not finished.
+    """Reads `metrics.json` of a run; raises `BadInput` if it is not finished.
 
     Args:
         run: a `RunFolder`.
@@ -64,18 +64,18 @@ def read_metrics(run, keys=None):
     """
     if not run.finished:
         raise BadInput(
-            "Expected a finished run. Received: one without metrics.json. Continue it "
-            "with trainers/fit.py --resume.",
+            "Expected a finished run. Received: one without metrics.json.",
             run.path,
+            remedy="Continue it with `fit` and `resume=True`.",
         )
     try:
         metrics = json.loads(run.metrics_path.read_text(encoding="utf-8"))
         return {key: metrics[key] for key in (metrics if keys is None else keys)}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(
-            f"Expected the metrics of a finished run. Received: {error!r}. Restore the "
-            "file, or train the run anew.",
+            f"Expected the metrics of a finished run. Received: {error!r}.",
             run.metrics_path,
+            remedy="Restore the file, or train the run again.",
         ) from None
 
 

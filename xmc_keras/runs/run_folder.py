@@ -61,7 +61,7 @@ class RunFolder:
 
     def check(self, config, resume=False, overwrite=False):
         """Raises `BadInput` if a run with `config` may not be written here."""
-        check_writable(self.path, "for a run", "--run")
+        check_writable(self.path, "for a run", "run")
         if self.path.exists() and not self.path.is_dir():
             raise BadInput("Expected a folder. Received: a file.", self.path)
         if not self.path.exists() or not any(self.path.iterdir()):

@@ -5,7 +5,6 @@ import time
 
 import numpy as np
 
-from xmc_keras.data.documents import Documents
 from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.data.splits import split_documents
 from xmc_keras.labels.label_set import LabelSet

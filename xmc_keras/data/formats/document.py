@@ -5,7 +5,7 @@ from typing import NamedTuple
 from xmc_keras.bad_input import BadInput
 from xmc_keras.files.text_file import TextFile
 
-REMEDY = "Fix the line, or use --skip-bad-lines to leave such documents out."
+REMEDY = "Fix the line, or pass `skip_bad_lines=True` to leave such documents out."
 
 
 class Document(NamedTuple):
@@ -83,10 +83,10 @@ def refuse(skip, message, path, line):
     Example:
 
     >>> refuse(print, "Expected a text. Received: none.", "train.csv", 7)
-    train.csv:7: Expected a text. Received: none. Fix the line, or use
-    --skip-bad-lines to leave such documents out.
+    train.csv:7: Expected a text. Received: none. Fix the line, or pass
+    `skip_bad_lines=True` to leave such documents out.
     """
-    error = BadInput(f"{message} {REMEDY}", path, line)
+    error = BadInput(message, path, line, REMEDY)
     if skip is None:
         raise error
     skip(error)

@@ -75,8 +75,9 @@ def find_format(source):
     received = " or ".join(found) or "none of their names"
     raise BadInput(
         f"Expected the files of one format: {', '.join(FORMATS)}. Received: "
-        f"{received}. Name it with --format, if it is one of them.",
+        f"{received}.",
         source,
+        remedy="Name its `format`, if it is one of them.",
     )
 
 

@@ -104,10 +104,10 @@ class Table:
             if isinstance(row, str) and end > line:
                 raise BadInput(
                     f"{row} A quote opens in this line, and {end - line} more lines "
-                    "went into the cell. Close it, or use --no-quotes if quotes have "
-                    "no meaning.",
+                    "went into the cell.",
                     self.path,
                     line,
+                    "Close it, or pass `quotes=False` if quotes have no meaning.",
                 )
             if not isinstance(row, str) and not all(map(_is_utf8, row)):
                 row = "Expected UTF-8. Received: invalid bytes."

@@ -16,14 +16,15 @@ def check_place(path, part, resume, overwrite):
         prepared = (path / "summary.json").exists()
         if not prepared or not (overwrite or (resume and part.exists())):
             received = "a prepared folder" if prepared else "something else"
-            remedy = "Replace it with --overwrite, or choose" if prepared else "Choose"
+            remedy = "Choose another path."
+            if prepared:
+                remedy = "Replace it with `overwrite=True`, or choose another path."
             raise BadInput(
-                f"Expected a new folder. Received: {received}. {remedy} another path.",
-                path,
+                f"Expected a new folder. Received: {received}.", path, remedy=remedy
             )
     if part.exists() and not resume and not overwrite:
         raise BadInput(
-            "Expected no unfinished folder. Received: one. Continue with --resume, or "
-            "delete it with --overwrite.",
+            "Expected no unfinished folder. Received: one.",
             part,
+            remedy="Continue with `resume=True`, or delete it with `overwrite=True`.",
         )

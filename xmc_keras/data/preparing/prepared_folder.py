@@ -201,9 +201,10 @@ class PreparedFolder:
 
     def _write_error(self, error):
         return BadInput(
-            f"Expected a writable folder. Received: {error.strerror or error}. "
-            "Choose another path, or free disk space and continue with --resume.",
+            f"Expected a writable folder. Received: {error.strerror or error}.",
             self.part,
+            remedy="Choose another path, or free disk space and continue with "
+            "`resume=True`.",
         )
 
     def _lock(self):
@@ -254,8 +255,9 @@ class PreparedFolder:
     def _resume_error(self, received):
         return BadInput(
             "Expected the data and settings with which the folder was begun. "
-            f"{received}. Start over with --overwrite.",
+            f"{received}.",
             self.part,
+            remedy="Start over with `overwrite=True`.",
         )
 
 

@@ -140,9 +140,7 @@ def score_members(runs, models, texts):
     for run, model in zip(runs, models):
         logger.info("Scoring %d documents with %s", len(texts), run.path)
         begun = time.monotonic()
-        batches = build_inputs(
-            model, texts, config=run.config(), cache=run.cache_path
-        )
+        batches = build_inputs(model, texts, config=run.config(), cache=run.cache_path)
         members.append(MemberScores(model, batches))
         seconds.append(time.monotonic() - begun)
     return members, seconds

@@ -100,7 +100,9 @@ def _predict(run, model, documents, relevant):
 
     from xmc_keras.data.inputs import build_inputs
 
-    batches = build_inputs(run.config(), run, model, documents.texts, relevant)
+    batches = build_inputs(
+        model, documents.texts, relevant, run.config(), run.cache_path
+    )
     generator = getattr(model, "generator", None)
     lexical = getattr(model, "lexical", None)
 

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from xmc_keras.cli.evaluate import propensities, recalls
 from xmc_keras.config.config import Config
+from xmc_keras.evaluation.evaluate import compute_propensities, measure_recall
 from xmc_keras.evaluation.report.by_frequency import group_by_frequency, split_by_group
 from xmc_keras.evaluation.report.calibration import calibrate
 from xmc_keras.evaluation.report.confused_labels import find_confused_labels
@@ -68,8 +68,8 @@ def report_run(name, run, metrics, relevant, predictions):
             `LabelSet.encode`.
         predictions: `RunPredictions`.
     """
-    config, (counts, _) = run.config(), run.label_counts()
-    weight = propensities(config, run, relevant)
+    config, (counts, num_documents) = run.config(), run.label_counts()
+    weight = compute_propensities(counts, num_documents, relevant.shape[1], config)
     known = relevant[:, : len(counts)]
     unseen = np.diff(relevant.indptr) - np.diff(known.indptr)
     top = predictions.label_ids
@@ -77,7 +77,7 @@ def report_run(name, run, metrics, relevant, predictions):
     metrics = {
         **{key: x for key, x in metrics.items() if not key.startswith("recall@")},
         **ranking_report(top, relevant, weight),
-        **recalls(top, relevant),
+        **measure_recall(top, relevant),
     }
     cluster_labels = cluster_documents = None
     if run.clusters_path.exists():

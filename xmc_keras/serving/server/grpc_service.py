@@ -62,7 +62,8 @@ def build_grpc_server(models, address, threads, max_body_bytes=64 * 2**20):
     except RuntimeError:  # grpcio has logged the reason
         raise BadInput(
             f"Expected an address that gRPC can listen on. Received: {address}, which "
-            "is in use or not on this machine. Choose another with --grpc-port."
+            "is in use or not on this machine.",
+            remedy="Choose another `grpc_port`.",
         ) from None
 
 

@@ -32,13 +32,13 @@ def choose_version(folder, version=None):
     if version is None:
         return max(numbers, default=0) + 1
     if not 0 < version < 2**63:
-        raise BadInput(f"Expected --version to be positive. Received: {version}.")
+        raise BadInput(f"Expected a positive version. Received: {version}.")
     if version in numbers:
         raise BadInput(
-            f"Expected a version that does not exist. Received: {version}. Leave "
-            "--version out to get the next number; a version is never replaced, "
-            "because a server may be using it.",
+            f"Expected a version that does not exist. Received: {version}.",
             folder,
+            remedy="Leave out `version` to get the next number; a version is never "
+            "replaced, because a server may be using it.",
         )
     return version
 

@@ -1,4 +1,4 @@
-"""Whether a run fits the memory there is, and what helps if not."""
+"""Whether a run fits into memory, and what helps if it does not."""
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config_conflicts import find_conflicts
@@ -10,15 +10,15 @@ from xmc_keras.training.planning.lightxml_plan import LightXMLPlan
 
 
 def check_memory(config, num_labels, most_labels=8, path=None):
-    """Raises `BadInput`, with figures and what helps, where a run does not fit.
+    """Raises `BadInput`, with figures and remedies, if a run does not fit into memory.
 
-    Call it before the model is built. TensorFlow is imported only to ask for a GPU, and
-    where the encoder has to be loaded to see how large it is.
+    Call it before the model is built. TensorFlow is imported only to look for a GPU,
+    and if the encoder has to be loaded to see how large it is.
 
     Args:
         config: a `Config` of `system: lightxml`.
         num_labels: int. Labels of the training part.
-        most_labels: int. Labels that a document has at most. Defaults to `8`.
+        most_labels: int. Maximum number of labels per document. Defaults to `8`.
         path: optional string or path. The file of the config, for the message.
 
     Example:
@@ -27,7 +27,7 @@ def check_memory(config, num_labels, most_labels=8, path=None):
     >>> config = Config(data="texts", encoder="bert_tiny_en_uncased")
     >>> check_memory(config, num_labels=10**10)
     Traceback (most recent call last):
-    xmc_keras.bad_input.BadInput: Expected a run that fits the memory there is. ...
+    xmc_keras.bad_input.BadInput: Expected a run that fits into memory. ...
     """
     shape = EncoderShape.named(config.encoder)
     check_plan(LightXMLPlan(config, shape, num_labels, most_labels=most_labels), path)
@@ -45,10 +45,11 @@ def check_plan(plan, path=None):
         if n > room[place]
     ]
     raise BadInput(
-        "Expected a run that fits the memory there is. Received: an estimate of "
-        f"{' and '.join(received)}. {give_advice(plan, room)} trainers/plan.py "
-        "tells more; fit.py --any-memory begins all the same.",
+        "Expected a run that fits into memory. Received: an estimate of "
+        f"{' and '.join(received)}.",
         path,
+        remedy=f"{give_advice(plan, room)} `make_plan` has the figures; "
+        "`any_memory=True` starts all the same.",
     )
 
 

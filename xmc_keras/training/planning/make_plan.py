@@ -1,91 +1,85 @@
-"""The plan of a run, from its data or from sizes that are given."""
-
-from pathlib import Path
+"""The plan of a training, from its documents or from sizes."""
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.check_reads import check_reads_features
 from xmc_keras.data.feature_documents import FeatureDocuments
-from xmc_keras.data.splits import read_part
 from xmc_keras.encoders.encoder_shape import EncoderShape
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.training.planning.lightdxml_plan import LightDXMLPlan
 from xmc_keras.training.planning.lightxml_plan import LightXMLPlan
 
-SAMPLE = 4096  # documents whose words are counted, and that a trial draws from
-SIZES = {
-    "labels": "labels, to plan without the data",
-    "documents": "training documents, likewise",
-    "features": "words of the vocabulary of lightdxml, likewise (max_features)",
-    "words": "of them in a document on average, likewise (75)",
-}
+SAMPLE = 4096  # documents whose words are counted, and that training steps draw from
+WORDS = 75  # words per document, if nothing else is known
 
 
-def add_sizes(parser):
-    """Adds the options of `SIZES`."""
-    for name, help in SIZES.items():
-        parser.add_argument(f"--{name}", type=int, metavar="N", help=help)
-
-
-def check_sizes(args):
-    """BadInput where sizes are none or do not go together."""
-    for name in SIZES:
-        if getattr(args, name) is not None and getattr(args, name) < 1:
-            raise BadInput(f"Expected --{name} to be at least 1.")
-    for name in ("documents", "features", "words"):
-        if getattr(args, name) and not args.labels:
-            raise BadInput(f"Expected --labels with --{name}. Received: no --labels.")
-
-
-def make_plan(config, args):
-    """A plan of a config, and documents of its data to try it on.
+def make_plan(
+    config,
+    train=None,
+    num_labels=None,
+    num_documents=None,
+    num_features=None,
+    num_words=None,
+):
+    """Estimates memory, disk space and steps of a training before it starts.
 
     Args:
         config: a `Config`.
-        args: the command line's, with `SIZES`.
+        train: optional `Documents` or `FeatureDocuments` to train on. Without them the
+            sizes below count, of which `num_labels` is required.
+        num_labels: optional int.
+        num_documents: optional int.
+        num_features: optional int. Words in the vocabulary of a LightDXML, by default
+            `max_features` of the config.
+        num_words: optional int. Words per document on average. Defaults to `75`.
 
     Returns:
-        `(plan, documents)`: a `LightXMLPlan` or `LightDXMLPlan`; the `Documents`, or,
-        where words are the features, `FeatureDocuments` of some, or None without data.
+        `(plan, sample)`: a `LightXMLPlan` or `LightDXMLPlan`; documents to try
+        training steps on, or None. For a model of words the sample is
+        `FeatureDocuments`.
 
     Raises:
-        BadInput: there is no such folder, or a size is missing.
+        BadInput: the documents do not fit the config, or a size is missing.
+
+    Example:
+
+    >>> from xmc_keras.config.config import Config
+    >>> config = Config(system="lightdxml", encoder="words", embedding_dim=100)
+    >>> plan, _ = make_plan(config, num_labels=5000, num_features=20_000)
+    >>> sum(plan.parameters.values()) > 5000 * 100 + 20_000 * 100
+    True
     """
     words = config.system == "lightdxml" and config.encoder == "words"
-    documents, num_features, mean, most_labels = None, 0, 0.0, 8
-    if args.labels is not None:
-        sizes = args.labels, args.documents
+    encoder = None if words else EncoderShape.named(config.encoder)
+    most_labels, mean = 8, 0.0
+    if train is not None:
+        if isinstance(train, FeatureDocuments):
+            check_reads_features(config, train.texts_path)
+        num_labels = len(LabelSet.from_labels(train.labels))
+        num_documents = len(train)
+        most_labels = max(map(len, train.labels))
+        num_features = 0
         if words:
-            num_features, mean = args.features or config.max_features, args.words or 75
+            train = sample_rows(config, train)
+            num_features = train.num_features
+            mean = train.features.nnz / len(train)
+    elif words:
+        mean = num_words or WORDS
+        num_features = num_features or config.max_features
         if num_features is None:
             raise BadInput(
-                "Expected --features with --labels for encoder: words, or "
-                "max_features in the config. Received: neither."
+                "Expected the number of features for encoder: words, or max_features "
+                "in the config. Received: neither.",
+                remedy="Give `num_features`.",
             )
-    else:
-        if not Path(config.data).is_dir():
-            raise BadInput(
-                "Expected the folder of the data, or its --labels and --documents. "
-                "Received: no such folder.",
-                config.data,
-            )
-        documents = read_part(config.data, "train", skip_bad_lines=True)
-        if isinstance(documents, FeatureDocuments):
-            check_reads_features(config, documents.texts_path)
-        sizes = len(LabelSet.from_labels(documents.labels)), len(documents)
-        most_labels = max(map(len, documents.labels))
-        if words:
-            documents = sample_rows(config, documents)
-            num_features = documents.num_features
-            mean = documents.features.nnz / len(documents)
-    encoder = None if words else EncoderShape.named(config.encoder)
+    sizes = num_labels, num_documents
     if config.system == "lightxml":
-        return LightXMLPlan(config, encoder, *sizes, most_labels), documents
-    plan = LightDXMLPlan(config, *sizes, num_features, mean, most_labels, encoder)
-    return plan, documents
+        return LightXMLPlan(config, encoder, *sizes, most_labels), train
+    features = num_features or 0, mean
+    return LightDXMLPlan(config, *sizes, *features, most_labels, encoder), train
 
 
 def sample_rows(config, documents):
-    """`FeatureDocuments` of some documents, by the vocabulary of all."""
+    """`FeatureDocuments` of some documents, with the vocabulary of all."""
     some = documents.subset(range(0, len(documents), 1 + len(documents) // SAMPLE))
     if isinstance(documents, FeatureDocuments):
         return some

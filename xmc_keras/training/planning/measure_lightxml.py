@@ -68,7 +68,15 @@ def make_token_batches(plan, documents, steps, tokenizer):
         found = make_random_documents(plan, steps)
     else:
         found = draw_documents(plan, documents, steps, text_tokenizer)
-    return make_batches(config, text_tokenizer, *found, shuffle=True)
+    tokens, label_matrix = found
+    return make_batches(
+        tokens,
+        text_tokenizer.pad_id,
+        label_matrix,
+        config.batch_size,
+        config,
+        shuffle=True,
+    )
 
 
 def make_random_documents(plan, steps):
