@@ -60,8 +60,8 @@ quickstart: $(READY)
 MINILM_SHA256 := 53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db
 
 $(READY): constraints.txt setup.py
-	@case "$(VERSION)" in 3.10|3.11|3.12) ;; *) \
-	  echo "Expected Python 3.10, 3.11 or 3.12. Received: $(PYTHON), which is \"$(VERSION)\"." \
+	@case "$(VERSION)" in 3.11|3.12|3.13) ;; *) \
+	  echo "Expected Python 3.11, 3.12 or 3.13. Received: $(PYTHON), which is \"$(VERSION)\"." \
 	    "Name one of them, for example: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; \
 	  exit 2;; esac
 	@echo "Installing the versions of constraints.txt into $(VENV) (Python $(VERSION), some minutes)"

@@ -7,26 +7,25 @@ from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 VERSION = re.search(
-    r'__version__ = "(.+)"', (HERE / "xmc_keras/version.py").read_text("utf-8")
+    r'__version__ = "(.+)"', (HERE / "xmc_keras/__init__.py").read_text("utf-8")
 )[1]
 
-# The lower bounds are what constraints.txt pins for Python 3.10, the oldest that the
-# tests run with. TensorFlow Text asks for TensorFlow of its own minor version itself,
-# so the two always meet; its wheel 2.21.0 does not load (tensorflow/text#1541).
-# TensorFlow for NVIDIA GPUs: pip install "tensorflow[and-cuda]" beside this package.
+# TensorFlow Text requires TensorFlow of its own minor version, so the two always match;
+# its wheel 2.21.0 does not load (tensorflow/text#1541). TensorFlow for NVIDIA GPUs:
+# pip install "tensorflow[and-cuda]" in addition to this package.
 REQUIREMENTS = [
     "tensorflow>=2.20,<2.22",
     "tensorflow-text>=2.20.1,!=2.21.0,<2.22",
-    "keras>=3.12,<4",
-    "keras-nlp>=0.25,<1",
+    "keras>=3.15,<4",
+    "keras-nlp>=0.32,<1",
     "numpy>=2.2,<3",
     "scipy>=1.15,<2",
     "scikit-learn>=1.7,<2",
     "matplotlib>=3.10,<4",
     "pyyaml>=6.0,<7",
     "safetensors>=0.8,<1",  # keras-nlp reads Hugging Face folders with it
-    "sentencepiece>=0.2,<1",  # keras-hub 0.25 (Python 3.10) needs it for them too
-    "huggingface-hub>=2.4,<3",  # and fetches hf:// handles with this
+    "sentencepiece>=0.2,<1",
+    "huggingface-hub>=2.4,<3",  # keras-nlp downloads hf:// handles with it
 ]
 
 PARQUET = ["pyarrow>=25,<27"]
@@ -47,12 +46,20 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     license_files=["LICENSE"],
-    packages=find_packages(include=["xmc_keras*"]),
-    python_requires=">=3.10,<3.13",
+    # The recipes are a folder of their own in a clone, and package data in a wheel.
+    packages=[*find_packages(include=["xmc_keras*"]), "xmc_keras.recipes"],
+    package_dir={"xmc_keras.recipes": "configs"},
+    package_data={
+        "xmc_keras.recipes": ["*.yaml", "ablations/*.yaml"],
+        "xmc_keras.evaluation.report": ["page.html"],
+        "xmc_keras.serving.server.rest": ["page.html"],
+    },
+    entry_points={"console_scripts": ["xmc = xmc_keras.cli.program:main"]},
+    python_requires=">=3.11,<3.14",
     install_requires=REQUIREMENTS,
     extras_require={
-        "serve": SERVE,  # export/
-        "parquet": PARQUET,  # trainers/prepare.py
+        "serve": SERVE,  # xmc export, serve and ask --grpc
+        "parquet": PARQUET,  # xmc prepare
         "ann": ["hnswlib>=0.8,<1"],  # approximate shortlists; built from source
         "browser": ["selenium>=4.51,<5"],  # the test of the server's page
         "test": [

@@ -13,11 +13,11 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from tests.helpers.project import PROJECT
+from xmc_keras import __version__
 from xmc_keras.encoders.pretrained import find_minilm
-from xmc_keras.version import __version__
 
 ROOT = PROJECT
-PYTHONS = ["3.10", "3.11", "3.12"]
+PYTHONS = ["3.11", "3.12", "3.13"]
 
 
 @pytest.fixture
@@ -53,12 +53,30 @@ def test_metadata(metadata):
     assert "Apache License" in license and "Version 2.0, January 2004" in license
     folders = (ROOT / "xmc_keras").rglob("__init__.py")
     names = {".".join(path.parent.relative_to(ROOT).parts) for path in folders}
-    assert set(metadata["packages"]) == names
+    assert set(metadata["packages"]) == {*names, "xmc_keras.recipes"}
+
+
+def test_every_file_of_the_package_is_in_the_wheel(metadata):
+    """Those that are no modules are package data."""
+    inside = {"xmc_keras.recipes": ROOT / "configs"}
+    data = {
+        inside.get(package, ROOT.joinpath(*package.split("."))) / pattern
+        for package, patterns in metadata["package_data"].items()
+        for pattern in patterns
+    }
+    listed = {
+        path
+        for pattern in data
+        for path in ROOT.glob(str(pattern)[len(str(ROOT)) + 1 :])
+    }
+    files = [*(ROOT / "xmc_keras").rglob("*"), *(ROOT / "configs").rglob("*")]
+    files = {path for path in files if path.is_file() and path.suffix != ".pyc"}
+    assert {path for path in files if path.suffix != ".py"} == listed
 
 
 def test_python_bounds(metadata):
     bounds = SpecifierSet(metadata["python_requires"])
-    minors = [f"3.{minor}" for minor in range(8, 16) if f"3.{minor}.1" in bounds]
+    minors = [f"3.{minor}" for minor in range(8, 17) if f"3.{minor}.1" in bounds]
     assert minors == PYTHONS
 
 
@@ -126,7 +144,7 @@ def test_make_refuses_other_pythons(tmp_path, target):
     python.chmod(0o755)
     run = make(f"PYTHON={python}", target)
     assert run.returncode == 2
-    assert "Expected Python 3.10, 3.11 or 3.12. Received: " in run.stderr
+    assert "Expected Python 3.11, 3.12 or 3.13. Received: " in run.stderr
     assert 'which is "3.9". Name one of them, for example: make PYTHON=' in run.stderr
     assert not (ROOT / ".venv" / "ready-3.9").exists()
 

@@ -1,32 +1,38 @@
 """Extreme multi-label text classification in Keras 3.
 
-Names are imported on first use, so that reading data or a config does not wait
-for TensorFlow. Functions whose file has the same name are imported from there, as
-in `from xmc_keras.labels.label_features import label_features`.
+Names are imported on first use, so that reading data or a config does not wait for
+TensorFlow.
 """
 
 import importlib
 
-from xmc_keras.version import __version__
+__version__ = "0.1.0"
 
 _HOMES = {
     "BadInput": "bad_input",
     "BagOfWords": "data.features.bag_of_words",
     "CandidateRecall": "metrics.candidate_recall",
+    "Client": "serving.client",
     "ClusterGenerator": "lightxml.cluster_generator",
     "Config": "config.config",
     "DocumentBatches": "data.document_batches",
+    "Documents": "data.documents",
     "DynamicCandidateRanker": "lightxml.dynamic_candidate_ranker",
+    "FeatureDocuments": "data.feature_documents",
+    "FitResult": "training.fit_result",
     "FusedDropout": "encoders.fused.fused_dropout",
     "LabelProxy": "lightdxml.label_proxy",
     "LabelSet": "labels.label_set",
+    "LabelWords": "lightdxml.label_words",
     "LightDXML": "lightdxml.lightdxml",
     "LightXML": "lightxml.lightxml",
     "MultiLayerCLSEncoder": "encoders.multi_layer_cls_encoder",
     "NearestLabels": "lightdxml.nearest_labels",
+    "PairedEncoders": "encoders.paired_encoders",
     "PrecisionAtK": "metrics.precision_at_k",
     "RowLossScale": "optimizers.row_loss_scale",
     "RowwiseAdamW": "optimizers.rowwise_adamw",
+    "RunFolder": "runs.run_folder",
     "SWA": "training.callbacks.swa",
     "ShortlistClassifier": "lightdxml.shortlist_classifier",
     "SparseDocumentBatches": "data.sparse_document_batches",
@@ -35,11 +41,38 @@ _HOMES = {
     "TokenCache": "data.token_cache",
     "WarmupDecay": "optimizers.warmup_decay",
     "WordVectorizer": "text.word_vectorizer",
+    "XLNetBackbone": "encoders.xlnet.xlnet_backbone",
+    "build_lightdxml": "lightdxml.build",
+    "build_model": "lightxml.build",
     "cluster_labels": "labels.label_clustering",
+    "compute_centroids": "labels.label_centroids",
+    "describe_config": "config.describe_config",
+    "download_set": "data.downloads.download_set",
+    "evaluate": "evaluation.evaluate",
+    "evaluate_ensemble": "evaluation.ensemble.evaluate_ensemble",
+    "evaluate_run": "evaluation.evaluate_run",
+    "export": "serving.export",
+    "export_runs": "serving.export",
+    "fit": "training.fit",
+    "fit_tfidf": "labels.label_features",
+    "inverse_propensity": "metrics.inverse_propensity",
+    "label_features": "labels.label_features",
     "load_config": "config.config_file",
     "load_encoder": "encoders.pretrained",
+    "make_plan": "training.planning.make_plan",
+    "predict_file": "evaluation.predict_file",
+    "prepare_data": "data.preparing.prepare_data",
     "ranking_report": "metrics.ranking_metrics",
     "read_documents": "data.documents",
+    "read_feature_documents": "data.feature_documents",
+    "recipe_names": "config.recipes",
+    "save_config": "config.config_file",
+    "serve": "serving.serve",
+    "shortlist_labels": "lightdxml.shortlist_labels",
+    "start_from_centroids": "lightxml.start_from_centroids",
+    "stochastic_round": "optimizers.row_updates",
+    "train_label_proxy": "lightdxml.label_proxy",
+    "write_report": "evaluation.report.write_report",
 }
 __all__ = ["__version__", *sorted(_HOMES)]
 

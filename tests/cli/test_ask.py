@@ -12,7 +12,7 @@ import pytest
 
 from tests.helpers.project import PROJECT
 from xmc_keras.bad_input import BadInput
-from xmc_keras.cli.ask import Client
+from xmc_keras.serving.client import Client
 from xmc_keras.serving.server.grpc_service import build_grpc_server
 from xmc_keras.serving.server.model_versions import ModelVersions
 

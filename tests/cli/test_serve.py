@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from tests.helpers.project import PROJECT
 from xmc_keras.cli import serve
-from xmc_keras.cli.ask import Client
+from xmc_keras.serving.client import Client
 from xmc_keras.serving.grpc_predict import predict_over_grpc
 
 TEXTS = ["a", "", "Ünïcödé 日本", "nul \x00 byte"]

@@ -18,9 +18,9 @@ import pytest
 from tests.helpers.benchmark_folder import VOCABULARY, write_benchmark_folder
 from tests.helpers.project import PROJECT
 from tests.helpers.tiny_data import write_tiny_encoder
-from xmc_keras.cli.ask import Client
 from xmc_keras.config.config_file import load_config
 from xmc_keras.data.downloads.benchmark_sets import SETS
+from xmc_keras.serving.client import Client
 
 MOST_GB = 12
 # Runs a program, then tells the most memory that it held.

@@ -1,1 +1,1 @@
-"""Configs: the keys of a recipe and the files they are read from."""
+"""Configs: the keys of a recipe, and the YAML files that they are read from."""

@@ -207,3 +207,10 @@ class AnswerFile:
             remedy="Free disk space, make the folder writable, or choose another "
             "`output`; continue with `resume=True`.",
         )
+
+
+def to_json(text, found):
+    """A line of JSON for a text and its `(label, score)` pairs."""
+    labels, scores = [x for x, _ in found], [round(s, 6) for _, s in found]
+    answer = {"text": text, "labels": labels, "scores": scores}
+    return json.dumps(answer, ensure_ascii=False)

@@ -5,7 +5,7 @@ import json
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.document import BadLines
-from xmc_keras.evaluation.answer_file import AnswerFile
+from xmc_keras.evaluation.answer_file import AnswerFile, to_json
 from xmc_keras.files.text_file import TextFile, text_lines
 from xmc_keras.progress import Pace
 from xmc_keras.runs.run_folder import MODELS
@@ -111,13 +111,6 @@ def split_texts(texts):
             chunk, characters = [], 0
     if chunk:
         yield chunk
-
-
-def to_json(text, found):
-    """A line of JSON for a text and its `(label, score)` pairs."""
-    labels, scores = [x for x, _ in found], [round(s, 6) for _, s in found]
-    answer = {"text": text, "labels": labels, "scores": scores}
-    return json.dumps(answer, ensure_ascii=False)
 
 
 def describe_answers(run, k, model):

@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from xmc_keras.cli.tables import align_columns
-
 TAIL = 5  # maximum number of training documents of a tail label
 
 
@@ -53,18 +51,3 @@ def summarize_data(parts, label_counts):
         unseen = (label_counts["test"] > 0) & (train == 0)
         summary["test"]["labels_not_in_train"] = int(np.count_nonzero(unseen))
     return summary
-
-
-def format_summary(summary):
-    """Formats the result of `summarize_data` as a table and a sentence."""
-    parts = [part for part in ("train", "test") if part in summary]
-    rows = [["", *parts]]
-    for key in summary[parts[-1]]:
-        values = [summary[part].get(key, "") for part in parts]
-        cells = [f"{value:,}" if value != "" else "" for value in values]
-        rows.append([key.replace("_", " "), *cells])
-    tail = summary["tail_labels"]
-    return (
-        f"{align_columns(rows)}\n{summary['labels']:,} labels; {tail:.1%} of the train "
-        f"labels have at most {TAIL} documents there."
-    )

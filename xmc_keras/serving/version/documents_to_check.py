@@ -11,7 +11,7 @@ from xmc_keras.data.documents import read_documents
 from xmc_keras.data.features.read_features import read_features
 from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
 
-logger = logging.getLogger("export")
+logger = logging.getLogger(__name__)
 
 LONG_TEXT = " ".join(
     ["A long document, truncated to the model's maximum length."] * 100

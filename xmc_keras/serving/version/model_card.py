@@ -16,9 +16,9 @@ def write_model_card(runs, signatures, table_dtype, dense_dtype, weights=None):
     """Writes the model card of a version as Markdown text.
 
     Args:
-        runs: list of dictionaries with `name`, `config` (dictionary), `num_labels`, and
-            `metrics`: the `CARD_KEYS` of metrics.json, or None if the exported model
-            was not evaluated.
+        runs: list of dictionaries with `name`; `config`, a dictionary, or None for a
+            model without a run; `num_labels`; and `metrics`: the `CARD_KEYS` of
+            metrics.json, or None if the exported model was not evaluated.
         signatures: dictionary of the name of a signature to its description.
         table_dtype, dense_dtype: strings. dtypes of label tables and other weights.
         weights: optional list of floats. Weight of each run in an ensemble.
@@ -26,7 +26,8 @@ def write_model_card(runs, signatures, table_dtype, dense_dtype, weights=None):
     Returns:
         string.
     """
-    systems = dict.fromkeys(SYSTEMS[run["config"]["system"]] for run in runs)
+    configs = [run["config"] or {} for run in runs]
+    systems = dict.fromkeys(SYSTEMS.get(x.get("system"), "A model") for x in configs)
     now = datetime.datetime.now(datetime.timezone.utc)
     lines = [
         f"# {' + '.join(run['name'] for run in runs)}",
@@ -53,15 +54,23 @@ def write_model_card(runs, signatures, table_dtype, dense_dtype, weights=None):
             f"## Run {run['name']}",
             "",
             *([] if share is None else [f"Weight in the ensemble: {share:.0%}.", ""]),
-            f"Trained on `{run['config']['data']}`, with {run['num_labels']:,} labels.",
-            "",
-            *_format_metrics(run["metrics"]),
-            "",
-            "```yaml",
-            yaml.safe_dump(run["config"], sort_keys=False).rstrip(),
-            "```",
+            *_format_run(run),
         ]
     return "\n".join(lines) + "\n"
+
+
+def _format_run(run):
+    if run["config"] is None:
+        return [f"{run['num_labels']:,} labels."]
+    return [
+        f"Trained on `{run['config']['data']}`, with {run['num_labels']:,} labels.",
+        "",
+        *_format_metrics(run["metrics"]),
+        "",
+        "```yaml",
+        yaml.safe_dump(run["config"], sort_keys=False).rstrip(),
+        "```",
+    ]
 
 
 def _format_metrics(metrics):

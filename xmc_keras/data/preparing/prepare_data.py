@@ -1,0 +1,250 @@
+"""Conversion of data in any usual format to the folder that training reads."""
+
+import hashlib
+import itertools
+import logging
+import os
+from pathlib import Path
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.data.formats.columns import Columns
+from xmc_keras.data.formats.document import BadLines
+from xmc_keras.data.formats.find_format import find_format
+from xmc_keras.data.formats.find_parts import Options, find_parts
+from xmc_keras.data.preparing.data_summary import summarize_data
+from xmc_keras.data.preparing.labels_fit_texts import (
+    LEAST,
+    measure_label_fit,
+    sample_documents,
+)
+from xmc_keras.data.preparing.prepared_folder import KINDS, PARTS, PreparedFolder
+from xmc_keras.progress import Bar
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 1000  # documents written at a time
+KEEP = 20_000  # documents between two notes of the progress
+
+
+def prepare_data(
+    source,
+    target,
+    format=None,
+    test=None,
+    test_share=None,
+    labels=None,
+    text_column=None,
+    label_column=None,
+    label_separator=None,
+    quotes=True,
+    prefix="__label__",
+    skip_bad_lines=False,
+    resume=False,
+    overwrite=False,
+):
+    """Converts data in any usual format to the folder that training reads.
+
+    The folder appears when it is complete; an interrupted call continues with
+    `resume=True`. Memory: 8 bytes per document, and the names of the labels.
+
+    Args:
+        source: string or path. A folder, or the file of the training part.
+        target: string or path of the folder to write.
+        format: optional string, one of `FORMATS` in
+            `xmc_keras.data.formats.find_format`. By default it is found by file names
+            and first lines.
+        test: optional string or path. The file of the test part.
+        test_share: optional float in (0, 1). The share of documents that becomes the
+            test part, drawn by a hash of the text.
+        labels: optional path. Names of labels, for formats with label ids.
+        text_column, label_column: optional strings. Columns of tables; several text
+            columns are separated by commas.
+        label_separator: optional string between labels of a cell. By default white
+            space.
+        quotes: bool. Whether quotes have a meaning in CSV and TSV. Defaults to `True`.
+        prefix: string before each label of fastText. Defaults to `"__label__"`.
+        skip_bad_lines: bool. Leave bad documents out and count them, instead of raising
+            an error. Defaults to `False`.
+        resume: bool. Continue an unfinished folder. Defaults to `False`.
+        overwrite: bool. Replace a prepared folder. Defaults to `False`.
+
+    Returns:
+        Dictionary, the summary of the data, see `summarize_data`.
+
+    Raises:
+        BadInput: a file is missing or has bad lines, or the folder cannot be written.
+
+    Example:
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     source = Path(folder, "articles.csv")
+    ...     _ = source.write_text("text,labels\\na red rose,plant red\\n")
+    ...     summary = prepare_data(source, Path(folder, "data"))
+    >>> summary["train"]["documents"], summary["labels"]
+    (1, 2)
+    """
+    if format is None:
+        format = find_format(source)
+        logger.info("The format is %s", format)
+    bad_lines = {part: BadLines() for part in PARTS}
+    options = Options(
+        Columns(text_column, label_column, label_separator), labels, prefix, quotes
+    )
+    skip = bad_lines.get if skip_bad_lines else None
+    readers = find_parts(source, format, test, options, skip)
+    if test_share is not None and "test" in readers:
+        raise BadInput(
+            "Expected data without a test part for a share of it. Received: one.",
+            source,
+            remedy="Leave out `test_share`.",
+        )
+    settings = {
+        "format": format,
+        "test_share": test_share,
+        "text_column": text_column,
+        "label_column": label_column,
+        "label_separator": label_separator,
+        "quotes": quotes,
+        "prefix": prefix,
+        "skip_bad_lines": skip_bad_lines,
+        **describe_files(source, test, labels),
+    }
+    folder = PreparedFolder(target, settings, resume, overwrite)
+    return fill_folder(folder, readers, bad_lines, test_share)
+
+
+def describe_files(*paths):
+    """Size and time of each file of the sources: what a folder depends on."""
+    found = {}
+    for path in filter(None, paths):
+        files = Path(path).rglob("*") if os.path.isdir(path) else [Path(path)]
+        for file in sorted(file for file in files if file.is_file()):
+            stat = file.stat()
+            found[str(file.resolve())] = f"{stat.st_size} bytes, {stat.st_mtime_ns}"
+    return found
+
+
+def fill_folder(folder, readers, bad_lines, test_share=None):
+    """Fills a folder and moves it into place.
+
+    Args:
+        folder: a `PreparedFolder`.
+        readers: dictionary from part to its reader, see `find_parts`.
+        bad_lines: dictionary from part to the `BadLines` of what is left out.
+        test_share: optional float, the share of training documents to test on.
+
+    Returns:
+        The summary, see `summarize_data`.
+    """
+    try:
+        read_parts(folder, readers, bad_lines, test_share)
+        summary = summarize_folder(folder, bad_lines)
+        log_warnings(folder, summary, bad_lines)
+        folder.finish(summary)
+    finally:
+        folder.close()
+    logger.info("Saved %s", folder.path)
+    return summary
+
+
+def read_parts(folder, readers, bad_lines, test_share):
+    """Reads the parts to their ends, from where an earlier call was interrupted."""
+    state = folder.state
+    for number, (part, reader) in enumerate(readers.items()):
+        if number < state["parts_read"]:
+            bad_lines[part].count = state["bad_lines"][part]
+            continue
+        bar = Bar(lambda: reader.share)
+        documents, before = iter(reader), state["read"]
+        while chunk := list(itertools.islice(documents, min(CHUNK, before or CHUNK))):
+            if before:
+                before -= len(chunk)
+                bar.skip(len(chunk))
+                continue
+            add_documents(folder, part, chunk, test_share)
+            state["read"] += len(chunk)
+            bar.advance(len(chunk))
+            if state["read"] % KEEP == 0:
+                folder.keep()
+        bar.end()
+        if before:
+            raise BadInput(
+                f"Expected {state['read']} documents or more, as an earlier call read. "
+                f"Received: {state['read'] - before}.",
+                folder.part,
+                remedy="Start over with `overwrite=True`.",
+            )
+        state["bad_lines"][part] = bad_lines[part].count
+        state |= {"parts_read": number + 1, "read": 0}
+        folder.keep()
+
+
+def add_documents(folder, part, chunk, test_share):
+    """Adds documents to their parts."""
+    if test_share is None:
+        return folder.add(part, chunk)
+    is_test = [hash_share(document.text) < test_share for document in chunk]
+    for name, wanted in (("train", False), ("test", True)):
+        folder.add(name, [d for d, test in zip(chunk, is_test) if test == wanted])
+
+
+def hash_share(text):
+    """A number in [0, 1), always the same for the same text."""
+    digest = hashlib.blake2b(text.encode(), digest_size=8, person=b"test").digest()
+    return int.from_bytes(digest, "little") / 2**64
+
+
+def summarize_folder(folder, bad_lines):
+    """The summary of a filled folder."""
+    parts = {}
+    for part in PARTS:
+        figures = {
+            "hashes": folder.hashes(part),
+            "words": folder.words[part],
+            "bad_lines": bad_lines[part].count,
+        }
+        if len(figures["hashes"]):
+            parts[part] = figures
+    if "train" not in parts:
+        first = bad_lines["train"].first
+        raise BadInput(
+            "Expected documents to train on. Received: none.",
+            remedy=first and f"The first bad line: {first.message}",
+        )
+    summary = summarize_data(parts, folder.label_counts())
+    summary["labels_fit_texts"] = None
+    count = summary["train"]["documents"]
+    sample = sample_documents(
+        *(folder.part / f"train_{kind}.txt" for kind in KINDS[:2]), count
+    )
+    if (fit := measure_label_fit(*sample)) is not None:
+        summary["labels_fit_texts"] = round(fit, 2)
+    summary["renamed_labels"] = len(folder.labels.renamed())
+    return summary
+
+
+def log_warnings(folder, summary, bad_lines):
+    """Logs what a person should look at."""
+    for part, found in bad_lines.items():
+        if found.count:
+            first = f" The first: {found.first}" if found.first else ""
+            logger.warning("%s: %d documents left out.%s", *(part, found.count, first))
+    fit = summary["labels_fit_texts"]
+    if fit is not None and fit < LEAST:
+        logger.warning(
+            "Texts that share a label are no more alike than others (%.1f standard "
+            "errors). Are the labels in the order of the texts?",
+            fit,
+        )
+    if renamed := folder.labels.renamed():
+        logger.info(
+            "%d labels have white space or a name that was taken, and were renamed, "
+            "such as %r to %r: see renamed_labels.tsv",
+            *(len(renamed), renamed[0][1], renamed[0][0]),
+        )
+    if "test" not in summary:
+        logger.warning(
+            "There is no test part, which xmc fit needs: give its file, or a share of "
+            "the training part."
+        )

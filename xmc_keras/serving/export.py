@@ -1,0 +1,229 @@
+"""Export of models and runs as a version of a SavedModel."""
+
+import dataclasses
+import logging
+from pathlib import Path
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.runs.finished_runs import read_metrics
+from xmc_keras.runs.run_folder import MODELS
+from xmc_keras.serving.version.model_card import CARD_KEYS
+from xmc_keras.serving.version.version_folder import choose_version, new_version
+
+logger = logging.getLogger(__name__)
+
+# Documents to compare on. With reduced precision labels are compared instead of scores,
+# which takes more documents.
+CHECKED, CHECKED_REDUCED = 64, 1000
+
+
+def export(
+    models,
+    folder,
+    documents,
+    k=5,
+    precision="float32",
+    encoder_precision="float32",
+    weights=None,
+    version=None,
+):
+    """Exports models as a SavedModel: raw text in, label names and scores out.
+
+    The new version is a folder within `folder` whose name is its number, as TensorFlow
+    Serving expects it. Before it appears there, it is loaded as a server loads it and
+    compared with the models on the documents; a version that fails is not kept.
+
+    Args:
+        models: a `LightXML` or `LightDXML` with label names, or a list of them: an
+            ensemble, which averages their scores.
+        folder: string or path. The base folder of the versions.
+        documents: list of strings to compare on, or a csr matrix (documents, features)
+            for models that read features.
+        k: int. Labels that the signature `serving_default` returns. Defaults to `5`.
+        precision: string. How label tables are stored: `"float32"`, `"float16"` or
+            `"int8"`. Defaults to `"float32"`.
+        encoder_precision: string. How other weights are stored: `"float32"` or
+            `"float16"`. Defaults to `"float32"`.
+        weights: optional list of floats. Weight of each model in an ensemble, of which
+            only the shares count. By default all weigh the same.
+        version: optional int. Defaults to the next number.
+
+    Returns:
+        The number of the version.
+
+    Raises:
+        BadInput: `k` is out of range, the folder cannot be written, the packages of
+            serving are missing, or the version answers differently.
+    """
+    if not isinstance(models, (list, tuple)):
+        models = [models]
+    cards = [
+        {
+            "name": model.name,
+            "config": None,
+            "metrics": None,
+            "num_labels": len(model.label_set),
+        }
+        for model in models
+    ]
+    check_k(k, min(model.num_predictions for model in models))
+    check_weights(weights, models)
+    version = choose_version(folder, version)
+    stored = precision, encoder_precision
+    with new_version(folder, version) as path:
+        write_version(models, documents, cards, path, folder, k, stored, weights)
+    logger.info("Exported version %d to %s", version, folder)
+    return version
+
+
+def export_runs(
+    runs,
+    folder,
+    k=5,
+    precision="float32",
+    encoder_precision="float32",
+    weights=None,
+    version=None,
+    model=None,
+):
+    """Exports finished runs, compared with them on the test part of their data.
+
+    Args:
+        runs: list of `RunFolder`.
+        model: optional string. Which of the runs' models; the best ones by default.
+        folder, k, precision, encoder_precision, weights, version: see `export`.
+
+    Returns:
+        The number of the version.
+    """
+    check_weights(weights, runs)
+    cards = [describe_run(run, model) for run in runs]
+    version = choose_version(folder, version)
+    check_k(k, min(min(x["num_labels"], x["config"]["num_predictions"]) for x in cards))
+    with new_version(folder, version) as path:
+        # TensorFlow takes seconds to import: other errors are reported before.
+        from xmc_keras.serving.version.documents_to_check import choose_documents
+
+        models = []
+        for run in runs:
+            logger.info("Loading %s", run.path)
+            models.append(run.load_model(model))
+        stored = precision, encoder_precision
+        most = CHECKED if set(stored) == {"float32"} else CHECKED_REDUCED
+        documents = choose_documents(runs[0], models[0], most)
+        write_version(models, documents, cards, path, folder, k, stored, weights)
+    logger.info("Exported version %d to %s", version, folder)
+    return version
+
+
+def check_k(k, most):
+    if not 1 <= k <= most:
+        raise BadInput(
+            f"Expected k between 1 and {most}, the labels that the model ranks for a "
+            f"text. Received: {k}."
+        )
+
+
+def check_weights(weights, members):
+    if weights is not None and len(weights) != len(members):
+        raise BadInput(
+            f"Expected as many weights as models, {len(members)}. Received: "
+            f"{len(weights)}."
+        )
+
+
+def describe_run(run, model):
+    """What the model card says of a run; raises `BadInput` if it is not finished."""
+    config = run.config()
+    metrics = read_metrics(run, CARD_KEYS)
+    return {
+        "name": run.path.resolve().name,
+        "config": dataclasses.asdict(config),
+        # The metrics are those of the preferred model.
+        "metrics": metrics if model in (None, MODELS[0]) else None,
+        "num_labels": len(run.label_set()),
+    }
+
+
+def write_version(models, documents, cards, path, folder, k, stored, weights):
+    """Writes a version into the folder `path` and checks it there.
+
+    Args:
+        cards: list of dictionaries, see `write_model_card`.
+        path: `Path` of the new version.
+        stored: `(precision, encoder_precision)`.
+        models, documents, folder, k, weights: see `export`.
+    """
+    import tensorflow as tf
+
+    try:
+        from xmc_keras.serving.version.warm_up import (
+            make_warm_up_requests,
+            write_warm_up,
+        )
+    except ImportError as error:
+        raise BadInput(
+            f"Expected the packages of serving. Received: none ({error}).",
+            remedy="Run: pip install 'xmc-keras[serve]'",
+        ) from None
+    from xmc_keras.serving.graph.float32_model import convert_to_float32
+    from xmc_keras.serving.graph.module_class import choose_module_class
+    from xmc_keras.serving.version.check_export import check_export
+    from xmc_keras.serving.version.documents_to_check import LONG_TEXT, predict_names
+    from xmc_keras.serving.version.model_card import write_model_card
+
+    # It would make scores depend on how texts are batched, in the third digit.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    models = [convert_to_float32(model) for model in models]
+    serving_module = choose_module_class(models)
+    module = serving_module(models, k, *stored, weights=weights)
+    coarsest = min(stored, key=("int8", "float16", "float32").index)
+    several = documents[:8]
+    if isinstance(documents, list):
+        several = [*documents[:7], LONG_TEXT]
+
+    logger.info(
+        "Writing %d labels, their table in %s, other weights in %s",
+        *(len(module.labels), *stored),
+    )
+    signatures = module.signatures()
+    descriptions = {
+        name: " ".join(function.python_function.__doc__.split())
+        for name, function in signatures.items()
+    }
+    try:
+        tf.saved_model.save(module, str(path), signatures)
+        names = module.labels.names.numpy()
+        requests = make_warm_up_requests(
+            *map(module.inputs_of, (documents[:1], several)), names[:2]
+        )
+        write_warm_up(requests, path)
+        extra = path / "assets.extra"
+        (extra / "labels.txt").write_bytes(b"".join(name + b"\n" for name in names))
+        card = write_model_card(cards, descriptions, *stored, weights)
+        (extra / "model_card.md").write_text(card, encoding="utf-8")
+    except (OSError, tf.errors.OpError) as error:
+        reason = " ".join(str(error).split())
+        raise BadInput(
+            f"Expected to write a SavedModel. Received: {reason:.300}.",
+            Path(folder),
+            remedy="Free disk space, or choose another folder.",
+        ) from None
+
+    inputs = module.inputs_of(documents)
+    if len(models) == 1:
+        expected = predict_names(models[0], documents, k)
+    else:  # the ensemble in float32
+        whole = serving_module(models, k, weights=weights)
+        ask = whole.signatures()["serving_default"]
+        answer = ask(**{name: tf.constant(value) for name, value in inputs.items()})
+        expected = [
+            [(name.decode("utf-8"), score) for name, score in zip(*row) if name]
+            for row in zip(answer["labels"].numpy(), answer["scores"].numpy())
+        ]
+    logger.info("Checking it on %d documents", len(expected))
+    agreement = check_export(path, inputs, expected, coarsest)
+    logger.info(
+        "It answers like the model: the same best labels for %.1f%% of them",
+        100 * agreement,
+    )
