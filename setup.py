@@ -38,6 +38,14 @@ SERVE = [
     "uvicorn>=0.54,<1",
     "prometheus-client>=0.26,<1",
 ]
+DOCS = [
+    "mkdocs>=1.6,<2",
+    "mkdocs-material>=9.8,<10",
+    "mkdocstrings>=1,<2",
+    "mkdocstrings-python>=2,<3",
+    "griffelib>=2.4,<3",
+    "pymdown-extensions>=13,<14",
+]
 
 setup(
     name="xmc-keras",
@@ -54,6 +62,7 @@ setup(
         "serve": SERVE,  # export/
         "parquet": PARQUET,  # trainers/prepare.py
         "ann": ["hnswlib>=0.8,<1"],  # approximate shortlists; built from source
+        "docs": DOCS,  # mkdocs.yml
         "browser": ["selenium>=4.51,<5"],  # the test of the server's page
         "test": [
             *PARQUET,
