@@ -13,15 +13,13 @@ import griffe
 
 sys.path.append(str(Path(__file__).parent))
 
-from public_names import homes  # noqa: E402
+from public_names import homes, with_links  # noqa: E402
 
-HOMES = homes()
 # As Griffe calls the sections of this project's docstrings.
 SECTIONS = {
     "Call arguments:": "Args: Call arguments:",
     "Example:": "Examples:",
 }
-NAME = re.compile(r"(?<![\[`\w.])`(?:xmc_keras\.)?(\w+)(\(\))?`(?![`\]])")
 
 
 class PublicNames(griffe.Extension):
@@ -33,7 +31,7 @@ class PublicNames(griffe.Extension):
 
     def on_package(self, *, pkg, **kwargs):
         if pkg.name == "xmc_keras":
-            for name, home in HOMES.items():
+            for name, home in homes().items():
                 target = f"xmc_keras.{home}.{name}"
                 pkg.set_member(name, griffe.Alias(name, target, parent=pkg))
 
@@ -50,12 +48,6 @@ def prepare(docstring, own_name):
         if example and line and line != "Examples:":
             line = f"    {line}"
         elif not re.match(r"\s*(>>>|\.\.\. )", line):
-            line = NAME.sub(lambda match: link(match, own_name), line)
+            line = with_links(line, own_name)
         lines.append(line)
     return "\n".join(lines)
-
-
-def link(match, own_name):
-    if match[1] not in HOMES or match[1] == own_name:
-        return match[0]
-    return f"[{match[0]}][xmc_keras.{match[1]}]"

@@ -18,14 +18,17 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from public_names import folder, homes, summary  # noqa: E402
+from public_names import folder, homes, summary, with_links  # noqa: E402
 
+FENCED = re.compile(r"(^ *```.*?^ *```$)", re.M | re.S)
 MAKE = re.compile(r"^<!-- make: (\w+)(.*?)-->$", re.M)
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Fills in the parts of a page, for MkDocs."""
-    return MAKE.sub(lambda match: MAKERS[match[1]](*match[2].split()), markdown)
+    """Fills in the parts of a page and links public names, for MkDocs."""
+    markdown = MAKE.sub(lambda match: MAKERS[match[1]](*match[2].split()), markdown)
+    parts = FENCED.split(markdown)  # each second one is code
+    return "".join(with_links(p) if i % 2 == 0 else p for i, p in enumerate(parts))
 
 
 def config_keys():

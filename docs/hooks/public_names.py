@@ -1,9 +1,12 @@
 """The public names of the package, read from its source without importing it."""
 
 import ast
+import re
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "xmc_keras"
+# `LightXML`, `fit()` or `xmc_keras.fit`, not within a link.
+NAME = re.compile(r"(?<![\[`\w.])`(xmc_keras\.)?(\w+)(\(\))?`(?![`\]])")
 
 
 def homes():
@@ -32,3 +35,22 @@ def summary(home, name):
 def folder(home):
     """The part of the package a module is in: `lightxml` for `lightxml.build`."""
     return home.partition(".")[0]
+
+
+def with_links(text, own_name=None):
+    """Text whose public names in backticks are links to their reference.
+
+    A name that is an ordinary word, such as `fit`, has to be written `fit()`.
+    """
+    known = homes()
+
+    def link(match):
+        package, name, call = match.groups()
+        ordinary = name.islower() and "_" not in name
+        if name not in known or name == own_name:
+            return match[0]
+        if ordinary and not (package or call):
+            return match[0]
+        return f"[{match[0]}][xmc_keras.{name}]"
+
+    return NAME.sub(link, text)
