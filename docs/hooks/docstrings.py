@@ -1,8 +1,7 @@
 """Docstrings as mkdocstrings shows them: an extension of Griffe, which reads them.
 
 Public names, which the package imports on first use, become members of `xmc_keras`.
-Examples without indentation become sections of their own, and names in backticks
-links.
+Examples become blocks of code, and names in backticks links.
 """
 
 import re
@@ -14,12 +13,6 @@ import griffe
 sys.path.append(str(Path(__file__).parent))
 
 from public_names import homes, with_links  # noqa: E402
-
-# As Griffe calls the sections of this project's docstrings.
-SECTIONS = {
-    "Call arguments:": "Args: Call arguments:",
-    "Example:": "Examples:",
-}
 
 
 class PublicNames(griffe.Extension):
@@ -37,17 +30,21 @@ class PublicNames(griffe.Extension):
 
 
 def prepare(docstring, own_name):
-    """A docstring with sections and links as Griffe and autorefs know them."""
-    lines, example = [], False
-    for line in docstring.splitlines():
-        if line in SECTIONS:
-            line, example = SECTIONS[line], line == "Example:"
-        elif example and line and not line.startswith(" "):
-            # An example ends where another section begins.
-            example = not re.fullmatch(r"[A-Z]\w+( \w+)?:.*", line)
-        if example and line and line != "Examples:":
-            line = f"    {line}"
-        elif not re.match(r"\s*(>>>|\.\.\. )", line):
-            line = with_links(line, own_name)
-        lines.append(line)
+    """A docstring whose sections, examples and links are as mkdocstrings wants them."""
+    lines = []
+    for part in re.split(r"\n\s*\n", docstring):
+        head, *rest = part.splitlines()
+        if head == "Example:" and not rest:
+            lines += ["**Example:**"]
+        elif head.startswith(">>>"):
+            lines += ["```pycon", *part.splitlines(), "```"]
+        elif head.startswith("Reference:"):
+            rest = [line.strip() for line in rest]
+            text = " ".join([head.removeprefix("Reference:"), *rest]).strip()
+            lines += [f"**Reference:** {with_links(text, own_name)}"]
+        else:
+            if head == "Call arguments:":  # a second section of arguments
+                head = "Args: Call arguments:"
+            lines += with_links("\n".join([head, *rest]), own_name).splitlines()
+        lines.append("")
     return "\n".join(lines)

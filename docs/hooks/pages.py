@@ -5,12 +5,14 @@ A comment in a page stands for one of them:
     <!-- make: config_keys -->           every key of a recipe
     <!-- make: commands -->              the help of every command
     <!-- make: names -->                 a table of all public names
-    <!-- make: reference lightxml -->    the public names of parts of the package
+    <!-- make: reference lightxml -->    the public names of parts of the package that
+                                         the page does not show already
 """
 
 import contextlib
 import importlib
 import io
+import os
 import re
 import sys
 from pathlib import Path
@@ -21,39 +23,44 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from public_names import folder, homes, summary, with_links  # noqa: E402
 
 FENCED = re.compile(r"(^ *```.*?^ *```$)", re.M | re.S)
+SHOWN = re.compile(r"^::: xmc_keras\.(\w+)$", re.M)
 MAKE = re.compile(r"^<!-- make: (\w+)(.*?)-->$", re.M)
 
 
 def on_page_markdown(markdown, page, config, files):
     """Fills in the parts of a page and links public names, for MkDocs."""
-    markdown = MAKE.sub(lambda match: MAKERS[match[1]](*match[2].split()), markdown)
-    parts = FENCED.split(markdown)  # each second one is code
+
+    def make(match):
+        return MAKERS[match[1]](*match[2].split(), shown=SHOWN.findall(markdown))
+
+    made = MAKE.sub(make, markdown)
+    parts = FENCED.split(made)  # each second one is code
     return "".join(with_links(p) if i % 2 == 0 else p for i, p in enumerate(parts))
 
 
-def config_keys():
-    """A section for each key, of what `describe_config()` says."""
+def config_keys(shown):
+    """Every key with its meaning, of what `describe_config()` says."""
     from xmc_keras.config.describe_config import describe_config
 
-    # A key begins at the margin, its second line is further in than its meaning.
+    # A key begins at the margin; its second line is further in than its meaning.
     text = re.sub(r"\n {8}", " ", describe_config())
+    entries = [entry.splitlines() for entry in re.split(r"\n+(?=\S)", text)]
+    keys = "|".join(head.partition(":")[0] for head, *_ in entries)
     parts = []
-    for entry in re.split(r"\n(?=\S)", text):
-        head, *meaning = entry.splitlines()
+    for head, *meaning in entries:
         key, colon, accepted = head.partition(": ")
-        if not colon:  # a heading
-            parts.append(f"## {head.strip(' :')}\n")
+        if not meaning:  # a heading
+            parts.append(f"### {head.strip(' :')}\n")
             continue
-        meaning = re.sub(r"(?<![\w`])(\w+_\w+)(?![\w`])", r"`\1`", joined(meaning))
-        parts.append(f"`{key}` {{ #{key} }}\n:   {meaning}\n\n    *{accepted}*\n")
+        meaning = " ".join(line.strip() for line in meaning)
+        meaning = re.sub(
+            rf"(?<![\w`])((?=\w*_)(?:{keys}))(?![\w`]|\.\w)", r"`\1`", meaning
+        )
+        parts.append(f"`{key}`{{ #{key} }} *{accepted}*\n:   {meaning}\n")
     return "\n".join(parts)
 
 
-def joined(lines):
-    return " ".join(line.strip() for line in lines)
-
-
-def commands():
+def commands(shown):
     """The help of every command of `xmc`."""
     from xmc_keras.cli.program import COMMANDS
 
@@ -71,12 +78,13 @@ def commands():
 def help_of(command):
     main = importlib.import_module(f"xmc_keras.cli.{command}").main
     output = io.StringIO()
+    os.environ["COLUMNS"] = "88"  # which argparse wraps at
     with contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
         main(["--help"])
     return output.getvalue()
 
 
-def names():
+def names(shown):
     """A table of the public names, each with the first line of its docstring."""
     rows = ["| from `xmc_keras` | |", "| --- | --- |"]
     for name, home in sorted(homes().items()):
@@ -84,10 +92,11 @@ def names():
     return "\n".join(rows)
 
 
-def reference(*folders):
+def reference(*folders, shown):
     """What mkdocstrings replaces by the docstrings of the names in some folders."""
     found = [name for name, home in homes().items() if folder(home) in folders]
-    return "\n\n".join(f"::: xmc_keras.{name}" for name in sorted(found))
+    wanted = sorted(set(found) - set(shown))
+    return "\n\n".join(f"::: xmc_keras.{name}" for name in wanted)
 
 
 MAKERS = {
