@@ -43,6 +43,8 @@ def prepare(docstring, own_name):
             text = " ".join([head.removeprefix("Reference:"), *rest]).strip()
             lines += [f"**Reference:** {with_links(text, own_name)}"]
         else:
+            if head == "Attributes:":  # Griffe takes the second of "a, b:" for a type
+                rest = [re.sub(r"^( {4}\w+), (?=\w+:)", "\\1,\u00a0", x) for x in rest]
             if head == "Call arguments:":  # a second section of arguments
                 head = "Args: Call arguments:"
             lines += with_links("\n".join([head, *rest]), own_name).splitlines()

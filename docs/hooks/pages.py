@@ -23,6 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from public_names import folder, homes, summary, with_links  # noqa: E402
 
 FENCED = re.compile(r"(^ *```.*?^ *```$)", re.M | re.S)
+# 80.27 / 61.81 and 0.18 ± 0.70 stay on one line, so that columns can be compared.
+TOGETHER = re.compile(r"(?<=\d) ([/±]) (?=[\d+-])")
 SHOWN = re.compile(r"^::: xmc_keras\.(\w+)$", re.M)
 MAKE = re.compile(r"^<!-- make: (\w+)(.*?)-->$", re.M)
 
@@ -35,7 +37,8 @@ def on_page_markdown(markdown, page, config, files):
 
     made = MAKE.sub(make, markdown)
     parts = FENCED.split(made)  # each second one is code
-    return "".join(with_links(p) if i % 2 == 0 else p for i, p in enumerate(parts))
+    parts[::2] = [TOGETHER.sub(r"&nbsp;\1&nbsp;", with_links(p)) for p in parts[::2]]
+    return "".join(parts)
 
 
 def config_keys(shown):
