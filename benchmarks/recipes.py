@@ -4,8 +4,9 @@
     python -m benchmarks.recipes --write   # write it to a page, a line to each recipe
 
 docs/results/paper_sets.md has the table between two comments; a recipe in configs/ has
-its figures and command in the head, after "Needs:". After a change of a recipe or of the plan, --write
-updates both; until then the tests fail. Nothing is trained or downloaded.
+its figures and command in the head, after "Needs:". After a change of a recipe or of
+the plan, --write updates both; until then the tests fail. Nothing is trained or
+downloaded.
 """
 
 import re

@@ -136,11 +136,10 @@ def test_page_says_what_the_export_program_takes(call):
 def test_page_names_files_that_there_are():
     named = set(re.findall(r"`([\w.]+\.(?:py|yaml|txt|config))`", PAGE))
     assert named and named <= {path.name for path in SERVING.iterdir()}
-    paths = re.findall(
-        r"`(?:python )?((?:tests|benchmarks|xmc_keras)/[\w/]+\.py)", PAGE
-    )
-    assert len(paths) >= 4
-    for path in paths:
+    paths = re.findall(r"`((?:tests|xmc_keras)/[\w/]+\.py)`", PAGE)
+    modules = re.findall(r"python -m (benchmarks[.\w]+)", PAGE)
+    assert len(paths) >= 2 and len(modules) >= 3
+    for path in [*paths, *(f"{module.replace('.', '/')}.py" for module in modules)]:
         assert (PROJECT / path).is_file(), path
 
 
