@@ -6,6 +6,7 @@ Examples become blocks of code, and names in backticks links.
 
 import re
 import sys
+import textwrap
 from pathlib import Path
 
 import griffe
@@ -31,9 +32,10 @@ class PublicNames(griffe.Extension):
 
 def prepare(docstring, own_name):
     """A docstring whose sections, examples and links are as mkdocstrings wants them."""
-    lines = []
+    lines, in_returns = [], False
     for part in re.split(r"\n\s*\n", docstring):
         head, *rest = part.splitlines()
+        in_returns = head == "Returns:" or (in_returns and head.startswith("    "))
         if head == "Example:" and not rest:
             lines += ["**Example:**"]
         elif head.startswith(">>>"):
@@ -42,6 +44,11 @@ def prepare(docstring, own_name):
             rest = [line.strip() for line in rest]
             text = " ".join([head.removeprefix("Reference:"), *rest]).strip()
             lines += [f"**Reference:** {with_links(text, own_name)}"]
+        elif in_returns:  # paragraphs, because what is returned has no name
+            rest = rest if head == "Returns:" else [head, *rest]
+            lines += ["**Returns:**", ""] if head == "Returns:" else []
+            text = textwrap.dedent("\n".join(rest))
+            lines += with_links(text, own_name).splitlines()
         else:
             if head == "Attributes:":  # Griffe takes the second of "a, b:" for a type
                 rest = [re.sub(r"^( {4}\w+), (?=\w+:)", "\\1,\u00a0", x) for x in rest]

@@ -53,7 +53,11 @@ def config_keys(shown):
     for head, *meaning in entries:
         key, colon, accepted = head.partition(": ")
         if not meaning:  # a heading
-            parts.append(f"### {head.strip(' :')}\n")
+            head = head.strip(" :").capitalize()
+            head = head.replace("lightxml", "LightXML").replace(
+                "lightdxml", "LightDXML"
+            )
+            parts.append(f"### {head}\n")
             continue
         meaning = " ".join(line.strip() for line in meaning)
         meaning = re.sub(
