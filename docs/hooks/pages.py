@@ -57,7 +57,7 @@ def config_keys(shown):
             head = head.replace("lightxml", "LightXML").replace(
                 "lightdxml", "LightDXML"
             )
-            parts.append(f"### {head}\n")
+            parts.append(f"## {head}\n")
             continue
         meaning = " ".join(line.strip() for line in meaning)
         meaning = re.sub(
