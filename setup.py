@@ -44,7 +44,7 @@ DOCS = [
     "mkdocstrings>=1,<2",
     "mkdocstrings-python>=2,<3",
     "griffelib>=2.4,<3",
-    "pymdown-extensions>=13,<14",
+    "pymdown-extensions>=12,<14",
 ]
 
 setup(
