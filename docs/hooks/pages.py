@@ -70,11 +70,13 @@ def config_keys(shown):
 def commands(shown):
     """The help of every command of `xmc`."""
     from xmc_keras.cli.program import COMMANDS
+    from xmc_keras.config.describe_config import describe_config
 
+    keys, _, _ = describe_config().partition("\n")
     parts = []
     for command, purpose in COMMANDS.items():
         # The keys of a recipe, which `xmc fit --help` ends with, have their own page.
-        text = help_of(command).partition("\nkeys of a config:")[0].rstrip()
+        text = help_of(command).partition(keys)[0].rstrip()
         parts.append(
             f"## xmc {command} {{ #{command} }}\n\n"
             f"{purpose[0].upper()}{purpose[1:]}.\n\n```text\n{text}\n```\n"

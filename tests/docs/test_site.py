@@ -69,6 +69,7 @@ def test_every_command_is_described(site):
     page = site["reference/command_line.html"]
     for command in COMMANDS:
         assert f'id="{command}"' in page and f"usage: xmc {command} " in page, command
+    assert "proxy_batch_size" not in page  # keys of a recipe have their own page
 
 
 def test_pages_load_nothing_from_the_network(site):
