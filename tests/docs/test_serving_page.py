@@ -126,11 +126,11 @@ def test_page_says_what_the_export_program_takes(call):
     listed = [cells[0].strip("`") for cells in rows]
     assert set(listed) == set(re.findall(r"--[\w-]+", usage)) - {"--help"}
     for option, default, meaning in rows:
-        told = usage.split(option.strip("`"), 1)[1].split(" --")[0]
+        described = usage.split(option.strip("`"), 1)[1].split(" --")[0]
         if re.fullmatch(r"\d+|`float32`", default):
-            assert f"({default.strip('`')})" in told
+            assert f"({default.strip('`')})" in described
         for precision in re.findall(r"`((?:float|int)\d+)`", default + meaning):
-            assert precision in told
+            assert precision in described
 
 
 def test_page_names_files_that_there_are():
