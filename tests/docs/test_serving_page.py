@@ -1,4 +1,4 @@
-"""What export/README.md says, as far as it can be checked."""
+"""What docs/how_to/serving.md says, as far as it can be checked."""
 
 import json
 import re
@@ -7,12 +7,20 @@ import shlex
 import yaml
 
 from tests.helpers.project import PROJECT
-from tests.helpers.serving_folder import EXPORT, IMAGE, METRICS, README, SERVING, STATUS
+from tests.helpers.serving_folder import (
+    EXPORT,
+    GRAPH,
+    IMAGE,
+    METRICS,
+    PAGE,
+    SERVING,
+    STATUS,
+)
 
 
 def table(heading):
-    """Rows of the README's table whose first heading is `heading`, as cells."""
-    lines = iter(README.splitlines())
+    """Rows of the page's table whose first heading is `heading`, as cells."""
+    lines = iter(PAGE.splitlines())
     for line in lines:
         if line.startswith(f"| {heading} |"):
             break
@@ -26,8 +34,8 @@ def table(heading):
 
 
 def commands(start):
-    """Commands of the README that begin with `start`, in words."""
-    code = "\n".join(x[4:] for x in README.splitlines() if x.startswith("    "))
+    """Commands of the page that begin with `start`, in words."""
+    code = "\n".join(re.findall(r"^```bash\n(.*?)^```$", PAGE, re.M | re.S))
     code = code.replace("\\\n", " ")
     lines = [line for line in code.splitlines() if line.startswith(start)]
     return [shlex.split(line, comments=True) for line in lines]
@@ -51,12 +59,12 @@ def test_docker_run_is_what_compose_has():
     assert "127.0.0.1:8501:8501" in shortest
 
 
-def test_readme_lists_the_files():
-    listed = {cells[0].strip("`") for cells in table("file in `serving/`")}
+def test_page_lists_the_files():
+    listed = {cells[0].strip("`") for cells in table("file in `export/serving/`")}
     assert listed == {path.name for path in SERVING.iterdir()}
 
 
-def test_readme_has_names_ports_and_paths():
+def test_page_has_names_ports_and_paths():
     assert dict(table("what | where")) == {
         "model name": "`xmc`",
         "version folders, in the container": "`/models/xmc`",
@@ -67,15 +75,14 @@ def test_readme_has_names_ports_and_paths():
     }
 
 
-def test_readme_is_of_one_image():
-    for path in [EXPORT / "README.md", *SERVING.iterdir()]:
-        text = path.read_text("utf-8")
+def test_page_is_of_one_image():
+    for text in [PAGE, *(path.read_text("utf-8") for path in SERVING.iterdir())]:
         assert set(re.findall(r"tensorflow/serving:\S+", text)) <= {IMAGE}
-    assert IMAGE.split(":")[1] in README
+    assert IMAGE.split(":")[1] in PAGE
 
 
-def test_readme_has_the_signatures_of_the_export():
-    text = (PROJECT / "xmc_keras/serving/graph/serving_module.py").read_text("utf-8")
+def test_page_has_the_signatures_of_the_export():
+    text = (GRAPH / "serving_module.py").read_text("utf-8")
     exported = dict(re.findall(r"^    - `(\w+)\((.*?)\)`", text, re.M))
     listed = {
         cells[0].strip("`"): ", ".join(re.findall(r"`(\w+)`", cells[1]))
@@ -84,7 +91,7 @@ def test_readme_has_the_signatures_of_the_export():
     assert listed == exported
 
 
-def test_readme_asks_signatures_with_their_inputs():
+def test_page_asks_signatures_with_their_inputs():
     inputs = {
         cells[0].strip("`"): set(re.findall(r"`(\w+)`", cells[1]))
         for cells in table("signature")
@@ -103,45 +110,45 @@ def test_readme_asks_signatures_with_their_inputs():
     assert asked == set(inputs)
 
 
-def test_readme_shows_programs_and_options_that_there_are():
-    shown = commands("python ")
+def test_page_shows_programs_and_options_that_there_are():
+    shown = commands("xmc ")
     assert len(shown) >= 5
-    for _, path, *words in shown:
-        program = (PROJECT / path).read_text("utf-8")
-        command = re.search(r'main\(\["(\w+)"', program)[1]
+    for _, command, *words in shown:
         source = (PROJECT / f"xmc_keras/cli/{command}.py").read_text("utf-8")
         for word in words:
             assert not word.startswith("-") or f'"{word}"' in source
 
 
-def test_readme_says_what_the_export_program_takes(call):
+def test_page_says_what_the_export_program_takes(call):
     usage = call("export", "--help", tensorflow=False).stdout
     usage = " ".join(usage.split("options:")[1].split())
     rows = table("option")
     listed = [cells[0].strip("`") for cells in rows]
     assert set(listed) == set(re.findall(r"--[\w-]+", usage)) - {"--help"}
     for option, default, meaning in rows:
-        told = usage.split(option.strip("`"), 1)[1].split(" --")[0]
+        described = usage.split(option.strip("`"), 1)[1].split(" --")[0]
         if re.fullmatch(r"\d+|`float32`", default):
-            assert f"({default.strip('`')})" in told
+            assert f"({default.strip('`')})" in described
         for precision in re.findall(r"`((?:float|int)\d+)`", default + meaning):
-            assert precision in told
+            assert precision in described
 
 
-def test_readme_names_files_that_there_are():
-    ours = {path.name for path in EXPORT.iterdir()}
-    ours |= {path.name for path in SERVING.iterdir()}
-    named = set(re.findall(r"`([\w.]+\.(?:py|yaml|txt|config))`", README))
-    assert named and named <= ours
-    for path in re.findall(r"`(?:python )?((?:tests|benchmarks)/[\w/]+\.py)", README):
-        assert (PROJECT / path).is_file()
-    modules = re.findall(r"python -m (benchmarks[.\w]+)", README)
-    assert modules
-    for module in modules:
-        assert (PROJECT / f"{module.replace('.', '/')}.py").is_file()
+def test_page_names_files_that_there_are():
+    named = set(re.findall(r"`([\w.]+\.(?:py|yaml|txt|config))`", PAGE))
+    assert named and named <= {path.name for path in SERVING.iterdir()}
+    paths = re.findall(r"`((?:tests|xmc_keras)/[\w/]+\.py)`", PAGE)
+    modules = re.findall(r"python -m (benchmarks[.\w]+)", PAGE)
+    assert len(paths) >= 2 and len(modules) >= 3
+    for path in [*paths, *(f"{module.replace('.', '/')}.py" for module in modules)]:
+        assert (PROJECT / path).is_file(), path
 
 
-def test_readme_says_that_containers_were_not_run():
+def test_page_says_that_containers_were_not_run():
     rows = dict(table("what | how"))
     assert rows["`docker run`, Compose, Kubernetes, KServe, a GPU"] == "not run"
-    assert "Not run: no Docker daemon" in README
+    assert "Not run: no Docker daemon" in PAGE
+
+
+def test_the_folder_of_server_files_leads_to_the_page():
+    stub = (EXPORT / "README.md").read_text("utf-8")
+    assert "`docs/how_to/serving.md`" in stub and len(stub.splitlines()) < 20
