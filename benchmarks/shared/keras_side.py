@@ -87,7 +87,7 @@ class KerasSide:
         @tf.function(jit_compile=self.shape["xla"] or None)
         def ask(x):
             if self.shape["labels"]:
-                return self.model(x, training=False)["label_ids"]
+                return self.model(x, training=False)["predicted_ids"]
             return self.model.encoder(x, training=False)  # as LightXML predicts
 
         self.ask = ask

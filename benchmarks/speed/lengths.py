@@ -114,7 +114,7 @@ def measured(arguments, documents):
     @tf.function(input_signature=[prediction["fixed"].dataset().element_spec])
     def ask(x):
         x = {name: x[name] for name in ("token_ids", "padding_mask")}
-        return model.rank(model.encoder(x, training=False))["label_ids"]
+        return model.rank(model.encoder(x, training=False))["predicted_ids"]
 
     def predict(iterator):
         ask(next(iterator)).numpy()

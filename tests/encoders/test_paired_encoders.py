@@ -50,7 +50,7 @@ def test_generator_and_ranker_see_their_own_half():
     found = score_labels(model, features, every)
     np.testing.assert_allclose(found, expected, rtol=1e-4)
     outputs = model(tiny.INPUTS)
-    best = np.take_along_axis(expected, outputs["label_ids"].numpy(), axis=1)
+    best = np.take_along_axis(expected, outputs["predicted_ids"].numpy(), axis=1)
     np.testing.assert_allclose(outputs["scores"], best, rtol=1e-4)
 
 
@@ -69,7 +69,7 @@ def test_only_the_second_half_learns_on(tmp_path):
         np.testing.assert_array_equal(weight, old)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
-    for name in ("label_ids", "scores"):
+    for name in ("predicted_ids", "scores"):
         found, expected = again(tiny.INPUTS)[name], model(tiny.INPUTS)[name]
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
@@ -88,7 +88,7 @@ def test_of_a_label_its_own_score_alone():
     plain.set_weights(model.get_weights())
     outputs, both = model(tiny.INPUTS), plain(tiny.INPUTS)
     features = plain.encoder(tiny.INPUTS)
-    ids = outputs["label_ids"]
+    ids = outputs["predicted_ids"]
     logits = plain.generator.cluster_logits(features)
     clusters = keras.ops.sigmoid(plain.generator.own_logits(logits, ids))
     expected = score_labels(plain, features, ids) / clusters

@@ -21,7 +21,7 @@ def test_the_best_beta_is_found_and_set():
     sums = []
     for beta, found in report.items():
         model.beta.assign(beta)
-        top = model.predict(INPUTS, verbose=0)["label_ids"]
+        top = model.predict(INPUTS, verbose=0)["predicted_ids"]
         hits = np.array([np.isin(row, LABELS[i]) for i, row in enumerate(top)])
         expected = {f"P@{k}": 100 * hits[:, :k].mean() for k in (1, 3, 5)}
         np.testing.assert_allclose(list(found.values()), list(expected.values()))

@@ -228,13 +228,15 @@ def test_prediction(candidates_from, beta):
     model = make_model(candidates_from=candidates_from, beta=beta)
     model.run_eagerly = beta < 1  # a graph is traced for one of three
     found = model.predict(INPUTS, verbose=0)
-    assert sorted(found) == ["label_ids", "scores"]
-    np.testing.assert_array_equal(found["label_ids"], expected_prediction(model, beta))
+    assert sorted(found) == ["predicted_ids", "scores"]
+    np.testing.assert_array_equal(
+        found["predicted_ids"], expected_prediction(model, beta)
+    )
     scores = found["scores"]
     assert scores.dtype == np.float32 and (np.diff(scores, axis=1) <= 0).all()
     assert (0 <= scores).all() and (scores <= 1).all()
     model.beta.assign(0.4)
-    found = model.predict(INPUTS, verbose=0)["label_ids"]
+    found = model.predict(INPUTS, verbose=0)["predicted_ids"]
     np.testing.assert_array_equal(found, expected_prediction(model, 0.4))
 
 
@@ -308,7 +310,7 @@ def test_a_transformer_stands_in(backbone, tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(
-        again.predict(inputs, verbose=0)["label_ids"], found["label_ids"]
+        again.predict(inputs, verbose=0)["predicted_ids"], found["predicted_ids"]
     )
 
 

@@ -28,12 +28,12 @@ def cluster_of(label):
     return next(i for i, cluster in enumerate(CLUSTERS) if label in cluster)
 
 
-def expected_row(logits, labels, shortlist):
+def expected_row(logits, labels, cluster_ids):
     """Candidates of one document by plain loops."""
     positive = [cluster_of(label) for label in labels if label >= 0]
     best = sorted(
         range(len(CLUSTERS)),
-        key=lambda c: (c not in positive, c not in shortlist, -logits[c]),
+        key=lambda c: (c not in positive, c not in cluster_ids, -logits[c]),
     )
     kept = best[:TOP_K]
     candidates = [label for c in kept for label in CLUSTERS[c]]
@@ -55,14 +55,14 @@ labels_of_documents = st.lists(
 
 @pytest.fixture(scope="module")
 def call():
-    """(logits, label_ids, shortlist) to the layer's outputs, traced once."""
+    """(logits, label_ids, cluster_ids) to the layer's outputs, traced once."""
     generator = identity_generator()
     ids = tf.TensorSpec([None, None], tf.int32)
     signature = [tf.TensorSpec([None, len(CLUSTERS)]), ids, ids]
 
     @tf.function(input_signature=signature)
-    def call(logits, label_ids, shortlist):
-        given = generator(logits, label_ids, shortlist)
+    def call(logits, label_ids, cluster_ids):
+        given = generator(logits, label_ids, cluster_ids)
         return given, generator(logits, label_ids), generator(logits)
 
     return lambda *args: tf.nest.map_structure(np.asarray, call(*args))
@@ -74,11 +74,11 @@ def test_equals_a_plain_loop(call, labels, data):
     # Logits far enough apart that their order is that of their float32 sigmoids.
     logits = [data.draw(st.permutations(range(-3, 4))) for _ in labels]
     clusters = st.lists(st.integers(-1, 6), min_size=2, max_size=2)
-    shortlist = pad([data.draw(clusters) for _ in labels])
+    cluster_ids = pad([data.draw(clusters) for _ in labels])
     all_given, labels_given, none_given = call(
-        np.array(logits, "float32"), labels, shortlist
+        np.array(logits, "float32"), labels, cluster_ids
     )
-    rows = list(zip(logits, labels.tolist(), shortlist.tolist()))
+    rows = list(zip(logits, labels.tolist(), cluster_ids.tolist()))
     for outputs, expected in [
         (all_given, [expected_row(*row) for row in rows]),
         (labels_given, [expected_row(row[0], row[1], []) for row in rows]),
@@ -121,8 +121,8 @@ def test_no_positive_is_lost_and_no_label_comes_twice(call, labels, data):
     extremes = st.sampled_from([-1e30, -200, -100, 0, 0, 17, 100, 100, 1e30])
     row = st.lists(extremes, min_size=len(CLUSTERS), max_size=len(CLUSTERS))
     logits = np.array([data.draw(row) for _ in labels], "float32")
-    shortlist = pad([data.draw(st.permutations(range(7))) for _ in labels])
-    for outputs in call(logits, labels, shortlist)[:2]:
+    cluster_ids = pad([data.draw(st.permutations(range(7))) for _ in labels])
+    for outputs in call(logits, labels, cluster_ids)[:2]:
         for candidates, positives in zip(outputs[1], labels):
             assert candidates.shape == (3 * TOP_K + len(positives),)
             real = candidates[candidates >= 0].tolist()
@@ -154,8 +154,8 @@ def test_is_a_keras_layer_that_trains(tmp_path):
         return ClusterGenerator(CLUSTERS, TOP_K)
 
     labels = pad([[3, 7, 1], [4], [], [12, 3, -1, 9]])
-    shortlist = pad([[0, 1, 2], [6], [], [3]])
-    inputs = [FEATURES, labels, shortlist]
+    cluster_ids = pad([[0, 1, 2], [6], [], [3]])
+    inputs = [FEATURES, labels, cluster_ids]
     run_layer_test(make, inputs, [(4, 7), (4, 10), (4, 10)], tmp_path)
 
 
@@ -195,9 +195,9 @@ def test_ids_of_any_integer_dtype():
     """NumPy's integers are int64 unless told."""
     generator = identity_generator()
     logits = np.arange(7, dtype="float32")[None]
-    labels, shortlist = pad([[3, 3, 9, 0]]), pad([[5]])
-    expected = generator(logits, labels, shortlist)
-    got = generator(logits, labels.astype("int64"), shortlist.astype("int64"))
+    labels, cluster_ids = pad([[3, 3, 9, 0]]), pad([[5]])
+    expected = generator(logits, labels, cluster_ids)
+    got = generator(logits, labels.astype("int64"), cluster_ids.astype("int64"))
     for a, b in zip(got, expected):
         assert a.dtype == b.dtype
         np.testing.assert_array_equal(a, b)

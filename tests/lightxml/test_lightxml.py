@@ -59,8 +59,10 @@ def expected_scores(model, x=INPUTS):
 
 def check_prediction(model, found, x=INPUTS):
     k = min(NUM_PREDICTIONS, model.generator.num_candidates)
-    assert found["label_ids"].shape == found["scores"].shape == (12, k)
-    assert found["label_ids"].dtype == "int32" and found["scores"].dtype == "float32"
+    assert found["predicted_ids"].shape == found["scores"].shape == (12, k)
+    assert (
+        found["predicted_ids"].dtype == "int32" and found["scores"].dtype == "float32"
+    )
     for ids, scores, expected in zip(*found.values(), expected_scores(model, x)):
         best = sorted(expected, key=expected.get, reverse=True)[:k]
         assert ids.tolist() == best + [-1] * (k - len(best))
@@ -93,7 +95,7 @@ def test_fit_evaluate_predict():
     for k in (1, 3):
         hits = [
             len(set(top[:k]) & (set(labels) - {-1})) / k
-            for top, labels in zip(found["label_ids"].tolist(), LABELS.tolist())
+            for top, labels in zip(found["predicted_ids"].tolist(), LABELS.tolist())
         ]
         assert metrics[f"precision_at_{k}"] == pytest.approx(np.mean(hits), 1e-5)
     assert metrics["precision_at_1"] > 0.5
@@ -130,7 +132,7 @@ def test_datasets_of_batches_of_any_shape():
     model.fit(data, epochs=2, shuffle=False, verbose=0)
     assert int(model.optimizer.iterations) == 6
     found, expected = (model.predict(d, verbose=0) for d in (data, INPUTS))
-    np.testing.assert_array_equal(found["label_ids"], expected["label_ids"])
+    np.testing.assert_array_equal(found["predicted_ids"], expected["predicted_ids"])
     np.testing.assert_allclose(found["scores"], expected["scores"], 1e-5)
     found = model.evaluate(data, verbose=0, return_dict=True)
     expected = model.evaluate(X, LABELS, verbose=0, return_dict=True)
@@ -163,22 +165,24 @@ def test_fewer_candidates_than_predictions():
     # A cluster of two pads its row.
     model.generator.bias.assign([-9, 9, -9, -9])
     found = model.predict(INPUTS, verbose=0)
-    assert (found["label_ids"][:, 2] == -1).all() and (found["scores"][:, 2] == 0).all()
+    assert (found["predicted_ids"][:, 2] == -1).all() and (
+        found["scores"][:, 2] == 0
+    ).all()
 
 
 def test_evaluation_and_prediction_never_see_the_answers(model):
     expected = model.evaluate(INPUTS, LABELS, verbose=0, return_dict=True)
     predicted = model.predict(INPUTS, verbose=0)
     wrong = (LABELS + 1) % NUM_LABELS
-    shortlist = np.full((12, 1), 3)
+    cluster_ids = np.full((12, 1), 3)
     for more in (
         {"label_ids": LABELS},
-        {"label_ids": wrong, "shortlist": shortlist},
+        {"label_ids": wrong, "cluster_ids": cluster_ids},
     ):
         x = {**INPUTS, **more}
         assert model.evaluate(x, LABELS, verbose=0, return_dict=True) == expected
         found = model.predict(x, verbose=0)
-        for name in ("label_ids", "scores"):
+        for name in ("predicted_ids", "scores"):
             np.testing.assert_array_equal(found[name], predicted[name])
 
 
@@ -278,7 +282,7 @@ def test_eager_graph_and_xla_agree():
 
 
 def test_recommendation_wants_a_list_tokenizer_and_names(model):
-    with pytest.raises(ValueError, match="Expected a model with `tokenizer`"):
+    with pytest.raises(ValueError, match="Expected a model with `label_names`"):
         model.recommend(["a"])
     model = make_model(tokenizer=object(), label_names=list("abcdefghij"))
     with pytest.raises(ValueError, match="list of strings. Received: None"):

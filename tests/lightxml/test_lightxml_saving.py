@@ -52,7 +52,7 @@ def test_predictions_weights_and_optimizer(tmp_path):
     again = keras.models.load_model(path)
     again.run_eagerly = True
     found, expected = (m.predict(INPUTS, verbose=0) for m in (again, model))
-    np.testing.assert_array_equal(found["label_ids"], expected["label_ids"])
+    np.testing.assert_array_equal(found["predicted_ids"], expected["predicted_ids"])
     np.testing.assert_allclose(found["scores"], expected["scores"], 1e-6)
     assert again.loss_reduction == model.loss_reduction
     assert again.num_predictions == model.num_predictions

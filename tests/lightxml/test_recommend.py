@@ -38,7 +38,9 @@ def test_each_text_has_its_own_labels_whatever_the_batch(model):
     found = model.predict({"token_ids": ids, "padding_mask": ids > 0}, verbose=0)
     for batch_size in (1, 3, 64):
         rows = recommend(model, texts, k=3, batch_size=batch_size)
-        for row, label_ids, scores in zip(rows, found["label_ids"], found["scores"]):
+        for row, label_ids, scores in zip(
+            rows, found["predicted_ids"], found["scores"]
+        ):
             assert [name for name, _ in row] == ["abc"[i] for i in label_ids if i >= 0]
             np.testing.assert_allclose([s for _, s in row], scores[:3], 1e-4)
 

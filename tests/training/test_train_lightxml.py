@@ -29,17 +29,18 @@ def test_each_document_keeps_the_clusters_found_by_the_generator(
 ):
     folder, stages = tmp_path / "static", []
 
-    def stage(config, run, model, batches, validation_batches, first=0, seconds=0):
-        """In place of training: generator and encoder stay as they began."""
-        stages.append((model.name, run.path, first, config.epochs, seconds))
+    def stage(config, model, batches, validation, run, callbacks, progress, *start):
+        """Instead of training: generator and encoder stay as they are."""
+        stages.append((model.name, run.path, config.epochs, *start))
         if model.ranker is None:
-            assert config.swa_start is None and batches.shortlist is None
-            return types.SimpleNamespace(remove=lambda: None, seconds=12.5)
-        assert batches.shuffle and batches.shortlist.shape == (130, 2)
+            assert config.swa_start is None and batches.negatives is None
+            checkpoint = types.SimpleNamespace(remove=lambda: None, seconds=12.5)
+            return None, checkpoint, None
+        assert batches.shuffle and batches.negatives.shape == (130, 2)
         for x, _ in list(batches.batches())[:5]:
             features = model.encoder(x, training=False)
             logits = np.array(model.generator(features)[0])
-            assert np.array_equal(x["shortlist"], np.argsort(-logits)[:, :2])
+            assert np.array_equal(x["cluster_ids"], np.argsort(-logits)[:, :2])
         raise Killed
 
     monkeypatch.setattr("xmc_keras.training.train_lightxml.train_stage", stage)
@@ -48,9 +49,9 @@ def test_each_document_keeps_the_clusters_found_by_the_generator(
             call("fit", tiny_config, "--run", folder, *SETTINGS, *flags)
     # What has been found is not found again.
     assert stages == [
-        ("recall", folder / "recall", 0, 1, 0),
-        ("lightxml", folder, 1, 3, 12.5),
-        ("lightxml", folder, 1, 3, 0),
+        ("recall", folder / "recall", 1),
+        ("lightxml", folder, 3, 1, 12.5),
+        ("lightxml", folder, 3, 1, 0.0),
     ]
 
 

@@ -24,7 +24,6 @@ from xmc_keras.data.documents import check_labels_known
 from xmc_keras.data.splits import read_part
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.runs.run_folder import RunFolder
-from xmc_keras.training.fit import fit
 
 logger = logging.getLogger("fit")
 
@@ -62,6 +61,9 @@ def main(argv=None):
     if args.resume and run.finished:
         logger.info("This run is finished: see %s", run.metrics_path)
         return
+
+    # scikit-learn takes a second to import: other errors are reported before.
+    from xmc_keras.training.fit import fit
 
     logger.info("Reading %s", config.data)
     train = read_part(config.data, "train", args.skip_bad_lines)

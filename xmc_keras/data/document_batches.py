@@ -106,7 +106,7 @@ class DocumentBatches:
         self.drop_remainder = drop_remainder
         self.segment_ids = segment_ids
         self.labels = None if label_matrix is None else csr_matrix(label_matrix)
-        self.shortlist = None
+        self.negatives, self.negatives_key = None, None
         self._longest_first = np.argsort(-tokens.lengths, kind="stable")
 
     def __len__(self):
@@ -128,11 +128,22 @@ class DocumentBatches:
         """Returns a copy that adds each document's shortlist as `x["shortlist"]`.
 
         Args:
-            shortlist: int32 array (documents, n), cluster or label ids.
+            shortlist: int32 array (documents, n). Label ids, `-1` pads.
         """
-        self._check_rows(shortlist)
+        return self._with_negatives("shortlist", shortlist)
+
+    def with_clusters(self, cluster_ids):
+        """Returns a copy that adds each document's clusters as `x["cluster_ids"]`.
+
+        Args:
+            cluster_ids: int32 array (documents, n), `-1` pads.
+        """
+        return self._with_negatives("cluster_ids", cluster_ids)
+
+    def _with_negatives(self, key, ids):
+        self._check_rows(ids)
         batches = copy.copy(self)
-        batches.shortlist = shortlist
+        batches.negatives, batches.negatives_key = ids, key
         return batches
 
     @property
@@ -246,8 +257,8 @@ class DocumentBatches:
         x = {"token_ids": token_ids, "padding_mask": mask}  # (batch, length)
         if self.segment_ids:
             x["segment_ids"] = np.zeros_like(token_ids)
-        if self.shortlist is not None:
-            x["shortlist"] = self.shortlist[documents]  # (batch, clusters)
+        if self.negatives is not None:
+            x[self.negatives_key] = self.negatives[documents]  # (batch, n)
         if self.labels is None:
             return x
         rows = self.labels[documents]
@@ -264,6 +275,6 @@ class DocumentBatches:
         x = {"token_ids": ids, "padding_mask": tf.TensorSpec([None, None], tf.bool)}
         if self.segment_ids:
             x["segment_ids"] = ids
-        if self.shortlist is not None:
-            x["shortlist"] = ids
+        if self.negatives is not None:
+            x[self.negatives_key] = ids
         return x if self.labels is None else ({**x, "label_ids": ids}, ids)

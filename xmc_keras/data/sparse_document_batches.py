@@ -49,8 +49,8 @@ class SparseDocumentBatches(DocumentBatches):
     def _batch(self, documents):
         token_ids, token_weights = pad_rows(self.features[documents])
         x = {"token_ids": token_ids, "token_weights": token_weights}
-        if self.shortlist is not None:
-            x["shortlist"] = self.shortlist[documents]  # (batch, neighbors)
+        if self.negatives is not None:
+            x[self.negatives_key] = self.negatives[documents]  # (batch, n)
         if self.labels is None:
             return x
         label_ids, _ = pad_rows(self.labels[documents])
@@ -59,8 +59,8 @@ class SparseDocumentBatches(DocumentBatches):
     def _signature(self):
         ids = tf.TensorSpec([None, None], tf.int32)
         x = {"token_ids": ids, "token_weights": tf.TensorSpec([None, None])}
-        if self.shortlist is not None:
-            x["shortlist"] = ids
+        if self.negatives is not None:
+            x[self.negatives_key] = ids
         return x if self.labels is None else ({**x, "label_ids": ids}, ids)
 
 

@@ -70,7 +70,7 @@ def predict_label_ids(model, documents, config=None, cache=None):
     logger.info("Evaluating on %d documents", len(documents))
     batches = build_inputs(model, documents.texts, config=config, cache=cache)
     begun = time.monotonic()
-    found = model.predict(batches.dataset(), verbose=0)["label_ids"]
+    found = model.predict(batches.dataset(), verbose=0)["predicted_ids"]
     return batches.restore(found), time.monotonic() - begun
 
 

@@ -38,8 +38,9 @@ class LightDXML(LabelNamesAsset, keras.Model):
 
     The input is the encoder's dictionary. For training it also has `label_ids` (batch,
     positives) int32, `-1` pads, which is the target `y` too, and `shortlist` (batch,
-    n) int32, `-1` pads, without positives. `predict` returns `label_ids` (documents,
-    num_predictions) int32, best first, and `scores` of that shape, float32 in [0, 1].
+    n) int32, `-1` pads, without positives. `predict` returns `predicted_ids`
+    (documents, num_predictions) int32, best first, and `scores` of the same shape,
+    float32 in [0, 1].
 
     Args:
         encoder: layer. From the input dictionary to features (batch, dim), for
@@ -225,7 +226,7 @@ class LightDXML(LabelNamesAsset, keras.Model):
             "candidates": candidates,
             "logits": logits,
             "cosines": cosines,
-            "label_ids": tf.gather(candidates, places, batch_dims=1),
+            "predicted_ids": tf.gather(candidates, places, batch_dims=1),
             "scores": best,
         }
 
@@ -256,16 +257,16 @@ class LightDXML(LabelNamesAsset, keras.Model):
         compiled = compiled_metrics(self)
         if compiled is None:
             return results
-        if "label_ids" not in y_pred:
+        if "predicted_ids" not in y_pred:
             if not compiled.built:
                 compiled.build(y, y)  # Keras asks for a result even if unused
             return results
-        compiled.update_state(y, y_pred["label_ids"], sample_weight)
+        compiled.update_state(y, y_pred["predicted_ids"], sample_weight)
         return {**results, **compiled.result()}
 
     def predict_step(self, data):
         outputs = super().predict_step(data)
-        return {name: outputs[name] for name in ("label_ids", "scores")}
+        return {name: outputs[name] for name in ("predicted_ids", "scores")}
 
     def recommend(self, texts, k=5, batch_size=64):
         """Label names and scores of raw texts, see `recommend`."""

@@ -43,7 +43,7 @@ class ClusterGenerator(keras.layers.Layer):
         features: float tensor (batch, dim).
         label_ids: optional int32 tensor (batch, positives), `-1` pads. The known
             labels of training documents; leave out to predict.
-        shortlist: optional int32 tensor (batch, clusters), `-1` pads. Fixed
+        cluster_ids: optional int32 tensor (batch, clusters), `-1` pads. Fixed
             cluster ids that are taken before the generator's own choice: the
             static negatives of the paper's table 5.
 
@@ -90,7 +90,7 @@ class ClusterGenerator(keras.layers.Layer):
         self.num_rows = self.num_clusters * self.cluster_size
         self._table = clusters
 
-    def build(self, features_shape, label_ids_shape=None, shortlist_shape=None):
+    def build(self, features_shape, label_ids_shape=None, cluster_ids_shape=None):
         rows = np.flatnonzero(self._table >= 0)
         label_rows = np.empty(self.num_labels, "int32")
         label_rows[self._table.flat[rows]] = rows
@@ -169,15 +169,15 @@ class ClusterGenerator(keras.layers.Layer):
         clusters = ops.maximum(self.clusters_of(label_ids), 0)
         return tf.gather(logits, clusters, batch_dims=1)
 
-    def call(self, features, label_ids=None, shortlist=None):
+    def call(self, features, label_ids=None, cluster_ids=None):
         logits = self.cluster_logits(features)
 
         # Probabilities stay within [0, 1], so adding 2 to some puts these first
         # and keeps the generator's order among the others (1 would do if a
-        # float32 sigmoid never reached 1). Positives stand above the shortlist.
+        # float32 sigmoid never reached 1). Positives rank above these clusters.
         order = ops.stop_gradient(ops.sigmoid(logits))  # (batch, num_clusters)
-        if shortlist is not None:
-            order += 2 * self.multi_hot(shortlist)
+        if cluster_ids is not None:
+            order += 2 * self.multi_hot(cluster_ids)
         if label_ids is not None:
             label_ids = ops.cast(label_ids, "int32")
             positive_clusters = self.clusters_of(label_ids)  # (batch, positives)
@@ -193,7 +193,7 @@ class ClusterGenerator(keras.layers.Layer):
         return logits, candidates, self.own_logits(logits, candidates)
 
     def compute_output_shape(
-        self, features_shape, label_ids_shape=None, shortlist_shape=None
+        self, features_shape, label_ids_shape=None, cluster_ids_shape=None
     ):
         batch = features_shape[0]
         num_candidates = self.num_candidates
@@ -203,7 +203,7 @@ class ClusterGenerator(keras.layers.Layer):
         candidates = (batch, num_candidates)
         return (batch, self.num_clusters), candidates, candidates
 
-    def compute_output_spec(self, features, label_ids=None, shortlist=None):
+    def compute_output_spec(self, features, label_ids=None, cluster_ids=None):
         shapes = self.compute_output_shape(
             features.shape, None if label_ids is None else label_ids.shape
         )

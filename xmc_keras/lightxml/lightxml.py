@@ -32,8 +32,8 @@ class LightXML(LabelNamesAsset, keras.Model):
 
     The input is the encoder's dictionary. For training, evaluation and `fit` it
     also has `label_ids` (batch, positives) int32, `-1` pads, and the target `y`
-    is the same array; `shortlist` (batch, clusters) int32 is optional (static
-    negatives, see `ClusterGenerator`). `predict` returns `label_ids`
+    is the same array; `cluster_ids` (batch, clusters) int32 is optional (static
+    negatives, see `ClusterGenerator`). `predict` returns `predicted_ids`
     (documents, num_predictions) int32, best first, `-1` pads, and `scores` of
     the same shape, float32 probabilities.
 
@@ -155,7 +155,7 @@ class LightXML(LabelNamesAsset, keras.Model):
             )
         known = inputs if training else {}
         return self.rank(
-            features, known.get("label_ids"), known.get("shortlist"), training
+            features, known.get("label_ids"), known.get("cluster_ids"), training
         )
 
     @property
@@ -168,11 +168,11 @@ class LightXML(LabelNamesAsset, keras.Model):
             return ops.split(features, 2, axis=-1)
         return features, features
 
-    def rank(self, features, label_ids=None, shortlist=None, training=False):
+    def rank(self, features, label_ids=None, cluster_ids=None, training=False):
         """What `call` returns, from features (batch, dim) that the encoder gave."""
         of_generator, of_ranker = self.split_features(features)
         cluster_logits, candidates, candidate_logits = self.generator(
-            of_generator, label_ids=label_ids, shortlist=shortlist
+            of_generator, label_ids=label_ids, cluster_ids=cluster_ids
         )
         outputs = {"cluster_logits": cluster_logits, "candidates": candidates}
         scores = ops.sigmoid(candidate_logits)
@@ -184,7 +184,7 @@ class LightXML(LabelNamesAsset, keras.Model):
             k = min(self.num_predictions, self.generator.num_candidates)
             scores = ops.where(candidates < 0, -1.0, scores)
             scores, places = tf.math.top_k(scores, k)
-            outputs["label_ids"] = tf.gather(candidates, places, batch_dims=1)
+            outputs["predicted_ids"] = tf.gather(candidates, places, batch_dims=1)
             outputs["scores"] = ops.maximum(scores, 0.0)
         return outputs
 
@@ -221,19 +221,19 @@ class LightXML(LabelNamesAsset, keras.Model):
             m.name: m.result() for m in [loss_tracker(self), *self.loss_trackers]
         }
         compiled = compiled_metrics(self)
-        if "label_ids" not in y_pred:
+        if "predicted_ids" not in y_pred:
             if compiled is not None and not compiled.built:
                 compiled.build(y, y)  # Keras asks for a result even if unused
             return results
         if compiled is not None:
-            compiled.update_state(y, y_pred["label_ids"], sample_weight)
+            compiled.update_state(y, y_pred["predicted_ids"], sample_weight)
             results.update(compiled.result())
         self.candidate_recall.update_state(y, y_pred["candidates"])
         return {**results, "candidate_recall": self.candidate_recall.result()}
 
     def predict_step(self, data):
         outputs = super().predict_step(data)
-        return {name: outputs[name] for name in ("label_ids", "scores")}
+        return {name: outputs[name] for name in ("predicted_ids", "scores")}
 
     def recommend(self, texts, k=5, batch_size=64):
         """Label names and scores of raw texts, see `recommend`."""

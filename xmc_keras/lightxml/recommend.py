@@ -55,7 +55,7 @@ def recommend(model, texts, k=5, batch_size=64):
     batches = build_inputs(model, list(texts), batch_size=batch_size)
     if vectorizer is not None:
         found = model.predict(batches.dataset(), verbose=0)
-        label_ids, scores = found["label_ids"], found["scores"]
+        label_ids, scores = found["predicted_ids"], found["scores"]
     else:
         found = [
             [
@@ -96,7 +96,7 @@ def _graph(model, x):
             x = {"token_ids": token_ids, "padding_mask": padding_mask}
             model = reference()
             outputs = model.rank(model.encoder(x, training=False))
-            return outputs["label_ids"], outputs["scores"]
+            return outputs["predicted_ids"], outputs["scores"]
 
         _graphs[model] = graph
     return _graphs[model]

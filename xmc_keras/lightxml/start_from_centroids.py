@@ -49,7 +49,7 @@ def start_from_centroids(model, batches, generator=True, scale=SCALE):
     >>> x, y = {"token_ids": ids, "padding_mask": ids > 0}, np.array([[0], [1]])
     >>> before = model(x)
     >>> start_from_centroids(model, [(x, y)])
-    >>> model(x)["label_ids"][:, 0].numpy().tolist()
+    >>> model(x)["predicted_ids"][:, 0].numpy().tolist()
     [0, 1]
 
     Reference: the centroid of a label is that of

@@ -1,4 +1,4 @@
-"""The shortlist of each document, for static negatives."""
+"""The clusters of each document, for static negatives."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,7 +7,7 @@ import tensorflow as tf
 def find_top_clusters(model, batches):
     """The clusters that a model's generator keeps for each document.
 
-    Given as `shortlist` in the input of training, they are the static negatives of
+    Given as `cluster_ids` in the input of training, they are the static negatives of
     the paper's table 5.
 
     Args:

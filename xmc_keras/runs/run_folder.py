@@ -45,7 +45,7 @@ class RunFolder:
         self.label_names_path = self.path / "label_names.txt"
         self.clusters_path = self.path / "clusters.npy"
         self.label_counts_path = self.path / "label_counts.npz"
-        self.shortlist_path = self.path / "shortlist.npy"
+        self.cluster_ids_path = self.path / "cluster_ids.npy"
         self.history_path = self.path / "history.csv"
         self.metrics_path = self.path / "metrics.json"
         self.checkpoint_path = self.path / "checkpoint"

@@ -187,9 +187,9 @@ def fix_negatives(
     recall(next(validation_batches.batches(0))[0])
     weights = run and run.path / "recall.weights.h5"
     seconds = 0.0
-    if run is not None and run.shortlist_path.exists():
+    if run is not None and run.cluster_ids_path.exists():
         recall.load_weights(weights)
-        cluster_ids = np.load(run.shortlist_path)
+        cluster_ids = np.load(run.cluster_ids_path)
     else:
         stage = dataclasses.replace(
             config,
@@ -212,10 +212,10 @@ def fix_negatives(
         if run is not None:
             recall.optimizer = None
             recall.save_weights(weights)
-            with atomic_write(run.shortlist_path) as file:
+            with atomic_write(run.cluster_ids_path) as file:
                 np.save(file, cluster_ids)
             checkpoint.remove()
     if model.is_paired:
         model.encoder.begin_ranking()
         model.generator.trainable = False
-    return batches.with_shortlist(cluster_ids), seconds
+    return batches.with_clusters(cluster_ids), seconds

@@ -36,5 +36,5 @@ def test_against_numpy(ranker):
 def test_of_candidates_they_are_the_scores_of_the_model():
     model = tiny.make_model()
     outputs = model(tiny.INPUTS)
-    scores = score_labels(model, model.encoder(tiny.INPUTS), outputs["label_ids"])
+    scores = score_labels(model, model.encoder(tiny.INPUTS), outputs["predicted_ids"])
     np.testing.assert_allclose(scores, outputs["scores"], rtol=1e-4)

@@ -39,7 +39,7 @@ def test_lightdxml_with_words_of_labels():
     found = model(rows_of(model, TEXTS))
     assert np.abs(found["scores"] - plain(rows_of(plain, TEXTS))["scores"]).max() > 0.1
     member = member_of(model)
-    np.testing.assert_array_equal(member.label_ids, found["label_ids"])
+    np.testing.assert_array_equal(member.label_ids, found["predicted_ids"])
     np.testing.assert_allclose(member.scores, found["scores"], atol=1e-5)
     scores = member.scores_of(member.label_ids)
     np.testing.assert_allclose(scores, found["scores"], atol=1e-5)

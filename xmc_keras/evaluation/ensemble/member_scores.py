@@ -52,7 +52,7 @@ class MemberScores:
             features = model.encoder(x, training=False)
             outputs = model.rank(features, **words(x))
             features = tf.cast(features, tf.float32)
-            return features, outputs["label_ids"], outputs["scores"]
+            return features, outputs["predicted_ids"], outputs["scores"]
 
         @tf.function(reduce_retracing=True, autograph=False)
         def score(x, features, label_ids):

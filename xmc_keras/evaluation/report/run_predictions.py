@@ -117,7 +117,7 @@ def _predict(run, model, documents, relevant):
             ranks = tf.argsort(order)  # (batch, clusters)
             own = tf.maximum(generator.clusters_of(label_ids), 0)
             ranks = tf.gather(ranks, own, batch_dims=1)
-        return outputs["label_ids"], outputs["scores"], ranks
+        return outputs["predicted_ids"], outputs["scores"], ranks
 
     if not model.built:
         model(_inputs(next(batches.batches())[0]), training=False)

@@ -82,7 +82,7 @@ class EnsembleMember:
 
     def rank(self, features):
         outputs = self._model.rank(features)
-        return outputs["label_ids"], outputs["scores"]
+        return outputs["predicted_ids"], outputs["scores"]
 
     def label_scores(self, features, label_ids):
         return score_labels(self._model, features, label_ids)

@@ -67,6 +67,6 @@ def predict_names(model, documents, k):
     return [
         [(names[i], float(score)) for i, score in zip(row[:k], scores) if i >= 0]
         for row, scores in zip(
-            batches.restore(found["label_ids"]), batches.restore(found["scores"])
+            batches.restore(found["predicted_ids"]), batches.restore(found["scores"])
         )
     ]
