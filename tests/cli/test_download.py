@@ -97,7 +97,7 @@ def test_a_set_is_had_and_checked(host, download, tmp_path, caplog):
     assert train.labels == [["warm", "big_plant"], ["big_plant"], ["blue"], ["warm"]]
     assert read_documents(folder, "test").texts == TEXTS["tst"]
     assert "documents of the train part: 4, in the paper 4" in caplog.text
-    assert "python trainers/fit.py configs/eurlex4k.yaml" in caplog.text
+    assert "xmc fit eurlex4k" in caplog.text
     names = {path.name for path in (tmp_path / "data/downloads/eurlex-4k").iterdir()}
     assert "output-items.txt" in names and len(names) == 5
     result = download()
@@ -169,7 +169,7 @@ def test_hosts_that_do_not_have_it(host, download, tmp_path, monkeypatch):
 def test_an_archive_that_is_damaged(host, download, tmp_path):
     host.content = host.content[: len(host.content) // 2]
     result = download()
-    assert result.status == 2 and "Expected a whole archive" in result.stderr
+    assert result.status == 2 and "Expected an intact archive" in result.stderr
     assert "Remove it and start again" in result.stderr
     whole = tmp_path / "data/downloads/eurlex-4k.tar.gz"
     content = bytearray(archive())

@@ -15,6 +15,7 @@ from xmc_keras.config.config import Config
 from xmc_keras.data.documents import read_documents
 from xmc_keras.data.filters import leave_out
 from xmc_keras.data.splits import split_documents, validation_split
+from xmc_keras.evaluation.ensemble.evaluate_ensemble import find_untrained
 from xmc_keras.metrics.ranking_metrics import ranking_report
 from xmc_keras.serving.graph.serving_module import ServingModule
 
@@ -143,12 +144,13 @@ def test_the_exported_ensemble_ranks_alike(models, tiny_data):
     from xmc_keras.text.text_tokenizer import TextTokenizer
 
     texts, weights = read_documents(tiny_data, "test").texts, [3, 1, 2]
-    config = Config(data="none", encoder="none")
     members = []
     for model in models:
         tokenizer = TextTokenizer(model.tokenizer, model.max_tokens)
         tokens = TokenCache(*tokenizer(texts))
-        members.append(MemberScores(model, make_batches(config, tokenizer, tokens)))
+        members.append(
+            MemberScores(model, make_batches(tokens, tokenizer.pad_id, None, 64))
+        )
     ids, scores = rank_together(
         [member.label_ids for member in members],
         lambda ids: average_scores([m.scores_of(ids) for m in members], weights),
@@ -169,20 +171,20 @@ def test_documents_that_no_run_learnt_from():
 
     _, held_out = validation_split(500, 40, 3)
     same = [config(seed=3, validation_documents=40)] * 2
-    assert ensemble.trained_by_none(same, 500).tolist() == held_out.tolist()
+    assert find_untrained(same, 500).tolist() == held_out.tolist()
     # Two seeds: what both held back or left out, and no more than one held back.
     few = [
         config(seed=seed, validation_documents=40, train_documents=100)
         for seed in (0, 1)
     ]
-    found = ensemble.trained_by_none(few, 500)
+    found = find_untrained(few, 500)
     assert len(found) == 40
     for one in few:
         trained, _ = split_documents(one, 500)
         assert not set(found) & set(trained)
     others = [config(seed=seed, validation_documents=40) for seed in (0, 1)]
     with pytest.raises(BadInput, match="Expected a validation split of 20 documents"):
-        ensemble.trained_by_none(others, 500)
+        find_untrained(others, 500)
 
 
 def test_clusters_have_a_seed_of_their_own(tiny_config, tmp_path, call, monkeypatch):
@@ -201,7 +203,7 @@ def test_clusters_have_a_seed_of_their_own(tiny_config, tmp_path, call, monkeypa
             *("fit", tiny_config, "--run", tmp_path / "run", *settings),
             tensorflow=False,
         )
-        assert "error: Enough." in result.stderr
+        assert f"error: {tiny_config}: Enough." in result.stderr
     assert seeds == [3, 0]
 
 
@@ -244,7 +246,7 @@ def test_bad_input(runs, tiny_config, tiny_data, tmp_path, call):
 def test_the_weights_of_an_export(runs, tmp_path, call):
     paths = [run.path for run in runs]
     for weights, message in (
-        ("1,2", "Expected as many --weights as runs, 3. Received: 2."),
+        ("1,2", "Expected as many weights as models, 3. Received: 2."),
         ("1,-2,3", "numbers of at least 0"),
         ("0,0,0", "not all 0"),
         ("a,b,c", "invalid numbers value"),

@@ -74,7 +74,7 @@ def test_what_a_filter_leaves_out(tiny_run, tmp_path, call, caplog):
     said = f"{files[2]}: filtered 4 pairs of document and label, {relevant} of them rel"
     assert said in caplog.text
     dropped = sum(map(len, rows)) - sum(map(len, left))
-    assert f"{dropped} predictions left out by the filter" in caplog.text
+    assert f"The filter removes {dropped} predictions" in caplog.text
 
 
 def test_the_other_model_of_the_run(tiny_run, call):
@@ -130,7 +130,7 @@ def test_bad_input(tiny_run, tmp_path, call):
     error = refused(tiny_run.folder, *files, "--filter", tmp_path / "filter.txt")
     assert "filter.txt:2: Expected labels of the training part" in error
     error = refused(tiny_run.folder, "--filter", tmp_path / "filter.txt")
-    assert "Expected --filter beside --texts and --labels" in error
+    assert "Expected --filter with --texts and --labels" in error
     labels.write_text("a\nb\n")
     error = refused(tiny_run.folder, *files, "--skip-bad-lines")
     assert "None is known: give the label file of the same data set." in error
@@ -139,10 +139,10 @@ def test_bad_input(tiny_run, tmp_path, call):
     (tmp_path / "config.yaml").write_text(
         "system: lightdxml\ndata: a\nencoder: words\n"
     )
-    assert "beside --score. Received: lightdxml" in refused(tmp_path, "--score=label")
+    assert "with --score. Received: lightdxml" in refused(tmp_path, "--score=label")
     (tmp_path / "config.yaml").write_text("data: a\nencoder: minilm\nmax_leaf: 1\n")
     error = refused(tmp_path, "--score=product")
-    assert "Expected a run with a ranker beside --score. Received: max_leaf: 1" in error
+    assert "Expected a run with a ranker with --score. Received: max_leaf: 1" in error
     run = tmp_path / "run"
     shutil.copytree(tiny_run.folder, run)
     (run / "averaged.keras").unlink()

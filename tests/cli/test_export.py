@@ -215,12 +215,12 @@ def test_runs_without_the_test_part(tiny_run, call, tmp_path, caplog):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["{run}", "{out}", "--k", "0"], "Expected --k between 1 and 10"),
-        (["{run}", "{out}", "--k", "11"], "Expected --k between 1 and 10"),
+        (["{run}", "{out}", "--k", "0"], "Expected k between 1 and 10"),
+        (["{run}", "{out}", "--k", "11"], "Expected k between 1 and 10"),
         (["no/run", "{out}"], "no/run: Expected a run folder"),
         (["{unfinished}", "{out}"], "Expected a finished run"),
         (["{run}", "{exported}", "--version", "1"], "a version that does not exist"),
-        (["{run}", "{out}", "--version", "-2"], "Expected --version to be positive"),
+        (["{run}", "{out}", "--version", "-2"], "Expected a positive version"),
         (["{run}", "{run}/config.yaml"], "config.yaml: Expected a folder for versions"),
         (["{run}", "{run}/config.yaml/x"], "Expected a folder to write a version into"),
     ],
@@ -293,7 +293,7 @@ def test_missing_serving_packages(call, tiny_run, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "xmc_keras.serving.version.warm_up", None)
     ended = call("export", tiny_run.folder, tmp_path / "out")
     assert ended.status == 2
-    assert "pip install '.[serve]'" in ended.stderr
+    assert "pip install 'xmc-keras[serve]'" in ended.stderr
     assert not (tmp_path / "out").exists()
 
 

@@ -138,7 +138,7 @@ def test_without_the_test_part(features_run, monkeypatch, caplog):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--k", "7"], "Expected --k between 1 and 6, the labels"),
+        (["--k", "7"], "Expected k between 1 and 6, the labels"),
         # As the model says, whatever its config does.
         (["--k", "6"], "Expected k between 1 and 5, the labels"),
         (["--k", "2", "--precision", "int8"], "float16 for LightDXML"),

@@ -228,7 +228,7 @@ def test_lightdxml_without_the_data(plan, words_config):
     assert result.status == 1
     assert "These help: embedding_dim: 150" in result.stdout
     result = plan(words_config, *sizes[:4])
-    assert result.status == 2 and "Expected --features with --labels" in result.stderr
+    assert result.status == 2 and "Expected the number of features" in result.stderr
     result = plan(words_config, *sizes[2:])
     assert result.status == 2 and "Expected --labels with --documents" in result.stderr
 
@@ -242,7 +242,7 @@ def test_lightdxml_does_not_begin_what_will_not_fit(
     )
     result = call("fit", words_config, "--run", tmp_path / "run")
     assert result.status == 2
-    assert "Expected a run that fits the memory there is" in result.stderr
+    assert "Expected a run that fits into memory" in result.stderr
     assert "1.3 GB for the machine, which has 1.0" in result.stderr
     assert not (tmp_path / "run").exists()
 

@@ -65,7 +65,7 @@ def parrot(monkeypatch):
             asked.chunks.append(len(texts))
             return [[(f"label of {text}", 0.5)] * k for text in texts]
 
-    monkeypatch.setattr("xmc_keras.cli.predict.CHUNK", 3)
+    monkeypatch.setattr("xmc_keras.evaluation.predict_file.CHUNK", 3)
     monkeypatch.setattr(RunFolder, "load_model", lambda run, name: Model())
     return asked
 
@@ -85,7 +85,7 @@ def test_more_lines_than_are_held_in_memory(tiny_run, call, parrot):
 
 
 def test_long_texts_end_a_chunk(tiny_run, call, parrot, monkeypatch):
-    monkeypatch.setattr("xmc_keras.cli.predict.CHARACTERS", 10)
+    monkeypatch.setattr("xmc_keras.evaluation.predict_file.CHARACTERS", 10)
     call("predict", tiny_run.folder, stdin=b"long long text\na\nb\nc\nd\n")
     assert parrot.chunks == [1, 3, 1]
 

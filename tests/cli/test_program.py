@@ -1,7 +1,13 @@
+import ast
+import re
 import subprocess
 import sys
 
 import pytest
+
+from tests.helpers.project import PROJECT
+from xmc_keras.bad_input import BadInput
+from xmc_keras.cli.program import COMMANDS, WORDS, main
 
 CODE = """
 import sys
@@ -49,3 +55,77 @@ def test_output_is_utf_8_whatever_the_terminal():
 def test_other_errors_are_not_hidden():
     ended = run('raise RuntimeError("a bug")')
     assert ended.returncode == 1 and b"RuntimeError: a bug" in ended.stderr
+
+
+def test_help_and_version(capsys):
+    for arguments in ([], ["--help"], ["-h"]):
+        main(arguments)
+        text = capsys.readouterr().out
+        assert all(f"\n  {name} " in text for name in COMMANDS)
+    main(["--version"])
+    assert re.fullmatch(r"xmc-keras \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    "command, hint", [("fitt", "Did you mean fit?"), ("zzz", "See xmc --help.")]
+)
+def test_a_command_that_is_none(command, hint, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([command])
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: Expected one of the commands download, prepare, ")
+    assert error.endswith(f"Received: {command}. {hint}\n")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: xmc {command} ")
+
+
+def remedies():
+    """Constant texts of all remedies in the library, with their places."""
+    for path in sorted((PROJECT / "xmc_keras").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            found = []
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                found = [k.value for k in node.keywords if k.arg == "remedy"]
+                found += node.args[3:4] * (name == "BadInput")
+            elif isinstance(node, ast.Assign):
+                names = [getattr(target, "id", "").lower() for target in node.targets]
+                found = [node.value] * ("remedy" in names)
+            for value in found:
+                texts = [
+                    part.value
+                    for part in ast.walk(value)
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str)
+                ]
+                if text := "".join(texts):
+                    yield f"{path.relative_to(PROJECT)}:{node.lineno}", text
+
+
+def test_remedies_are_worded_for_the_command_line():
+    found = list(remedies())
+    assert len(found) > 40
+    for place, text in found:
+        if "Choose another ``" in text:  # the argument is a variable
+            continue
+        worded = BadInput("", remedy=text).word(WORDS)
+        assert "`" not in worded, f"{place}: {worded}"
+
+
+def test_the_words_are_options_and_commands(capsys):
+    usage = ""
+    for command in COMMANDS:
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        usage += capsys.readouterr().out
+    for text in WORDS.values():
+        for option in re.findall(r"--[\w-]+", text):
+            assert f"{option} " in usage or f"{option}\n" in usage, option
+        for command in re.findall(r"xmc (\w+)", text):
+            assert command in COMMANDS

@@ -18,7 +18,7 @@ import pytest
 import tensorflow as tf
 
 from tests.helpers.project import PROJECT
-from xmc_keras.cli import serve
+from xmc_keras.serving import serve
 from xmc_keras.serving.client import Client
 from xmc_keras.serving.grpc_predict import predict_over_grpc
 
@@ -286,7 +286,8 @@ def test_what_has_begun_is_finished(slow, start):
 
 def test_what_takes_too_long_is_cut_off(slow, start):
     script = (
-        "import sys; from xmc_keras.cli import program, serve\n"
+        "import sys; from xmc_keras.cli import program\n"
+        "from xmc_keras.serving import serve\n"
         "serve.GRACE = 1.0; program.main(['serve', *sys.argv[1:]])"
     )
     server = start(slow, "--no-grpc", program=("-c", script)).ready()
@@ -322,7 +323,7 @@ def test_a_server_that_fails(folder, call, monkeypatch, caplog):
         Config=lambda *_, **__: 0, Server=lambda _: Broken()
     )
     parts = uvicorn, lambda *_: None, None, lambda *_: Models()
-    monkeypatch.setattr(serve, "libraries", lambda: parts)
+    monkeypatch.setattr(serve, "import_libraries", lambda: parts)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(os, "_exit", sys.exit)
     monkeypatch.setattr("logging.shutdown", lambda: None)
@@ -365,12 +366,12 @@ def test_bad_options(folder, refused, monkeypatch):
     assert "Choose another with --rest-port" in refused(folder, "--host", "no host")
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     error = refused(folder, "--rest-port", 0, "--grpc-port", 0)
-    assert "Received: no uvicorn. Install them: pip install '.[serve]'" in error
+    assert "Received: no uvicorn. Run: pip install 'xmc-keras[serve]'" in error
 
 
 def test_a_port_in_use(folder, refused, monkeypatch):
     # Before anything is imported or loaded.
-    monkeypatch.setattr(serve, "libraries", lambda: 1 / 0)
+    monkeypatch.setattr(serve, "import_libraries", lambda: 1 / 0)
     with socket.create_server(("127.0.0.1", 0)) as used:
         port = used.getsockname()[1]
         error = refused(folder, "--rest-port", port, "--grpc-port", 0)

@@ -141,6 +141,9 @@ def test_the_config_of_a_run_by_version_0_1_0(write):
     path = write(START + old)
     config = load_config(path, resolved=True)
     assert (config.max_leaf, config.halve_at) == (100, [2, 3])
+    short = write(START + "max_leaf: 7\nrefresh: 2\n")  # lightxml by default
+    assert load_config(short, resolved=True).max_leaf == 7
+    path = write(START + old)
     assert f"{path}:6: Expected halve_at to be a list" in message(path)
     path = write(START + old.partition("schedule")[0])
     assert f"{path}:4: Expected keys of lightdxml" in message(path)

@@ -163,7 +163,7 @@ def test_bad_line(tmp_path, caplog, texts, labels, file, message):
     with pytest.raises(BadInput) as error:
         read_documents(tmp_path, "train")
     assert str(error.value).startswith(place)
-    assert message in str(error.value) and "--skip-bad-lines" in str(error.value)
+    assert message in str(error.value) and "skip_bad_lines=True" in str(error.value)
 
     documents = read_documents(tmp_path, "train", skip_bad_lines=True)
     assert documents.texts == ["a", "c"]
@@ -212,7 +212,7 @@ def test_nothing_left(tmp_path):
 
 
 def test_missing_folder_and_files(tmp_path):
-    data = "data/debian24k in this project.*AttentionXML's published folders"
+    data = "Make it of other formats with `prepare_data`; `download_set` gets"
     with pytest.raises(BadInput, match=f"nowhere: .*no such folder.*{data}"):
         read_documents(tmp_path / "nowhere", "train")
     with pytest.raises(BadInput) as error:
@@ -274,7 +274,7 @@ class TestLabelsKnown:
     def test_some_unknown(self, caplog):
         label_set = LabelSet(["x", "y"])
         message = "l.txt:3: .*'q' and 2 others, in 2 of 3 documents"
-        remedy = "use --skip-bad-lines to count such labels as relevant and unreachable"
+        remedy = "pass `skip_bad_lines=True` to count such labels as relevant and"
         with pytest.raises(BadInput, match=f"{message}.*{remedy}"):
             check_labels_known(self.documents, label_set)
         check_labels_known(self.documents, label_set, skip_bad_lines=True)

@@ -209,7 +209,7 @@ def test_a_bad_line_is_named_or_left_out(tmp_path, format, line):
     header = {"csv": [b"text,labels"], "tsv": [b"text\tlabels"]}.get(format, [])
     path.write_bytes(b"\n".join([*header, GOOD[format], line, GOOD[format]]))
     number = len(header) + 2
-    place = f"{path}:{number}: Expected .* Received: .*--skip-bad-lines"
+    place = f"{path}:{number}: Expected .* Received: .*skip_bad_lines=True"
     with pytest.raises(BadInput, match=re.escape(str(path)) + place[len(str(path)) :]):
         list(find_parts(tmp_path, format)["train"])
     bad_lines = BadLines()

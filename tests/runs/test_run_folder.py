@@ -120,7 +120,7 @@ def test_check_where_nothing_may_be_written(tmp_path, monkeypatch):
 
 def test_check_of_an_earlier_run(tmp_path):
     run = begin(tmp_path / "run")
-    with pytest.raises(BadInput, match="run: .*--resume.*--overwrite.*--run"):
+    with pytest.raises(BadInput, match="run: .*resume=True.*overwrite=True.*`run`"):
         run.check(CONFIG)
     run.check(CONFIG, overwrite=True)
     run.check(CONFIG, resume=True)
@@ -159,11 +159,11 @@ def test_check_of_the_data(tmp_path, change):
 
 def test_reading_where_there_is_no_run(tmp_path):
     run = RunFolder(tmp_path / "none")
-    with pytest.raises(BadInput, match="none: .*with config.yaml in it. .*fit.py"):
+    with pytest.raises(BadInput, match="none: .*with config.yaml in it. .*`fit`"):
         run.config()
     with pytest.raises(BadInput, match="none: Expected best.keras or averaged.keras"):
         run.load_model()
-    with pytest.raises(BadInput, match="none: Expected averaged.keras. .*--resume"):
+    with pytest.raises(BadInput, match="none: Expected averaged.keras. .*resume=True"):
         run.load_model("averaged")
 
 

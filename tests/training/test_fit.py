@@ -279,6 +279,7 @@ def test_a_loss_that_is_no_number_ends_the_run(tiny_config, tmp_path, call):
     rates = ["--set", "learning_rate=1e20", "--set", "head_learning_rate=1e20"]
     result = call("fit", tiny_config, "--run", folder, *rates)
     assert result.status == 2
-    assert result.stderr.startswith("error: Expected training to converge. Received:")
+    expected = f"error: {tiny_config}: Expected training to converge. Received: "
+    assert result.stderr.startswith(expected)
     assert "learning_rate" in result.stderr and "nan in epoch 1" in result.stderr
     assert not list(folder.glob("*.keras")) and not (folder / "metrics.json").exists()

@@ -209,7 +209,8 @@ def _read_override(override):
 
 def _upgrade(entries):
     """Entries of a resolved config, also of one that version 0.1.0 wrote."""
-    system = next((value for key, value, _ in entries if key == "system"), None)
+    systems = [value for key, value, _ in entries if key == "system"]
+    system = systems[-1] if systems else FIELDS["system"].default
     found = []
     for key, value, place in entries:
         if key in FIELDS and system_of(key) not in (None, system):

@@ -18,10 +18,10 @@ def evaluate_run(run, documents, model=None, score=None):
         Dictionary of metrics, see `evaluate`.
     """
     config, label_set = run.config(), run.label_set()
+    filtered = encode_filtered_labels(documents, label_set)
     loaded = run.load_model(model)
     if score is not None:
         loaded.score = score
-    filtered = encode_filtered_labels(documents, label_set)
     top, seconds = predict_label_ids(loaded, documents, config, run.cache_path)
     metrics = measure_ranking(
         top,

@@ -67,10 +67,10 @@ def transformer_parts(layer):
 
     Example:
 
-    >>> import keras_nlp
+    >>> import keras, keras_nlp
     >>> layer = keras_nlp.layers.TransformerEncoder(intermediate_dim=8, num_heads=2)
-    >>> layer.build((None, None, 4))
-    >>> transformer_parts(layer).wide.kernel.shape
+    >>> states = layer(keras.ops.ones((1, 2, 4)))
+    >>> tuple(transformer_parts(layer).wide.kernel.shape)
     (4, 8)
     """
     attention = layer._self_attention_layer

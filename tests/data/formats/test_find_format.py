@@ -51,7 +51,7 @@ def test_a_plain_format_is_found(tmp_path, files, format):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ([], "Received: none of their names. Name it with --format"),
+        ([], "Received: none of their names. Name its `format`"),
         (["train.txt"], "none of their names"),
         (["train.csv", "train.parquet"], "Received: parquet or csv"),
     ],
@@ -190,7 +190,7 @@ def test_a_quote_that_is_not_closed_is_never_left_out(tmp_path):
     path.write_text('text,labels\nsea,blue\n"sky,blue\nsun,old\n')
     options = Options(quotes=False)
     for skip in (None, lambda part: lambda error: None):
-        with pytest.raises(BadInput, match="csv:3: .* A quote opens .* --no-quotes"):
+        with pytest.raises(BadInput, match="csv:3: .* A quote opens .*quotes=False"):
             list(find_parts(path, "csv", skip=skip)["train"])
     found = pairs(find_parts(path, "csv", options=options)["train"])
     assert found[1] == ('"sky', ["blue"])

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.cli.prepare import format_summary
 from xmc_keras.data.formats.document import Document
-from xmc_keras.data.preparing.data_summary import format_summary, summarize_data
+from xmc_keras.data.preparing.data_summary import summarize_data
 from xmc_keras.data.preparing.labels_fit_texts import measure_label_fit
 from xmc_keras.data.preparing.prepared_folder import PreparedFolder
 from xmc_keras.data.preparing.written_labels import WrittenLabels
@@ -66,7 +67,9 @@ def test_what_cannot_be_gone_on_with(tmp_path):
     folder.close()
     with pytest.raises(BadInput, match="made.part: Expected no unfinished folder"):
         PreparedFolder(path, {"a": 1})
-    with pytest.raises(BadInput, match="a was 1, is 2. Start over with --overwrite"):
+    with pytest.raises(
+        BadInput, match="a was 1, is 2. Start over with .overwrite=True"
+    ):
         PreparedFolder(path, {"a": 2}, resume=True)
     texts = tmp_path / "made.part/train_texts.txt"
     content = texts.read_bytes()

@@ -20,7 +20,7 @@ def test_next_version(tmp_path):
 
 @pytest.mark.parametrize("version", [0, -1, 2**63])
 def test_version_that_is_no_version(tmp_path, version):
-    with pytest.raises(BadInput, match=f"to be positive. Received: {version}"):
+    with pytest.raises(BadInput, match=f"a positive version. Received: {version}"):
         choose_version(tmp_path, version)
 
 

@@ -208,10 +208,7 @@ def summarize_folder(folder, bad_lines):
             parts[part] = figures
     if "train" not in parts:
         first = bad_lines["train"].first
-        raise BadInput(
-            "Expected documents to train on. Received: none.",
-            remedy=first and f"The first bad line: {first.message}",
-        )
+        raise BadInput(f"Expected documents to train on. Received: none. {first or ''}")
     summary = summarize_data(parts, folder.label_counts())
     summary["labels_fit_texts"] = None
     count = summary["train"]["documents"]
