@@ -150,7 +150,7 @@ def test_from_training_to_a_served_answer(run, start, tiny_data, elsewhere):
         asked = json.loads(run("ask", text, "--url", url, "--json"))
     finally:
         server.terminate()
-        server.wait()
+        server.communicate()
     assert asked["text"] == text
     assert asked["labels"] == predicted["labels"]
     assert asked["scores"] == pytest.approx(predicted["scores"], abs=1e-5)
