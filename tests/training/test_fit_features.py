@@ -141,7 +141,7 @@ def test_empty_documents_and_labels_are_told(config, data, tmp_path, call, caplo
     with caplog.at_level(logging.WARNING):
         result = call("fit", config, "--run", tmp_path / "run", *settings)
     assert result.status == 0, result.stderr
-    assert "of 170 training documents have no known word" in caplog.text
+    assert "of 170 training documents have no known words" in caplog.text
     assert "1 of 11 labels have no document to train on" in caplog.text
     assert np.isfinite(metrics(tmp_path / "run")["P@1"])
 

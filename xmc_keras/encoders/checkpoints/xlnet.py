@@ -26,7 +26,7 @@ SIZES = {
     "intermediate_dim": "d_inner",
 }
 # The weights of a layer here, and in a Hugging Face checkpoint.
-LAYER_WEIGHTS = {
+OF_LAYER = {
     "query_kernel": "rel_attn.q",
     "key_kernel": "rel_attn.k",
     "value_kernel": "rel_attn.v",
@@ -122,7 +122,7 @@ def _assign(backbone, tensors, path):
     wanted = {"word_embedding.weight": backbone.token_embedding.embeddings}
     for i, layer in enumerate(backbone.transformer_layers):
         weights = {w.path.split(f"{layer.name}/", 1)[1]: w for w in layer.weights}
-        for here, there in LAYER_WEIGHTS.items():
+        for here, there in OF_LAYER.items():
             wanted[f"layer.{i}.{there}"] = weights[here]
     unknown = [x for x in tensors if x not in wanted and x.startswith(ENCODER_PREFIXES)]
     missing = [name for name in wanted if name not in tensors]
