@@ -141,7 +141,7 @@ def test_empty_documents_and_labels_are_told(config, data, tmp_path, call, caplo
     with caplog.at_level(logging.WARNING):
         result = call("fit", config, "--run", tmp_path / "run", *settings)
     assert result.status == 0, result.stderr
-    assert "of 170 training documents have no known word" in caplog.text
+    assert "of 170 training documents have no known words" in caplog.text
     assert "1 of 11 labels have no training document" in caplog.text
     assert np.isfinite(metrics(tmp_path / "run")["P@1"])
 
@@ -165,11 +165,10 @@ def test_bad_training_files(change, message, config, data, tmp_path, call):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("system", ["lightxml", "lightdxml"])
-def test_features_for_a_transformer(system, data, tmp_path, call):
-    config = tmp_path / "transformer.yaml"
-    config.write_text(f"system: {system}\ndata: {data}\nencoder: minilm\n")
-    result = call("fit", config, "--run", tmp_path / "run")
+@pytest.mark.parametrize("setting", ["system=lightxml", "encoder=minilm"])
+def test_features_for_a_transformer(setting, config, tmp_path, call):
+    arguments = ["--set", "encoder=minilm", "--set", setting]
+    result = call("fit", config, "--run", tmp_path / "run", *arguments)
     assert result.status == 2 and not (tmp_path / "run").exists()
     assert "Expected texts for a transformer. Received: a file" in result.stderr
 

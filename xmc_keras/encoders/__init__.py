@@ -1,1 +1,1 @@
-"""Encoders: from tokens or words to the feature of a document."""
+"""Encoders: document features from tokens or words."""

@@ -1,16 +1,24 @@
-"""The activation of a feed-forward layer."""
+"""Activations of feed-forward layers, and setting them in a backbone."""
 
 import math
 
 import keras
 import tensorflow as tf
 
+# Values of `hidden_act` in Hugging Face configs, and their names in `ACTIVATIONS`.
+FROM_HUGGING_FACE = {
+    **{name: name for name in ("gelu", "relu", "silu")},
+    **dict.fromkeys(("gelu_new", "gelu_pytorch_tanh", "gelu_fast"), "gelu_tanh"),
+    "swish": "silu",
+}
+
 
 def exact_gelu(x):
-    """x times the standard normal distribution function of x, in float32 within.
+    """Exact gelu: x times the standard normal distribution function of x.
 
-    What `keras.activations.gelu` is without its `approximate`. That computes erfc in
-    bfloat16, which TensorFlow does one number at a time on a CPU.
+    Equals `keras.activations.gelu(x, approximate=False)`, but computes in float32.
+    For bfloat16 Keras computes erfc in bfloat16, which TensorFlow evaluates one number
+    at a time on a CPU.
 
     Args:
         x: float tensor.
@@ -33,7 +41,7 @@ def exact_gelu(x):
 
 
 def gelu_tanh(x):
-    """Google's form of gelu, by tanh; Hugging Face's `gelu` is the one by erf."""
+    """Gelu approximated by tanh, as in Google's BERT; Hugging Face's gelu is exact."""
     return keras.activations.gelu(x, approximate=True)
 
 
@@ -43,27 +51,22 @@ ACTIVATIONS = {
     "relu": keras.activations.relu,
     "silu": keras.activations.silu,
 }
-# What `hidden_act` of a Hugging Face config means.
-FROM_HUGGING_FACE = {
-    **{name: name for name in ("gelu", "relu", "silu")},
-    **dict.fromkeys(("gelu_new", "gelu_pytorch_tanh", "gelu_fast"), "gelu_tanh"),
-    "swish": "silu",
-}
 
 
 def set_activation(backbone, name):
-    """Gives all layers of a backbone an activation, which `get_config` does not tell.
+    """Sets the feed-forward activation of all layers of a backbone.
 
-    keras-nlp knows one for each kind of backbone: for BERT the form of gelu that
-    Google's checkpoints were trained with. Those of Hugging Face say which it was.
+    keras-nlp fixes one activation per kind of backbone: for BERT the form of gelu that
+    Google's checkpoints were trained with. Hugging Face configs name theirs. The
+    backbone's `get_config` does not include the activation.
 
     Args:
         backbone: a keras-nlp backbone with `transformer_layers`. Its attribute
-            `feedforward_activation` is `name` thereafter.
+            `feedforward_activation` is set to `name`.
         name: string. One of `ACTIVATIONS`.
 
     Raises:
-        ValueError: there is no such activation.
+        ValueError: `name` is not one of `ACTIVATIONS`.
 
     Example:
 
@@ -80,10 +83,10 @@ def set_activation(backbone, name):
             f"Expected `activation` to be one of {', '.join(ACTIVATIONS)}. "
             f"Received: {name!r}"
         )
-    for group in backbone.transformer_layers:  # of ALBERT each a list
+    for group in backbone.transformer_layers:  # in ALBERT each group is a list
         for layer in group if isinstance(group, (list, tuple)) else [group]:
             layer.activation = ACTIVATIONS[name]
-            # keras-nlp's layers hand it on when they are built.
+            # keras-nlp's layers pass it to their dense layer when they are built.
             dense = getattr(layer, "_feedforward_intermediate_dense", None)
             if dense is not None and hasattr(dense, "activation"):
                 dense.activation = ACTIVATIONS[name]

@@ -1,4 +1,4 @@
-"""The feature of a BERT document, with less work than layer by layer."""
+"""BERT document features by matrix products, faster than layer by layer."""
 
 import math
 
@@ -23,7 +23,7 @@ from xmc_keras.encoders.recomputed import Recomputed
 from xmc_keras.ops.keras_internals import no_autocast, transformer_parts
 
 MASKED = -1e9  # added to attention scores of padding
-UNDROPPED = (0, 0), 0  # seed, and values dropped of 65,536
+NO_DROPOUT = (0, 0), 0  # seed, and how many of 65,536 values are dropped
 
 
 def compute_bert_features(encoder, inputs, training=False):
@@ -35,15 +35,15 @@ def compute_bert_features(encoder, inputs, training=False):
     layer is one product and a bias, instead of `Einsum` and `Tensordot`, whose weight
     gradient is a sum over a matrix per document. In training softmax, activation,
     LayerNorm and dropout are XLA kernels; in prediction they are plain operations,
-    which any server of an exported model has. Weights and dropout seeds are those of
-    the encoder's own layers.
+    which any server of an exported model supports. Weights and dropout seeds are those
+    of the encoder's own layers.
 
     Args:
         encoder: a built `MultiLayerCLSEncoder` for which `is_plain_bert` holds.
         inputs: dictionary of `token_ids` (batch, tokens) int32, `padding_mask`
             (batch, tokens) bool or int, and optional `segment_ids` (batch, tokens)
             int32.
-        training: bool. Whether dropout is active, except that of the feature.
+        training: bool. Whether dropout is active, except the dropout of the feature.
 
     Returns:
         Tensor (batch, feature_dim) in the encoder's compute dtype.
@@ -77,21 +77,21 @@ def compute_bert_features(encoder, inputs, training=False):
     by_cls, features = encoder.pooling == "cls", []
     for i, layer in enumerate(transformers):
         last = i == len(transformers) - 1
-        asking = _by_document(states, batch)[:, 0] if last and by_cls else states
+        query = _by_document(states, batch)[:, 0] if last and by_cls else states
         parts = transformer_parts(layer)
-        context = _attend(parts, layer.num_heads, asking, states, mask, batch, training)
-        states = _feed_forward(parts, layer.activation, asking, context, training)
+        context = _attend(parts, layer.num_heads, query, states, mask, batch, training)
+        states = _feed_forward(parts, layer.activation, query, context, training)
         if i >= len(transformers) - encoder.num_feature_layers:
-            found = _by_document(states, batch)
+            by_document = _by_document(states, batch)  # (batch, tokens, dim)
             if by_cls:
-                features.append(found[:, 0])
+                features.append(by_document[:, 0])
             else:
-                features.append(pool_mean(found, inputs["padding_mask"]))
+                features.append(pool_mean(by_document, inputs["padding_mask"]))
     return tf.concat(features[::-1], axis=1)
 
 
 def is_plain_bert(encoder, training=False):
-    """Whether `compute_bert_features` computes what a `MultiLayerCLSEncoder` does."""
+    """Whether `compute_bert_features` can stand in for an encoder's layers."""
     backbone = getattr(encoder, "backbone_config", {})
     if backbone.get("class_name") != "BertBackbone" or encoder.cls_index != 0:
         return False
@@ -128,25 +128,25 @@ def _is_plain_dropout(layer):
 
 
 def _table(variable):
-    # With a mixed dtype policy Keras would cast the whole table for a few rows.
+    # With a mixed dtype policy Keras would cast the whole table to read a few rows.
     with no_autocast():
         return variable.value
 
 
 def _by_document(states, batch):
-    """States (batch, tokens, dim) from a matrix with as many tokens per document."""
+    """Reshapes states (batch * tokens, dim) to (batch, tokens, dim)."""
     return tf.reshape(states, [batch, -1, states.shape[-1]])
 
 
 def _dense(x, layer, shape):
-    """A dense layer, also one with heads, as a product with a matrix of `shape`."""
+    """Applies a dense layer, with or without heads, as a matrix of `shape`."""
     kernel = tf.reshape(tf.cast(layer.kernel, x.dtype), shape)
     bias = tf.reshape(tf.cast(layer.bias, x.dtype), [-1])
     return tf.nn.bias_add(tf.matmul(x, kernel), bias)
 
 
-def _attend(parts, heads, asking, states, mask, batch, training):
-    """Attention output (rows, dim) of the queries `asking` (rows, dim)."""
+def _attend(parts, heads, query, states, mask, batch, training):
+    """Attention output (rows, dim) for the states `query` (rows, dim)."""
     dim = states.shape[-1]
 
     def by_heads(x, dense):
@@ -154,22 +154,22 @@ def _attend(parts, heads, asking, states, mask, batch, training):
         x = tf.reshape(x, [batch, -1, heads, dim // heads])
         return tf.transpose(x, [0, 2, 1, 3])  # (batch, heads, tokens, dim / heads)
 
-    queries = by_heads(asking, parts.query)
+    queries = by_heads(query, parts.query)
     keys = by_heads(states, parts.key)
     values = by_heads(states, parts.value)
     scores = tf.matmul(queries, keys, transpose_b=True)
     seed, dropped = _next_seed(parts.weights_dropout, training)
-    named = {"scale": 1 / math.sqrt(dim // heads), "dropped": dropped}
+    options = {"scale": 1 / math.sqrt(dim // heads), "dropped": dropped}
     if training:
-        weights = fused_attention_weights(scores, mask, seed, **named)
+        weights = fused_attention_weights(scores, mask, seed, **options)
     else:
-        weights, _ = attention_weights(scores, mask, seed, **named)
-    found = tf.transpose(tf.matmul(weights, values), [0, 2, 1, 3])
-    return _dense(tf.reshape(found, [-1, dim]), parts.output, [dim, dim])
+        weights, _ = attention_weights(scores, mask, seed, **options)
+    context = tf.transpose(tf.matmul(weights, values), [0, 2, 1, 3])
+    return _dense(tf.reshape(context, [-1, dim]), parts.output, [dim, dim])
 
 
 def _feed_forward(parts, activation, states, context, training):
-    """The rest of a transformer layer after attention."""
+    """Computes the rest of a transformer layer after attention."""
     states = _add_and_normalize(
         parts.attention_norm, states, context, parts.attention_dropout, training
     )
@@ -181,17 +181,17 @@ def _feed_forward(parts, activation, states, context, training):
     )
 
 
-def _add_and_normalize(norm, states, more, dropout, training):
+def _add_and_normalize(norm, states, update, dropout, training):
     seed, dropped = _next_seed(dropout, training)
-    tensors = states, more, norm.gamma, norm.beta, seed
-    named = {"epsilon": norm.epsilon, "dropped": dropped}
+    tensors = states, update, norm.gamma, norm.beta, seed
+    options = {"epsilon": norm.epsilon, "dropped": dropped}
     if training:
-        return fused_add_and_normalize(*tensors, **named)
-    return add_and_normalize(*tensors, **named)[0]
+        return fused_add_and_normalize(*tensors, **options)
+    return add_and_normalize(*tensors, **options)[0]
 
 
 def _next_seed(dropout, training):
     """The next seed of a dropout layer, and how many of 65,536 values it drops."""
     if not training or not dropout.rate:
-        return UNDROPPED
+        return NO_DROPOUT
     return dropout.seed_generator.next(), count(dropout.rate)

@@ -1,15 +1,15 @@
-"""The features of all documents."""
+"""Computing the features of all documents."""
 
 import numpy as np
 import tensorflow as tf
 
 
 def encode_documents(encoder, batches):
-    """Features of documents as in prediction, without dropout.
+    """Computes the features of documents as in prediction, without dropout.
 
     Args:
-        encoder: layer. From an input dictionary to features (batch, dim).
-        batches: `SparseDocumentBatches` or `DocumentBatches`, not shuffled.
+        encoder: layer. Maps an input dictionary to features (batch, dim).
+        batches: `SparseDocumentBatches` or `DocumentBatches`, without shuffling.
 
     Returns:
         float32 array (documents, dim), in the order of the documents.
@@ -30,9 +30,9 @@ def encode_documents(encoder, batches):
     for batch in batches.batches():
         x = batch[0] if isinstance(batch, tuple) else batch
         x = {k: v for k, v in x.items() if k not in ("label_ids", "shortlist")}
-        found = encode({name: tf.convert_to_tensor(v) for name, v in x.items()})
+        rows = encode({name: tf.convert_to_tensor(v) for name, v in x.items()})
         if features is None:
-            features = np.empty((len(batches.order), found.shape[1]), np.float32)
-        features[batches.order[start : start + len(found)]] = found.numpy()
-        start += len(found)
+            features = np.empty((len(batches.order), rows.shape[1]), np.float32)
+        features[batches.order[start : start + len(rows)]] = rows.numpy()
+        start += len(rows)
     return features

@@ -1,4 +1,4 @@
-"""The sizes of an encoder, mostly told without loading it."""
+"""The sizes of an encoder, in most cases without loading it."""
 
 import json
 import logging
@@ -10,20 +10,37 @@ from xmc_keras.encoders.pretrained import find_minilm, load_encoder
 
 logger = logging.getLogger(__name__)
 
-UNLIMITED = 2**31 - 1  # positions of XLNet, which knows distances only
+UNLIMITED = 2**31 - 1  # positions of XLNet, whose positions are relative
+# Names of the sizes in the configs of Hugging Face.
+FROM_HUGGING_FACE = {
+    "num_layers": "num_hidden_layers",
+    "num_heads": "num_attention_heads",
+    "hidden_dim": "hidden_size",
+    "intermediate_dim": "intermediate_size",
+    "vocabulary_size": "vocab_size",
+    "max_sequence_length": "max_position_embeddings",
+    "num_segments": "type_vocab_size",
+}
+FROM_XLNET = {
+    "num_layers": "n_layer",
+    "num_heads": "n_head",
+    "hidden_dim": "d_model",
+    "intermediate_dim": "d_inner",
+    "vocabulary_size": "vocab_size",
+}
 
 
 class EncoderShape(NamedTuple):
     """The sizes of a BERT, from which its parameters and memory follow.
 
-    RoBERTa is a BERT with `num_segments=0`; of other encoders with such layers it
-    gives the order of magnitude.
+    RoBERTa is a BERT with `num_segments=0`. For other encoders with similar layers
+    parameters and memory are right in order of magnitude.
 
     Args:
         num_layers, num_heads, hidden_dim, intermediate_dim, vocabulary_size,
-            max_sequence_length, num_segments: int. As of
-            `keras_nlp.models.BertBackbone`. An encoder that takes any number of tokens
-            has the `max_sequence_length` `UNLIMITED`.
+            max_sequence_length, num_segments: int. See
+            `keras_nlp.models.BertBackbone`. `max_sequence_length` is `UNLIMITED` for
+            an encoder that accepts any number of tokens.
 
     Example:
 
@@ -42,13 +59,13 @@ class EncoderShape(NamedTuple):
 
     @classmethod
     def named(cls, encoder):
-        """The shape of an encoder by the name that it has in a config.
+        """The shape of an encoder by its name in a config.
 
-        A preset of `PRESETS` is known. Of a folder and of minilm the `config.json` is
-        read. Anything else is loaded, which may take a download.
+        Presets in `PRESETS` are known. For a folder and for minilm, `config.json` is
+        read. Any other encoder is loaded, which may download it.
 
         Raises:
-            BadInput: it cannot be loaded, or its config does not tell its sizes.
+            BadInput: it cannot be loaded, or its config lacks the sizes.
         """
         if encoder in PRESETS:
             return PRESETS[encoder]
@@ -56,35 +73,35 @@ class EncoderShape(NamedTuple):
         try:
             return cls.of(json.loads((folder / "config.json").read_text("utf-8")))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            logger.info("Loading %s to see how large it is", encoder)
+            logger.info("Loading %s to find its size", encoder)
         backbone, _ = load_encoder(encoder)
         try:
             return cls.of(backbone.get_config())
         except KeyError as error:
             raise BadInput(
-                "Expected an encoder like BERT, whose config tells its sizes. "
-                f"Received: {encoder}, without {error}. Its memory cannot be planned."
+                "Expected an encoder like BERT, whose config contains its sizes. "
+                f"Received: {encoder}, without {error}. Its memory cannot be estimated."
             ) from None
 
     @classmethod
     def of(cls, config):
-        """From a dictionary: `get_config` or `config.json` of keras-nlp, or Hugging
-        Face's; `KeyError` where a size is missing."""
+        """The shape in a config dictionary: `get_config` or `config.json` of keras-nlp,
+        or `config.json` of Hugging Face. Raises `KeyError` if a size is missing."""
         config = config.get("config", config)
         names = FROM_HUGGING_FACE if "model_type" in config else {}
         if config.get("model_type") == "xlnet":
             names = FROM_XLNET
         elif "vocabulary_size" not in config and not names:
             names = {"vocabulary_size": "vocab_size"}  # ELECTRA in keras-nlp
-        found = [config[names.get(field, field)] for field in cls._fields[:5]]
+        sizes = [config[names.get(field, field)] for field in cls._fields[:5]]
         positions = names.get("max_sequence_length", "max_sequence_length")
         segments = names.get("num_segments", "num_segments")
-        found.append(config.get(positions, UNLIMITED))
-        return cls(*found, config.get(segments, 0))
+        sizes.append(config.get(positions, UNLIMITED))
+        return cls(*sizes, config.get(segments, 0))
 
     @property
     def parameters(self):
-        """Integer, those that are trained: the pooler takes no part."""
+        """Integer. Number of trained parameters, without the pooler."""
         h, i = self.hidden_dim, self.intermediate_dim
         rows = self.vocabulary_size + self.num_segments
         if self.max_sequence_length != UNLIMITED:
@@ -94,11 +111,10 @@ class EncoderShape(NamedTuple):
         return rows * h + 2 * h + self.num_layers * layer
 
     def kept(self, config):
-        """Bytes a token that a training step keeps for the way back, see `RunPlan`."""
+        """Bytes per token that a training step keeps for the backward pass."""
         c = count_bytes(config)
-        if (
-            self.num_segments and not config.recompute
-        ):  # as `compute_bert_features` trains
+        # With segments it is a BERT, which `compute_bert_features` trains.
+        if self.num_segments and not config.recompute:
             layer = self.hidden_dim * (8 * c + 2) + self.intermediate_dim * 2 * c
         else:
             layer = self.hidden_dim * (18 + 6 * c) + self.intermediate_dim * 5 * c
@@ -109,34 +125,17 @@ class EncoderShape(NamedTuple):
         return layers + self.hidden_dim * (9 + c)
 
     def passing(self, config):
-        """Bytes a token that a layer of prediction has at a time."""
+        """Bytes per token that a layer holds at a time in prediction."""
         widest = max(self.intermediate_dim, self.num_heads * config.max_tokens)
         return count_bytes(config) * (6 * self.hidden_dim + 4 * widest)
 
 
 def count_bytes(config):
-    """Bytes of a number that the encoder computes with."""
+    """Bytes of a number in the encoder's compute dtype."""
     return 4 if config.precision == "float32" else 2
 
 
-FROM_HUGGING_FACE = {
-    "num_layers": "num_hidden_layers",
-    "num_heads": "num_attention_heads",
-    "hidden_dim": "hidden_size",
-    "intermediate_dim": "intermediate_size",
-    "vocabulary_size": "vocab_size",
-    "max_sequence_length": "max_position_embeddings",
-    "num_segments": "type_vocab_size",
-}
-FROM_XLNET = {
-    "num_layers": "n_layer",
-    "num_heads": "n_head",
-    "hidden_dim": "d_model",
-    "intermediate_dim": "d_inner",
-    "vocabulary_size": "vocab_size",
-}
-
-# keras-nlp presets that can be planned with where they were never downloaded.
+# keras-nlp presets that can be planned without downloading them.
 PRESETS = {
     "bert_tiny_en_uncased": EncoderShape(2, 2, 128, 512, 30522),
     "bert_small_en_uncased": EncoderShape(4, 8, 512, 2048, 30522),

@@ -1,4 +1,4 @@
-"""The text representation of LightXML."""
+"""LightXML's text representation: [CLS] states of a transformer's last layers."""
 
 import importlib
 
@@ -22,9 +22,9 @@ from xmc_keras.ops.keras_internals import (
 class MultiLayerCLSEncoder(keras.layers.Layer):
     """Concatenates the [CLS] states of a backbone's last layers.
 
-    Each layer's [CLS] state holds different evidence on a document, and a classifier
-    over thousands of labels can use all of it. The input is the dictionary of a
-    keras-nlp backbone: `token_ids` (batch, tokens) int32, `padding_mask` (batch,
+    The [CLS] state of each layer holds different evidence about a document, and a
+    classifier over thousands of labels can use all of it. The input is the dictionary
+    of a keras-nlp backbone: `token_ids` (batch, tokens) int32, `padding_mask` (batch,
     tokens) bool or int, and `segment_ids` (batch, tokens) int32, zeros if absent;
     other keys are ignored. The output is (batch, num_feature_layers * hidden_dim) in
     the layer's compute dtype, the last layer's state first.
@@ -40,11 +40,11 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
             many times.
         num_feature_layers: int. Number of last layers to use. `1` is the plain
             [CLS] feature of the paper's ablation (figure 2). Defaults to `5`.
-        dropout: float. Dropout rate on the feature while training. Defaults to
+        dropout: float. Dropout rate of the feature during training. Defaults to
             `0.5`.
         cls_index: optional int. Index of the [CLS] token; `-1` is the last token that
-            is not padding. `None`, the default, takes the backbone's: `-1` for XLNet,
-            `0` for all others.
+            is not padding. `None`, the default, uses the index of the backbone: `-1`
+            for XLNet, `0` for all others.
         recompute: bool. Whether the backward pass recomputes the activations of each
             transformer layer instead of keeping them: less memory for more time, see
             `Recomputed`. Defaults to `False`.
@@ -100,7 +100,7 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
         if is_keras_nlp_xlnet(backbone):
             raise ValueError(
                 "Expected `XLNetBackbone` of `xmc_keras.encoders.xlnet`. "
-                "Received: that of keras-nlp, which mixes the documents of a batch."
+                "Received: keras-nlp's XLNet, which mixes the documents of a batch."
             )
         states = collect_layer_states(backbone)
         if not 1 <= num_feature_layers <= len(states):
@@ -121,7 +121,7 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
         self.cls_index = cls_index
         self.recompute = recompute
         self.pooling = pooling
-        # Keras's config of a backbone lacks it, so that of this layer has it.
+        # A backbone's own config lacks the activation, so this layer saves it.
         self.activation = activation or getattr(
             backbone, "feedforward_activation", None
         )
@@ -132,8 +132,8 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
             fuse_dropout_layers(backbone)
         self.backbone_config = keras.saving.serialize_keras_object(backbone)
 
-        # Only this model is tracked, not the backbone: its pooler is no part of
-        # the feature and would be two weights that never get a gradient.
+        # Only this model is tracked, not the backbone: the pooler is not part of the
+        # feature, and its two weights would never receive a gradient.
         states = states[: -num_feature_layers - 1 : -1]
         mask = backbone.input["padding_mask"]
         if pooling == "mean":
@@ -157,7 +157,7 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, training=None):
-        # Keras calls the layer on symbolic tensors too, which need no fast way.
+        # Keras also calls the layer on symbolic tensors, where speed does not matter.
         symbolic = any(isinstance(x, keras.KerasTensor) for x in inputs.values())
         if not symbolic and is_plain_bert(self, bool(training)):
             features = compute_bert_features(self, inputs, bool(training))
@@ -199,7 +199,7 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
     def from_config(cls, config):
         config = dict(config)
         if config["backbone"]["class_name"] == "XLNetBackbone":
-            # Registers the classes, also that of the tokenizer, which comes later.
+            # Registers the backbone, and the tokenizer, which is deserialized later.
             importlib.import_module("xmc_keras.encoders.xlnet.xlnet_backbone")
             importlib.import_module("xmc_keras.text.xlnet_tokenizer")
         config["backbone"] = keras.saving.deserialize_keras_object(config["backbone"])
@@ -209,7 +209,7 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
 def collect_layer_states(backbone):
     """The outputs of a backbone's transformer layers, first layer first.
 
-    ALBERT has groups of layers, each of which is called several times.
+    ALBERT has groups of layers and calls each group several times.
     """
     states = []
     for group in backbone.transformer_layers:
@@ -222,7 +222,7 @@ def collect_layer_states(backbone):
 
 
 def recompute_layers(model, layers):
-    """The same functional model with some of its layers `Recomputed`."""
+    """Wraps some layers of a functional model in `Recomputed`."""
     recomputed = {
         id(layer): Recomputed(layer, name=f"{layer.name}_recomputed")
         for layer in layers

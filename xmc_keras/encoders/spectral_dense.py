@@ -1,4 +1,4 @@
-"""A square linear map of spectral norm one."""
+"""A square dense layer of spectral norm one."""
 
 import keras
 import tensorflow as tf
@@ -7,11 +7,12 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class SpectralDense(keras.layers.Layer):
-    """`x R / sigma + b`, with `R` (dim, dim) from the identity on, `sigma` its norm.
+    """Dense layer `x R / sigma + b`, where `sigma` is the spectral norm of `R`.
 
-    `sigma` is the largest singular value of `R` as one step of power iteration a
-    training step finds it; the gradient flows through it, as through `R`. So the map
-    never stretches, whatever `R` becomes.
+    `R` (dim, dim) starts as the identity. `sigma` is its largest singular value,
+    estimated by one step of power iteration per training step; the gradient flows
+    through `sigma` as well as through `R`. So the map never stretches its input,
+    whatever `R` becomes.
 
     Args:
         dim: int. Width of input and output.
@@ -40,7 +41,7 @@ class SpectralDense(keras.layers.Layer):
             shape, initializer="identity", autocast=False, name="kernel"
         )
         self.bias = self.add_weight((self.dim,), initializer="zeros", name="bias")
-        # A guess of the left singular vector, better with every training step.
+        # Estimate of the left singular vector, better with every training step.
         self.direction = self.add_weight(
             (1, self.dim),
             initializer="random_normal",
@@ -58,8 +59,8 @@ class SpectralDense(keras.layers.Layer):
             right = normalize_vector(ops.matmul(direction, value))
             direction = normalize_vector(ops.matmul(right, ops.transpose(value)))
             self.direction.assign(direction)
-        # Once more towards the right: with the direction u, |u R| = u R v, of which
-        # the gradient is the outer product of u and v.
+        # One more half step: with the left vector u, |u R| = u R v, whose gradient is
+        # the outer product of u and v.
         sigma = ops.norm(ops.matmul(tf.stop_gradient(direction), kernel))
         kernel = ops.cast(kernel / ops.maximum(sigma, 1e-12), self.compute_dtype)
         return ops.matmul(x, kernel) + ops.cast(self.bias, self.compute_dtype)
@@ -72,4 +73,5 @@ class SpectralDense(keras.layers.Layer):
 
 
 def normalize_vector(row):
+    """Divides a vector by its norm."""
     return row / ops.maximum(ops.norm(row), 1e-12)

@@ -1,8 +1,8 @@
-"""LightDXML: label embeddings, shortlists, the classifier and the model of all."""
+"""LightDXML: label embeddings, shortlists, the classifier, and the whole model."""
 
 
 def __getattr__(name):
-    # The model is imported on first use: it needs TensorFlow.
+    # The model is imported on first use, because it imports TensorFlow.
     if name == "LightDXML":
         from xmc_keras.lightdxml.lightdxml import LightDXML
 

@@ -1,4 +1,4 @@
-"""A LightDXML model, its words and its optimizer by a config."""
+"""Building a LightDXML model, its vectorizer and its optimizer from a config."""
 
 import keras
 
@@ -11,11 +11,12 @@ from xmc_keras.optimizers.warmup_decay import WarmupDecay
 from xmc_keras.text.word_vectorizer import WordVectorizer
 
 TABLES = ["token_embeddings", "label_weights", "gains"]
-GAINS_RATE = 3  # times the rate of the encoder: a gain of one has farther to go
+# Multiple of the encoder's learning rate: gains start at one and have farther to go.
+GAINS_RATE = 3
 
 
 def fit_vectorizer(config, texts):
-    """The `WordVectorizer` of training documents that a config describes.
+    """Fits the `WordVectorizer` of a config to training documents.
 
     Example:
 
@@ -40,15 +41,15 @@ def build_lightdxml(
     tokenizer=None,
     num_features=None,
 ):
-    """The model that a config describes, not yet compiled.
+    """Builds the LightDXML model of a config, not yet compiled.
 
     Args:
         config: a `Config` of `system: lightdxml`.
         label_names: list of strings.
         vectorizer: the `WordVectorizer`, for `encoder: words`.
-        backbone, tokenizer: as from `load_encoder`, for another encoder.
-        num_features: optional int, in the place of a vectorizer: features of documents
-            that are no texts.
+        backbone, tokenizer: see `load_encoder`, for another encoder.
+        num_features: optional int. Number of features, instead of a vectorizer, for
+            documents that are feature vectors and not texts.
 
     Returns:
         A `LightDXML`.
@@ -111,11 +112,11 @@ def build_lightdxml(
 
 
 def lightdxml_optimizer(config, num_batches):
-    """Row-wise AdamW for both tables, with the rates that a config describes.
+    """Builds the row-wise AdamW of a config, with its learning rates.
 
     Args:
         config: a `Config`.
-        num_batches: int. Steps an epoch.
+        num_batches: int. Steps per epoch.
 
     Example:
 

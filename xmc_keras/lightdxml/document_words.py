@@ -1,4 +1,4 @@
-"""The words of documents, and the heaviest of each label."""
+"""Word weights of the documents of a batch, and the heaviest words of each label."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -9,21 +9,22 @@ import tensorflow as tf
 
 from xmc_keras.ops.xla import in_xla
 
+BLOCK = 1024  # labels summed at a time, which bounds the memory of each thread
+
 
 class DocumentWords:
-    """Products of a batch's rows of words with other such rows, those of labels.
+    """Word weights of a batch's documents, for inner products with words of labels.
 
-    Holds the weights (batch, words of the batch) as a dense matrix, of the words alone
-    that some document has: it stays small, and a label's other words cost nothing.
+    Holds the weights as a dense matrix with a column for each word that occurs in the
+    batch. So the matrix stays small, and a label's other words cost nothing.
 
     Args:
-        token_ids: int32 tensor (batch, n), `-1` pads. A word that a document lists
-            twice has the sum of its weights.
+        token_ids: int32 tensor (batch, n), padded with `-1`. If a document lists a word
+            twice, its weights are added.
         token_weights: float32 tensor (batch, n).
-        num_features: int. Words that there are.
-        gains: optional float32 tensor (num_features, 1), by which the weights are
-            multiplied, except in `weights_of`. It gets a gradient, of the words of the
-            batch alone.
+        num_features: int. Number of words.
+        gains: optional float32 tensor (num_features, 1). Factors of the weights, except
+            in `weights_of`. Only the words of the batch receive a gradient.
 
     Example:
 
@@ -36,8 +37,8 @@ class DocumentWords:
     def __init__(self, token_ids, token_weights, num_features, gains=None):
         ids = tf.convert_to_tensor(token_ids, tf.int32) + 1  # 0 is a pad
         weights = tf.where(ids > 0, tf.cast(token_weights, tf.float32), 0.0)
-        # Column 0 of the matrix is that of pads and of words that no document has.
-        if in_xla():  # one size for all batches
+        # Column 0 of the matrix is for pads and for words that no document has.
+        if in_xla():  # the same size for all batches
             self._column_of = tf.range(num_features + 1)
             self._width = num_features + 1
         else:
@@ -60,14 +61,14 @@ class DocumentWords:
         self._gained = tf.scatter_nd(places, weights * gains, shape)
 
     def columns(self, word_ids):
-        """Columns of the batch's matrix, of that shape; 0 for words it lacks."""
+        """Columns of word ids in the matrix, of their shape; 0 if not in the batch."""
         return tf.gather(self._column_of, tf.convert_to_tensor(word_ids, tf.int32) + 1)
 
     def products(self, word_ids, word_weights):
-        """Products of all documents with the same rows of words.
+        """Inner products of all documents with the same rows of words.
 
         Args:
-            word_ids: int32 tensor (rows, n), `-1` pads.
+            word_ids: int32 tensor (rows, n), padded with `-1`.
             word_weights: float32 tensor (rows, n).
 
         Returns:
@@ -81,69 +82,47 @@ class DocumentWords:
         known = tf.where(tf.reshape(columns, [-1]) > 0)[:, 0]
         rows = known // tf.cast(shape[1], tf.int64)
         columns = tf.cast(tf.gather(tf.reshape(columns, [-1]), known), tf.int64)
-        found = csr_product(
+        products = csr_product(
             tf.stack([rows, columns], axis=1),
             tf.gather(tf.reshape(word_weights, [-1]), known),
             tf.cast(tf.stack([shape[0], self._width]), tf.int64),
             tf.transpose(self._gained),
         )
-        return tf.transpose(tf.ensure_shape(found, [word_weights.shape[0], None]))
+        return tf.transpose(tf.ensure_shape(products, [word_weights.shape[0], None]))
 
     def weights_of(self, documents, word_ids):
-        """The weights that some documents give to words of their own, without gains.
+        """Weights of words in documents, one row of words per document, without gains.
 
         Args:
-            documents: int32 tensor (rows,). Places in the batch, any number of times.
-            word_ids: int32 tensor (rows, n), `-1` pads.
+            documents: int32 tensor (rows,). Positions in the batch, which may repeat.
+            word_ids: int32 tensor (rows, n), padded with `-1`.
 
         Returns:
-            float32 tensor (rows, n), 0 for words that a document lacks and for pads.
+            float32 tensor (rows, n), 0 for words not in the document and for pads.
         """
-        return self._of(self._weights, documents, word_ids)
+        return self._lookup(self._weights, documents, word_ids)
 
     def gains(self, documents, word_ids):
-        """The same multiplied by gains."""
-        return self._of(self._gained, documents, word_ids)
+        """The result of `weights_of` multiplied by the gains."""
+        return self._lookup(self._gained, documents, word_ids)
 
-    def _of(self, table, documents, word_ids):
+    def _lookup(self, table, documents, word_ids):
         places = documents[:, None] * self._width + self.columns(word_ids)
         return tf.gather(tf.reshape(table, [-1]), places)
 
 
-@tf.custom_gradient
-def csr_product(indices, values, shape, dense):
-    """A sparse matrix times a dense one, which alone gets a gradient.
-
-    Six times as fast as `tf.sparse.sparse_dense_matmul` on a CPU, by ops that not
-    every server has.
-    """
-    sparse = tf.raw_ops.SparseTensorToCSRSparseMatrix(
-        indices=indices, values=values, dense_shape=shape
-    )
-
-    def gradient(upstream):
-        back = tf.raw_ops.SparseMatrixMatMul(a=sparse, b=upstream, transpose_a=True)
-        return None, None, None, back
-
-    return tf.raw_ops.SparseMatrixMatMul(a=sparse, b=dense), gradient
-
-
-# Labels summed at a time: what one thread holds stays small.
-BLOCK = 1024
-
-
 def find_top_words(features, label_matrix, num_words):
-    """The heaviest words of the sum of each label's documents.
+    """Finds the heaviest words in the sum of each label's documents.
 
     Args:
-        features: csr matrix float32 (documents, num_features), as TF-IDF rows.
+        features: csr matrix float32 (documents, num_features), such as TF-IDF rows.
         label_matrix: sparse matrix (documents, labels), ones where a label applies.
-        num_words: int. Words kept a label.
+        num_words: int. Words to keep per label.
 
     Returns:
-        `(ids, weights, lengths)`: int32 (labels, num_words), heaviest first, `-1` where
-        a label has fewer; float32 of that shape, the weights of these words in the sum,
-        scaled to norm 1, 0 at pads; and float32 (labels,), what they were divided by.
+        `(ids, weights, lengths)`: int32 (labels, num_words), heaviest first, padded
+        with `-1`; float32 of the same shape, the weights of these words in the sum,
+        scaled to norm 1, 0 at pads; and float32 (labels,), the norms before scaling.
 
     Example:
 
@@ -157,7 +136,7 @@ def find_top_words(features, label_matrix, num_words):
     of_labels = scipy.sparse.csr_matrix(label_matrix, dtype=np.float32).T.tocsr()
     if of_labels.shape[1] != features.shape[0]:
         raise ValueError(
-            "Expected `features` and `label_matrix` with one row a document each. "
+            "Expected one row per document in both `features` and `label_matrix`. "
             f"Received: {features.shape[0]} and {of_labels.shape[1]} rows."
         )
     if num_words < 1:
@@ -168,18 +147,36 @@ def find_top_words(features, label_matrix, num_words):
 
     def sum_block(start):
         sums = of_labels[start : start + BLOCK] @ features
-        sums.sort_indices()  # of words that weigh the same, the first
+        sums.sort_indices()  # ties go to the smaller word id
         counts = np.diff(sums.indptr)
         rows = np.repeat(np.arange(len(counts)), counts)
-        order = np.lexsort((-np.abs(sums.data), rows))  # rows stay where they were
+        order = np.lexsort((-np.abs(sums.data), rows))  # rows keep their order
         ranks = np.arange(sums.nnz) - np.repeat(sums.indptr[:-1], counts)
-        kept = np.flatnonzero(ranks < num_words)
-        places = start + rows[kept], ranks[kept]
-        ids[places] = sums.indices[order[kept]]
-        weights[places] = sums.data[order[kept]]
+        top = np.flatnonzero(ranks < num_words)
+        places = start + rows[top], ranks[top]
+        ids[places] = sums.indices[order[top]]
+        weights[places] = sums.data[order[top]]
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(sum_block, range(0, num_labels, BLOCK)))
     lengths = np.linalg.norm(weights, axis=1)
     weights /= np.maximum(lengths, 1e-12)[:, None]
     return ids, weights, lengths
+
+
+@tf.custom_gradient
+def csr_product(indices, values, shape, dense):
+    """Product of a sparse and a dense matrix, with a gradient for the dense one only.
+
+    Six times as fast as `tf.sparse.sparse_dense_matmul` on a CPU, but uses ops that
+    some servers lack.
+    """
+    sparse = tf.raw_ops.SparseTensorToCSRSparseMatrix(
+        indices=indices, values=values, dense_shape=shape
+    )
+
+    def gradient(upstream):
+        back = tf.raw_ops.SparseMatrixMatMul(a=sparse, b=upstream, transpose_a=True)
+        return None, None, None, back
+
+    return tf.raw_ops.SparseMatrixMatMul(a=sparse, b=dense), gradient

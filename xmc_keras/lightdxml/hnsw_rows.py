@@ -1,4 +1,4 @@
-"""The rows of a table nearest to queries, found approximately by HNSW."""
+"""Approximate nearest-neighbor search in the rows of a table by HNSW."""
 
 import os
 
@@ -6,17 +6,18 @@ import numpy as np
 
 from xmc_keras.bad_input import BadInput
 
-M, EF = 100, 300  # links of a row, and rows looked at to find them
-QUERIES = 2**14  # answered at a time
-# What the graph costs in exact search, by benchmarks/speed/nearest_search.py: a query
-# that in a table of so many rows, and building that of so many queries.
+M, EF = 100, 300  # links per row, and rows examined to find them
+QUERIES = 2**14  # queries answered at a time
+# Cost of the graph in units of exact search, see benchmarks/speed/nearest_search.py: a
+# query costs as much as exact search in 70,000 rows, and building the graph costs as
+# much as 40,000 exact queries.
 QUERY_ROWS, BUILD_QUERIES = 70_000, 40_000
 
 
 def search_hnsw(queries, table, k, num_threads=None):
-    """About the `k` rows of largest cosine with each query, from a graph of rows.
+    """Finds approximately the `k` rows of largest cosine with each query.
 
-    For tables of so many rows that exact search takes longer than building the graph.
+    For tables large enough that exact search is slower than building a graph of rows.
     Needs the package hnswlib (`pip install .[ann]`).
 
     Args:
@@ -39,16 +40,16 @@ def search_hnsw(queries, table, k, num_threads=None):
     index = make_hnsw_index(*table.shape, num_threads)
     index.add_items(table)
     index.set_ef(max(k, EF))
-    found = np.empty((len(queries), k), np.int32)
-    # It answers in three times the bytes: a block at a time.
+    neighbors = np.empty((len(queries), k), np.int32)
+    # hnswlib's answer takes three times the memory, so query in blocks.
     for start in range(0, len(queries), QUERIES):
         part = slice(start, start + QUERIES)
-        found[part], _ = index.knn_query(queries[part], k=k)
-    return found
+        neighbors[part], _ = index.knn_query(queries[part], k=k)
+    return neighbors
 
 
 def make_hnsw_index(num_rows, dim, num_threads=None):
-    """An empty HNSW index by cosine, for `num_rows` rows of width `dim`."""
+    """Makes an empty HNSW index by cosine for `num_rows` rows of width `dim`."""
     try:
         import hnswlib
     except ImportError:
@@ -63,7 +64,7 @@ def make_hnsw_index(num_rows, dim, num_threads=None):
 
 
 def is_hnsw_faster(num_queries, num_rows):
-    """Whether the graph, its building included, takes less time than exact search.
+    """Whether HNSW is faster than exact search, including building the graph.
 
     Example:
 

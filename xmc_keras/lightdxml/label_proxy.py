@@ -1,4 +1,4 @@
-"""The map from label centroids to label embeddings, and its training."""
+"""The map from label centroids to label embeddings (the proxy), and its training."""
 
 import logging
 
@@ -10,20 +10,27 @@ from keras import ops
 
 from xmc_keras.labels.label_centroids import compute_centroids
 
+logger = logging.getLogger(__name__)
+
+BLOCK = 2**14  # labels embedded at a time
+_ROWS = tf.TensorSpec([None, None])
+_INTS = tf.TensorSpec([None], tf.int32)
+_FLOATS = tf.TensorSpec([None], tf.float32)
+
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class LabelProxy(keras.layers.Layer):
-    """`f(c) = A2 (A1 c + b1) + b2`: one affine map, trained as two.
+    """Affine map `f(c) = A2 (A1 c + b1) + b2` from centroids to label embeddings.
 
-    Takes centroids (labels, dim), a label's mean over the features of its documents,
-    and returns label embeddings of the same shape. There is no activation between
-    the two parts; that the map is a product changes how it is learnt, not what it
-    can be. It starts as the identity where `hidden_dim` is at least dim (published is
-    a random start), so that training only has to better the centroids.
-    `train_label_proxy` trains it.
+    Takes centroids (labels, dim), the mean features of each label's documents, and
+    returns label embeddings of the same shape. There is no activation between the two
+    layers: the factors change how the map is learnt, not which maps it can be. It
+    starts as the identity if `hidden_dim` is at least dim (the paper starts at random),
+    so that training only has to improve on the centroids. `train_label_proxy` trains
+    it.
 
     Args:
-        hidden_dim: int. Width between the two parts. Defaults to `1000`.
+        hidden_dim: int. Width between the two layers. Defaults to `1000`.
         **kwargs: other arguments of `keras.layers.Layer`.
 
     Example:
@@ -58,7 +65,7 @@ class LabelProxy(keras.layers.Layer):
             centroids_shape[-1], dtype=self.dtype_policy, name="outer"
         )
         self.outer.build((*centroids_shape[:-1], self.hidden_dim))
-        # The rows of an orthogonal kernel are orthonormal, so its transpose leads back.
+        # The rows of an orthogonal kernel are orthonormal: its transpose inverts it.
         self.outer.kernel.assign(ops.transpose(self.inner.kernel))
         self.built = True
 
@@ -72,14 +79,6 @@ class LabelProxy(keras.layers.Layer):
         return {**super().get_config(), "hidden_dim": self.hidden_dim}
 
 
-logger = logging.getLogger(__name__)
-
-BLOCK = 2**14  # labels that are embedded at a time
-_ROWS = tf.TensorSpec([None, None])
-_INTS = tf.TensorSpec([None], tf.int32)
-_FLOATS = tf.TensorSpec([None], tf.float32)
-
-
 def train_label_proxy(
     proxy,
     features,
@@ -90,33 +89,32 @@ def train_label_proxy(
     max_documents=64,
     seed=0,
 ):
-    """Trains `f` so that a label's `f(centroid)` is near to its documents.
+    """Trains the proxy so that a label's `f(centroid)` is near its documents.
 
-    Minimises the mean of `log(1 + |f(c_l) - x_i|^2)` over the pairs of a label `l` and
-    a document `i` that has it, by a fresh Adam. It works by label: `f` is computed
-    once for each label of a batch, and the documents of these labels are gathered, so
-    the pairs, of which Amazon-670K has millions of `dim` numbers, are nowhere in
-    memory. A label of very many documents shows some of them, drawn anew in each
-    epoch, with the weight of all.
+    Minimises the mean of `log(1 + |f(c_l) - x_i|^2)` over all pairs of a label `l` and
+    one of its documents `i`, with a new Adam optimizer. A batch consists of labels: `f`
+    is computed once per label, and the documents of these labels are gathered. So the
+    pairs, of which Amazon-670K has millions with `dim` numbers each, are never all in
+    memory. For a label with more than `max_documents` documents, each epoch draws a new
+    sample of them, which has the weight of all.
 
     Args:
         proxy: `LabelProxy`, or another layer from (labels, dim) to (labels, dim).
-        features: float32 array (documents, dim), as the encoder gives them in
-            prediction. They get no gradient.
+        features: float32 array (documents, dim). Outputs of the encoder in prediction.
+            They get no gradient.
         label_matrix: sparse matrix (documents, labels).
         epochs: int. Passes over the labels. Defaults to `8`.
         learning_rate: float. Defaults to `0.003`.
-        batch_size: int. Labels a step. Defaults to `256`.
-        max_documents: int. Documents of a label in an epoch. Defaults to `64`.
-        seed: int. Of the order and of what is drawn. Defaults to `0`.
+        batch_size: int. Labels per step. Defaults to `256`.
+        max_documents: int. Documents per label in an epoch. Defaults to `64`.
+        seed: int. Seed of the order of labels and the samples. Defaults to `0`.
 
     Returns:
         float32 array (labels, dim), the label embeddings, not scaled. A label without
-        documents has the embedding of a centroid of zeros.
+        documents has the embedding of a zero centroid.
 
     Example:
 
-    >>> from xmc_keras.lightdxml.label_proxy import LabelProxy
     >>> features = np.eye(2, dtype="float32")
     >>> train_label_proxy(LabelProxy(8), features, features, epochs=1).shape
     (2, 2)
@@ -136,7 +134,7 @@ def train_label_proxy(
     num_steps = -(-len(known) // batch_size)
     scale = np.float32(num_steps / max(labels.nnz, 1))
 
-    # Features are an argument, so that they are freed with this call.
+    # Features are an argument, so that they are freed after this call.
     @tf.function(input_signature=[_ROWS, _ROWS, _INTS, _INTS, _FLOATS])
     def step(features, centroids, documents, places, weights):
         x = tf.gather(features, documents)  # (pairs, dim)
@@ -155,19 +153,20 @@ def train_label_proxy(
             batch = order[start : start + batch_size]
             pairs = draw_pairs(labels, batch, max_documents, random)
             documents, places, weights = pairs
-            some = centroids[batch], documents, places, weights * scale
-            total += step(features, *some)
+            total += step(
+                features, centroids[batch], documents, places, weights * scale
+            )
         loss = float(total) / max(num_steps, 1)
         logger.info("Proxy epoch %d of %d: loss %.4f", epoch + 1, epochs, loss)
     blocks = range(0, len(centroids), BLOCK)
-    for start in blocks:  # in the place of the centroids
+    for start in blocks:  # overwrites the centroids
         part = centroids[start : start + BLOCK]
         part[:] = proxy(part)
     return centroids
 
 
 def compute_pair_loss(embeddings, features, places, weights):
-    """Weighted sum of `log(1 + |f_p - x|^2)` over pairs of a place and a document.
+    """Weighted sum of `log(1 + |f_p - x|^2)` over pairs of a label and a document.
 
     Args:
         embeddings: float32 tensor (labels, dim).
@@ -187,27 +186,27 @@ def compute_pair_loss(embeddings, features, places, weights):
 
 
 def draw_pairs(labels, batch, most, random):
-    """Documents of some labels, at most so many each, as three flat arrays.
+    """Draws at most `most` documents of each label, as three flat arrays of pairs.
 
     Args:
         labels: csc matrix (documents, labels).
-        batch: int array. Labels.
-        most: int.
+        batch: int array. Label ids.
+        most: int. Maximum number of documents per label.
         random: `np.random.Generator`.
 
     Returns:
-        `documents` int32, `places` int32 (of the label in `batch`), `weights` float32
-        (documents of the label for each one that is shown).
+        `documents` int32, `places` int32 (index of the label in `batch`), `weights`
+        float32 (number of documents of the label divided by the number drawn).
     """
     counts = np.diff(labels.indptr)[batch]
-    shown = np.minimum(counts, most)
-    places = np.repeat(np.arange(len(batch), dtype=np.int32), shown)
-    within = np.arange(len(places)) - np.repeat(np.cumsum(shown) - shown, shown)
-    # Every `counts / shown`-th of the documents from a random one on: distinct, each
-    # as likely, and without a permutation of thousands.
-    offset = np.repeat(random.random(len(batch)), shown)
-    stride = np.repeat(counts / np.maximum(shown, 1), shown)
+    sizes = np.minimum(counts, most)
+    places = np.repeat(np.arange(len(batch), dtype=np.int32), sizes)
+    within = np.arange(len(places)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    # Every `counts / sizes`-th document from a random one on: distinct, equally likely,
+    # and without permuting thousands.
+    offset = np.repeat(random.random(len(batch)), sizes)
+    stride = np.repeat(counts / np.maximum(sizes, 1), sizes)
     within = np.floor((within + offset) * stride).astype(np.int64)
-    documents = labels.indices[np.repeat(labels.indptr[batch], shown) + within]
+    documents = labels.indices[np.repeat(labels.indptr[batch], sizes) + within]
     weights = stride.astype(np.float32)
     return documents.astype(np.int32), places, weights

@@ -1,4 +1,4 @@
-"""What the words of a label's documents add to its logit."""
+"""Logits from the words of each label's documents."""
 
 import keras
 import tensorflow as tf
@@ -7,35 +7,37 @@ from keras import ops
 from xmc_keras.lightdxml.document_words import DocumentWords, find_top_words
 from xmc_keras.ops.xla import in_xla
 
-# A sum of rows of norm 1 that is shorter than this is that of no row.
+# A sum of rows of norm 1 that is shorter than this is a sum of no rows.
 NOTHING = 1e-2
 
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class LabelWords(keras.layers.Layer):
-    """Scaled cosine of a document with the sum of a label's documents, word by word.
+    """Scaled cosine between a document and the sum of each label's documents.
 
-    An addition to LightDXML: a label of three documents has little to learn from, but
-    which words these documents have is known without learning. A label keeps its
-    heaviest words alone. What a word counts in the cosine, its gain, is learnt, for all
-    labels together; TF-IDF is where that begins.
+    An addition to LightDXML: a label with three documents has little to learn from,
+    but the words of these documents are known without learning. Each label keeps only
+    its heaviest words. The gain of a word, its weight in the cosine, is learnt for all
+    labels together, starting from TF-IDF.
 
-    Takes a dictionary of `token_ids` (batch, n) int32, `-1` pads, and `token_weights`
-    (batch, n) float32, rows of norm 1, and label ids (batch, m) int32, `-1` pads, or
-    (pool,), the same for all documents; returns logits to be added, (batch, m) or
-    (batch, pool) float32, 0 at pads. Trained are `scale` and `gains`, of which a step
-    touches the words of a batch; `refresh` sets the words of labels.
+    Takes a dictionary of `token_ids` (batch, n) int32, padded with `-1`, and
+    `token_weights` (batch, n) float32, rows of norm 1, and label ids (batch, m) int32,
+    padded with `-1`, or (pool,), the same for all documents. Returns logits to be
+    added, (batch, m) or (batch, pool) float32, 0 at pads. `scale` and `gains` are
+    trained; a step updates the gains of the words of its batch. `refresh` sets the
+    words of labels.
 
-    A step of training has to use `left_out` for positives: the document is in the sums
-    of its labels, and a label of few documents would learn to expect itself.
+    A training step must use `left_out` for positives: the document is part of the sums
+    of its labels, and a label with few documents would learn to expect the document
+    itself.
 
     Args:
         num_labels: int.
-        num_features: int. Words that there are.
-        num_words: int. Words of a label. Defaults to `64`.
-        coarse_words: int. The heaviest of them, by which candidates are searched among
-            all labels. Defaults to `8`.
-        initial_scale: float. What a cosine counts before training. Defaults to `6`.
+        num_features: int. Number of words.
+        num_words: int. Words per label. Defaults to `64`.
+        coarse_words: int. How many of them, the heaviest, are used to search all labels
+            for candidates. Defaults to `8`.
+        initial_scale: float. Factor of the cosine before training. Defaults to `6`.
         **kwargs: other arguments of `keras.layers.Layer`.
 
     Example:
@@ -107,9 +109,11 @@ class LabelWords(keras.layers.Layer):
         self.built = True
 
     def refresh(self, features, label_matrix):
-        """Takes the words of documents (documents, num_features) and their labels in.
+        """Sets each label's words from the documents.
 
-        Both sparse matrices; the second (documents, num_labels).
+        Args:
+            features: sparse matrix (documents, num_features).
+            label_matrix: sparse matrix (documents, num_labels).
         """
         shapes = features.shape[1], label_matrix.shape[1]
         if shapes != (self.num_features, self.num_labels):
@@ -127,17 +131,19 @@ class LabelWords(keras.layers.Layer):
         return self.scale * self.cosines(self.words(inputs), label_ids)
 
     def words(self, inputs):
-        """The `DocumentWords` of a batch, which the other methods take."""
+        """The `DocumentWords` of a batch, an argument of the other methods."""
         ids, weights = inputs["token_ids"], inputs["token_weights"]
         return DocumentWords(ids, weights, self.num_features, self.gains.value)
 
     def cosines(self, words, label_ids, first=0):
-        """Cosines of own labels (batch, m), or of the same (pool,) for all documents.
+        """Cosines of the documents with labels, without scale.
 
         Args:
             words: `DocumentWords`.
-            label_ids: int32 tensor, `-1` pads.
-            first: int. Words that are left out, the heaviest: what `coarse` lacks.
+            label_ids: int32 tensor (batch, m), padded with `-1`, or (pool,), the same
+                for all documents.
+            first: int. How many of the heaviest words to skip, to add to `coarse`.
+                Defaults to `0`.
         """
         label_ids = ops.cast(label_ids, "int32")
         if len(label_ids.shape) == 1:
@@ -146,37 +152,38 @@ class LabelWords(keras.layers.Layer):
                 tf.gather(self.word_weights.value, label_ids)[:, first:],
             )
         places, documents, rows = pairs(label_ids)
-        found = words.gains(documents, tf.gather(self.word_ids.value, rows)[:, first:])
-        found *= tf.gather(self.word_weights.value, rows)[:, first:]
-        return place_words(tf.reduce_sum(found, axis=1), places, label_ids)
+        terms = words.gains(documents, tf.gather(self.word_ids.value, rows)[:, first:])
+        terms *= tf.gather(self.word_weights.value, rows)[:, first:]
+        return place_words(tf.reduce_sum(terms, axis=1), places, label_ids)
 
     def coarse(self, words, start=0, end=None):
-        """Cosines (batch, end - start) of the labels in between by `coarse_words`."""
+        """Cosines (batch, end - start) with labels `start` to `end`, by few words.
+
+        Only the `coarse_words` heaviest words of each label count.
+        """
         columns = slice(start, end), slice(self.coarse_words)
         return words.products(
             self.word_ids.value[columns], self.word_weights.value[columns]
         )
 
     def left_out(self, words, label_ids):
-        """Cosines (batch, m) with sums that the document is taken out of.
+        """Cosines (batch, m) with the sums of labels' other documents.
 
-        For labels that the document is among the documents of, as `refresh` had them;
-        `-1` pads, whose cosine is 0. With the words `x` of the document that the label
-        keeps, and the sum `s`: `g x (s - x) / |s - x|`, 0 where nothing is left; `g`
-        are the gains.
+        For labels whose documents, as given to `refresh`, include the document itself.
+        Label ids are padded with `-1`, whose cosine is 0. With `x` the words of the
+        document that the label keeps, `s` the sum and `g` the gains it is
+        `g x (s - x) / |s - x|`, 0 if nothing is left.
         """
         label_ids = ops.cast(label_ids, "int32")
         places, documents, rows = pairs(label_ids)
         ids = tf.gather(self.word_ids.value, rows)  # (pairs, words)
-        found, gained = (
-            words.weights_of(documents, ids),
-            words.gains(documents, ids),
-        )
+        own = words.weights_of(documents, ids)
+        gained = words.gains(documents, ids)
         lengths = tf.gather(self.lengths.value, rows)
         sums = tf.gather(self.word_weights.value, rows) * lengths[:, None]
-        squares = lengths**2 - tf.reduce_sum(found * (2 * sums - found), axis=1)
+        squares = lengths**2 - tf.reduce_sum(own * (2 * sums - own), axis=1)
         rest = ops.sqrt(ops.maximum(squares, NOTHING**2))
-        cosines = tf.reduce_sum(gained * (sums - found), axis=1) / rest
+        cosines = tf.reduce_sum(gained * (sums - own), axis=1) / rest
         return place_words(ops.where(rest > NOTHING, cosines, 0.0), places, label_ids)
 
     def compute_output_shape(self, inputs_shape, label_ids_shape):
@@ -195,9 +202,11 @@ class LabelWords(keras.layers.Layer):
 
 
 def pairs(label_ids):
-    """Pairs of a document and one of its labels (batch, m): each one's place among
-    all of them, its document and its label. Without XLA, which knows no shape but that
-    of all pairs, pads are left out."""
+    """Pairs of a document and one of its labels (batch, m), as three flat tensors.
+
+    Returns the position of each pair in the flattened `label_ids`, its document and its
+    label. Pads are left out, except under XLA, which needs static shapes.
+    """
     flat = tf.reshape(label_ids, [-1])
     places = tf.range(tf.size(flat))
     if not in_xla():
@@ -208,7 +217,7 @@ def pairs(label_ids):
 
 
 def place_words(values, places, label_ids):
-    """Values of pairs as (batch, m), 0 at pads."""
+    """Arranges the values of pairs as (batch, m), 0 at pads."""
     shape = tf.shape(label_ids)
     values = tf.scatter_nd(places[:, None], values, [shape[0] * shape[1]])
     return ops.where(label_ids < 0, 0.0, tf.reshape(values, shape))

@@ -1,4 +1,4 @@
-"""LightDXML as a Keras model."""
+"""The LightDXML model."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from xmc_keras.encoders import multi_layer_cls_encoder, sparse_text_encoder  # n
 from xmc_keras.labels.label_names_asset import LabelNamesAsset
 from xmc_keras.labels.label_set import LabelSet
 
-# What a saved model is made of has to be imported before Keras can load it.
+# The classes of a saved model must be imported before Keras can load it.
 from xmc_keras.lightdxml import label_words  # noqa: F401
 from xmc_keras.lightdxml.loss import summed_cross_entropy
 from xmc_keras.lightdxml.nearest_labels import NearestLabels
@@ -28,46 +28,49 @@ from xmc_keras.optimizers import rowwise_adamw, warmup_decay  # noqa: F401
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class LightDXML(LabelNamesAsset, keras.Model):
-    """Text to its few right labels among many: nearest label embeddings, classified.
+    """Extreme multi-label text classifier: shortlists nearest labels, scores them.
 
-    A classifier learns on the positives of a document and a shortlist of labels whose
-    embeddings were nearest to it; at prediction the nearest label embeddings are the
-    candidates, and classifier and nearness together score them. The label embeddings
-    come from the features of each label's documents (`train_label_proxy`), not from a
-    gradient of this model: see `refresh`.
+    In training the classifier learns from the positives of a document and from a
+    shortlist of labels whose embeddings are nearest to it. In prediction the labels
+    with the nearest embeddings are the candidates, scored by the classifier and by
+    their cosine. The label embeddings are computed from the features of each label's
+    documents (`train_label_proxy`), not by a gradient of this model: see `refresh`.
 
-    The input is the encoder's dictionary. For training it also has `label_ids` (batch,
-    positives) int32, `-1` pads, which is the target `y` too, and `shortlist` (batch,
-    n) int32, `-1` pads, without positives. `predict` returns `predicted_ids`
-    (documents, num_predictions) int32, best first, and `scores` of the same shape,
-    float32 in [0, 1].
+    The input is the encoder's dictionary. For training it also contains `label_ids`
+    (batch, positives) int32, the true labels, padded with `-1`, which are the target
+    `y` too, and `shortlist` (batch, n) int32, label ids padded with `-1`, without
+    positives. `predict` returns `predicted_ids` (documents, num_predictions) int32,
+    best first, and `scores` of the same shape, float32 in [0, 1]. `call` returns both
+    too, unless in training.
 
     Args:
-        encoder: layer. From the input dictionary to features (batch, dim), for
+        encoder: layer. Maps the input dictionary to features (batch, dim), for
             example a `SparseTextEncoder` or a `MultiLayerCLSEncoder`.
         num_labels: int.
-        num_candidates: int. Labels that a prediction scores. Defaults to `400`.
-        candidates_from: `"embeddings"` as published, the nearest label embeddings, or
-            `"classifier"`, the best by the classifier among all labels. Defaults to
-            `"embeddings"`.
-        beta: float. Share of the classifier in a score, a weight of the model that
-            can be assigned later. Defaults to `0.75`.
-        max_positives: optional int. Positives of a document that a step learns on,
-            drawn anew in each; `None`, or `shared_negatives`, is all. Defaults to
-            `20`.
+        num_candidates: int. Labels scored in prediction. Defaults to `400`.
+        candidates_from: `"embeddings"` as published: the nearest label embeddings; or
+            `"classifier"`: the labels that the classifier scores highest among all.
+            Defaults to `"embeddings"`.
+        beta: float. Weight of the classifier in a score, between 0 and 1. Stored as a
+            weight of the model that can be assigned later. Defaults to `0.75`.
+        max_positives: optional int. Maximum number of positives per document in a
+            training step, a new sample in each step; `None` uses all, as does
+            `shared_negatives`. Defaults to `20`.
         shared_negatives: bool. `True` scores each document of a batch against the
-            positives and shortlists of all of them: more negatives for the price of
-            the same rows. Published is `False`. Defaults to `False`.
-        random_negatives: int. Labels drawn at random for each batch, in addition;
-            only with `shared_negatives`. Defaults to `0`.
+            positives and shortlists of all documents: more negatives at the cost of
+            the same rows. Published as `False`. Defaults to `False`.
+        random_negatives: int. Additional labels drawn at random for each batch; only
+            with `shared_negatives`. Defaults to `0`.
         initial_probability: float. See `ShortlistClassifier`. Defaults to `0.5`.
-        lexical: optional `LabelWords`, an addition to what is published: its logits
-            are added to those of the classifier, in training and in prediction. For
-            inputs of words only.
-        vectorizer: optional `WordVectorizer`, for `recommend`; saved in the model.
-        tokenizer: optional keras-nlp tokenizer, the same for encoders of subwords.
-        max_tokens: int. Tokens a text is cut to with a `tokenizer`. Defaults to `128`.
-        label_names: optional list of strings, for `recommend`; saved in the model.
+        lexical: optional `LabelWords`, an addition to the published method: its logits
+            are added to those of the classifier, in training and in prediction. Only
+            for inputs of words.
+        vectorizer: optional `WordVectorizer`, for `recommend`; saved with the model.
+        tokenizer: optional keras-nlp tokenizer, for `recommend` with an encoder of
+            subwords; saved with the model.
+        max_tokens: int. Maximum number of tokens per text with a `tokenizer`. Defaults
+            to `128`.
+        label_names: optional list of strings, for `recommend`; saved with the model.
         num_predictions: int. Labels that `predict` returns. Defaults to `100`.
         **kwargs: other arguments of `keras.Model`.
 
@@ -111,7 +114,7 @@ class LightDXML(LabelNamesAsset, keras.Model):
     ):
         super().__init__(**kwargs)
         sources = ("embeddings", "classifier")
-        for right, name, good, value in (
+        for valid, name, expected, value in (
             (candidates_from in sources, "candidates_from", sources, candidates_from),
             (0 <= beta <= 1, "beta", "from 0 to 1", beta),
             (
@@ -121,8 +124,10 @@ class LightDXML(LabelNamesAsset, keras.Model):
                 random_negatives,
             ),
         ):
-            if not right:
-                raise ValueError(f"Expected `{name}` {good}. Received: {name}={value}")
+            if not valid:
+                raise ValueError(
+                    f"Expected `{name}` {expected}. Received: {name}={value}"
+                )
         if label_names is not None and len(label_names) != num_labels:
             raise ValueError(
                 "Expected as many `label_names` as labels. Received: "
@@ -146,7 +151,7 @@ class LightDXML(LabelNamesAsset, keras.Model):
         self.vectorizer = vectorizer
         self.tokenizer = tokenizer
         self.max_tokens = max_tokens
-        # Not an attribute list of the model: Keras would track each name.
+        # Wrapped in an object, because Keras tracks each item of a list.
         self.label_set = None if label_names is None else LabelSet(label_names)
         self.num_predictions = num_predictions
         self.random = keras.random.SeedGenerator(name="negatives")
@@ -169,7 +174,7 @@ class LightDXML(LabelNamesAsset, keras.Model):
         self.built = True
 
     def refresh(self, label_embeddings):
-        """Takes new label embeddings (num_labels, dim), of any norm, in."""
+        """Replaces the label embeddings (num_labels, dim), which may have any norm."""
         self.nearest.refresh(label_embeddings)
 
     def call(self, inputs, training=None):
@@ -179,18 +184,18 @@ class LightDXML(LabelNamesAsset, keras.Model):
             return self.rank(features, words)
         if "label_ids" not in inputs or "shortlist" not in inputs:
             raise ValueError(
-                "Expected `label_ids` and `shortlist` in the input of training. "
+                "Expected `label_ids` and `shortlist` in the training input. "
                 f"Received: {sorted(inputs)}"
             )
         positives = ops.cast(inputs["label_ids"], "int32")
         shortlist = ops.cast(inputs["shortlist"], "int32")
         lexical = None if words is None else (self.lexical, words)
         if self.shared_negatives:
-            drawn = keras.random.randint(
+            random_ids = keras.random.randint(
                 (1, self.random_negatives), 0, self.num_labels, seed=self.random
             )
             return shared_logits(
-                self.classifier, features, positives, shortlist, drawn, lexical
+                self.classifier, features, positives, shortlist, random_ids, lexical
             )
         if self.max_positives is not None:
             positives = sample_positives(positives, self.max_positives, self.random)
@@ -199,9 +204,9 @@ class LightDXML(LabelNamesAsset, keras.Model):
         )
 
     def logits(self, features, label_ids, words=None):
-        """Logits float32 (batch, n) of labels (batch, n), none of them a pad.
+        """Logits (batch, n) float32 of label ids (batch, n) without padding.
 
-        `words` are the `DocumentWords` of the batch, where the model has `lexical`.
+        `words` are the `DocumentWords` of the batch, if the model has `lexical`.
         """
         logits = self.classifier(features, label_ids)
         if self.lexical is not None:
@@ -209,9 +214,9 @@ class LightDXML(LabelNamesAsset, keras.Model):
         return logits
 
     def rank(self, features, words=None):
-        """What `call` returns for prediction, from features (batch, dim).
+        """Computes the outputs of `call` in prediction from features (batch, dim).
 
-        `words` as of `logits`.
+        For `words` see `logits`.
         """
         if self.candidates_from == "embeddings":
             candidates, cosines = self.nearest(features)  # (batch, candidates)
@@ -231,14 +236,14 @@ class LightDXML(LabelNamesAsset, keras.Model):
         }
 
     def best(self, features, words=None):
-        """Candidates by the classifier, and their logits, both (batch, candidates)."""
+        """The classifier's best labels and their logits, both (batch, candidates)."""
         k, lexical = self.num_candidates, self.lexical
         if lexical is None:
             return self.classifier.best(features, k)
         candidates, logits = self.classifier.best(
             features, k, lambda *part: lexical.scale * lexical.coarse(words, *part)
         )
-        # The candidates are known by few words of a label; now those it has besides.
+        # The search used few words of each label: add the rest for the candidates.
         rest = lexical.cosines(words, candidates, lexical.coarse_words)
         return candidates, logits + lexical.scale * rest
 
@@ -251,8 +256,8 @@ class LightDXML(LabelNamesAsset, keras.Model):
         return ops.mean(losses) + sum(self.losses)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        # A ranking of positives and their negatives would say nothing: compiled
-        # metrics are for evaluation only.
+        # Ranking the positives against their negatives is meaningless: compiled metrics
+        # are for evaluation only.
         results = {"loss": loss_tracker(self).result()}
         compiled = compiled_metrics(self)
         if compiled is None:
@@ -269,8 +274,8 @@ class LightDXML(LabelNamesAsset, keras.Model):
         return {name: outputs[name] for name in ("predicted_ids", "scores")}
 
     def recommend(self, texts, k=5, batch_size=64):
-        """Label names and scores of raw texts, see `recommend`."""
-        # Imported when needed: a model of token ids works without tensorflow-text.
+        """Recommends labels for raw texts, see `xmc_keras.lightxml.recommend`."""
+        # Imported here: a model that is fed token ids does not need tensorflow-text.
         from xmc_keras.lightxml.recommend import recommend
 
         return recommend(self, texts, k, batch_size)
@@ -294,12 +299,12 @@ class LightDXML(LabelNamesAsset, keras.Model):
         for name in ("encoder", "lexical", "tokenizer"):
             config[name] = keras.saving.deserialize_keras_object(config[name])
         if not config.pop("train_encoder"):
-            # What a frozen encoder holds is made anew as trainable.
+            # The layers of a frozen encoder are deserialized as trainable.
             for variable in config["encoder"].weights:
                 variable.trainable = False
         return cls(**config)
 
-    # Label names and words are assets of the `.keras` file, beside the weights.
+    # Label names and the vectorizer are assets in the `.keras` file.
 
     def save_assets(self, folder):
         super().save_assets(folder)

@@ -1,31 +1,30 @@
-"""How likely a label is among the negatives of a batch."""
+"""Log probability that a label is among the negatives of a batch."""
 
 import numpy as np
 
 
 def log_inclusion(label_counts, num_documents, batch_size, random_negatives):
-    """Log of the chance that a batch scores a label that negatives are shared with.
+    """Log probability that a batch with shared negatives scores a label.
 
-    A batch scores the positives of all its documents and labels drawn at random. A rare
-    label is seldom among them, so that a classifier learns too high odds for it: those
-    odds divided by this chance. What is learnt is put right by adding this logarithm to
-    the label's logit, the whole of it for true odds, a part for more rare labels among
-    the best.
+    A batch scores the positives of all its documents, and random labels. Rare labels
+    are seldom among them, so a classifier learns too high odds for them: the true odds
+    divided by this probability. Adding this logarithm to the logit corrects the bias:
+    all of it for true odds, a part of it to keep more rare labels among the best.
 
-    Shortlists are not counted: which labels they have changes as the model learns.
+    Shortlists are not counted, because their labels change during training.
 
     Args:
         label_counts: array (labels,). Training documents of each label.
         num_documents: int. Training documents.
-        batch_size: int. Documents a batch.
+        batch_size: int. Documents per batch.
         random_negatives: int. Labels drawn for each batch, with replacement.
 
     Returns:
-        float32 array (labels,), at most 0. At least that of one batch in as many as
-        there are documents, also where the chance is none.
+        float32 array (labels,), at most 0. Probabilities below `1 / num_documents`,
+        including zero, count as `1 / num_documents`.
 
     Reference: the correction of a sampled softmax,
-        [Bengio and Senecal, 2008](https://doi.org/10.1109/TNN.2007.912312); applied
+        [Bengio and Senecal, 2008](https://doi.org/10.1109/TNN.2007.912312), applied
         after training as in [Menon et al., 2021](https://arxiv.org/abs/2007.07314).
 
     Example:
@@ -39,7 +38,7 @@ def log_inclusion(label_counts, num_documents, batch_size, random_negatives):
             "Expected `label_counts` from 0 to `num_documents`. Received: "
             f"{counts.min():g} to {counts.max():g}, num_documents={num_documents}"
         )
-    not_drawn = (1 - 1 / len(counts)) ** random_negatives
-    not_there = (1 - counts / num_documents) ** batch_size
-    included = np.maximum(1 - not_drawn * not_there, 1 / num_documents)
+    not_random = (1 - 1 / len(counts)) ** random_negatives
+    not_positive = (1 - counts / num_documents) ** batch_size
+    included = np.maximum(1 - not_random * not_positive, 1 / num_documents)
     return np.log(included).astype(np.float32)

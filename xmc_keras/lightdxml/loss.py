@@ -6,13 +6,13 @@ from xmc_keras.ops.elementwise import isin
 
 
 def summed_cross_entropy(outputs, label_ids):
-    """Binary cross-entropy of each document, summed over the labels that were scored.
+    """Binary cross-entropy of each document, summed over its scored labels.
 
     Args:
-        outputs: dictionary. In training `logits` (batch, n) and, those of positives
-            again, `positive_logits` (batch, p), 0 at pads; in evaluation `logits` and
-            `candidates` (batch, n) int32.
-        label_ids: int32 tensor (batch, positives), `-1` pads.
+        outputs: dictionary. In training `logits` (batch, n) and `positive_logits`
+            (batch, p), the logits of the positives, 0 at pads; in evaluation `logits`
+            and `candidates` (batch, n) int32.
+        label_ids: int32 tensor (batch, positives), padded with `-1`.
 
     Returns:
         float32 tensor (batch,).
@@ -32,6 +32,6 @@ def summed_cross_entropy(outputs, label_ids):
     else:
         relevant = isin(outputs["candidates"], label_ids)
         positive = ops.where(relevant, logits, 0.0)
-    # -t log s(x) - (1 - t) log(1 - s(x)) is softplus(x) - t x: so the positives are a
-    # sum of their own, and no array of targets is needed.
+    # -t log s(x) - (1 - t) log(1 - s(x)) is softplus(x) - t x, so the positives can be
+    # summed separately and no array of targets is needed.
     return ops.sum(ops.softplus(logits), axis=1) - ops.sum(positive, axis=1)

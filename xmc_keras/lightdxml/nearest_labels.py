@@ -1,24 +1,24 @@
-"""The labels whose embeddings are nearest to a text."""
+"""Exact search for the nearest label embeddings."""
 
 import keras
 from keras import ops
 
 from xmc_keras.ops.tables import find_top_rows
 
-ROWS = 2**14  # scaled at a time
+ROWS = 2**14  # rows scaled at a time
 
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class NearestLabels(keras.layers.Layer):
-    """Exact search over normalised label embeddings, which it holds.
+    """Holds label embeddings of norm 1 and finds those nearest to features.
 
     Takes features (batch, dim) and returns label ids (batch, k) int32 and their
-    cosines (batch, k) float32, nearest first. The embeddings are a weight that no
-    gradient changes: `refresh` puts new ones in, and a saved model holds them.
+    cosines (batch, k) float32, nearest first. The embeddings are a non-trainable
+    weight: `refresh` replaces them, and they are saved with the model.
 
     Args:
         num_labels: int. Rows of the table.
-        k: int. Labels to return, or all if there are fewer. Defaults to `100`.
+        k: int. Labels to return; all if there are fewer. Defaults to `100`.
         **kwargs: other arguments of `keras.layers.Layer`.
 
     Example:
@@ -32,8 +32,8 @@ class NearestLabels(keras.layers.Layer):
     ([[2, 1]], [1.0, 0.707])
 
     Reference:
-        [LightDXML](https://arxiv.org/abs/2304.11045), section "Shortlisting", there
-        with an approximate search (HNSW).
+        [LightDXML](https://arxiv.org/abs/2304.11045), section "Shortlisting", which
+        searches approximately (HNSW).
     """
 
     def __init__(self, num_labels, k=100, **kwargs):
@@ -57,15 +57,15 @@ class NearestLabels(keras.layers.Layer):
         self.built = True
 
     def refresh(self, label_embeddings):
-        """Takes new embeddings (num_labels, dim) in; they need not be of norm 1."""
+        """Replaces the embeddings (num_labels, dim), which may have any norm."""
         shape = tuple(self.label_embeddings.shape)
         if tuple(label_embeddings.shape) != shape:
             raise ValueError(
                 f"Expected embeddings of shape {shape}. Received: "
                 f"{tuple(label_embeddings.shape)}"
             )
-        # As a whole: after an update of some rows TensorFlow would copy all of them
-        # whenever they are read.
+        # Assigned as a whole: after an update of some rows TensorFlow would copy the
+        # table at every read.
         self.label_embeddings.assign(normalize_table(label_embeddings))
 
     def call(self, features):
@@ -73,14 +73,15 @@ class NearestLabels(keras.layers.Layer):
         return find_top_rows(self.directions(features), table, self.k)
 
     def cosines(self, features, label_ids):
-        """Cosines (batch, n) float32 with labels (batch, n) int32, none of them a pad.
+        """Cosines (batch, n) float32 with label ids (batch, n) int32 without padding.
 
-        For labels that another search found.
+        For labels found by another search.
         """
         rows = ops.take(self.label_embeddings.value, label_ids, axis=0)
         return ops.matmul(rows, self.directions(features)[:, :, None])[:, :, 0]
 
     def directions(self, features):
+        """Features (batch, dim) float32 scaled to norm 1."""
         return normalize_rows(ops.cast(features, "float32"))
 
     def compute_output_shape(self, features_shape):
@@ -98,15 +99,15 @@ class NearestLabels(keras.layers.Layer):
 
 
 def normalize_rows(rows):
-    """Rows scaled to norm 1; a row of zeros stays one."""
+    """Scales rows to norm 1; a row of zeros stays zero."""
     return rows / ops.maximum(ops.norm(rows, axis=-1, keepdims=True), 1e-12)
 
 
 def normalize_table(rows):
-    """An array (rows, dim) of millions as a float32 tensor of rows of norm 1.
+    """Scales a large array (rows, dim) to a float32 tensor of rows of norm 1.
 
-    Works block by block: there is no room for the intermediate results of
-    `normalize_rows`, nor for the copies that TensorFlow makes of a whole array.
+    Works in blocks: millions of rows leave no memory for the intermediate results of
+    `normalize_rows`, nor for TensorFlow's copies of the whole array.
     """
     blocks = range(0, len(rows), ROWS)
     return ops.concatenate(

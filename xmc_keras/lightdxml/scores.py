@@ -1,4 +1,4 @@
-"""Scores of classifier and nearness together, and the share of each."""
+"""Scores from the classifier and from cosines, and the weight `beta` between them."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,20 +6,22 @@ from keras import ops
 
 from xmc_keras.metrics.ranking_metrics import precision_at_k
 
+BETAS = tuple(i / 20 for i in range(21))
+
 
 def fuse_scores(logits, cosines, beta, real=None):
-    """`beta norm(sigmoid(logits)) + (1 - beta) norm(sigmoid(cosines))`, rescaled.
+    """Fuses `beta norm(sigmoid(logits)) + (1 - beta) norm(sigmoid(cosines))`, rescaled.
 
-    `norm` scales the candidates of a document to length 1. Here all candidates of a
-    document are then multiplied by the one number that `norm` divided the first part
-    by. That changes no ranking, and the scores stay on the scale of the classifier's
-    probabilities: with `beta` 1 they are these. Where the best would be above 1 all are
-    divided by it.
+    `norm` scales the candidates of a document to length 1. Here the scores of a
+    document are then multiplied by the length of the first part. That changes no
+    ranking, and keeps the scores on the scale of the classifier's probabilities: with
+    `beta` 1 they are equal to them. If the best score of a document exceeds 1, all its
+    scores are divided by it.
 
     Args:
-        logits: float32 tensor (batch, n). Of the classifier.
-        cosines: float32 tensor (batch, n). With the label embeddings.
-        beta: float or scalar tensor between 0 and 1. Share of the classifier.
+        logits: float32 tensor (batch, n). Logits of the classifier.
+        cosines: float32 tensor (batch, n). Cosines with the label embeddings.
+        beta: float or scalar tensor between 0 and 1. Weight of the classifier.
         real: optional bool tensor (batch, n), False at pads, which score 0.
 
     Returns:
@@ -37,19 +39,20 @@ def fuse_scores(logits, cosines, beta, real=None):
     first, second = ops.sigmoid(logits), ops.sigmoid(cosines)
     if real is not None:
         first, second = ops.where(real, first, 0.0), ops.where(real, second, 0.0)
-    scale = masked_norm(first) / ops.maximum(masked_norm(second), 1e-12)
+    scale = row_norms(first) / ops.maximum(row_norms(second), 1e-12)
     scores = beta * first + (1 - beta) * scale * second
     return scores / ops.maximum(ops.max(scores, axis=-1, keepdims=True), 1.0)
 
 
 def score_candidates(logits, cosines, beta, among):
-    """What `fuse_scores` gives to labels of which some may be no candidates.
+    """Scores of labels that need not be candidates, on the scale of `fuse_scores`.
 
-    What it divides and multiplies by is taken of the candidates, so a label that is one
-    has its score, unless the best of them would be above 1: this is then cut to 1.
+    The lengths are those of the candidates, so a candidate has the same score as in
+    `fuse_scores`. Only if a candidate's score exceeds 1 they differ: here it is cut to
+    1.
 
     Args:
-        logits, cosines, beta: as of `fuse_scores`, of any labels (batch, n).
+        logits, cosines, beta: see `fuse_scores`, for any labels (batch, n).
         among: `(logits, cosines)` of the candidates, both (batch, candidates).
 
     Returns:
@@ -58,41 +61,33 @@ def score_candidates(logits, cosines, beta, among):
     Example:
 
     >>> logits, cosines = ops.array([[0.0, -9.0]]), ops.array([[0.0, 0.0]])
-    >>> found = score_candidates(logits[:, 1:], cosines[:, 1:], 0.5,
-    ...                              (logits, cosines))
-    >>> round(float(found[0, 0]), 3)
+    >>> scores = score_candidates(logits[:, 1:], cosines[:, 1:], 0.5, (logits, cosines))
+    >>> round(float(scores[0, 0]), 3)
     0.177
     """
-    first, second = (masked_norm(ops.sigmoid(part)) for part in among)
+    first, second = (row_norms(ops.sigmoid(part)) for part in among)
     scale = first / ops.maximum(second, 1e-12)
     scores = beta * ops.sigmoid(logits) + (1 - beta) * scale * ops.sigmoid(cosines)
     return ops.minimum(scores, 1.0)
 
 
-def masked_norm(rows):
-    return ops.sqrt(ops.sum(ops.square(rows), axis=-1, keepdims=True))
-
-
-BETAS = tuple(i / 20 for i in range(21))
-
-
 def choose_beta(model, batches, relevant, betas=BETAS):
-    """Finds the `beta` that ranks validation documents best, and sets it.
+    """Sets the `beta` of a model that ranks validation documents best.
 
-    Best is the largest mean of P@1, P@3 and P@5; of equal ones the largest `beta`.
+    The best has the largest mean of P@1, P@3 and P@5; ties go to the largest `beta`.
 
     Args:
-        model: a `LightDXML` with fresh label embeddings.
+        model: a `LightDXML` with up-to-date label embeddings.
         batches: `SparseDocumentBatches` or `DocumentBatches` of the validation
-            documents, not shuffled.
+            documents, without shuffling.
         relevant: csr matrix (documents, labels), ones where a label applies.
-        betas: numbers from 0 to 1 to try. Defaults to every 0.05.
+        betas: numbers from 0 to 1 to try. Defaults to every multiple of 0.05.
 
     Returns:
-        Dictionary from each `beta` to `{"P@1": ..., "P@3": ..., "P@5": ...}`, percent.
+        Dictionary of each `beta` to `{"P@1": ..., "P@3": ..., "P@5": ...}`, percent.
 
     Reference: the published code of [LightDXML](https://arxiv.org/abs/2304.11045)
-    tries values on the test part; here a validation split decides.
+    tries values on the test set; here a validation split decides.
 
     Example:
 
@@ -103,8 +98,8 @@ def choose_beta(model, batches, relevant, betas=BETAS):
     parts = []
     for batch in batches.batches():
         x = batch[0] if isinstance(batch, tuple) else batch
-        found = rank({name: tf.convert_to_tensor(v) for name, v in x.items()})
-        parts.append([found[n].numpy() for n in ("candidates", "logits", "cosines")])
+        outputs = rank({name: tf.convert_to_tensor(v) for name, v in x.items()})
+        parts.append([outputs[n].numpy() for n in ("candidates", "logits", "cosines")])
     candidates, logits, cosines = map(np.concatenate, zip(*parts))
     relevant = relevant[batches.order]
     report = {}
@@ -117,3 +112,8 @@ def choose_beta(model, batches, relevant, betas=BETAS):
         }
     model.beta.assign(max(report, key=lambda b: (sum(report[b].values()), b)))
     return report
+
+
+def row_norms(rows):
+    """Norms (batch, 1) of rows (batch, n)."""
+    return ops.sqrt(ops.sum(ops.square(rows), axis=-1, keepdims=True))

@@ -1,4 +1,4 @@
-"""A linear classifier of which a step reads the labels of a shortlist."""
+"""A linear classifier that scores only the labels of a shortlist."""
 
 import keras
 import tensorflow as tf
@@ -11,22 +11,22 @@ from xmc_keras.ops.tables import find_top_rows
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class ShortlistClassifier(keras.layers.Layer):
-    """One weight row and bias a label; scores given labels, not all of them.
+    """Linear classifier with a weight row and a bias per label, for given labels only.
 
-    Takes features (batch, dim) and candidates (batch, n) int32 label ids, `-1` pads,
-    and returns logits (batch, n) float32; pads get `MASKED_LOGIT`, whose sigmoid and
-    gradient are zero. Or candidates (pool,), none of them twice, and returns (batch,
-    pool): the same labels for all documents of a batch, each row read once and scored
-    by one matrix product. With `places` (batch, n) int32 in this pool, `-1` pads, it
-    returns those of the logits, (batch, n): what a document's own candidates cost
-    where documents share them.
+    Takes features (batch, dim) and candidates (batch, n) int32 label ids, padded with
+    `-1`, and returns logits (batch, n) float32; pads get `MASKED_LOGIT`, whose sigmoid
+    and gradient are zero. For distinct candidates (pool,), the same labels for all
+    documents of a batch, it returns logits (batch, pool): each row is read once, and
+    one matrix product scores all documents. Given also `places` (batch, n) int32 in
+    this pool, padded with `-1`, it returns only these logits (batch, n): the cheapest
+    way to score each document's own candidates if documents share them.
 
     Only the rows of candidates are read and receive a gradient (`tf.IndexedSlices`).
 
     Args:
         num_labels: int. Rows of the table.
-        initial_probability: float. Score that every label starts from, by its bias.
-            Defaults to `0.5`, a bias of zero.
+        initial_probability: float. Score of every label before training, set by its
+            bias. Defaults to `0.5`, a bias of zero.
         **kwargs: other arguments of `keras.layers.Layer`.
 
     Example:
@@ -80,12 +80,13 @@ class ShortlistClassifier(keras.layers.Layer):
         if len(candidates.shape) == 1:
             return self.logits(features, candidates)
         # A pad reads a row that its document reads anyway.
-        stand_in = ops.maximum(ops.max(candidates, axis=1, keepdims=True), 0)
-        logits = self.logits(features, ops.where(candidates < 0, stand_in, candidates))
+        substitute = ops.maximum(ops.max(candidates, axis=1, keepdims=True), 0)
+        ids = ops.where(candidates < 0, substitute, candidates)
+        logits = self.logits(features, ids)
         return ops.where(candidates < 0, MASKED_LOGIT, logits)
 
     def logits(self, features, label_ids):
-        """Logits float32 of labels (batch, n) or (pool,), none of them a pad."""
+        """Logits float32 of label ids (batch, n) or (pool,) without padding."""
         rows = tf.gather(self.label_weights.value, label_ids)
         rows = ops.cast(rows, self.compute_dtype)  # (batch, n, dim) or (pool, dim)
         if len(rows.shape) == 2:
@@ -96,9 +97,9 @@ class ShortlistClassifier(keras.layers.Layer):
         return ops.cast(products, "float32") + bias
 
     def best(self, features, k, more=None):
-        """The `k` labels of highest logit among all: ids and logits (batch, k).
+        """Ids and logits (batch, k) of the `k` labels with the highest logits.
 
-        `more` is added to logits before they are compared, see `find_top_rows`.
+        `more` is added to the logits before they are compared, see `find_top_rows`.
         """
         table = ops.cast(self.label_weights.value, self.compute_dtype)
         return find_top_rows(features, table, k, self.label_bias.value, more=more)

@@ -1,4 +1,4 @@
-"""Phase two of LightDXML's cycle: the nearest labels of every training document."""
+"""Phase two of LightDXML's cycle: shortlists of the nearest labels."""
 
 import importlib.util
 import logging
@@ -19,20 +19,20 @@ PRODUCTS = 2**24  # numbers in memory at a time
 def shortlist_labels(
     features, label_embeddings, num_neighbors, label_matrix=None, search="exact"
 ):
-    """Labels whose embeddings are nearest to each document, by cosine.
+    """Finds the labels whose embeddings are nearest to each document, by cosine.
 
     Args:
         features: float32 array (documents, dim).
         label_embeddings: float32 array (labels, dim), of any norm.
-        num_neighbors: int. Labels a document, or all if there are fewer.
+        num_neighbors: int. Labels per document; all if there are fewer.
         label_matrix: optional sparse matrix (documents, labels): the positives, which
-            are left out of the result.
+            are removed from the result.
         search: `"exact"`, by blocks of products; `"hnsw"`, see `search_hnsw`; or
-            `"auto"`, which is hnsw where hnswlib is installed and the graph takes less
-            time, see `is_hnsw_faster`. Defaults to `"exact"`.
+            `"auto"`: hnsw if hnswlib is installed and faster, see `is_hnsw_faster`.
+            Defaults to `"exact"`.
 
     Returns:
-        int32 array (documents, neighbors), nearest first, `-1` where a positive was.
+        int32 array (documents, neighbors), nearest first, `-1` instead of positives.
 
     Example:
 
@@ -46,28 +46,28 @@ def shortlist_labels(
         [LightDXML](https://arxiv.org/abs/2304.11045), section "Shortlisting".
     """
     if search == "auto":
-        pays = is_hnsw_faster(len(features), len(label_embeddings))
-        found = pays and importlib.util.find_spec("hnswlib")
-        if pays and not found:
+        faster = is_hnsw_faster(len(features), len(label_embeddings))
+        use_hnsw = faster and importlib.util.find_spec("hnswlib")
+        if faster and not use_hnsw:
             logger.info(
-                "Nearest labels by exact search; hnsw would take less time here: "
+                "Finding the nearest labels by exact search; hnsw would be faster: "
                 "pip install .[ann]"
             )
-        search = "hnsw" if found else "exact"
+        search = "hnsw" if use_hnsw else "exact"
     find = search_hnsw if search == "hnsw" else search_exactly
-    found = find(features, label_embeddings, num_neighbors)
+    shortlist = find(features, label_embeddings, num_neighbors)
     if label_matrix is not None:
-        remove_positives(found, scipy.sparse.csr_matrix(label_matrix))
-    return found
+        remove_positives(shortlist, scipy.sparse.csr_matrix(label_matrix))
+    return shortlist
 
 
 def search_exactly(queries, table, k):
-    """The `k` rows of largest cosine with each query: (queries, k) int32."""
+    """Finds the `k` rows of largest cosine with each query, as (queries, k) int32."""
     units = normalize_table(table)
     size = min(max(PRODUCTS // min(len(table), BLOCK), 16), 4096)
 
-    # The table is an argument: what a function of TensorFlow has hold of is not freed
-    # with it, but some time later.
+    # The table is an argument, because TensorFlow frees what a function captures only
+    # some time after the function.
     @tf.function(
         input_signature=[
             tf.TensorSpec([None, table.shape[1]]),
@@ -75,18 +75,18 @@ def search_exactly(queries, table, k):
         ]
     )
     def nearest(x, units):
-        # Queries are not scaled: that changes no order of their rows.
+        # Queries are not scaled, as this does not change the order of rows.
         return find_top_rows(x, units, k)[0]
 
-    found = np.empty((len(queries), min(k, len(table))), np.int32)
+    neighbors = np.empty((len(queries), min(k, len(table))), np.int32)
     for start in range(0, len(queries), size):
         part = slice(start, start + size)
-        found[part] = nearest(queries[part], units).numpy()
-    return found
+        neighbors[part] = nearest(queries[part], units).numpy()
+    return neighbors
 
 
 def remove_positives(shortlist, label_matrix):
-    """Puts `-1` in the place of positives, in the array itself."""
+    """Replaces positives in a shortlist by `-1`, in place."""
     num_labels = label_matrix.shape[1]
     documents = np.repeat(np.arange(len(shortlist)), np.diff(label_matrix.indptr))
     pairs = np.sort(documents * num_labels + label_matrix.indices)

@@ -1,4 +1,4 @@
-"""Logits of positives and shortlists in training."""
+"""Training logits of positives and shortlists, with own or shared negatives."""
 
 import keras
 import tensorflow as tf
@@ -7,65 +7,27 @@ from keras import ops
 from xmc_keras.ops.row_pools import row_pool
 
 
-def sample_positives(label_ids, most, seed):
-    """At most so many label ids a row, drawn at random where there are more.
-
-    Args:
-        label_ids: int32 tensor (batch, positives), `-1` pads.
-        most: int.
-        seed: `keras.random.SeedGenerator`.
-
-    Returns:
-        int32 tensor (batch, min(positives, most)), `-1` pads at the row ends.
-
-    Example:
-
-    >>> seed = keras.random.SeedGenerator(0)
-    >>> sample_positives(tf.constant([[4, -1, -1], [5, -1, 6]]), 2, seed).shape
-    TensorShape([2, 2])
-
-    Reference:
-        The published code of [LightDXML](https://arxiv.org/abs/2304.11045) learns on
-        20 positives of a document.
-    """
-    width = ops.shape(label_ids)[1]
-
-    def drawn():
-        keys = keras.random.uniform(ops.shape(label_ids), seed=seed)
-        keys = ops.where(label_ids < 0, -1.0, keys)
-        places = tf.math.top_k(keys, min_value(width, most)).indices
-        return tf.gather(label_ids, places, batch_dims=1)
-
-    if isinstance(width, int):
-        return label_ids if width <= most else drawn()
-    return tf.cond(width <= most, lambda: label_ids, drawn)
-
-
-def min_value(a, b):
-    return min(a, b) if isinstance(a, int) else tf.minimum(a, b)
-
-
 def shortlist_logits(classifier, features, positives, shortlist, lexical=None):
     """Logits of each document's own positives and shortlist, as published.
 
     Args:
         classifier: a `ShortlistClassifier`.
         features: float tensor (batch, dim).
-        positives: int32 tensor (batch, p), `-1` pads.
-        shortlist: int32 tensor (batch, n), `-1` pads, without positives.
+        positives: int32 tensor (batch, p), padded with `-1`.
+        shortlist: int32 tensor (batch, n), padded with `-1`, without positives.
         lexical: optional `(LabelWords, DocumentWords)`, whose logits are added; for
-            positives those without the document itself.
+            positives, without the document itself.
 
     Returns:
         Dictionary of float32 tensors: `logits` (batch, p + n), `MASKED_LOGIT` at pads,
-        and those of positives again, `positive_logits` (batch, p), 0 at pads.
+        and `positive_logits` (batch, p), the logits of the positives, 0 at pads.
 
     Example:
 
     >>> from xmc_keras.lightdxml.shortlist_classifier import ShortlistClassifier
-    >>> found = shortlist_logits(ShortlistClassifier(9), tf.ones((2, 4)),
+    >>> outputs = shortlist_logits(ShortlistClassifier(9), tf.ones((2, 4)),
     ...     tf.constant([[1], [8]]), tf.constant([[2, 8], [2, -1]]))
-    >>> found["logits"].shape, found["positive_logits"].shape
+    >>> outputs["logits"].shape, outputs["positive_logits"].shape
     (TensorShape([2, 3]), TensorShape([2, 1]))
     """
     both = tf.concat([positives, shortlist], axis=1)
@@ -80,21 +42,21 @@ def shortlist_logits(classifier, features, positives, shortlist, lexical=None):
     return {"logits": logits, "positive_logits": positive}
 
 
-def shared_logits(classifier, features, positives, shortlist, drawn, lexical=None):
-    """Logits of all documents with the positives and shortlists of all of them.
+def shared_logits(classifier, features, positives, shortlist, random_ids, lexical=None):
+    """Logits of each document for the positives and shortlists of the whole batch.
 
-    More negatives than a document's own, for the rows that the batch reads anyway and
-    one matrix product.
+    Gives a document more negatives than its own, at the cost of one matrix product
+    with rows that the batch reads anyway.
 
     Args:
-        classifier, features, positives, shortlist, lexical: as of `shortlist_logits`.
-        drawn: int32 tensor (1, n). Further labels, n may be 0.
+        classifier, features, positives, shortlist, lexical: see `shortlist_logits`.
+        random_ids: int32 tensor (1, n). Additional labels; n may be 0.
 
     Returns:
-        As `shortlist_logits`, but `logits` (batch, pool) without pads. Among a
-        document's are its positives and other documents' labels.
+        Dictionary as in `shortlist_logits`, but `logits` is (batch, pool) without pads:
+        a document's own labels and those of other documents.
     """
-    ids = [tf.reshape(x, (1, -1)) for x in (positives, shortlist, drawn)]
+    ids = [tf.reshape(x, (1, -1)) for x in (positives, shortlist, random_ids)]
     pool, places = row_pool(tf.concat(ids, axis=1), classifier.num_labels)
     logits = classifier(features, pool)  # (batch, pool)
     places = tf.reshape(places[:, : tf.size(positives)], tf.shape(positives))
@@ -110,11 +72,54 @@ def shared_logits(classifier, features, positives, shortlist, drawn, lexical=Non
     }
 
 
+def sample_positives(label_ids, most, seed):
+    """Draws at most `most` label ids per row at random.
+
+    Args:
+        label_ids: int32 tensor (batch, positives), padded with `-1`.
+        most: int. Maximum number of label ids per row.
+        seed: `keras.random.SeedGenerator`.
+
+    Returns:
+        int32 tensor (batch, min(positives, most)). If ids are drawn, the padding is at
+        the row ends.
+
+    Example:
+
+    >>> seed = keras.random.SeedGenerator(0)
+    >>> sample_positives(tf.constant([[4, -1, -1], [5, -1, 6]]), 2, seed).shape
+    TensorShape([2, 2])
+
+    Reference:
+        The published code of [LightDXML](https://arxiv.org/abs/2304.11045) trains on
+        at most 20 positives of a document.
+    """
+    width = ops.shape(label_ids)[1]
+
+    def draw():
+        keys = keras.random.uniform(ops.shape(label_ids), seed=seed)
+        keys = ops.where(label_ids < 0, -1.0, keys)
+        places = tf.math.top_k(keys, min_value(width, most)).indices
+        return tf.gather(label_ids, places, batch_dims=1)
+
+    if isinstance(width, int):
+        return label_ids if width <= most else draw()
+    return tf.cond(width <= most, lambda: label_ids, draw)
+
+
 def replace_positives(table, places, values):
-    """A table (batch, pool) with values (batch, n) at places of a row, `-1` nowhere."""
+    """Replaces the values at `places` (batch, n) in the rows of a table (batch, pool).
+
+    Places are padded with `-1`, which replace nothing.
+    """
     rows = tf.range(tf.shape(places)[0])[:, None] + tf.zeros_like(places)
-    # What differs is added, so that a pad can add nothing.
+    # The difference is added, so that pads can add zero.
     old = tf.gather(table, ops.maximum(places, 0), batch_dims=1)
     change = ops.where(places < 0, 0.0, values - old)
     where = tf.stack([rows, ops.maximum(places, 0)], axis=2)
     return tf.tensor_scatter_nd_add(table, where, change)
+
+
+def min_value(a, b):
+    """The smaller of two integers, of which the first may be a tensor."""
+    return min(a, b) if isinstance(a, int) else tf.minimum(a, b)

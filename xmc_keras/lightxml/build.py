@@ -1,4 +1,4 @@
-"""A LightXML and its optimizer, from a config."""
+"""Building a LightXML model and its optimizer from a config."""
 
 from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
 from xmc_keras.encoders.paired_encoders import PairedEncoders
@@ -9,19 +9,21 @@ from xmc_keras.optimizers.row_loss_scale import RowLossScale
 from xmc_keras.optimizers.rowwise_adamw import RowwiseAdamW
 from xmc_keras.optimizers.warmup_decay import WarmupDecay
 
+# Parts of variable paths, for the optimizer.
 HEAD = "cluster_generator|dynamic_candidate_ranker"
+LABEL_TABLE = "label_embeddings"
 
 
 def build_model(config, backbone, tokenizer, clusters, label_names):
-    """The model that a config describes, not yet compiled.
+    """Builds the LightXML model of a config, not yet compiled.
 
-    With one label a cluster there is no ranker, and as many "clusters" are kept
-    as predictions are wanted.
+    With one label per cluster there is no ranker, and the generator keeps
+    `num_predictions` clusters instead of `top_k`.
 
     Args:
         config: a `Config`.
-        backbone, tokenizer: as from `load_encoder`.
-        clusters: int array (num_clusters, cluster_size), `-1` pads.
+        backbone, tokenizer: see `load_encoder`.
+        clusters: int array (num_clusters, cluster_size), padded with `-1`.
         label_names: list of strings.
 
     Returns:
@@ -74,9 +76,9 @@ def build_model(config, backbone, tokenizer, clusters, label_names):
         name="encoder",
     )
     if config.ranking_encoder == "own":
-        again = {**encoder.get_config(), "name": "ranking_encoder"}
+        copied = {**encoder.get_config(), "name": "ranking_encoder"}
         encoder = PairedEncoders(
-            encoder, MultiLayerCLSEncoder.from_config(again), name="encoders"
+            encoder, MultiLayerCLSEncoder.from_config(copied), name="encoders"
         )
     return LightXML(
         encoder,
@@ -92,23 +94,20 @@ def build_model(config, backbone, tokenizer, clusters, label_names):
     )
 
 
-LABEL_TABLE = "label_embeddings"
-
-
 def build_optimizer(config, total_steps):
-    """AdamW with the rates, schedule and decay that a config describes.
+    """Builds the AdamW optimizer of a config, with its rates, schedule and decay.
 
-    One optimizer with one schedule: the head's rate is a multiple of the
-    encoder's at every step. Biases and LayerNorm are not decayed.
+    One optimizer with one schedule: at every step the learning rate of the heads is a
+    multiple of the encoder's. Biases and LayerNorm have no weight decay.
 
     Args:
         config: a `Config`.
         total_steps: int. Steps of the whole run, for warm-up and decay.
 
     Returns:
-        A `RowwiseAdamW`, within a `RowLossScale` for `precision: mixed_float16`. For
-        `optimizer: adamw` every row of every table is updated in every step, as by
-        the authors; for `rowwise_sgd` the label table has no moments.
+        A `RowwiseAdamW`, wrapped in a `RowLossScale` for `precision: mixed_float16`.
+        With `optimizer: adamw` every step updates every row of every table, as in the
+        authors' code; with `rowwise_sgd` the label table has no moments.
 
     Example:
 
@@ -127,7 +126,7 @@ def build_optimizer(config, total_steps):
     head_rate = config.head_learning_rate or config.learning_rate
     multipliers = {HEAD: head_rate / config.learning_rate}
     if config.label_learning_rate is not None:
-        # Before the head's: the first that matches counts.
+        # Before the heads' multiplier, because the first match wins.
         table = {LABEL_TABLE: config.label_learning_rate / config.learning_rate}
         multipliers = table | multipliers
     optimizer = RowwiseAdamW(
@@ -141,6 +140,6 @@ def build_optimizer(config, total_steps):
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     if config.precision == "mixed_float16":
-        # Keras would put its own around it, which see.
+        # Otherwise Keras wraps its own loss scaling around it, see `RowLossScale`.
         return RowLossScale(optimizer, name="loss_scale_optimizer")
     return optimizer

@@ -1,4 +1,4 @@
-"""The recall part of LightXML."""
+"""The generator of LightXML, which recalls label clusters."""
 
 import keras
 import numpy as np
@@ -11,41 +11,41 @@ from xmc_keras.ops.row_pools import candidate_pool
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class ClusterGenerator(keras.layers.Layer):
-    """Scores label clusters and offers the labels of the best as candidates.
+    """Scores label clusters and returns the labels of the best ones as candidates.
 
     Takes features (batch, dim) and returns three tensors:
 
     - `cluster_logits` (batch, num_clusters) float32;
-    - `candidates` (batch, num_candidates) int32 label ids, `-1` pads, no label
-      twice. `num_candidates` is `top_k * cluster_size`, plus the width of
-      `label_ids` where these are given;
+    - `candidates` (batch, num_candidates) int32 label ids, padded with `-1`, without
+      repeats. `num_candidates` is `top_k * cluster_size`, plus the width of
+      `label_ids` if these are given;
     - `candidate_cluster_logits` (batch, num_candidates) float32, the logit of
       each candidate's own cluster.
 
-    Given the `label_ids` of training documents, the clusters of these labels
-    come first and the generator's best fill the rest, so the negatives are the
-    positives' siblings and what the generator takes for right just now. Labels
-    whose clusters found no room in `top_k` are appended by themselves: no
-    positive is ever lost, whatever their number.
+    Given the `label_ids` of training documents, the clusters of these labels come
+    first and the generator's best clusters fill the rest. So the negatives are the
+    siblings of the positives and the labels that the generator currently ranks
+    highest. Labels whose clusters do not fit into `top_k` are appended one by one: no
+    positive is ever lost, however many there are.
 
     Args:
         clusters: int array (num_clusters, cluster_size). Label ids, each of
-            `0 .. num_labels - 1` exactly once, `-1` pads. Kept as a weight:
-            a saved model needs no other file.
+            `0 .. num_labels - 1` exactly once, padded with `-1`. Stored as a weight,
+            so a saved model needs no other file.
         top_k: int. Number of clusters to keep, at most `num_clusters`.
-        initial_probability: float. Score that every cluster starts from. At 0.5 the
-            first steps are spent on pushing thousands of scores down, with
-            gradients so large that Adam's second moment stays inflated, and its
-            steps small, for a thousand steps more. Defaults to `0.01`.
+        initial_probability: float. Score of every cluster before training. At 0.5 the
+            first steps only push thousands of scores down, with gradients so large
+            that Adam's second moment stays inflated, and its steps small, for a
+            thousand more steps. Defaults to `0.01`.
         **kwargs: other arguments of `keras.layers.Layer`.
 
     Call arguments:
         features: float tensor (batch, dim).
-        label_ids: optional int32 tensor (batch, positives), `-1` pads. The known
-            labels of training documents; leave out to predict.
-        cluster_ids: optional int32 tensor (batch, clusters), `-1` pads. Fixed
-            cluster ids that are taken before the generator's own choice: the
-            static negatives of the paper's table 5.
+        label_ids: optional int32 tensor (batch, positives), padded with `-1`. The known
+            labels of training documents; omit to predict.
+        cluster_ids: optional int32 tensor (batch, clusters), padded with `-1`. Fixed
+            clusters, kept before the generator's own choice: the static negatives of
+            the paper's table 5.
 
     Example:
 
@@ -57,7 +57,7 @@ class ClusterGenerator(keras.layers.Layer):
 
     Reference:
         [LightXML](https://arxiv.org/abs/2101.03305), section "Label recalling",
-        equations 1 and 2. The start from a small probability:
+        equations 1 and 2. The small initial probability:
         [Focal loss](https://arxiv.org/abs/1708.02002), section 3.3.
     """
 
@@ -67,8 +67,8 @@ class ClusterGenerator(keras.layers.Layer):
         labels = np.sort(clusters[clusters >= 0])
         if clusters.ndim != 2 or not np.array_equal(labels, np.arange(labels.size)):
             raise ValueError(
-                "Expected `clusters` to be a rectangle (num_clusters, "
-                "cluster_size) that holds each label id from 0 exactly once. "
+                "Expected `clusters` to be an array (num_clusters, "
+                "cluster_size) with each label id from 0 exactly once. "
                 f"Received: an array of shape {clusters.shape} with "
                 f"{labels.size} label ids, {np.unique(labels).size} distinct"
             )
@@ -107,8 +107,8 @@ class ClusterGenerator(keras.layers.Layer):
         self.built = True
 
     def _constant(self, name, values):
-        # int64, because TensorFlow keeps int32 variables in host memory, where a
-        # function that XLA compiled for a GPU cannot read them.
+        # int64, because TensorFlow keeps int32 variables in host memory, where
+        # functions compiled by XLA for a GPU cannot read them.
         return self.add_weight(
             shape=values.shape,
             dtype="int64",
@@ -118,36 +118,36 @@ class ClusterGenerator(keras.layers.Layer):
         )
 
     def rows_of(self, label_ids):
-        """Places of label ids in `clusters`, read row by row; `-1` where there is none.
+        """Positions of label ids in the flattened `clusters`, `-1` if not in them.
 
-        That is for pads, and for labels after the last one of the clusters, which
-        evaluation may have: relevant but unreachable. A table of `num_rows` rows in
-        this order holds the labels of a cluster in one block.
+        Pads are not, nor are labels after the last one of the clusters, which
+        evaluation data may contain: relevant but unreachable. A table of `num_rows`
+        rows in this order holds the labels of a cluster as one block.
         """
-        held = (label_ids >= 0) & (label_ids < self.num_labels)
-        rows = tf.gather(self.label_rows.value, ops.where(held, label_ids, 0))
-        return ops.where(held, ops.cast(rows, "int32"), -1)
+        known = (label_ids >= 0) & (label_ids < self.num_labels)
+        rows = tf.gather(self.label_rows.value, ops.where(known, label_ids, 0))
+        return ops.where(known, ops.cast(rows, "int32"), -1)
 
     def clusters_of(self, label_ids):
-        """Cluster ids of label ids, of the same shape; `-1` as in `rows_of`."""
+        """Cluster ids of label ids, of the same shape; `-1` if not in `clusters`."""
         return self.rows_of(label_ids) // self.cluster_size
 
     def pool(self, candidates):
-        """The rows of all candidates of a batch, once: see `candidate_pool`.
+        """The rows of all candidates of a batch, each once; see `candidate_pool`.
 
         Args:
-            candidates: int32 tensor (batch, num_candidates), as `call` gives them.
+            candidates: int32 tensor (batch, num_candidates), as returned by `call`.
         """
-        # Those of the clusters kept, and single labels of others.
+        # The kept clusters, and one for each single label.
         most = self.top_k + ops.shape(candidates)[1] - self.num_candidates
         rows = self.rows_of(candidates)
         return candidate_pool(rows, self.num_clusters, self.cluster_size, most)
 
     def multi_hot(self, cluster_ids):
-        """(batch, n) int32 with `-1` pads to (batch, num_clusters) float32."""
+        """Maps ids (batch, n), padded with `-1`, to (batch, num_clusters) float32."""
         batch = ops.shape(cluster_ids)[0]
         rows = ops.broadcast_to(ops.arange(batch)[:, None], ops.shape(cluster_ids))
-        # Pads go to a column of their own, which is then cut off.
+        # Pads go to a column of their own, which is cut off at the end.
         columns = ops.where(cluster_ids < 0, self.num_clusters, cluster_ids)
         hot = tf.tensor_scatter_nd_update(
             tf.zeros((batch, self.num_clusters + 1)),
@@ -157,14 +157,14 @@ class ClusterGenerator(keras.layers.Layer):
         return hot[:, : self.num_clusters]
 
     def cluster_logits(self, features):
-        """(batch, dim) to (batch, num_clusters) float32."""
+        """Cluster logits (batch, num_clusters) float32 of features (batch, dim)."""
         logits = ops.matmul(ops.cast(features, self.compute_dtype), self.kernel)
         return ops.cast(ops.add(logits, self.bias), "float32")
 
     def own_logits(self, logits, label_ids):
         """The logit of each label's own cluster, of the shape of `label_ids`.
 
-        Of a pad it is that of some cluster.
+        At pads it is the logit of an arbitrary cluster.
         """
         clusters = ops.maximum(self.clusters_of(label_ids), 0)
         return tf.gather(logits, clusters, batch_dims=1)
@@ -172,9 +172,9 @@ class ClusterGenerator(keras.layers.Layer):
     def call(self, features, label_ids=None, cluster_ids=None):
         logits = self.cluster_logits(features)
 
-        # Probabilities stay within [0, 1], so adding 2 to some puts these first
-        # and keeps the generator's order among the others (1 would do if a
-        # float32 sigmoid never reached 1). Positives rank above these clusters.
+        # Probabilities are within [0, 1], so adding 2 puts the fixed clusters first
+        # and keeps the generator's order within each part (1 would be enough if a
+        # float32 sigmoid never reached 1). Clusters of positives rank above them.
         order = ops.stop_gradient(ops.sigmoid(logits))  # (batch, num_clusters)
         if cluster_ids is not None:
             order += 2 * self.multi_hot(cluster_ids)
@@ -182,13 +182,13 @@ class ClusterGenerator(keras.layers.Layer):
             label_ids = ops.cast(label_ids, "int32")
             positive_clusters = self.clusters_of(label_ids)  # (batch, positives)
             order += 4 * self.multi_hot(positive_clusters)
-        kept = tf.math.top_k(order, self.top_k).indices  # (batch, top_k)
-        candidates = ops.cast(tf.gather(self.clusters.value, kept), "int32")
+        top = tf.math.top_k(order, self.top_k).indices  # (batch, top_k)
+        candidates = ops.cast(tf.gather(self.clusters.value, top), "int32")
         candidates = ops.reshape(candidates, (-1, self.num_candidates))
         if label_ids is not None:
-            offered = isin(positive_clusters, kept)
+            included = isin(positive_clusters, top)
             repeated = isin(label_ids, label_ids, earlier=True)
-            rest = ops.where(offered | repeated, -1, label_ids)
+            rest = ops.where(included | repeated, -1, label_ids)
             candidates = ops.concatenate([candidates, rest], axis=1)
         return logits, candidates, self.own_logits(logits, candidates)
 
@@ -225,8 +225,8 @@ class ClusterGenerator(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        # The table itself is a weight: any rectangle of its shape will do until
-        # the saved one is read into it.
+        # The table is a weight: any table of its shape will do until the saved one is
+        # loaded.
         config = dict(config)
         shape = config.pop("num_clusters"), config.pop("cluster_size")
         table = np.arange(shape[0] * shape[1], dtype="int32").reshape(shape)

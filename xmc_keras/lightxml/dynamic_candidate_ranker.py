@@ -1,4 +1,4 @@
-"""The ranking part of LightXML."""
+"""The ranker of LightXML, which scores candidate labels."""
 
 import keras
 import tensorflow as tf
@@ -12,34 +12,34 @@ MASKED_LOGIT = -1e9
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class DynamicCandidateRanker(keras.layers.Layer):
-    """Scores candidate labels against a text by gathered label embeddings.
+    """Scores the candidate labels of a text by their label embeddings.
 
     Takes features (batch, dim) and candidates (batch, num_candidates) int32 label
-    ids, `-1` pads, and returns logits (batch, num_candidates) float32:
+    ids, padded with `-1`, and returns logits (batch, num_candidates) float32:
     a bottleneck projects the text, and a candidate's logit is the inner product
     with its row of the label table. Only the rows of candidates are read and
-    receive a gradient, so a step costs what it touches and not what the label
-    space holds. Padding, and every repetition of a label in a row after its
-    first, get `MASKED_LOGIT`, whose sigmoid and gradient are zero.
+    receive a gradient, so the cost of a step depends on the number of candidates, not
+    of labels. Padding and every repeat of a label within a row get `MASKED_LOGIT`,
+    whose sigmoid and gradient are zero.
 
-    Documents of a batch that share candidates can share their rows too: given
-    `places`, `candidates` is one list (pool,) of label ids for the whole batch,
-    none of them twice, and a document's candidates are the places (batch,
-    num_candidates) int32 of this list, `-1` pads. A row is then read once for all
-    documents, one matrix product scores them, and in the gradient, too, it stands
-    once. A `ClusterGenerator` gives both by `pool`.
+    Documents of a batch that share candidates can also share their rows: given
+    `places`, `candidates` is one list (pool,) of distinct label ids for the whole
+    batch, and the candidates of a document are its `places` (batch, num_candidates)
+    int32 in this list, padded with `-1`. Each row is then read once for all documents,
+    one matrix product scores them, and each row appears once in the gradient.
+    `ClusterGenerator.pool` returns both.
 
     Args:
         num_labels: int. Rows of the label table.
         bottleneck_dim: int. Width of a label embedding. Defaults to `300`.
-        bottleneck_activation: activation name or function on the bottleneck.
+        bottleneck_activation: activation name or function of the bottleneck.
             `"sigmoid"` is equation 4 of the paper, `None` the authors' code.
             Defaults to `None`.
-        initial_probability: float. Score that every label starts from, by a constant
-            added to all logits; see `ClusterGenerator`. The paper has no such
-            constant, which is `0.5`. Defaults to `0.01`.
-        mask_repeats: bool. `False` saves a sort where candidates never repeat,
-            as those of a `ClusterGenerator`. Defaults to `True`.
+        initial_probability: float. Score of every label before training, set by a
+            constant added to all logits; see `ClusterGenerator`. The paper has no such
+            constant, which equals `0.5`. Defaults to `0.01`.
+        mask_repeats: bool. `False` saves a sort if candidates never repeat, such as
+            those of a `ClusterGenerator`. Defaults to `True`.
         table_dtype: `"float32"`, or `"bfloat16"` for a label table of half the size,
             to be trained by a `RowwiseAdamW`. Defaults to `"float32"`.
         **kwargs: other arguments of `keras.layers.Layer`.
@@ -109,18 +109,18 @@ class DynamicCandidateRanker(keras.layers.Layer):
         self.built = True
 
     def logits(self, features, label_ids):
-        """Logits (batch, n) float32 of labels (batch, n), none of them a pad.
+        """Logits (batch, n) float32 of label ids (batch, n) without padding.
 
-        Or (batch, pool) of labels (pool,), the same for all texts.
+        For label ids (pool,), the same for all texts, logits (batch, pool).
         """
         hidden = self.bottleneck(features)  # (batch, dim)
         products = self.products(hidden, label_ids)
         return ops.cast(products, "float32") + logit(self.initial_probability)
 
     def products(self, hidden, label_ids):
-        """Inner products of (batch, dim) with the rows of labels, as in `logits`."""
-        # `.value` of a weight that is not autocast: any other way to gather reads,
-        # or casts, the whole table in every step.
+        """Inner products of `hidden` (batch, dim) with the rows of labels."""
+        # `.value` of a weight without autocast: any other way to gather reads or casts
+        # the whole table in every step.
         rows = tf.gather(self.label_embeddings.value, label_ids)
         rows = ops.cast(rows, self.compute_dtype)  # (batch, n, dim) or (pool, dim)
         if len(rows.shape) == 2:
@@ -133,10 +133,10 @@ class DynamicCandidateRanker(keras.layers.Layer):
             logits = self.logits(features, candidates)  # (batch, pool)
             logits = tf.gather(logits, ops.maximum(places, 0), batch_dims=1)
             return ops.where(places < 0, MASKED_LOGIT, logits)
-        # A pad reads a row that its document reads anyway: were it row 0, an
-        # optimizer would take the first label for touched in every step.
-        stand_in = ops.maximum(ops.max(candidates, axis=1, keepdims=True), 0)
-        ids = ops.where(candidates < 0, stand_in, candidates)
+        # A pad reads a row that its document reads anyway: with row 0 the optimizer
+        # would update the first label in every step.
+        substitute = ops.maximum(ops.max(candidates, axis=1, keepdims=True), 0)
+        ids = ops.where(candidates < 0, substitute, candidates)
         logits = self.logits(features, ids)
         masked = candidates < 0
         if self.mask_repeats:
@@ -168,9 +168,9 @@ class DynamicCandidateRanker(keras.layers.Layer):
 
 
 def find_repeated(candidates):
-    """(batch, n) int32 to bool: has the same id stood before in its row?"""
-    # A stable sort brings equal ids together, the first of them first; whoever
-    # equals its left neighbour is a repetition. A second sort leads back.
+    """Marks ids (batch, n) that occur earlier in their row, as bool."""
+    # A stable sort brings equal ids together in their order; an id that equals its
+    # left neighbour is a repeat. A second sort restores the order.
     order = tf.argsort(candidates, axis=1, stable=True)
     ids = tf.gather(candidates, order, batch_dims=1)
     repeated = ops.pad(ids[:, 1:] == ids[:, :-1], [[0, 0], [1, 0]])

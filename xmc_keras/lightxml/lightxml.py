@@ -1,4 +1,4 @@
-"""LightXML as a Keras model."""
+"""The LightXML model."""
 
 import keras
 import tensorflow as tf
@@ -9,7 +9,7 @@ from xmc_keras.encoders.paired_encoders import PairedEncoders
 from xmc_keras.labels.label_names_asset import LabelNamesAsset
 from xmc_keras.labels.label_set import LabelSet
 
-# What a saved model is made of has to be imported before Keras can load it.
+# The classes of a saved model must be imported before Keras can load it.
 from xmc_keras.lightxml import cluster_generator, dynamic_candidate_ranker  # noqa: F401
 from xmc_keras.lightxml.loss import cross_entropy
 from xmc_keras.metrics import precision_at_k  # noqa: F401
@@ -21,42 +21,42 @@ from xmc_keras.optimizers import row_loss_scale, rowwise_adamw, warmup_decay  # 
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class LightXML(LabelNamesAsset, keras.Model):
-    """Text to its few right labels among many: recall clusters, rank labels.
+    """Extreme multi-label text classifier: recalls label clusters, ranks their labels.
 
-    One text representation feeds two heads that learn together: the generator
-    scores label clusters and offers the labels of the best as candidates, the
-    ranker tells the right ones among them. The loss is the sum of both parts'
-    binary cross-entropy; a label's score is the product of its cluster's and its
-    own probability. Without a `ranker` the generator's probabilities are the scores:
-    right where clusters hold one label each, otherwise recall alone.
+    One text representation feeds two heads that are trained together: the generator
+    scores label clusters and returns the labels of the best ones as candidates, and
+    the ranker scores these candidates. The loss is the sum of the binary
+    cross-entropies of both parts; the score of a label is the product of its cluster's
+    probability and its own. Without a `ranker` the generator's probabilities are the
+    scores: correct if each cluster holds one label, otherwise recall only.
 
-    The input is the encoder's dictionary. For training, evaluation and `fit` it
-    also has `label_ids` (batch, positives) int32, `-1` pads, and the target `y`
-    is the same array; `cluster_ids` (batch, clusters) int32 is optional (static
-    negatives, see `ClusterGenerator`). `predict` returns `predicted_ids`
-    (documents, num_predictions) int32, best first, `-1` pads, and `scores` of
-    the same shape, float32 probabilities.
+    The input is the encoder's dictionary. For training and evaluation it also contains
+    `label_ids` (batch, positives) int32, the true labels, padded with `-1`, and the
+    target `y` is the same array. `cluster_ids` (batch, clusters) int32 is optional:
+    fixed clusters (static negatives, see `ClusterGenerator`). `predict` returns
+    `predicted_ids` (documents, num_predictions) int32, best first, padded with `-1`,
+    and `scores` of the same shape, float32 probabilities. `call` returns both too,
+    unless in training.
 
     Args:
-        encoder: layer. From the input dictionary to features (batch, dim), for
-            example a `MultiLayerCLSEncoder`. Of `PairedEncoders` the generator gets
-            the first half and the ranker the second.
+        encoder: layer. Maps the input dictionary to features (batch, dim), for
+            example a `MultiLayerCLSEncoder`. With `PairedEncoders` the generator gets
+            the first half of the features and the ranker the second.
         generator: a `ClusterGenerator`.
-        ranker: optional `DynamicCandidateRanker` with the `num_rows` of the generator
-            as its `num_labels`: its table is in the order of the clusters, so that the
+        ranker: optional `DynamicCandidateRanker` whose `num_labels` is the `num_rows`
+            of the generator: its table is in the order of the clusters, so that the
             labels of a cluster are one block.
-        tokenizer: optional keras-nlp tokenizer, for `recommend`; saved within
-            the model.
-        max_tokens: int. Tokens a text is cut to in `recommend`. Defaults to
+        tokenizer: optional keras-nlp tokenizer, for `recommend`; saved with the model.
+        max_tokens: int. Maximum number of tokens per text in `recommend`. Defaults to
             `128`.
-        label_names: optional list of strings, for `recommend`; saved within the
-            model.
+        label_names: optional list of strings, for `recommend`; saved with the model.
         loss_reduction: `"mean"` over clusters and over candidates as in the authors'
             code, or `"sum"` as in equations 1 and 5; always a mean over documents.
-            The mean gives the generator, on which all else depends, the larger
-            part, and learns faster. Defaults to `"mean"`.
+            The mean gives more weight to the generator, on which everything else
+            depends, and learns faster. Defaults to `"mean"`.
         score: `"product"` of the cluster's and the label's probability as in the paper,
-            or `"label"`, with a `ranker` the label's alone. Defaults to `"product"`.
+            or `"label"`: with a `ranker`, the label's probability alone. Defaults to
+            `"product"`.
         num_predictions: int. Labels that `predict` returns. Defaults to `100`.
         **kwargs: other arguments of `keras.Model`.
 
@@ -115,7 +115,7 @@ class LightXML(LabelNamesAsset, keras.Model):
             )
         if ranker is not None and ranker.num_labels != generator.num_rows:
             raise ValueError(
-                "Expected a `ranker` with as many rows as the clusters have places, "
+                "Expected a `ranker` with one row per place in the clusters, "
                 f"num_labels={generator.num_rows}. Received: "
                 f"num_labels={ranker.num_labels}"
             )
@@ -124,7 +124,7 @@ class LightXML(LabelNamesAsset, keras.Model):
         self.ranker = ranker
         self.tokenizer = tokenizer
         self.max_tokens = max_tokens
-        # Not an attribute list of the model: Keras would track each name.
+        # Wrapped in an object, because Keras tracks each item of a list.
         self.label_set = None if label_names is None else LabelSet(label_names)
         self.loss_reduction = loss_reduction
         self.score = score
@@ -149,9 +149,9 @@ class LightXML(LabelNamesAsset, keras.Model):
         features = self.encoder(inputs, training=training)
         if training and self.ranker is not None and "label_ids" not in inputs:
             raise ValueError(
-                "Expected `label_ids` in the input of training, beside being its "
-                "target: without them the ranker learns on what the generator "
-                f"happens to find. Received: {sorted(inputs)}"
+                "Expected `label_ids` in the training input, and not only as the "
+                "target: without them the ranker is trained only on the candidates "
+                f"that the generator happens to find. Received: {sorted(inputs)}"
             )
         known = inputs if training else {}
         return self.rank(
@@ -163,13 +163,13 @@ class LightXML(LabelNamesAsset, keras.Model):
         return isinstance(self.encoder, PairedEncoders)
 
     def split_features(self, features):
-        """The features of the generator and those of the ranker."""
+        """Splits features into those of the generator and those of the ranker."""
         if self.is_paired:
             return ops.split(features, 2, axis=-1)
         return features, features
 
     def rank(self, features, label_ids=None, cluster_ids=None, training=False):
-        """What `call` returns, from features (batch, dim) that the encoder gave."""
+        """Computes the outputs of `call` from the encoder's features (batch, dim)."""
         of_generator, of_ranker = self.split_features(features)
         cluster_logits, candidates, candidate_logits = self.generator(
             of_generator, label_ids=label_ids, cluster_ids=cluster_ids
@@ -189,7 +189,7 @@ class LightXML(LabelNamesAsset, keras.Model):
         return outputs
 
     def combine_scores(self, cluster_scores, label_scores):
-        """The scores of labels with a ranker, from both probabilities."""
+        """Label scores from the probabilities of clusters and of labels."""
         if self.score == "label":
             return label_scores
         return cluster_scores * label_scores
@@ -215,8 +215,8 @@ class LightXML(LabelNamesAsset, keras.Model):
         return sum(losses) + sum(self.losses)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        # In training the positives are given to the generator, so a ranking of its
-        # candidates would flatter: compiled metrics are for evaluation only.
+        # In training the generator is given the positives, so metrics of its
+        # candidates would be too good: compiled metrics are for evaluation only.
         results = {
             m.name: m.result() for m in [loss_tracker(self), *self.loss_trackers]
         }
@@ -236,9 +236,8 @@ class LightXML(LabelNamesAsset, keras.Model):
         return {name: outputs[name] for name in ("predicted_ids", "scores")}
 
     def recommend(self, texts, k=5, batch_size=64):
-        """Label names and scores of raw texts, see `recommend`."""
-        # Imported when needed, because a model fed with token ids does without
-        # tensorflow-text.
+        """Recommends labels for raw texts, see `xmc_keras.lightxml.recommend`."""
+        # Imported here: a model that is fed token ids does not need tensorflow-text.
         from xmc_keras.lightxml.recommend import recommend
 
         return recommend(self, texts, k, batch_size)

@@ -1,4 +1,4 @@
-"""The loss of both parts of LightXML."""
+"""The loss of LightXML's generator and ranker."""
 
 from keras import ops
 
@@ -9,8 +9,8 @@ def cross_entropy(target, logits, reduction="mean", real=None):
     Args:
         target: float32 tensor (batch, n) of 0 and 1.
         logits: float32 tensor (batch, n).
-        reduction: `"mean"` or `"sum"` over the n. Defaults to `"mean"`.
-        real: optional float32 tensor (batch, n), 0 at pads, which do not count.
+        reduction: `"mean"` or `"sum"` over the n logits. Defaults to `"mean"`.
+        real: optional float32 tensor (batch, n), 0 at pads, which are ignored.
 
     Returns:
         float32 tensor (batch,).

@@ -1,4 +1,4 @@
-"""Label names and scores of raw texts."""
+"""Recommending labels for raw texts."""
 
 import weakref
 
@@ -7,15 +7,15 @@ import tensorflow as tf
 
 from xmc_keras.data.inputs import build_inputs
 
-# The graph of each model, because tracing it takes seconds.
+# The traced graph of each model, because tracing takes seconds.
 _graphs = weakref.WeakKeyDictionary()
 
 
 def recommend(model, texts, k=5, batch_size=64):
-    """Recommends labels for raw texts; models have it as a method.
+    """Recommends labels for raw texts; the models' method `recommend` calls it.
 
-    Texts are sorted by length, so that batches hold little padding. The model is
-    traced once, for all shapes.
+    Texts are sorted by length, so that batches contain little padding. A model with a
+    tokenizer is traced once, for all shapes.
 
     Args:
         model: a `LightXML` or `LightDXML` with label names, and with a tokenizer or a
@@ -23,21 +23,22 @@ def recommend(model, texts, k=5, batch_size=64):
         texts: list of strings.
         k: int. Labels per text, at most the model's `num_predictions`. Defaults to
             `5`.
-        batch_size: int. Texts computed at a time. Defaults to `64`.
+        batch_size: int. Texts per batch. Defaults to `64`.
 
     Returns:
-        A list for each text of `(name, score)`, best first. Scores are in [0, 1].
+        For each text a list of `(name, score)`, best first. Scores are in [0, 1].
 
     Raises:
-        ValueError: the model has no label names or reads no texts, `texts` is not a
+        ValueError: the model has no label names or cannot read texts, `texts` is not a
             list of strings, or `k` is out of range.
     """
     vectorizer = getattr(model, "vectorizer", None)
     if model.label_set is None or (vectorizer is None and model.tokenizer is None):
         raise ValueError(
             "Expected a model with `label_names`, and with a `tokenizer` or a "
-            "`vectorizer`, to recommend from raw text. Received: a model without. Give "
-            f"them to `{type(model).__name__}`, or use `predict` on its inputs."
+            "`vectorizer`, to recommend labels for raw texts. Received: a model "
+            f"without them. Pass them to `{type(model).__name__}`, or use `predict` on "
+            "its inputs."
         )
     if not (
         isinstance(texts, (list, tuple)) and all(isinstance(t, str) for t in texts)
@@ -54,35 +55,35 @@ def recommend(model, texts, k=5, batch_size=64):
         return []
     batches = build_inputs(model, list(texts), batch_size=batch_size)
     if vectorizer is not None:
-        found = model.predict(batches.dataset(), verbose=0)
-        label_ids, scores = found["predicted_ids"], found["scores"]
+        outputs = model.predict(batches.dataset(), verbose=0)
+        predicted_ids, scores = outputs["predicted_ids"], outputs["scores"]
     else:
-        found = [
+        outputs = [
             [
                 part.numpy()
-                for part in _graph(model, x)(x["token_ids"], x["padding_mask"])
+                for part in _trace(model, x)(x["token_ids"], x["padding_mask"])
             ]
             for x in batches.batches()
         ]
-        label_ids, scores = map(np.concatenate, zip(*found))
-    label_ids = batches.restore(label_ids)[:, :k]  # (documents, k)
+        predicted_ids, scores = map(np.concatenate, zip(*outputs))
+    predicted_ids = batches.restore(predicted_ids)[:, :k]  # (documents, k)
     scores = batches.restore(scores)[:, :k]
     names = model.label_set.names
     return [
         [(names[i], float(s)) for i, s in zip(row, row_scores) if i >= 0]
-        for row, row_scores in zip(label_ids, scores)
+        for row, row_scores in zip(predicted_ids, scores)
     ]
 
 
-def _graph(model, x):
-    """What `model.predict` computes, without its pipeline.
+def _trace(model, x):
+    """The graph of what `model.predict` computes, without its input pipeline.
 
-    A pipeline takes longer to start than a text to answer.
+    Starting the pipeline takes longer than answering a text.
     """
     if model not in _graphs:
         if not model.built:
             model(x, training=False)
-        # The graph must not keep the model, whose entry it is, alive.
+        # A weak reference, so that the cached graph does not keep its model alive.
         reference = weakref.ref(model)
 
         @tf.function(

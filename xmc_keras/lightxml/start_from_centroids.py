@@ -1,37 +1,37 @@
-"""Heads that begin with what the encoder knows already."""
+"""Initializing the heads of LightXML with the centroids of labels and clusters."""
 
 import numpy as np
 import scipy.sparse
 import tensorflow as tf
 
-# What a document's logit is moved by, at most, if it is as far from the mean document
-# as documents are on average.
+# The largest change of a document's logit, for a document as far from the mean of all
+# documents as documents are on average.
 SCALE = 4.0
-LEAST = 0.05  # of the size of features: their distance counts as that much
-BLOCK = 2**16  # rows that are written at a time
+LEAST = 0.05  # smallest distance from the mean, as a share of the size of features
+BLOCK = 2**16  # rows written at a time
 
 
 def start_from_centroids(model, batches, generator=True, scale=SCALE):
-    """Puts the rows of a `LightXML`'s heads where the documents of each label are.
+    """Initializes the heads of a `LightXML` with the centroids of labels and clusters.
 
-    An encoder that is trained already tells documents apart before the first step, but
-    heads drawn at random do not see it: they learn it label by label, of which most
+    A pretrained encoder separates documents before the first step, but randomly
+    initialized heads cannot use that: they learn it label by label, and most labels
     have few documents. Here the row of a label in the ranker's table becomes the mean
-    of its documents' bottleneck features, and the column of a cluster in the generator
-    that of its documents' features, both less the mean of all documents, and of one
-    length: `scale` over the root mean square distance from that mean. Rows are
-    orthogonal to the mean of all documents, whose logits therefore stay what
-    `initial_probability` says. Labels and clusters without documents keep the rows that
-    they have.
+    of the bottleneck features of its documents, and the column of a cluster in the
+    generator the mean of the features of its documents. Both have the mean of all
+    documents subtracted and the same length: `scale` divided by the root mean square
+    distance from that mean. Rows are orthogonal to the mean of all documents, whose
+    logits therefore stay at `initial_probability`. Labels and clusters without
+    documents keep their rows.
 
     Args:
-        model: a built `LightXML`, the encoder as in prediction.
-        batches: iterable of `(x, y)` as of `DocumentBatches.batches`, each training
-            document once. It is read once; a row of float32 numbers is held for each
-            label and cluster until then.
-        generator: bool. `False` leaves the generator as it is, for one that has learnt.
-            Defaults to `True`.
-        scale: float. Defaults to `4.0`.
+        model: a built `LightXML`. Its encoder runs as in prediction.
+        batches: iterable of `(x, y)` with each training document once, see
+            `DocumentBatches.batches`. It is read once; meanwhile a row of float32
+            numbers is held for each label and cluster.
+        generator: bool. `False` leaves a trained generator as it is. Defaults to
+            `True`.
+        scale: float. See above. Defaults to `4.0`.
 
     Example:
 
@@ -52,14 +52,14 @@ def start_from_centroids(model, batches, generator=True, scale=SCALE):
     >>> model(x)["predicted_ids"][:, 0].numpy().tolist()
     [0, 1]
 
-    Reference: the centroid of a label is that of
+    Reference: label centroids are defined as in
         [LightDXML](https://arxiv.org/abs/2304.11045), section "Proxy training of label
-        embeddings". LightXML has no such start.
+        embeddings". The LightXML paper has no such initialization.
     """
     ranker = model.ranker
 
     @tf.function(reduce_retracing=True, autograph=False)
-    def hidden(x):
+    def head_features(x):
         """Features of the generator, and bottleneck features of the ranker."""
         of_generator, of_ranker = model.split_features(model.encoder(x, training=False))
         parts = {"clusters": of_generator}
@@ -73,12 +73,12 @@ def start_from_centroids(model, batches, generator=True, scale=SCALE):
     if ranker is not None:
         heads["labels"] = Centroids(ranker.num_labels)
     for x, label_ids in batches:
-        found = hidden(x)
+        features = head_features(x)
         rows = model.generator.rows_of(tf.cast(label_ids, tf.int32)).numpy()
         # -1 stays -1.
         places = {"clusters": rows // model.generator.cluster_size, "labels": rows}
         for name, head in heads.items():
-            head.add(found[name].numpy(), places[name])
+            head.add(features[name].numpy(), places[name])
     if generator:
         kernel = model.generator.kernel
         columns = kernel.numpy()  # (dim, clusters)
@@ -93,7 +93,7 @@ def start_from_centroids(model, batches, generator=True, scale=SCALE):
 
 
 class Centroids:
-    """Sums up which documents belong to a row, and places the rows by it."""
+    """Sums the features of each row's documents, and computes the rows from them."""
 
     def __init__(self, num_rows):
         self.counts = np.zeros(num_rows, np.int64)
@@ -102,7 +102,10 @@ class Centroids:
         self.num_documents = 0
 
     def add(self, features, rows):
-        """Counts documents (batch, dim) in their rows (batch, n), `-1` pads."""
+        """Adds the features (batch, dim) of documents to their rows (batch, n).
+
+        Rows are padded with `-1`.
+        """
         if self.sums is None:
             self.sums = np.zeros((len(self.counts), features.shape[1]), np.float32)
             self.total = np.zeros(features.shape[1])
@@ -112,7 +115,7 @@ class Centroids:
         own = scipy.sparse.csr_matrix(
             (np.ones(len(places), np.float32), (places, documents)), shape
         )
-        own.data[:] = 1  # a document with two labels of a cluster counts once
+        own.data[:] = 1  # count a document with two labels of a cluster once
         self.sums[known] += own @ features
         self.counts[known] += np.diff(own.indptr)
         self.total += features.sum(axis=0, dtype=np.float64)
@@ -120,13 +123,14 @@ class Centroids:
         self.num_documents += len(features)
 
     def rows(self, scale):
-        """Yields ids and rows of those that have documents off the mean, in blocks."""
+        """Yields blocks of ids and new rows, where a centroid differs from the mean."""
         if self.sums is None:
             return
         mean = self.total / self.num_documents
         size = np.sqrt(self.squares / self.num_documents)
         distance = np.sqrt(max(size**2 - mean @ mean, 0))
-        # An encoder that hardly tells documents apart gets no huge rows for it.
+        # Without a minimum, an encoder that hardly separates documents would get huge
+        # rows.
         distance = max(distance, LEAST * size)
         direction = (mean / max(np.linalg.norm(mean), 1e-12)).astype(np.float32)
         known = np.flatnonzero(self.counts)
@@ -135,7 +139,7 @@ class Centroids:
             centred = self.sums[ids] / self.counts[ids, None] - mean.astype(np.float32)
             centred -= np.outer(centred @ direction, direction)
             lengths = np.linalg.norm(centred, axis=1)
-            # What is left of a row that is the mean is rounding.
+            # A row that equals the mean leaves only rounding errors.
             off = lengths > 1e-6 * size
             lengths = lengths[off, None] * np.float32(distance)
             yield ids[off], centred[off] * np.float32(scale) / lengths

@@ -1,18 +1,18 @@
-"""The clusters of each document, for static negatives."""
+"""The top clusters of each document, for static negatives."""
 
 import numpy as np
 import tensorflow as tf
 
 
 def find_top_clusters(model, batches):
-    """The clusters that a model's generator keeps for each document.
+    """Finds the clusters that a model's generator keeps for each document.
 
-    Given as `cluster_ids` in the input of training, they are the static negatives of
-    the paper's table 5.
+    Given as `cluster_ids` in the training input, they are the static negatives of the
+    paper's table 5.
 
     Args:
         model: a `LightXML`.
-        batches: iterable of `(x, y)` or `x`, in the order wanted.
+        batches: iterable of `(x, y)` or `x`, in the order of the result.
 
     Returns:
         int32 array (documents, top_k), best first.
@@ -23,10 +23,10 @@ def find_top_clusters(model, batches):
     """
 
     @tf.function(reduce_retracing=True)
-    def kept(x):
+    def top_clusters(x):
         logits = model.generator(model.encoder(x, training=False))[0]
         return tf.math.top_k(logits, model.generator.top_k).indices
 
     return np.concatenate(
-        [kept(b[0] if isinstance(b, tuple) else b).numpy() for b in batches]
+        [top_clusters(b[0] if isinstance(b, tuple) else b).numpy() for b in batches]
     )

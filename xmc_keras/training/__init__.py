@@ -1,1 +1,1 @@
-"""Training of both systems."""
+"""Training of LightXML and LightDXML."""

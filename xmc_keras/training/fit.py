@@ -1,4 +1,4 @@
-"""Training from documents and a config."""
+"""Training a model from documents and a config."""
 
 import logging
 import time
@@ -20,7 +20,7 @@ from xmc_keras.training.task import Task
 
 logger = logging.getLogger(__name__)
 
-# Comparing every test document with every label of more would take longer than a
+# With more labels, comparing every test document with every label takes longer than a
 # baseline is worth.
 NEAREST_LABELS = 100_000
 
@@ -37,7 +37,7 @@ def fit(
     callbacks=(),
     progress=True,
 ):
-    """Trains a LightXML or LightDXML as a config describes, and evaluates it.
+    """Trains the LightXML or LightDXML model of a config, and evaluates it.
 
     Args:
         config: a `Config`, see `load_config`.
@@ -46,13 +46,13 @@ def fit(
             `config.validation_documents` of `train`, drawn at random.
         test: optional documents to evaluate the model on. By default it is evaluated
             on the validation documents.
-        run: optional string, path or `RunFolder`. The folder that keeps config,
-            models, checkpoints, history and metrics. By default nothing is kept.
-        resume: bool. Continue the run that is in the folder. Defaults to `False`.
-        overwrite: bool. Replace the run that is in the folder. Defaults to `False`.
-        any_memory: bool. Start even if the estimate of memory says that the training
-            does not fit. Defaults to `False`.
-        callbacks: list of further Keras callbacks for `model.fit`.
+        run: optional string, path or `RunFolder`. The folder for config, models,
+            checkpoints, history and metrics. By default nothing is saved.
+        resume: bool. Continue the run in the folder. Defaults to `False`.
+        overwrite: bool. Replace the run in the folder. Defaults to `False`.
+        any_memory: bool. Start even if the estimated memory is too large. Defaults to
+            `False`.
+        callbacks: list of additional Keras callbacks for `model.fit`.
         progress: bool. Whether to show progress. Defaults to `True`.
 
     Returns:
@@ -60,7 +60,7 @@ def fit(
 
     Raises:
         BadInput: config, documents and run do not fit together; there is too little
-            memory; or the loss becomes infinite.
+            memory; or the loss becomes infinite or NaN.
 
     Example:
 
@@ -107,7 +107,7 @@ def fit(
     trained = (fit_lightxml if config.system == "lightxml" else fit_lightdxml)(task)
 
     # === Evaluation ===
-    # TensorFlow takes seconds to import: other errors are reported before.
+    # Imported late: TensorFlow takes seconds to import, and other errors come first.
     from xmc_keras.evaluation.evaluate import evaluate
 
     model, checkpoint = trained.model, trained.checkpoint
@@ -142,12 +142,12 @@ def load_result(run):
 
 
 def evaluate_baselines(trained, task, documents):
-    """Metrics of the most popular labels, and of the nearest label by TF-IDF."""
+    """Metrics of two baselines: most popular labels, and nearest label by TF-IDF."""
     from xmc_keras.evaluation.evaluate import measure_ranking
 
     label_set = task.label_set
     filtered = encode_filtered_labels(documents, label_set)
-    # As many more as the filter may drop from a document.
+    # Five, and as many more as the filter may remove from a document.
     most = 5 + (0 if filtered is None else int(np.diff(filtered.indptr).max()))
     labels = label_set.encode(task.train.labels)
     tops = {"most popular labels": rank_by_popularity(labels, len(documents), most)}

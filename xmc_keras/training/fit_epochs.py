@@ -1,18 +1,18 @@
-"""Epochs of `model.fit`, from the middle of one if need be."""
+"""Training epochs with `model.fit`, also from the middle of an epoch."""
 
 
 def fit_epochs(model, batches, validation_batches, callbacks, first, last, step=0):
-    """Trains epochs `first` to `last`, of the first one from its step on.
+    """Trains epochs `first` to `last`, starting at `step` of the first one.
 
     Args:
         model: a compiled and built model.
         batches, validation_batches: see `build_training_inputs` and `build_inputs`.
         callbacks: list of Keras callbacks.
-        first, last: int. Epochs from 0; `last` is left out.
-        step: int. Steps of the first epoch that an earlier start has done.
+        first, last: int. Epochs, counted from 0; `last` is excluded.
+        step: int. Steps of the first epoch that are done already. Defaults to `0`.
     """
     spans = [(first, step, last)]
-    if step:  # the rest of an epoch is a `fit` of its own
+    if step:  # the rest of an epoch is a separate call of `fit`
         spans = [(first, step, first + 1), (first + 1, 0, last)]
     for epoch, skipped, end in spans:
         if epoch < end:

@@ -1,4 +1,4 @@
-"""LightDXML from documents: words, model, training."""
+"""Training LightDXML from documents: words, model, cycles."""
 
 import logging
 import time
@@ -21,7 +21,7 @@ def fit_lightdxml(task):
     """Turns texts into rows of weighted words, and trains a `LightDXML` in cycles.
 
     Args:
-        task: a `Task`. Its run, if any, is begun here unless it is continued.
+        task: a `Task`. Starts its run, if any, unless it is continued.
 
     Returns:
         `Trained`.
@@ -29,7 +29,7 @@ def fit_lightdxml(task):
     config, run, label_set = task.config, task.run, task.label_set
     if config.search == "hnsw":
         make_hnsw_index(1, 1)  # an error now if its package is missing
-    # TensorFlow takes seconds to import: other errors are reported before.
+    # Imported late: TensorFlow takes seconds to import, and other errors come first.
     import keras
 
     from xmc_keras.data.inputs import build_inputs, build_training_inputs
@@ -95,10 +95,10 @@ def fit_lightdxml(task):
         task.progress,
         phases,
     )
-    found = {"phase_seconds": {k: round(v, 1) for k, v in phases.seconds.items()}}
+    metrics = {"phase_seconds": {k: round(v, 1) for k, v in phases.seconds.items()}}
     if report is not None:
-        found["beta"] = float(model.beta.numpy())
-        found["validation_by_beta"] = report
+        metrics["beta"] = float(model.beta.numpy())
+        metrics["validation_by_beta"] = report
     phases.remove()
     return Trained(
         model=model,
@@ -106,12 +106,12 @@ def fit_lightdxml(task):
         history=history,
         vectorizer=vectorizer,
         label_features=label_features(features, label_matrix),
-        found=found,
+        found=metrics,
     )
 
 
 def plan_lightdxml(config, documents, features, num_labels):
-    """The `LightDXMLPlan` of a training on documents, of which some have features."""
+    """The `LightDXMLPlan` of training on documents with the given features."""
     encoder, sizes = None, (features.shape[1], features.nnz / features.shape[0])
     if config.encoder != "words":
         encoder, sizes = EncoderShape.named(config.encoder), (0, 0.0)
@@ -122,17 +122,17 @@ def plan_lightdxml(config, documents, features, num_labels):
 
 
 def warn_of_empty(features, label_matrix):
-    """Warns of documents without features, and of labels without documents."""
+    """Logs warnings about documents without features and labels without documents."""
     documents = np.count_nonzero(np.diff(features.indptr) == 0)
     if documents:
         logger.warning(
-            "%d of %d training documents have no known word; they count as empty.",
+            "%d of %d training documents have no known words; they count as empty.",
             *(documents, features.shape[0]),
         )
     labels = np.count_nonzero(np.asarray(label_matrix.sum(axis=0)) == 0)
     if labels:
         logger.warning(
-            "%d of %d labels have no training document, because theirs are in the "
-            "validation split or left out; the model can hardly find them.",
+            "%d of %d labels have no training documents, because all of them are in "
+            "the validation split or left out; the model can hardly predict them.",
             *(labels, label_matrix.shape[1]),
         )

@@ -1,4 +1,4 @@
-"""LightXML from documents: label clusters, model, training."""
+"""Training LightXML from documents: label clusters, model, epochs."""
 
 import logging
 
@@ -15,7 +15,7 @@ def fit_lightxml(task):
     """Clusters the labels and trains a `LightXML`.
 
     Args:
-        task: a `Task`. Its run, if any, is begun here unless it is continued.
+        task: a `Task`. Starts its run, if any, unless it is continued.
 
     Returns:
         `Trained`.
@@ -43,7 +43,7 @@ def fit_lightxml(task):
         check_memory(config, len(label_set), most_labels)
 
     # === Model ===
-    # TensorFlow takes seconds to import: other errors are reported before.
+    # Imported late: TensorFlow takes seconds to import, and other errors come first.
     import keras
 
     from xmc_keras.data.inputs import build_inputs, build_training_inputs

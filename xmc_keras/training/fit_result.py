@@ -1,4 +1,4 @@
-"""What a training returns."""
+"""The result of training."""
 
 import dataclasses
 import typing
@@ -9,13 +9,13 @@ class FitResult:
     """A trained model with its history and metrics.
 
     Args:
-        model: a `LightXML` or `LightDXML` with the weights that were best on the
+        model: a `LightXML` or `LightDXML` with the weights that are best on the
             validation split.
         history: list of dictionaries, one per epoch: `epoch` (from 0), losses, and
             validation metrics in [0, 1].
-        metrics: dictionary of metrics in percent, see `evaluate`: of the test
-            documents, or else of the validation documents. `baselines` has those of
-            simple baselines.
+        metrics: dictionary of metrics in percent, see `evaluate`: on the test
+            documents, or else on the validation documents. `baselines` has the metrics
+            of simple baselines.
         seconds: float. Seconds of training, over all restarts of a run.
 
     Example:

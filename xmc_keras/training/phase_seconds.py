@@ -1,4 +1,4 @@
-"""Seconds that each phase of a training takes."""
+"""Time of each phase of training."""
 
 import contextlib
 import json
@@ -12,10 +12,10 @@ logger = logging.getLogger(__name__)
 
 
 class PhaseSeconds:
-    """Adds up the seconds of named phases, in a file that survives an interruption.
+    """Adds up the seconds of named phases, in a file that survives interruptions.
 
     Args:
-        path: optional string or path. JSON file; the seconds in it are counted too.
+        path: optional string or path. JSON file; seconds already in it are added.
 
     Example:
 
@@ -42,7 +42,7 @@ class PhaseSeconds:
         self.add(name, time.monotonic() - begun)
 
     def add(self, name, seconds):
-        """Adds seconds that were measured elsewhere."""
+        """Adds seconds measured elsewhere."""
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
         logger.info("%s: %.1f s", name.capitalize(), seconds)
         if self.path is not None and self.path.parent.exists():
@@ -50,6 +50,6 @@ class PhaseSeconds:
                 file.write(json.dumps(self.seconds).encode())
 
     def remove(self):
-        """Deletes the file of a run that is finished."""
+        """Deletes the file, once the run is finished."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What a training works on, and what it leaves."""
+"""Inputs and outputs of the training of one system."""
 
 import dataclasses
 import typing
@@ -10,16 +10,16 @@ from xmc_keras.runs.run_folder import RunFolder
 
 @dataclasses.dataclass(kw_only=True)
 class Task:
-    """The documents, labels and options of a training, see `fit`.
+    """Documents, labels and options to train with, see `fit`.
 
     Args:
         config: a `Config`.
-        everything: documents of the whole training part, whose labels count for
-            propensities.
+        everything: documents of the whole training part, whose label counts define
+            the propensities.
         train, validation: documents to train on and to validate on.
         label_set: a `LabelSet` of the labels of `everything`.
         run: a `RunFolder`, or None.
-        continued: bool. Whether the run was begun before.
+        continued: bool. Whether an earlier run is continued.
         any_memory, callbacks, progress: see `fit`.
     """
 
@@ -48,9 +48,9 @@ class Trained:
         model: a `LightXML` or `LightDXML`.
         checkpoint: the `RunCheckpoint`, to be removed once the run has its metrics.
         history: list of dictionaries, one per epoch.
-        vectorizer: what turns texts into TF-IDF rows; None for features.
+        vectorizer: transforms texts to TF-IDF rows; None for features.
         label_features: csr matrix (labels, features), see `label_features`.
-        found: dictionary of further metrics.
+        found: dictionary of additional metrics.
     """
 
     model: typing.Any

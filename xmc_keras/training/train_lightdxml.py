@@ -1,4 +1,4 @@
-"""Training of a LightDXML: label embeddings, shortlists and epochs, in cycles."""
+"""The training loop of LightDXML: cycles of label embeddings, shortlists and epochs."""
 
 import logging
 
@@ -37,12 +37,12 @@ def train_lightdxml(
     progress=True,
     phases=None,
 ):
-    """Trains a `LightDXML` as the config describes, or resumes its run.
+    """Trains a `LightDXML` by its config, or resumes its run.
 
     Every `config.refresh` epochs the label embeddings are trained again and each
-    document gets a new shortlist; after the last epoch the embeddings are trained once
-    more, and `beta` becomes the best on the validation split. With a run, its folder
-    has `best.keras` afterwards.
+    document gets a new shortlist. After the last epoch the embeddings are trained once
+    more, and `beta` is set to the best value on the validation split. With a run, the
+    model is saved in its folder as `best.keras`.
 
     Args:
         config: a `Config` of `system: lightdxml`.
@@ -51,13 +51,13 @@ def train_lightdxml(
         validation_batches: batches of validation documents, see `build_inputs`.
         relevant: csr matrix (validation documents, labels).
         run: optional `RunFolder`.
-        callbacks: list of further Keras callbacks.
+        callbacks: list of additional Keras callbacks.
         progress: bool. Whether to show progress. Defaults to `True`.
         phases: optional `PhaseSeconds`.
 
     Returns:
-        `(history, checkpoint, report)`: see `train_lightxml`, and what `choose_beta`
-        found (None if the config has a `beta`).
+        `(history, checkpoint, report)`: see `train_lightxml`; `report` is the result
+        of `choose_beta`, or None if the config has a `beta`.
     """
     phases = phases or PhaseSeconds()
     model.compile(
@@ -89,7 +89,7 @@ def train_lightdxml(
         with phases("classifier epochs"):
             if run is not None:
                 shortlist = load_shortlist(path)
-            shown = [Progress(len(batches), config.epochs, checkpoint.step)]
+            bar = [Progress(len(batches), config.epochs, checkpoint.step)]
             fit_epochs(
                 model,
                 batches.with_shortlist(shortlist),
@@ -98,7 +98,7 @@ def train_lightdxml(
                     FiniteLoss(),
                     history,
                     *callbacks,
-                    *(shown if progress else []),
+                    *(bar if progress else []),
                     checkpoint,
                 ],
                 checkpoint.epoch,
@@ -114,8 +114,8 @@ def train_lightdxml(
         with phases("choice of beta"):
             report = choose_beta(model, validation_batches, relevant)
         beta = float(model.beta.numpy())  # float32
-        tried = min(report, key=lambda one: abs(one - beta))
-        logger.info("beta %.2f, on the validation split: %s", beta, report[tried])
+        best = min(report, key=lambda tried: abs(tried - beta))
+        logger.info("beta %.2f, on the validation split: %s", beta, report[best])
     if run is not None:
         for path in run.path.glob("shortlist-*.npy"):
             path.unlink()
@@ -125,7 +125,7 @@ def train_lightdxml(
 
 
 def correct_bias(config, label_bias, label_matrix):
-    """Lowers the bias of labels that were seldom among the negatives of a batch."""
+    """Lowers the bias of labels that are seldom among the negatives of a batch."""
     change = log_inclusion(
         np.asarray(label_matrix.sum(axis=0)).ravel(),
         label_matrix.shape[0],
@@ -136,10 +136,10 @@ def correct_bias(config, label_bias, label_matrix):
 
 
 def make_shortlist(config, model, batches, epoch, phases):
-    """Phases one and two: label embeddings, and a shortlist from them.
+    """Phases one and two: computes label embeddings, and shortlists from them.
 
     Returns:
-        int32 array (documents, n), `-1` pads.
+        int32 array (documents, n), padded with `-1`.
     """
     features = encode_documents(model.encoder, batches.in_order())
     embeddings = embed_labels(config, features, batches.labels, epoch, phases)
@@ -151,7 +151,10 @@ def make_shortlist(config, model, batches, epoch, phases):
 
 
 def embed_labels(config, features, label_matrix, epoch, phases):
-    """Phase one. Seeded by the epoch, so that a resumed run computes the same."""
+    """Phase one: computes label embeddings (labels, dim).
+
+    Seeded by the epoch, so that a resumed run computes the same.
+    """
     with phases("label embeddings"):
         if not config.proxy_epochs:
             return compute_centroids(features, label_matrix)
@@ -168,6 +171,7 @@ def embed_labels(config, features, label_matrix, epoch, phases):
 
 
 def load_shortlist(path):
+    """Opens the shortlists of a cycle without reading them into memory."""
     try:
         return np.load(path, mmap_mode="r")
     except (OSError, ValueError, EOFError) as error:

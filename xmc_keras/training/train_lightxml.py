@@ -1,4 +1,4 @@
-"""Training of a LightXML: one `model.fit`, or two with static negatives."""
+"""The training loop of LightXML: one stage, or two with static negatives."""
 
 import dataclasses
 import logging
@@ -30,10 +30,10 @@ logger = logging.getLogger(__name__)
 def train_lightxml(
     config, model, batches, validation_batches, run=None, callbacks=(), progress=True
 ):
-    """Trains a `LightXML` as the config describes, or resumes its run.
+    """Trains a `LightXML` by its config, or resumes its run.
 
-    Without a run the model has the best weights afterwards. With one, its folder has
-    `best.keras` and, with SWA, `averaged.keras`.
+    Without a run the model has the best weights afterwards. With a run, models are
+    saved in its folder as `best.keras` and, with SWA, `averaged.keras`.
 
     Args:
         config: a `Config` of `system: lightxml`.
@@ -41,7 +41,7 @@ def train_lightxml(
         batches: batches of training documents, see `build_training_inputs`.
         validation_batches: batches of validation documents, see `build_inputs`.
         run: optional `RunFolder`.
-        callbacks: list of further Keras callbacks.
+        callbacks: list of additional Keras callbacks.
         progress: bool. Whether to show progress. Defaults to `True`.
 
     Returns:
@@ -74,10 +74,10 @@ def train_stage(
     first=0,
     seconds=0.0,
 ):
-    """Trains from epoch `first` to `config.epochs`, or from a checkpoint on.
+    """Trains from epoch `first`, or from a checkpoint, to `config.epochs`.
 
-    `seconds` is the time of earlier stages; for the rest see `train_lightxml`. Returns
-    the `RunHistory`, `RunCheckpoint` and `BestModel`.
+    `seconds` is the time of earlier stages; for other arguments see `train_lightxml`.
+    Returns the `RunHistory`, `RunCheckpoint` and `BestModel`.
     """
     model.compile(
         optimizer=build_optimizer(config, (config.epochs - first) * len(batches)),
@@ -106,11 +106,11 @@ def train_stage(
         )
     elif config.head_start == "centroids":
         begun = time.monotonic()
-        logger.info("Starting the heads at the centroids of labels and clusters")
+        logger.info("Initializing the heads with centroids of labels and clusters")
         documents = batches.batches()
         if progress:
             documents = show_progress(batches, documents)
-        # After the first stage the generator is trained already.
+        # In a second stage the generator is already trained.
         start_from_centroids(model, documents, generator=first == 0)
         checkpoint.seconds += time.monotonic() - begun
     history = RunHistory(run and run.history_path)
@@ -139,23 +139,24 @@ def train_stage(
     elif swa:
         logger.warning(
             "No averaged model: from epoch %d on there were fewer than swa_every=%d "
-            "steps",
+            "steps.",
             *(config.swa_start + 1, config.swa_every),
         )
     return history, checkpoint, best
 
 
 def tensorboard(run):
+    """The TensorBoard callback of a run."""
     return keras.callbacks.TensorBoard(str(run.tensorboard_path), write_graph=False)
 
 
 def progress_callbacks(progress, batches, config, checkpoint):
-    """The `Progress` of a training, in a list that may be empty."""
+    """A list with the `Progress` callback, empty without `progress`."""
     return [Progress(len(batches), config.epochs, checkpoint.step)] if progress else []
 
 
 def show_progress(batches, documents):
-    """Yields the documents of an epoch and draws a progress bar."""
+    """Yields the batches of an epoch and draws a progress bar."""
     bar = Bar(lambda: bar.done / len(batches.tokens))
     for x, y in documents:
         yield x, y
@@ -168,14 +169,14 @@ def fix_negatives(
 ):
     """Trains the generator alone, and fixes its clusters as static negatives.
 
-    The static negatives of the paper's table 5: encoder and generator train for
-    `config.recall_epochs` epochs; then each training document keeps the clusters that
-    they find for it, and `model` continues from their weights. With `PairedEncoders`
-    both stay as they are, and the ranker starts from a copy of the encoder. The first
-    stage has a run folder within the run's, `recall/`.
+    These are the static negatives of the paper's table 5: encoder and generator are
+    trained for `config.recall_epochs` epochs. Then the clusters that they find for each
+    training document are fixed, and `model` continues from their weights. With
+    `PairedEncoders` both are frozen, and the ranker starts from a copy of the encoder.
+    The run of the first stage is the folder `recall/` within the run's.
 
     Returns:
-        The batches with these negatives, and the seconds that this took.
+        `(batches, seconds)`: the batches with these negatives, and the training time.
     """
     recall = LightXML(
         model.encoder.recall if model.is_paired else model.encoder,

@@ -40,5 +40,5 @@ def test_no_weights_and_damaged_ones(tmp_path):
     whole = (FOLDER / "model.safetensors").read_bytes()
     for data in (b"", b"no weights", whole[:100], whole[:-1]):
         (tmp_path / "model.safetensors").write_bytes(data)
-        with pytest.raises(BadInput, match="Expected a file of safetensors"):
+        with pytest.raises(BadInput, match="Expected a safetensors file"):
             read_checkpoint_tensors(tmp_path)

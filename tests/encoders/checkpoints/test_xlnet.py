@@ -103,7 +103,7 @@ def test_files_that_are_missing(folder):
     with pytest.raises(BadInput, match="spiece.model.*Expected XLNet's SentencePiece"):
         load_encoder(str(folder))
     (folder / "spiece.model").unlink()
-    with pytest.raises(BadInput, match="no such file. Put it beside the weights"):
+    with pytest.raises(BadInput, match="no such file. Put it next to the weights"):
         load_encoder(str(folder))
     (folder / "model.safetensors").unlink()
     with pytest.raises(BadInput, match="model.safetensors or pytorch_model.bin"):

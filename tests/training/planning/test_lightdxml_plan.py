@@ -95,7 +95,7 @@ def test_by_hand():
     assert phases["prediction"] == held + plan.prediction
     assert plan.needs() == {"machine": max(phases.values())}
     assert plan.about == (
-        "30 labels, 50 features, 8 a document, 1 cycles of together 96 steps"
+        "30 labels, 50 features, 8 per document, 1 cycles of 96 steps in total"
     )
 
 

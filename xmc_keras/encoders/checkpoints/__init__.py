@@ -1,1 +1,1 @@
-"""Weights of pretrained encoders, from Hugging Face folders."""
+"""Reading pretrained weights in Hugging Face's format."""

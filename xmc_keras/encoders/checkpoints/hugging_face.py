@@ -1,4 +1,4 @@
-"""Checkpoints in Hugging Face's form, and what keras-nlp leaves out of them."""
+"""Hugging Face checkpoints: their config, and what keras-nlp does not load."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from xmc_keras.encoders.checkpoints.tensors import (
 )
 
 HANDLE = "hf://"
-# Encoders, and how their configs name the activation.
+# Model type, and the config key of its activation.
 ACTIVATION = {
     **dict.fromkeys(("albert", "bert", "roberta", "xlm-roberta"), "hidden_act"),
     "distilbert": "activation",
@@ -21,16 +21,16 @@ ACTIVATION = {
 
 
 def read_hugging_face_config(source):
-    """What `config.json` says of a folder or handle; {} where it is no such model.
+    """Reads the `config.json` of a Hugging Face model.
 
     Args:
         source: string. A folder, or `"hf://owner/name"`.
 
     Returns:
-        Dictionary. It has `model_type` if it is Hugging Face's.
+        Dictionary with `model_type`; empty if `source` is not a Hugging Face model.
     """
     if source.startswith(HANDLE):
-        path = _downloaded(source, "config.json")
+        path = _download(source, "config.json")
     elif "://" in source:
         return {}
     else:
@@ -43,28 +43,28 @@ def read_hugging_face_config(source):
 
 
 def find_xlnet_folder(source):
-    """Folder with an XLNet's files, downloaded if `source` is a handle."""
+    """Folder with the files of an XLNet, downloaded if `source` is a handle."""
     if not source.startswith(HANDLE):
         return Path(source)
     from huggingface_hub.errors import EntryNotFoundError
 
     try:
-        path = _downloaded(source, SAFETENSORS)
+        path = _download(source, SAFETENSORS)
     except EntryNotFoundError:
-        path = _downloaded(source, TORCH)
-    _downloaded(source, "spiece.model")
+        path = _download(source, TORCH)
+    _download(source, "spiece.model")
     return Path(path).parent
 
 
 def set_checkpoint_activation(backbone, source, config):
-    """Changes a backbone that keras-nlp has loaded to what its checkpoint says.
+    """Corrects a backbone loaded by keras-nlp to match its checkpoint.
 
-    The activation, of which keras-nlp knows one for each kind of backbone. And for
-    RoBERTa the vector of the one token type there is, which comes to all positions:
-    zeros in RoBERTa's own checkpoints, but not in those trained from others.
+    Sets the activation, which keras-nlp fixes per kind of backbone. For RoBERTa it also
+    adds the vector of the only token type to all position embeddings: it is zero in
+    RoBERTa's own checkpoints, but not in checkpoints trained from other models.
 
     Raises:
-        BadInput: the activation is one that is not known here.
+        BadInput: the activation is unknown.
     """
     key = ACTIVATION.get(config.get("model_type"))
     if key is None:
@@ -73,15 +73,15 @@ def set_checkpoint_activation(backbone, source, config):
     if name not in FROM_HUGGING_FACE:
         raise BadInput(
             f"Expected {key} of the encoder to be one of "
-            f"{', '.join(sorted(FROM_HUGGING_FACE))}. Received: {name!r}. Take another "
-            "checkpoint.",
+            f"{', '.join(sorted(FROM_HUGGING_FACE))}. Received: {name!r}. Choose "
+            "another checkpoint.",
             source,
         )
     set_activation(backbone, FROM_HUGGING_FACE[name])
     if config["model_type"] == "roberta":
-        # keras-nlp reads safetensors only, so they are there.
+        # keras-nlp reads only safetensors, so the file exists.
         path = (
-            Path(_downloaded(source, SAFETENSORS)).parent
+            Path(_download(source, SAFETENSORS)).parent
             if source.startswith(HANDLE)
             else source
         )
@@ -91,7 +91,7 @@ def set_checkpoint_activation(backbone, source, config):
         positions.assign(positions + sum(x[:1] for x in types))
 
 
-def _downloaded(source, name):
+def _download(source, name):
     from huggingface_hub import hf_hub_download
 
     return hf_hub_download(source.removeprefix(HANDLE), name)

@@ -1,4 +1,4 @@
-"""The tensors of a checkpoint in Hugging Face's form, without PyTorch."""
+"""Reading the tensors of a Hugging Face checkpoint without PyTorch."""
 
 import json
 from pathlib import Path
@@ -10,19 +10,19 @@ SAFETENSORS, TORCH = "model.safetensors", "pytorch_model.bin"
 
 
 def read_checkpoint_tensors(folder):
-    """Tensors by name, of `model.safetensors` or else of `pytorch_model.bin`.
+    """Reads the tensors of `model.safetensors`, else of `pytorch_model.bin`.
 
-    Weights in several files are found by `model.safetensors.index.json` or
-    `pytorch_model.bin.index.json`.
+    Weights split over several files are read through `model.safetensors.index.json`
+    or `pytorch_model.bin.index.json`.
 
     Args:
         folder: path.
 
     Returns:
-        `(tensors, path)`: a dictionary of name to array, and the file that was read.
+        `(tensors, path)`: a dictionary of name to array, and the file read.
 
     Raises:
-        BadInput: there is no such file, or one that cannot be read.
+        BadInput: there is no such file, or it cannot be read.
     """
     for name, read in ((SAFETENSORS, _read_safetensors), (TORCH, read_torch_file)):
         path, index = Path(folder, name), Path(folder, f"{name}.index.json")
@@ -33,11 +33,11 @@ def read_checkpoint_tensors(folder):
                 files = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
             except (ValueError, KeyError, AttributeError, TypeError) as error:
                 raise BadInput(
-                    "Expected an index of weights, with a weight_map. Received: "
-                    f"another file ({error!r}). Get it anew.",
+                    "Expected an index of weights with a weight_map. Received: "
+                    f"another file ({error!r}). Download it again.",
                     index,
                 ) from None
-            # Names, not paths: an index does not lead out of its folder.
+            # File names only: an index must not point outside its folder.
             parts = [read(Path(folder, Path(file).name)) for file in sorted(files)]
             return {key: x for part in parts for key, x in part.items()}, index
     raise BadInput(
@@ -48,7 +48,7 @@ def read_checkpoint_tensors(folder):
 
 
 def _read_safetensors(path):
-    # Not at the top: only who reads such a file needs it.
+    # Imported here, as only this function needs it.
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -56,5 +56,5 @@ def _read_safetensors(path):
             return {name: file.get_tensor(name) for name in file.keys()}
     except (OSError, SafetensorError, TypeError) as error:
         raise BadInput(
-            f"Expected a file of safetensors. Received: {error}. Get it anew.", path
+            f"Expected a safetensors file. Received: {error}. Download it again.", path
         ) from None

@@ -1,4 +1,4 @@
-"""Tensors of a file of PyTorch's `torch.save`, without PyTorch."""
+"""Reading files of `torch.save` without PyTorch."""
 
 import collections
 import pickle
@@ -24,7 +24,7 @@ DTYPES = {
 
 
 class Storage(NamedTuple):
-    """What a tensor's numbers are part of, by its key in the file."""
+    """The flat array that tensors are views of, by its key in the file."""
 
     key: str
     dtype: np.dtype
@@ -32,7 +32,7 @@ class Storage(NamedTuple):
 
 
 class Strided(NamedTuple):
-    """A tensor of which the numbers have not been read yet."""
+    """A tensor whose numbers have not been read yet."""
 
     storage: Storage
     offset: int
@@ -41,20 +41,19 @@ class Strided(NamedTuple):
 
 
 def read_torch_file(path):
-    """Tensors by name, of a file with a dictionary of them (`pytorch_model.bin`).
+    """Reads a dictionary of tensors, such as `pytorch_model.bin`.
 
-    Both forms that PyTorch has written: a zip archive since 1.6, and before a row of
-    pickles. A pickle is a program; of what it may call only what tensors are made of is
-    let through.
+    Reads both formats of PyTorch: a zip archive since 1.6, and a sequence of pickles
+    before. A pickle is a program, so only the calls that build tensors are allowed.
 
     Args:
-        path: path.
+        path: string or path.
 
     Returns:
         Dictionary of name to array.
 
     Raises:
-        BadInput: the file is damaged, or holds something else than tensors.
+        BadInput: the file is damaged, or holds anything but tensors.
 
     Source: `torch/serialization.py`, `_load` and `_legacy_load`.
     """
@@ -63,13 +62,14 @@ def read_torch_file(path):
             tensors, storages = _read_archive(path)
         else:
             tensors, storages = _read_pickles(path)
-        found = {name: x for name, x in tensors.items() if isinstance(x, Strided)}
-        return {name: _array(x, storages[x.storage.key]) for name, x in found.items()}
-    except Exception as error:  # damage shows in any line of a pickle
+        strided = {name: x for name, x in tensors.items() if isinstance(x, Strided)}
+        return {n: _to_array(x, storages[x.storage.key]) for n, x in strided.items()}
+    except Exception as error:  # a damaged pickle can fail anywhere
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise BadInput(
-            "Expected a file of PyTorch with a dictionary of tensors. Received: one "
-            f"that cannot be read ({reason}). Get it anew, or as model.safetensors.",
+            "Expected a PyTorch file with a dictionary of tensors. Received: a file "
+            f"that cannot be read ({reason}). Download it again, or get "
+            "model.safetensors instead.",
             path,
         ) from None
 
@@ -86,12 +86,12 @@ class _Unpickler(pickle.Unpickler):
             )
         if (module, name) == ("torch._utils", "_rebuild_parameter"):
             return lambda data, *_: data
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        raise pickle.UnpicklingError(f"it calls {module}.{name}")
 
     def persistent_load(self, saved):
         kind, dtype, key, _, numel, *view = saved
         if kind != "storage" or any(view):
-            raise pickle.UnpicklingError(f"it has {saved!r}")
+            raise pickle.UnpicklingError(f"it contains {saved!r}")
         return Storage(str(key), dtype, numel)
 
 
@@ -116,8 +116,8 @@ def _read_archive(path):
 def _read_pickles(path):
     with open(path, "rb") as file:
         if _Unpickler(file).load() != MAGIC:
-            raise ValueError("it begins otherwise")
-        _Unpickler(file).load()  # the protocol's version
+            raise ValueError("its magic number is wrong")
+        _Unpickler(file).load()  # protocol version
         if not _Unpickler(file).load().get("little_endian", True):
             raise ValueError("its numbers are big-endian")
         tensors = _Unpickler(file).load()
@@ -135,15 +135,15 @@ def _read_pickles(path):
         return tensors, storages
 
 
-def _array(tensor, storage):
+def _to_array(tensor, storage):
     size, stride = tensor.size, tensor.stride
     last = tensor.offset + sum((n - 1) * s for n, s in zip(size, stride))
     if min([tensor.offset, *stride, *size]) < 0 or len(size) != len(stride):
-        raise ValueError("a tensor lies outside of the file")
+        raise ValueError("a tensor lies outside the file")
     if 0 in size:
         return np.zeros(size, storage.dtype)
     if last >= len(storage):
-        raise ValueError("a tensor lies outside of the file")
+        raise ValueError("a tensor lies outside the file")
     steps = [s * storage.itemsize for s in stride]
     view = np.lib.stride_tricks.as_strided(storage[tensor.offset :], size, steps)
     return view.copy()

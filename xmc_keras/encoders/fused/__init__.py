@@ -1,1 +1,1 @@
-"""Operations of a transformer layer, each in one kernel of XLA."""
+"""Operations of a transformer layer, each as one XLA kernel."""

@@ -1,4 +1,4 @@
-"""Any activation in one kernel, and its gradient in another."""
+"""An activation as one kernel, and its gradient as another."""
 
 import tensorflow as tf
 
@@ -9,22 +9,22 @@ def _value(x, activation):
     return activation(x), ()
 
 
-def _gradient(of_value, held, activation):
+def _gradient(of_value, residuals, activation):
     with tf.GradientTape() as tape:
-        tape.watch(held)
-        value = activation(*held)
-    return tape.gradient(value, held, of_value, "zero")
+        tape.watch(residuals)
+        value = activation(*residuals)
+    return tape.gradient(value, residuals, of_value, "zero")
 
 
 _fused = fuse(_value, _gradient, holds=(0,))
 
 
 def fused_activation(x, activation):
-    """`activation(x)`, of which only `x` is held for the gradient.
+    """`activation(x)`, keeping only `x` for the backward pass.
 
     Args:
         x: float tensor.
-        activation: function of a tensor, each number by itself.
+        activation: elementwise function of a tensor.
 
     Returns:
         Tensor like `x`.

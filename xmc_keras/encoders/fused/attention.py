@@ -1,4 +1,4 @@
-"""How much each token attends to each other."""
+"""Attention weights as one kernel."""
 
 import tensorflow as tf
 
@@ -7,27 +7,27 @@ from xmc_keras.encoders.fused.kernel import fuse
 
 
 def attention_weights(scores, mask, seed, scale, dropped):
-    """Softmax over the last axis, of which some is dropped, in float32 within.
+    """Softmax over the last axis, then dropout, computed in float32.
 
     Args:
-        scores: float tensor (batch, heads, asking, tokens).
+        scores: float tensor (batch, heads, queries, tokens).
         mask: float32 tensor (batch, 1, 1, tokens), added to the scaled scores.
-        seed, dropped: as of `drop`.
-        scale: float. What scores are multiplied with.
+        seed, dropped: see `drop`.
+        scale: float. Factor of the scores.
 
     Returns:
-        Tensor like `scores`, and a tuple of what the gradient wants.
+        Tensor like `scores`, and a tuple of residuals for the backward pass.
 
     Reference: Vaswani et al., "Attention is all you need"
     (https://arxiv.org/abs/1706.03762), equation 1.
     """
     weights = tf.nn.softmax(tf.cast(scores, tf.float32) * scale + mask)
-    value, held = drop(weights, seed, dropped)
-    return tf.cast(value, scores.dtype), (tf.cast(weights, scores.dtype), held)
+    value, of_drop = drop(weights, seed, dropped)
+    return tf.cast(value, scores.dtype), (tf.cast(weights, scores.dtype), of_drop)
 
 
-def _gradient(of_value, held, scale, dropped):
-    weights, of_drop = held
+def _gradient(of_value, residuals, scale, dropped):
+    weights, of_drop = residuals
     of_value, wide = (tf.cast(t, tf.float32) for t in (of_value, weights))
     slope = drop_again(of_value, of_drop, dropped)
     slope -= tf.reduce_sum(slope * wide, axis=-1, keepdims=True)

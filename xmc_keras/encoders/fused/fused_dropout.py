@@ -6,7 +6,7 @@ import tensorflow as tf
 from xmc_keras.encoders.fused.kernel import fuse
 from xmc_keras.ops.keras_internals import flatten_layers
 
-VALUES = 1 << 16  # of 16 random bits
+VALUES = 1 << 16  # that 16 random bits can take
 
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
@@ -87,20 +87,20 @@ def drop(x, seed, dropped):
         minval=None,
         maxval=None,
         dtype=tf.int32,
-        alg="threefry",  # which XLA computes four times as fast as Philox on a CPU
+        alg="threefry",  # four times as fast as Philox in XLA on a CPU
     )
     bits = tf.reshape(tf.bitcast(bits, tf.int16), [-1])[:size]
     bits = tf.ensure_shape(tf.reshape(bits, tf.shape(x)), x.shape)
-    kept = bits >= tf.constant(dropped - VALUES // 2, tf.int16)
-    return drop_again(x, (kept,), dropped), (kept,)
+    keep = bits >= tf.constant(dropped - VALUES // 2, tf.int16)
+    return drop_again(x, (keep,), dropped), (keep,)
 
 
-def drop_again(x, held, dropped):
-    """The same dropout again, which is also its gradient."""
+def drop_again(x, residuals, dropped):
+    """Applies the same dropout again; this is also its gradient."""
     if not dropped:
         return x
     scale = tf.constant(VALUES / (VALUES - dropped), x.dtype)
-    return tf.where(held[0], x * scale, tf.zeros([], x.dtype))
+    return tf.where(residuals[0], x * scale, tf.zeros([], x.dtype))
 
 
-fused_drop = fuse(drop, lambda *found, dropped: [drop_again(*found, dropped), None])
+fused_drop = fuse(drop, lambda *args, dropped: [drop_again(*args, dropped), None])

@@ -1,32 +1,33 @@
-"""Functions of tensors as single kernels."""
+"""Compiling a function and its gradient to one XLA kernel each."""
 
 import tensorflow as tf
 
 
 def fuse(value, gradient, holds=()):
-    """A function as one kernel of XLA, and its gradient as another.
+    """Compiles a function as one XLA kernel, and its gradient as another.
 
-    Operations value by value each pass over memory, which is what most of a training
-    step on a CPU goes into; a kernel passes once. The step around them need not be
-    compiled, and may be. Each shape is compiled once.
+    Each elementwise operation is a pass over memory, and these passes take most of a
+    training step on a CPU; a kernel makes a single pass. The surrounding step may be
+    compiled or not. Each shape is compiled once.
 
     Args:
-        value: function of tensors by place, and of other things, which have to be
-            hashable, by name. Returns a tensor and a tuple of what the gradient wants
-            beside.
-        gradient: function of the gradient by that tensor, of the tuple of what is held,
-            and of the same things by name. Returns a gradient for each tensor, or None.
-        holds: places of the tensors that the gradient wants, which come first in its
-            tuple. Defaults to none.
+        value: function. Its positional arguments are tensors, its keyword arguments
+            any hashable values. Returns a tensor, and a tuple of residuals for the
+            backward pass.
+        gradient: function of the gradient with respect to that tensor, of the tuple of
+            residuals, and of the same keyword arguments. Returns a gradient or `None`
+            for each tensor.
+        holds: tuple of int. Positions of the tensors that `gradient` needs; they come
+            first in the tuple of residuals. Defaults to `()`.
 
     Returns:
-        A function of the arguments of `value` that returns the tensor.
+        A function of the arguments of `value` that returns its tensor.
 
     Example:
 
     >>> square = fuse(
     ...     lambda x, scale: (scale * x * x, ()),
-    ...     lambda slope, held, scale: [2 * scale * held[0] * slope],
+    ...     lambda slope, residuals, scale: [2 * scale * residuals[0] * slope],
     ...     holds=(0,))
     >>> x = tf.constant([1.0, 3.0])
     >>> with tf.GradientTape() as tape:
@@ -38,13 +39,13 @@ def fuse(value, gradient, holds=()):
     value = tf.function(value, jit_compile=True)
     gradient = tf.function(gradient, jit_compile=True)
 
-    def call(*tensors, **named):
+    def call(*tensors, **options):
         @tf.custom_gradient
-        def computed(*tensors):
-            result, held = value(*tensors, **named)
-            held = *(tensors[i] for i in holds), *held
-            return result, lambda of_result: gradient(of_result, held, **named)
+        def compute(*tensors):
+            result, residuals = value(*tensors, **options)
+            residuals = *(tensors[i] for i in holds), *residuals
+            return result, lambda of_result: gradient(of_result, residuals, **options)
 
-        return computed(*map(tf.convert_to_tensor, tensors))
+        return compute(*map(tf.convert_to_tensor, tensors))
 
     return call

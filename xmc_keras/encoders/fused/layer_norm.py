@@ -1,4 +1,4 @@
-"""LayerNorm, and what comes before it in a transformer layer, in one kernel."""
+"""LayerNorm, alone and with the residual connection before it, as one kernel."""
 
 import tensorflow as tf
 
@@ -7,7 +7,7 @@ from xmc_keras.encoders.fused.kernel import fuse
 
 
 def normalize(x, gamma, beta, epsilon):
-    """LayerNorm over the last axis, in float32 within.
+    """LayerNorm over the last axis, computed in float32.
 
     Args:
         x: float tensor (..., dim).
@@ -15,7 +15,7 @@ def normalize(x, gamma, beta, epsilon):
         epsilon: float.
 
     Returns:
-        Tensor like `x`, and a tuple of what the gradient wants.
+        Tensor like `x`, and a tuple of residuals for the backward pass.
 
     Reference: Ba et al., "Layer normalization" (https://arxiv.org/abs/1607.06450).
     """
@@ -28,26 +28,26 @@ def normalize(x, gamma, beta, epsilon):
     return value, (tf.cast(standard, x.dtype), scale, gamma)
 
 
-def add_and_normalize(states, more, gamma, beta, seed, epsilon, dropped):
-    """LayerNorm of the states and of what comes to them, of which some is dropped.
+def add_and_normalize(states, update, gamma, beta, seed, epsilon, dropped):
+    """LayerNorm of the sum of the states and an update, after dropout on the update.
 
     Args:
-        states, more: float tensors (..., dim).
-        gamma, beta, epsilon: as of `normalize`.
-        seed, dropped: as of `drop`.
+        states, update: float tensors (..., dim).
+        gamma, beta, epsilon: see `normalize`.
+        seed, dropped: see `drop`.
 
     Returns:
-        Tensor like `states`, and a tuple of what the gradient wants.
+        Tensor like `states`, and a tuple of residuals for the backward pass.
     """
-    more, held = drop(tf.cast(more, tf.float32), seed, dropped)
-    total = tf.cast(states, tf.float32) + more
+    update, of_drop = drop(tf.cast(update, tf.float32), seed, dropped)
+    total = tf.cast(states, tf.float32) + update
     value, (standard, *rest) = normalize(total, gamma, beta, epsilon)
     standard = tf.cast(standard, states.dtype)
-    return tf.cast(value, states.dtype), ((standard, *rest), held)
+    return tf.cast(value, states.dtype), ((standard, *rest), of_drop)
 
 
-def _normalize_gradient(of_value, held, epsilon):
-    standard, scale, gamma = held
+def _normalize_gradient(of_value, residuals, epsilon):
+    standard, scale, gamma = residuals
     of_value, wide = (tf.cast(t, tf.float32) for t in (of_value, standard))
     rows = list(range(len(of_value.shape) - 1))
     of_gamma, of_beta = (tf.reduce_sum(t, rows) for t in (of_value * wide, of_value))
@@ -57,9 +57,9 @@ def _normalize_gradient(of_value, held, epsilon):
     return tf.cast(slope * scale, standard.dtype), of_gamma, of_beta
 
 
-def _add_and_normalize_gradient(of_value, held, epsilon, dropped):
-    held, of_drop = held
-    slope, *rest = _normalize_gradient(of_value, held, epsilon)
+def _add_and_normalize_gradient(of_value, residuals, epsilon, dropped):
+    of_norm, of_drop = residuals
+    slope, *rest = _normalize_gradient(of_value, of_norm, epsilon)
     return [slope, drop_again(slope, of_drop, dropped), *rest, None]
 
 

@@ -1,1 +1,1 @@
-"""XLNet as a backbone."""
+"""XLNet as a keras-nlp backbone."""

@@ -1,4 +1,4 @@
-"""The XLNet encoder."""
+"""The XLNet backbone."""
 
 import keras
 import keras_nlp
@@ -13,18 +13,18 @@ from xmc_keras.encoders.xlnet.xlnet_layer import XLNetLayer
 class XLNetBackbone(keras_nlp.models.Backbone):
     """XLNet, as a keras-nlp backbone with `transformer_layers`.
 
-    keras-nlp 0.32 has an `XLNetBackbone` too, which reshapes where it should transpose:
-    in a batch, padding and positions of one document end up in another.
+    keras-nlp 0.32 also has an `XLNetBackbone`, but it reshapes where it should
+    transpose: in a batch, padding and positions of one document end up in another.
 
     The inputs are `token_ids` (batch, tokens) int32 and `padding_mask` (batch, tokens)
-    int32, the output is (batch, tokens, hidden_dim). <cls> is the last token that is
-    not padding. Padding may stand on either side: XLNet knows distances only. Any
-    number of tokens.
+    int32; the output is (batch, tokens, hidden_dim). <cls> is the last token that is
+    not padding. Padding may be on either side and texts of any length, because
+    positions are relative.
 
     Args:
         vocabulary_size, num_layers, num_heads, hidden_dim, intermediate_dim: int.
-        dropout: float. Defaults to `0.1`.
-        activation: string. Of the feed-forward parts. Defaults to `"gelu"`.
+        dropout: float. Dropout rate. Defaults to `0.1`.
+        activation: string. Activation of the feed-forward parts. Defaults to `"gelu"`.
         dtype: optional dtype policy.
         **kwargs: other arguments of `keras.Model`.
 
@@ -105,15 +105,15 @@ class XLNetBackbone(keras_nlp.models.Backbone):
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class RelativePositions(keras.layers.Layer):
-    """Sinusoids of the distances tokens, tokens - 1, ..., -tokens + 1.
+    """Sinusoidal encoding of the distances tokens, tokens - 1, ..., -tokens + 1.
 
-    From states (batch, tokens, dim) to (2 * tokens, dim).
+    Maps states (batch, tokens, dim) to encodings (2 * tokens, dim).
     """
 
     def call(self, states):
         tokens, dim = ops.shape(states)[1], states.shape[-1]
         rates = (10_000 ** -(np.arange(0, dim, 2) / dim)).astype("float32")
-        # In float32, as bfloat16 has no odd number above 256.
+        # In float32, because bfloat16 has no odd integers above 256.
         distances = ops.cast(tokens - ops.arange(2 * tokens), "float32")
         angles = distances[:, None] * rates
         encoded = ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=-1)

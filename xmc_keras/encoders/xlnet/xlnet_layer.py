@@ -1,4 +1,4 @@
-"""A layer of XLNet."""
+"""A transformer layer of XLNet."""
 
 import math
 
@@ -8,29 +8,28 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class XLNetLayer(keras.layers.Layer):
-    """Attention by relative positions, and a feed-forward part.
+    """Attention with relative positions, and a feed-forward part.
 
-    A token looks at another by what that is, by how far away it is, and by whether it
-    belongs to the same segment. There is one segment here, and <cls>, which is one of
-    its own, as in pretraining. Only the content stream: the query stream is for
-    pretraining.
+    A token attends to another by content, by distance, and by whether both belong to
+    the same segment. The document is one segment and <cls> a segment of its own, as in
+    pretraining. Only the content stream is here: the query stream serves pretraining.
 
     Args:
         num_heads, intermediate_dim: int.
-        dropout: float. Rate on attention weights and on both parts' results. Defaults
-            to `0.1`.
-        activation: string. Of the feed-forward part. Defaults to `"gelu"`.
+        dropout: float. Dropout rate of the attention weights and of the outputs of
+            both parts. Defaults to `0.1`.
+        activation: string. Activation of the feed-forward part. Defaults to `"gelu"`.
         **kwargs: other arguments of `keras.layers.Layer`.
 
     Call arguments:
         states: float tensor (batch, tokens, dim).
-        positions: float tensor (2 * tokens, dim). Encoded distances, as of
+        positions: float tensor (2 * tokens, dim). Encoded distances, see
             `RelativePositions`.
         padding_mask: int or bool tensor (batch, tokens).
-        cls: float tensor (batch, tokens), 1 at <cls>, as of `LastToken`.
+        cls: float tensor (batch, tokens), 1 at <cls>, see `LastToken`.
 
     Returns:
-        float tensor (batch, tokens, dim). What stands at padding has no meaning.
+        float tensor (batch, tokens, dim). The states at padding are undefined.
 
     Example:
 
@@ -76,12 +75,12 @@ class XLNetLayer(keras.layers.Layer):
         self.content_bias = weight("content_bias", by_heads, "zeros")
         self.position_bias = weight("position_bias", by_heads, "zeros")
         self.segment_bias = weight("segment_bias", by_heads, "zeros")
-        self.segments = weight("segments", (2, *by_heads))  # the same, another
+        self.segments = weight("segments", (2, *by_heads))  # same segment, another
 
         def layer(layer_class, *args, name, shape=states_shape, **kwargs):
-            made = layer_class(*args, dtype=self.dtype_policy, name=name, **kwargs)
-            made.build(shape)
-            return made
+            layer = layer_class(*args, dtype=self.dtype_policy, name=name, **kwargs)
+            layer.build(shape)
+            return layer
 
         layers = keras.layers
         self.dropout_layer = layer(layers.Dropout, self.dropout, name="dropout")
@@ -124,7 +123,7 @@ class XLNetLayer(keras.layers.Layer):
         differs = ops.absolute(cls[..., None] - cls[:, :, None, :])
         scores += same[..., None] + (other - same)[..., None] * differs
 
-        # The padding's score underflows in float16, and sums lose in bfloat16.
+        # The score of padding overflows in float16, and sums lose digits in bfloat16.
         scores = ops.cast(scores, "float32") / math.sqrt(query.shape[-1])
         real = ops.cast(padding_mask, "float32")[:, None, None, :]
         weights = ops.softmax(scores - (1 - real) * 1e9)
@@ -150,14 +149,14 @@ class XLNetLayer(keras.layers.Layer):
 
 
 def shift_to_distances(scores):
-    """Scores by distance, tokens to -tokens + 1, as scores of pairs of tokens.
+    """Turns scores by distance, tokens to -tokens + 1, into scores of token pairs.
 
     Args:
-        scores: tensor (batch, heads, tokens, 2 * tokens). Of token i and of distance
-            tokens - r at [i, r].
+        scores: tensor (batch, heads, tokens, 2 * tokens). At [i, r] the score of token
+            i and distance tokens - r.
 
     Returns:
-        tensor (batch, heads, tokens, tokens), that of distance i - j at [i, j].
+        Tensor (batch, heads, tokens, tokens). At [i, j] the score of distance i - j.
 
     Example:
 
@@ -165,7 +164,8 @@ def shift_to_distances(scores):
     >>> shift_to_distances(by_distance)[0, 0]
     <tf.Tensor: ... array([[ 0, -1], [ 1, 0]]...
     """
-    # Without the first `tokens` numbers, rows of one less move by one place each.
+    # Without the first `tokens` numbers and with rows one shorter, each row starts one
+    # place further on.
     batch, heads, tokens = ops.shape(scores)[:3]
     scores = ops.reshape(scores, (batch, heads, 2 * tokens, tokens))[:, :, 1:]
     scores = ops.reshape(scores, (batch, heads, tokens, 2 * tokens - 1))

@@ -1,1 +1,1 @@
-"""Keras callbacks."""
+"""Keras callbacks for training."""

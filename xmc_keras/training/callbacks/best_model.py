@@ -1,4 +1,4 @@
-"""Keeps the model that is best on the validation split."""
+"""Keeping the model that is best on the validation split."""
 
 import keras
 
@@ -8,7 +8,7 @@ from xmc_keras.runs.run_history import RunHistory
 class BestModel(keras.callbacks.Callback):
     """Saves the model whenever validation improves, to its run folder or in memory.
 
-    Put it after `SWA`, so that it saves the average.
+    Put it after `SWA` in the list of callbacks, so that it saves the average.
 
     Args:
         run: a `RunFolder`; `None` keeps the weights in memory.
@@ -33,7 +33,7 @@ class BestModel(keras.callbacks.Callback):
         self._weights = None
 
     def restore(self, epoch):
-        """Reads the best value of the epochs before `epoch` from the run's history."""
+        """Reads the best value before `epoch` from the history of the run."""
         rows = RunHistory(self.run.history_path).rows(before=epoch)
         self.best = max((row[self.monitor] for row in rows), default=None)
 
@@ -48,6 +48,6 @@ class BestModel(keras.callbacks.Callback):
             self.run.save_model(self.model, "best")
 
     def use_best(self):
-        """Loads the best weights kept in memory into the model."""
+        """Sets the model's weights to the best ones kept in memory."""
         if self._weights is not None:
             self.model.set_weights(self._weights)

@@ -1,4 +1,4 @@
-"""Ends a training that has diverged."""
+"""Stopping when training diverges."""
 
 import math
 
@@ -8,9 +8,9 @@ from xmc_keras.bad_input import BadInput
 
 
 class FiniteLoss(keras.callbacks.Callback):
-    """Raises `BadInput` at a loss that is no number, in training or in validation.
+    """Raises `BadInput` if a training or validation loss is infinite or NaN.
 
-    Put it before the callbacks that save a model: what comes after NaN is NaN.
+    Put it before the callbacks that save a model, because it cannot recover from NaN.
     """
 
     def on_epoch_begin(self, epoch, logs=None):

@@ -1,4 +1,4 @@
-"""Progress of a training, with the time left for the whole run."""
+"""Progress of training, with the time left for the whole run."""
 
 import sys
 import time
@@ -7,19 +7,19 @@ import keras
 
 from xmc_keras.progress import format_seconds
 
-LINES = 10  # an epoch, where the output is not a terminal
+LINES = 10  # per epoch, if the output is not a terminal
 
 
 class Progress(keras.callbacks.Callback):
-    """Shows an epoch's loss and time left, and above it those of the run.
+    """Prints losses and time left of each epoch, and the time left of the run.
 
-    Keras's own bar knows neither the rest of a continued epoch nor the epochs to
-    come, and in a file it is a line for every step.
+    Keras's own bar knows neither the rest of a resumed epoch nor the remaining epochs,
+    and it writes a line per step to a file.
 
     Args:
-        num_batches: int. Steps an epoch.
+        num_batches: int. Steps per epoch.
         epochs: int. Epochs of the whole run.
-        first_step: int. Step at which a continued epoch goes on. Defaults to `0`.
+        first_step: int. Step at which a resumed epoch continues. Defaults to `0`.
     """
 
     def __init__(self, num_batches, epochs, first_step=0):
@@ -38,7 +38,7 @@ class Progress(keras.callbacks.Callback):
         self.bar = None
         if sys.stdout.isatty():
             self.bar = keras.utils.Progbar(self.num_batches - self.first_step)
-        self.shown = 0
+        self.lines = 0
 
     def on_train_batch_begin(self, batch, logs=None):
         self.begun = time.monotonic()
@@ -48,14 +48,14 @@ class Progress(keras.callbacks.Callback):
         self.steps += 1
         done = batch + 1
         if self.bar is not None:
-            # The losses are running means already, not to be averaged again.
+            # The losses are already running means: Keras must not average them again.
             self.bar.stateful_metrics = set(logs)
             self.bar.update(done, list(logs.items()))
             return
         step = self.first_step + done
         tenths = LINES * step // self.num_batches
-        if tenths > self.shown and step < self.num_batches:
-            self.shown = tenths
+        if tenths > self.lines and step < self.num_batches:
+            self.lines = tenths
             left = self.left(self.num_batches - step)
             print(
                 f"  {step}/{self.num_batches}, {left} left: {format_logs(logs)}",

@@ -1,27 +1,27 @@
-"""Stochastic weight averaging."""
+"""Stochastic weight averaging (SWA)."""
 
 import keras
 import numpy as np
 
 
 class SWA(keras.callbacks.Callback):
-    """Averages the weights over the later part of training, all equally.
+    """Equal-weight average of the weights over the later part of training.
 
-    From epoch `start_epoch` on, the trainable weights enter the average after
-    every `every` steps. Evaluation within `fit` sees the average, and the model
-    holds it at an epoch's end and when `fit` ends: put this callback before those
-    that save the model. The average lies in host memory, so it costs no GPU memory
-    and one copy from the device every `every` steps.
+    From epoch `start_epoch` on, the trainable weights are added to the average every
+    `every` steps. Evaluation within `fit` uses the average, and the model holds it at
+    the end of an epoch and of `fit`: put this callback before those that save the
+    model. The average is in host memory, so it costs no GPU memory, but one copy from
+    the device every `every` steps.
 
-    The authors' code also averages in the weights before the first step of that
-    epoch (it counts step 0); here an average is only of trained weights.
+    The authors' code also includes the weights before the first step of that epoch (it
+    counts step 0); here only weights after training steps are averaged.
 
     Args:
-        start_epoch: int. First epoch, counted from 0, that is averaged.
-        every: int. Steps between two entries. Defaults to `100`.
+        start_epoch: int. First epoch to average, counted from 0.
+        every: int. Steps between two additions to the average. Defaults to `100`.
 
     Attributes:
-        count: int. Weights averaged so far.
+        count: int. Number of weights averaged so far.
 
     Example:
 
@@ -45,7 +45,7 @@ class SWA(keras.callbacks.Callback):
         self.every = every
         self.count = 0
         self._average = None
-        self._trained = None  # the weights that wait while the average is in use
+        self._trained = None  # the trained weights while the model holds the average
         self._evaluating = False
         self._epoch = 0
         self._steps = 0
@@ -57,7 +57,7 @@ class SWA(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if self._epoch < self.start_epoch:
             return
-        # An own count: in an epoch that a restart cut in two, `batch` begins anew.
+        # Counted here, because `batch` starts from zero in a resumed epoch.
         self._steps += 1
         if self._steps % self.every:
             return
@@ -68,11 +68,11 @@ class SWA(keras.callbacks.Callback):
         for average, weight in zip(self._average, weights):
             average += (weight - average) / self.count
 
-    # Keras evaluates, then ends the epoch: callbacks that come after this one find
-    # the average in the model at an epoch's end.
+    # Keras evaluates before it ends the epoch. Callbacks after this one find the
+    # average in the model at the end of an epoch.
 
     def on_test_begin(self, logs=None):
-        # After `fit` the average is there already, and stays.
+        # After `fit` the model already holds the average, and keeps it.
         self._evaluating = self._trained is None
         self.use_average()
 
@@ -87,13 +87,13 @@ class SWA(keras.callbacks.Callback):
         self.use_average()
 
     def use_average(self):
-        """Puts the average into the model, if there is one yet."""
+        """Sets the model's weights to the average, if there is one yet."""
         if self.count and self._trained is None:
             self._trained = [np.array(v) for v in self.model.trainable_variables]
             self._assign(self._average)
 
     def use_trained(self):
-        """Puts the trained weights back into the model."""
+        """Sets the model's weights back to the trained ones."""
         if self._trained is not None:
             self._assign(self._trained)
             self._trained = None
@@ -103,13 +103,13 @@ class SWA(keras.callbacks.Callback):
             variable.assign(value)
 
     def state(self):
-        """What a restart needs: a dictionary of arrays, for `set_state`."""
+        """The state to resume from, as a dictionary of arrays for `set_state`."""
         average = {f"weight_{i}": a for i, a in enumerate(self._average or [])}
         counts = {"count": np.array(self.count), "steps": np.array(self._steps)}
         return counts | average
 
     def set_state(self, state):
-        """Goes on from the `state()` of an earlier run of the same model."""
+        """Continues from the `state()` of an earlier run of the same model."""
         self.count = int(state["count"])
         self._steps = int(state["steps"])
         weights = range(len(state) - 2)

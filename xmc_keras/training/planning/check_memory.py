@@ -1,4 +1,4 @@
-"""Whether a run fits into memory, and what helps if it does not."""
+"""Checking whether a run fits into memory, and which settings help if not."""
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config_conflicts import find_conflicts
@@ -13,7 +13,7 @@ def check_memory(config, num_labels, most_labels=8, path=None):
     """Raises `BadInput`, with figures and remedies, if a run does not fit into memory.
 
     Call it before the model is built. TensorFlow is imported only to look for a GPU,
-    and if the encoder has to be loaded to see how large it is.
+    and if the encoder has to be loaded to find its size.
 
     Args:
         config: a `Config` of `system: lightxml`.
@@ -34,7 +34,7 @@ def check_memory(config, num_labels, most_labels=8, path=None):
 
 
 def check_plan(plan, path=None):
-    """The same for a plan, a `LightXMLPlan` or `LightDXMLPlan`."""
+    """Does the same for a plan, a `LightXMLPlan` or `LightDXMLPlan`."""
     room = measure_free_memory()
     if plan.fits(room):
         return
@@ -49,40 +49,40 @@ def check_plan(plan, path=None):
         f"{' and '.join(received)}.",
         path,
         remedy=f"{give_advice(plan, room)} `make_plan` has the figures; "
-        "`any_memory=True` starts all the same.",
+        "`any_memory=True` starts anyway.",
     )
 
 
 def give_advice(plan, room):
-    """What helps, as sentences; see `find_remedies` and `combine_remedies`."""
+    """The settings that help, in words; see `find_remedies` and `combine_remedies`."""
     one_by_one = [
         f"{format_settings(changes)} ({format_needs(changed.needs('GPU' in room))})"
         for changes, changed in find_remedies(plan, room)
     ]
     if not one_by_one:
-        return "No setting helps: take a machine with more memory."
+        return "No setting helps: use a machine with more memory."
     words = f"These help: {', '.join(one_by_one)}."
-    found = combine_remedies(plan, room)
-    if found is None:
+    combined = combine_remedies(plan, room)
+    if combined is None:
         return f"{words} All of them together are not enough."
-    changes, changed = found
+    changes, changed = combined
     needs = format_needs(changed.needs("GPU" in room))
     return f"{words} It fits with {format_settings(changes)} ({needs})."
 
 
 def find_remedies(plan, room):
-    """Changes of a setting that help a plan to fit, the most helpful first.
+    """Finds changed settings that reduce the memory of a plan, most helpful first.
 
     Args:
         plan: a `LightXMLPlan` or `LightDXMLPlan`.
-        room: dictionary as of `measure_free_memory`.
+        room: dictionary, see `measure_free_memory`.
 
     Returns:
-        List of `(changes, plan)`: a dictionary from keys of the config to values, and
-        the plan with them. The label_learning_rate of `rowwise_sgd` is left to you.
+        List of `(changes, plan)`: a dictionary of config keys to values, and the plan
+        with them. With `rowwise_sgd` you have to choose label_learning_rate yourself.
     """
     config = plan.config
-    # A rate without which there is no rowwise_sgd, and on which no memory depends.
+    # rowwise_sgd requires a rate; memory does not depend on it.
     rate = {}
     if config.system == "lightxml":
         rate = {"label_learning_rate": config.label_learning_rate or 1.0}
@@ -92,34 +92,36 @@ def find_remedies(plan, room):
     for key, (value, least) in plan.halved.items():
         changes.append({key: max(min(value, least), value // 2)})
 
-    def lacking(plan):
+    def missing(plan):
         needs = plan.needs("GPU" in room)
         return sum(max(0, n - room[place]) for place, n in needs.items())
 
     possible = [c for c in changes if not find_conflicts(vars(config) | rate | c)]
-    found = [(c, plan.changed(**rate, **c)) for c in possible]
-    found = [pair for pair in found if lacking(pair[1]) < 0.99 * lacking(plan)]
-    return sorted(found, key=lambda pair: lacking(pair[1]))
+    remedies = [(c, plan.changed(**rate, **c)) for c in possible]
+    remedies = [pair for pair in remedies if missing(pair[1]) < 0.99 * missing(plan)]
+    return sorted(remedies, key=lambda pair: missing(pair[1]))
 
 
 def combine_remedies(plan, room):
-    """The most helpful of `find_remedies`, one after the other until the plan fits.
+    """Applies the most helpful of `find_remedies` until the plan fits.
 
-    Returns `(changes, plan)` as there, or None if it never fits.
+    Returns `(changes, plan)`, or None if it never fits.
     """
     changes = {}
     while not plan.fits(room):
-        found = find_remedies(plan, room)
-        if not found:
+        remedies = find_remedies(plan, room)
+        if not remedies:
             return None
-        changes, plan = changes | found[0][0], found[0][1]
+        change, plan = remedies[0]
+        changes = changes | change
     return changes, plan
 
 
 def format_settings(changes):
-    """Settings as in a config."""
+    """Formats settings as in a config."""
     return ", ".join(f"{key}: {format_value(value)}" for key, value in changes.items())
 
 
 def format_needs(needs):
+    """Formats bytes by place in GB."""
     return ", ".join(f"{n / 1e9:.1f} GB" for n in needs.values())

@@ -1,4 +1,4 @@
-"""The figures of a plan."""
+"""The figures of a plan, and the limits of its config."""
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.training.planning.check_memory import find_remedies
@@ -9,7 +9,7 @@ def describe_plan(plan, room):
 
     Args:
         plan: a `LightXMLPlan` or `LightDXMLPlan`.
-        room: dictionary from places to bytes, see `measure_free_memory`.
+        room: dictionary of places to bytes, see `measure_free_memory`.
 
     Returns:
         Dictionary. Sizes are in GB of 10^9 bytes; `fits` is a bool.
@@ -53,6 +53,7 @@ def describe_plan(plan, room):
 
 
 def in_gb(sizes):
+    """Converts a dictionary of bytes to GB."""
     return {name: size / 1e9 for name, size in sizes.items()}
 
 

@@ -1,4 +1,4 @@
-"""What a run of LightDXML needs of memory, disk and steps, told before it begins."""
+"""Memory, disk and step estimate of a LightDXML run."""
 
 import dataclasses
 import math
@@ -9,42 +9,44 @@ from xmc_keras.lightdxml.hnsw_rows import M, is_hnsw_faster
 from xmc_keras.training.planning.memory_plan import CHUNK, MemoryPlan
 
 BLOCK = 2**17  # as in xmc_keras/ops/tables.py, which would import TensorFlow
-PRODUCTS = 2**24  # as in xmc_keras/lightdxml/shortlist_labels.py, likewise
-# float32 arrays (batch, pool) that a step has at a time, and of products with a block.
+PRODUCTS = 2**24  # as in xmc_keras/lightdxml/shortlist_labels.py, for the same reason
+# float32 arrays held at a time: (batch, pool) in a step, (batch, block) in a search.
 POOL_ARRAYS, BLOCK_ARRAYS = 4, 3
 
 
 @dataclasses.dataclass(frozen=True)
 class LightDXMLPlan(MemoryPlan):
-    """What a run of a config of `system: lightdxml` takes, in bytes unless said.
+    """Memory and disk estimate of a config of `system: lightdxml`, in bytes.
 
     A batch is B documents of w words; D documents have features of width d; the
     vocabulary has F words, and there are L labels, n of them in a shortlist.
 
-    - `parameters`: those that are trained. Encoder, Fd and, with `residual`, d(d + 1),
-      or a transformer's; classifier, L(d + 1); with `label_words` their gains, F + 1.
-    - `weights`: 4 a parameter; label embeddings, 4Ld; of words of labels 8 each and 4
-      a label.
-    - `moments`: 8 a parameter; under `partial_rowwise_adamw` 4, and 4 a row, of tables.
-    - `matrix`: the TF-IDF rows of the documents, 8 a word.
-    - `step`, what a training step adds: *gradients* that are no rows; *activations*;
-      *word rows* and *label rows* that a batch gathers at most, and of their gradient;
-      *scores*, float32 arrays (B, label rows); *update* as of `RunPlan`.
+    - `parameters`: the trained ones. Encoder: Fd and, with `residual`, d(d + 1), or the
+      parameters of a transformer; classifier: L(d + 1); with `label_words` their scale
+      and gains: F + 1.
+    - `weights`: 4 per parameter; label embeddings, 4Ld; for words of labels 8 per word
+      and 4 per label.
+    - `moments`: 8 per parameter; with `partial_rowwise_adamw` 4 per parameter and 4 per
+      row of the tables.
+    - `matrix`: the TF-IDF rows of the documents, 8 per word.
+    - `step`, added by a training step: *gradients* that are not rows; *activations*;
+      *word rows* and *label rows*, the most that a batch gathers, and their gradient;
+      *scores*, float32 arrays (B, label rows); *update*, see `LightXMLPlan`.
     - `phases`. *label embeddings*: features of all documents twice, 8Dd, and centroids,
       4Ld, or the embeddings three times. *shortlists*: features, embeddings three
       times, shortlists, 4Dn, and blocks of products or HNSW's graph, 4L(d + 2M).
 
-    The rest is as of `RunPlan`. Texts and labels come on top.
+    For other attributes see `LightXMLPlan`. Texts and labels need memory in addition.
 
     Args:
         config: a `Config`.
         num_labels: int.
-        num_documents: optional int. Of the whole training part; without it all lacks
-            what depends on it.
+        num_documents: optional int. Documents of the whole training part; without it
+            everything that depends on it is left out.
         num_features: int. Words of the vocabulary; `max_features` counts if it is less.
-        words: float. Features that a document has on average. Defaults to `75`.
-        most_labels: int. Labels that a document has at most. Defaults to `8`.
-        encoder: optional `EncoderShape`, for another encoder than words.
+        words: float. Mean number of features per document. Defaults to `75`.
+        most_labels: int. Maximum number of labels per document. Defaults to `8`.
+        encoder: optional `EncoderShape`, for encoders other than words.
 
     Example:
 
@@ -62,12 +64,12 @@ class LightDXMLPlan(MemoryPlan):
     most_labels: int = 8
     encoder: EncoderShape | None = None
 
-    WIDTH = "num_neighbors", "neighbors", 1  # as of `RunPlan`
+    WIDTH = "num_neighbors", "neighbors", 1  # see `LightXMLPlan`
     averages = 0
 
     @property
     def vocabulary(self):
-        """Features that the model has."""
+        """Number of features of the model."""
         return min(self.num_features, self.config.max_features or self.num_features)
 
     @property
@@ -89,24 +91,24 @@ class LightDXMLPlan(MemoryPlan):
 
     @property
     def weights(self):
-        found = {part: 4 * count for part, count in self.parameters.items()}
-        found["encoder"] = 4 * self._encoder
+        sizes = {part: 4 * count for part, count in self.parameters.items()}
+        sizes["encoder"] = 4 * self._encoder
         if self.encoder is None and self.config.residual:
-            found["encoder"] += 4 * self.dim  # the direction of its spectral norm
-        found["label embeddings"] = 4 * self.num_labels * self.dim
+            sizes["encoder"] += 4 * self.dim  # the direction in `SpectralDense`
+        sizes["label embeddings"] = 4 * self.num_labels * self.dim
         if self.config.label_words:
             rows = 8 * self.config.label_words + 4
-            found["words of labels"] += self.num_labels * rows
-        return found
+            sizes["words of labels"] += self.num_labels * rows
+        return sizes
 
     @property
     def moments(self):
-        found = {part: 8 * count for part, count in self.parameters.items()}
+        sizes = {part: 8 * count for part, count in self.parameters.items()}
         if self.config.optimizer == "partial_rowwise_adamw":
-            found["classifier"] -= 4 * self.num_labels * (self.dim - 1)
+            sizes["classifier"] -= 4 * self.num_labels * (self.dim - 1)
             if self.encoder is None and not self.config.freeze_encoder:
-                found["encoder"] -= 4 * self.vocabulary * (self.dim - 1)
-        return found
+                sizes["encoder"] -= 4 * self.vocabulary * (self.dim - 1)
+        return sizes
 
     @property
     def matrix(self):
@@ -145,7 +147,7 @@ class LightDXMLPlan(MemoryPlan):
         encoder = 0 if self.encoder is None else self.encoder.passing(config)
         encoder *= batch * config.max_tokens
         if config.candidates_from == "classifier":
-            # What training changes row by row is copied to be read as a whole.
+            # A table that training changes row by row is copied to be read as a whole.
             products += 4 * self.num_labels * self.dim
         return max(products, rows, encoder)
 
@@ -180,7 +182,7 @@ class LightDXMLPlan(MemoryPlan):
         return 4 * self._documents * min(self.config.num_neighbors, self.num_labels)
 
     def needs(self, gpu=False):
-        """The peak by place: of the `machine` and, if there is one, of the `GPU`."""
+        """Peak memory by place: of the `machine` and, with `gpu`, of the `GPU`."""
         peak = max(self.phases.values())
         if not gpu:
             return {"machine": peak}
@@ -190,7 +192,7 @@ class LightDXMLPlan(MemoryPlan):
 
     @property
     def disk(self):
-        """Sizes of what a run and its export leave, without label names."""
+        """Sizes of the files of a run and its export, without label names."""
         weights = sum(self.weights.values())
         whole = weights + 12 * self.vocabulary * (self.encoder is None)
         half = whole - 4 * self.num_labels * self.dim  # of two tables
@@ -209,31 +211,31 @@ class LightDXMLPlan(MemoryPlan):
 
     @property
     def sizes(self):
-        """Further sizes, for JSON."""
+        """Additional sizes, for JSON."""
         words = {"features": self.vocabulary, "words": round(self.words, 1)}
         return {"cycles": self.cycles, **words}
 
     @property
     def about(self):
-        """What it is a plan of, in words."""
-        found = [f"{self.num_labels:,} labels"]
+        """The sizes that the plan is for, in words."""
+        parts = [f"{self.num_labels:,} labels"]
         if self.encoder is None:
-            found.append(f"{self.vocabulary:,} features, {self.words:.0f} a document")
+            parts.append(f"{self.vocabulary:,} features, {self.words:.0f} per document")
         if self.steps is not None:
-            found.append(f"{self.cycles} cycles of together {self.steps:,} steps")
-        return ", ".join(found)
+            parts.append(f"{self.cycles} cycles of {self.steps:,} steps in total")
+        return ", ".join(parts)
 
     @property
     def halved(self):
-        """Keys that may be halved to save memory: `(value, the least proposed)`."""
+        """Keys that may be halved to save memory: `(value, smallest suggestion)`."""
         least = {"batch_size": 1, "predict_batch_size": 1, "num_neighbors": 16}
         words = self.encoder is None
         least |= {"embedding_dim": 32} if words else {"max_tokens": 32}
-        found = {key: (getattr(self.config, key), n) for key, n in least.items()}
-        return found | ({"max_features": (self.vocabulary, 1000)} if words else {})
+        keys = {key: (getattr(self.config, key), n) for key, n in least.items()}
+        return keys | ({"max_features": (self.vocabulary, 1000)} if words else {})
 
     def pool(self, batch):
-        """Rows of the label table that a batch gathers at most."""
+        """Maximum number of rows of the label table that a batch gathers."""
         config = self.config
         positives = self.most_labels
         if config.max_positives is not None and not config.shared_negatives:

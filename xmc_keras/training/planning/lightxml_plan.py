@@ -1,4 +1,4 @@
-"""What a run needs of memory, disk and steps, told before it begins."""
+"""Memory, disk and step estimate of a LightXML run."""
 
 import dataclasses
 import math
@@ -8,52 +8,53 @@ from xmc_keras.encoders.encoder_shape import EncoderShape, count_bytes
 from xmc_keras.labels.label_clustering import compute_cluster_shape
 from xmc_keras.training.planning.memory_plan import CHUNK, MemoryPlan
 
-# float32 arrays (batch, clusters), and (batch, pool), that a step has at a time.
+# float32 arrays (batch, clusters) and (batch, pool) that a step holds at a time.
 CLUSTER_ARRAYS, POOL_ARRAYS = 12, 4
 
 
 @dataclasses.dataclass(frozen=True)
 class LightXMLPlan(MemoryPlan):
-    """What a run of a config takes: arithmetic, in bytes unless it says otherwise.
+    """Memory and disk estimate of a config of `system: lightxml`, in bytes.
 
     A batch is B documents of T tokens; an encoder of width h, inner width i and n heads
-    gives features of width f; K clusters have at most s labels; a label embedding has b
-    numbers of t bytes (`table_dtype`), and the step computes in numbers of c bytes.
+    has features of width f; K clusters have at most s labels; a label embedding has b
+    numbers of t bytes (`table_dtype`), and a step computes in numbers of c bytes.
 
     - `parameters`: encoder; generator, K(f + 1); bottleneck, b(f + 1); label table.
-    - `weights`: 4 or t a parameter, and two int64 tables of which label is where.
-    - `moments`: 8 a parameter; of the label table under `partial_rowwise_adamw` 4, and
-      4 a row, under `rowwise_sgd` none.
-    - `averages`: SWA's, and the weights that wait for it to be used.
-    - `step`, what a training step adds. *Gradients*: 4 a parameter but for the label
-      table, once more with `clip_norm` and with `mixed_float16`; in half precision
+    - `weights`: 4 or t per parameter, and two int64 tables of the places of labels.
+    - `moments`: 8 per parameter; for the label table 4 per parameter and 4 per row with
+      `partial_rowwise_adamw`, none with `rowwise_sgd`.
+    - `averages`: the SWA average, and the trained weights while the average is in use.
+    - `step`, added by a training step. *Gradients*: 4 per parameter except the label
+      table's, once more with `clip_norm` and with `mixed_float16`; in half precision
       the casts of these weights, 2 each. *Activations*: BT(h(8c + 2) + 2ic +
-      nT(2c + 1)) a layer of BERT, that is 8 arrays of width h, 2 of width i, two of all
-      scores of attention, a byte for each number that dropout may drop; one layer more
-      for the way back, and the embeddings. Where keras-nlp's own layers train, those
-      of RoBERTa and, with `recompute`, of BERT, BT(h(18 + 6c) + 5ic + nT(2c + 1));
-      with `recompute` one layer alone, and the inputs of each. *Label rows*: those that
-      a batch gathers at most (`pool`) and as many of their gradient, bt each, bc more
-      where they are cast, 4b more for a float32 gradient of a bfloat16 table. *Scores*:
-      float32 arrays (B, K) and (B, pool). *Update*: the largest weight that is updated
-      as a whole once more, for its decay, and 7 arrays of `CHUNK` numbers for label
-      rows; under `adamw` three label tables.
-    - `prediction`, what a batch of validation adds: what one layer has at a time, or
-      label rows and scores, whichever is more.
-    - `saving`: NumPy and HDF5 each copy one weight at a time, here the largest.
-    - `process`: what depends on nothing, `PROCESS` and, with `jit_compile`, `XLA`.
+      nT(2c + 1)) per layer of BERT, which is 8 arrays of width h, 2 of width i, two of
+      all attention scores, and a byte for each number that dropout may drop; one more
+      layer for the backward pass, and the embeddings. If keras-nlp's own layers are
+      trained, as for RoBERTa and, with `recompute`, for BERT, BT(h(18 + 6c) + 5ic +
+      nT(2c + 1)); with `recompute` one layer alone, and the inputs of each. *Label
+      rows*: the most that a batch gathers (`pool`) and as many in their gradient, bt
+      each, bc more if they are cast, 4b more for a float32 gradient of a bfloat16
+      table. *Scores*: float32 arrays (B, K) and (B, pool). *Update*: a copy of the
+      largest weight that is updated as a whole, for its decay, and 7 arrays of `CHUNK`
+      numbers for label rows; with `adamw` three label tables.
+    - `prediction`, added by a validation batch: the arrays of one layer, or label rows
+      and scores, whichever is more.
+    - `saving`: NumPy and HDF5 each copy one weight at a time, at most the largest.
+    - `process`: a constant, `PROCESS` and, with `jit_compile`, `XLA`.
 
-    `phases` adds up what there is at a time, but for the texts and clustering. A step
-    was 0.91 to 1.10 times what was measured on a CPU, with MiniLM and BERT-base, 4,096
-    to 670,091 labels and 8 to 256 tokens, in all precisions; six are measured again by
-    `python -m pytest -m large tests/test_plan.py`. No GPU was at hand.
+    `phases` adds up what is in memory at a time, except texts and clustering. Estimates
+    of a step were 0.91 to 1.10 times the memory measured on a CPU, with MiniLM and
+    BERT-base, 4,096 to 670,091 labels and 8 to 256 tokens, in all precisions; `python
+    -m pytest -m large tests/training/planning` measures six of them again. GPU runs
+    have not been measured.
 
     Args:
         config: a `Config`.
         encoder: an `EncoderShape`.
         num_labels: int.
-        num_documents: optional int. Of the whole training part, for `steps`.
-        most_labels: int. Labels that a document has at most. Defaults to `8`.
+        num_documents: optional int. Documents of the whole training part, for `steps`.
+        most_labels: int. Maximum number of labels per document. Defaults to `8`.
 
     Example:
 
@@ -70,8 +71,8 @@ class LightXMLPlan(MemoryPlan):
     num_documents: int | None = None
     most_labels: int = 8
 
-    matrix = 0  # rows of TF-IDF are gone when training begins
-    # What a step grows with, beside its documents: key of the config, its unit, least.
+    matrix = 0  # the TF-IDF rows are freed before training starts
+    # The size of a step, besides its documents: config key, unit, and minimum.
     WIDTH = "max_tokens", "tokens", 3
 
     @property
@@ -94,20 +95,20 @@ class LightXMLPlan(MemoryPlan):
 
     @property
     def weights(self):
-        found = {part: 4 * count for part, count in self.parameters.items()}
-        found["label table"] = self.parameters["label table"] * self._table_bytes
-        found["generator"] += self._constants
-        return found
+        sizes = {part: 4 * count for part, count in self.parameters.items()}
+        sizes["label table"] = self.parameters["label table"] * self._table_bytes
+        sizes["generator"] += self._constants
+        return sizes
 
     @property
     def moments(self):
-        found = {part: 8 * count for part, count in self.parameters.items()}
+        sizes = {part: 8 * count for part, count in self.parameters.items()}
         table = self.parameters["label table"]
         if self.config.optimizer == "partial_rowwise_adamw":
-            found["label table"] = 4 * (table + table // self.config.bottleneck_dim)
+            sizes["label table"] = 4 * (table + table // self.config.bottleneck_dim)
         elif self.config.optimizer == "rowwise_sgd":
-            found["label table"] = 0
-        return found
+            sizes["label table"] = 0
+        return sizes
 
     @property
     def averages(self):
@@ -122,7 +123,7 @@ class LightXMLPlan(MemoryPlan):
         copies = 1 + (config.clip_norm is not None)
         copies += config.precision == "mixed_float16"
         token = self.encoder.kept(config)
-        # As `DocumentBatches` makes them.
+        # Columns of `label_ids`, as `DocumentBatches` pads them.
         columns = 8 * 2 ** max(0, math.ceil(math.log2(self.most_labels / 8)))
         pool = self.pool(config.batch_size, columns)
         total = 4 * (self._table_bytes == 2)
@@ -151,7 +152,7 @@ class LightXMLPlan(MemoryPlan):
 
     @property
     def phases(self):
-        # TensorFlow does not give back what a step took, so saving comes on top.
+        # TensorFlow does not free the memory of a step, so saving is added to it.
         held = self.process + sum(self.weights.values())
         held += sum(self.moments.values()) + self.averages
         step, prediction = held + sum(self.step.values()), held + self.prediction
@@ -162,42 +163,42 @@ class LightXMLPlan(MemoryPlan):
         }
 
     def needs(self, gpu=False):
-        """The peak by place: of the `machine` and, if there is one, of the `GPU`."""
+        """Peak memory by place: of the `machine` and, with `gpu`, of the `GPU`."""
         phases = self.phases
         if not gpu:
             return {"machine": max(phases.values())}
-        # What is copied and averaged is so by NumPy.
-        at_rest = {"saving": self.averages + self.saving}
-        on_gpu = [n - at_rest.get(k, self.averages) for k, n in phases.items()]
+        # Averages and copies for saving are NumPy arrays, in the machine's memory.
+        on_machine = {"saving": self.averages + self.saving}
+        on_gpu = [n - on_machine.get(k, self.averages) for k, n in phases.items()]
         machine = self.process + self.averages + self.saving
         return {"machine": machine, "GPU": max(on_gpu) - self.process}
 
     @property
     def disk(self):
-        """Sizes of what a run and its export leave, without label names."""
+        """Sizes of the files of a run and its export, without label names."""
         whole = sum(self.weights.values())
-        # Without a ranker it is the generator's weights that are stored so.
+        # Without a ranker the reduced precision applies to the generator's weights.
         part = "label table" if self.config.max_leaf > 1 else "generator"
         table = self.parameters[part]
-        found = {
+        sizes = {
             "best.keras": whole,
             "checkpoint": whole + sum(self.moments.values()) + self.averages // 2,
             "SavedModel float32": whole,
         }
         rest = whole - table * (self._table_bytes if part == "label table" else 4)
-        found["SavedModel float16"] = rest + 2 * table
-        if part == "label table":  # and a scale a row
-            found["SavedModel int8"] = rest + table + 4 * math.prod(self.clusters)
-        return found
+        sizes["SavedModel float16"] = rest + 2 * table
+        if part == "label table":  # plus one scale per row
+            sizes["SavedModel int8"] = rest + table + 4 * math.prod(self.clusters)
+        return sizes
 
     @property
     def sizes(self):
-        """Further sizes, for JSON."""
+        """Additional sizes, for JSON."""
         return {"clusters": self.clusters}
 
     @property
     def about(self):
-        """What it is a plan of, in words."""
+        """The sizes that the plan is for, in words."""
         clusters, size = self.clusters
         words = f"{self.num_labels:,} labels in {clusters:,} clusters of at most {size}"
         steps = "" if self.steps is None else f", {self.steps:,} training steps"
@@ -205,13 +206,13 @@ class LightXMLPlan(MemoryPlan):
 
     @property
     def halved(self):
-        """Keys that may be halved to save memory: `(value, the least proposed)`."""
+        """Keys that may be halved to save memory: `(value, smallest suggestion)`."""
         least = {"batch_size": 1, "predict_batch_size": 1}
         least |= {"max_tokens": 32, "bottleneck_dim": 32}
         return {key: (getattr(self.config, key), n) for key, n in least.items()}
 
     def pool(self, batch, label_columns=0):
-        """Rows of the label table that a batch gathers at most: whole clusters."""
+        """Maximum number of label rows that a batch gathers, in whole clusters."""
         clusters, size = self.clusters
         most = min(clusters, batch * (self.config.top_k + label_columns))
         return most * size if self.config.max_leaf > 1 else 0
@@ -227,9 +228,9 @@ class LightXMLPlan(MemoryPlan):
     @property
     def _row(self):
         # A row of the label table, and its cast to another dtype.
-        own = self.config.table_dtype in self.config.precision
+        same = self.config.table_dtype in self.config.precision
         return self.config.bottleneck_dim * (
-            self._table_bytes + self._bytes * (not own)
+            self._table_bytes + self._bytes * (not same)
         )
 
     @property
@@ -238,7 +239,7 @@ class LightXMLPlan(MemoryPlan):
 
     @property
     def _tables(self):
-        # The largest weights: a row a token, a column a cluster, a row a label.
+        # The largest weights: a row per token, a column per cluster, a row per label.
         tokens = self.encoder.vocabulary_size * self.encoder.hidden_dim
         return tokens, self.parameters["generator"], self.parameters["label table"]
 

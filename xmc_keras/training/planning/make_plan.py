@@ -1,4 +1,4 @@
-"""The plan of a training, from its documents or from sizes."""
+"""Planning a run from its documents or from sizes."""
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.check_reads import check_reads_features
@@ -8,7 +8,7 @@ from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.training.planning.lightdxml_plan import LightDXMLPlan
 from xmc_keras.training.planning.lightxml_plan import LightXMLPlan
 
-SAMPLE = 4096  # documents whose words are counted, and that training steps draw from
+SAMPLE = 4096  # documents to count words in, and to draw training steps from
 WORDS = 75  # words per document, if nothing else is known
 
 
@@ -20,12 +20,12 @@ def make_plan(
     num_features=None,
     num_words=None,
 ):
-    """Estimates memory, disk space and steps of a training before it starts.
+    """Estimates memory, disk space and steps of a run before it starts.
 
     Args:
         config: a `Config`.
         train: optional `Documents` or `FeatureDocuments` to train on. Without them the
-            sizes below count, of which `num_labels` is required.
+            sizes below are used, of which `num_labels` is required.
         num_labels: optional int.
         num_documents: optional int.
         num_features: optional int. Words in the vocabulary of a LightDXML, by default
@@ -33,8 +33,8 @@ def make_plan(
         num_words: optional int. Words per document on average. Defaults to `75`.
 
     Returns:
-        `(plan, sample)`: a `LightXMLPlan` or `LightDXMLPlan`; documents to try
-        training steps on, or None. For a model of words the sample is
+        `(plan, sample)`: a `LightXMLPlan` or `LightDXMLPlan`, and documents to measure
+        training steps on, or None. For `encoder: words` the sample is
         `FeatureDocuments`.
 
     Raises:
@@ -79,7 +79,7 @@ def make_plan(
 
 
 def sample_rows(config, documents):
-    """`FeatureDocuments` of some documents, with the vocabulary of all."""
+    """Samples documents as `FeatureDocuments` with the vocabulary of all documents."""
     some = documents.subset(range(0, len(documents), 1 + len(documents) // SAMPLE))
     if isinstance(documents, FeatureDocuments):
         return some

@@ -1,4 +1,4 @@
-"""Some real training steps of LightDXML before a run, to tell its time and memory."""
+"""Measuring time and memory of LightDXML by some real training steps."""
 
 import time
 
@@ -13,23 +13,24 @@ from xmc_keras.lightdxml.build import build_lightdxml, lightdxml_optimizer
 from xmc_keras.lightdxml.shortlist_labels import shortlist_labels
 from xmc_keras.training.planning.measure_lightxml import make_token_batches, time_steps
 
-SEARCHED = 512  # documents
+SEARCHED = 512  # documents to time the search with
 
 
 def measure_lightdxml(plan, documents, steps):
-    """Takes `steps` training steps twice, and times the second ones.
+    """Takes `steps` training steps twice, and times the second half.
 
-    Negatives and label embeddings are drawn at random: neither time nor memory of a
-    step or of exact search depends on them.
+    Negatives and label embeddings are random: neither time nor memory of a step or of
+    exact search depends on them.
 
     Args:
         plan: a `LightDXMLPlan`.
-        documents: as of `make_plan`; None for random words and labels.
-        steps: int. Fewer are taken where there are fewer documents.
+        documents: the sample of `make_plan`; None for random words and labels.
+        steps: int. Fewer steps are taken if there are too few documents.
 
     Returns:
-        As of `trial`, with `search_ms`, exact search for a document; the `hours` hold
-        the `shortlists_hours`, but not the training of label embeddings.
+        Dictionary as in `measure_lightxml`, with `search_ms`, the milliseconds of exact
+        search per document. `hours` includes `shortlists_hours`, but not the training
+        of label embeddings.
     """
     config = plan.config
     keras.utils.set_random_seed(config.seed)
@@ -52,7 +53,7 @@ def measure_lightdxml(plan, documents, steps):
     )
     optimizer = lightdxml_optimizer(config, len(batches))
     model.compile(optimizer, jit_compile=config.jit_compile)
-    found = time_steps(model, batches)
+    measured = time_steps(model, batches)
 
     # === Shortlists ===
     table = rng.standard_normal((plan.num_labels, plan.dim), np.float32)
@@ -60,16 +61,16 @@ def measure_lightdxml(plan, documents, steps):
     begun = time.perf_counter()
     shortlist_labels(queries, table, neighbors)
     search = (time.perf_counter() - begun) / SEARCHED
-    found["search_ms"] = 1000 * search
+    measured["search_ms"] = 1000 * search
     if plan.steps is not None:
         hours = plan.cycles * plan.train_documents * search / 3600
-        found["hours"] = plan.steps * found["step_s"] / 3600 + hours
-        found["shortlists_hours"] = hours
-    return found
+        measured["hours"] = plan.steps * measured["step_s"] / 3600 + hours
+        measured["shortlists_hours"] = hours
+    return measured
 
 
 def make_sparse_documents(plan, documents, steps, rng):
-    """Rows of features and of labels, csr matrices, drawn from documents or made up."""
+    """Csr matrices of features and of labels, drawn from documents or random."""
     size = steps * plan.config.batch_size
     if documents is not None:
         chosen = rng.choice(len(documents), min(size, len(documents)), replace=False)

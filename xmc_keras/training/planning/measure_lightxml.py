@@ -1,4 +1,4 @@
-"""Some real training steps before a run, to tell its time and memory."""
+"""Measuring time and memory of LightXML by some real training steps."""
 
 import time
 
@@ -17,19 +17,19 @@ from xmc_keras.training.memory import measure_peak_memory
 
 
 def measure_lightxml(plan, documents, steps):
-    """Takes `steps` training steps twice, and times the second ones.
+    """Takes `steps` training steps twice, and times the second half.
 
-    The first ones make the graphs. Clusters and the weights of the heads are
-    arbitrary, for neither time nor memory depends on them.
+    The first half traces the graphs. Clusters and the weights of the heads are
+    arbitrary, because neither time nor memory depends on them.
 
     Args:
-        plan: a `RunPlan`.
+        plan: a `LightXMLPlan`.
         documents: `Documents` to draw from, so that batches have the lengths of the
-            data; None for random words, `max_tokens` of them, and random labels.
-        steps: int. Fewer are taken where there are fewer documents.
+            data; None for `max_tokens` random tokens and random labels.
+        steps: int. Fewer steps are taken if there are too few documents.
 
     Returns:
-        Dictionary of `steps`, `step_s` (their mean, with the time they waited for
+        Dictionary of `steps`, `step_s` (mean seconds of a step, including waiting for
         data), `peak_gb` by place and, if the plan has a number of steps, `hours`.
     """
     config = plan.config
@@ -43,17 +43,17 @@ def measure_lightxml(plan, documents, steps):
     model = build_model(config, backbone, tokenizer, clusters, None)
     total_steps = plan.steps or 2 * len(batches)
     model.compile(build_optimizer(config, total_steps), jit_compile=config.jit_compile)
-    found = time_steps(model, batches)
+    measured = time_steps(model, batches)
     if plan.steps is not None:
-        found["hours"] = plan.steps * found["step_s"] / 3600
-    return found
+        measured["hours"] = plan.steps * measured["step_s"] / 3600
+    return measured
 
 
 def time_steps(model, batches):
-    """`steps`, `step_s` and `peak_gb` of the second of two epochs."""
+    """Trains two epochs and measures `steps`, `step_s` and `peak_gb` of the second."""
     model(next(batches.batches())[0])
     for epoch in range(2):
-        # Of the same lengths: up to 50 batches are one window, sorted by length.
+        # Both have the same lengths: up to 50 batches are sorted by length together.
         begun = time.perf_counter()
         model.fit(batches.dataset(epoch), verbose=0, shuffle=False)
         seconds = (time.perf_counter() - begun) / len(batches)
@@ -61,14 +61,14 @@ def time_steps(model, batches):
 
 
 def make_token_batches(plan, documents, steps, tokenizer):
-    """Batches of documents drawn from the data, or of random ones without."""
+    """Batches of documents drawn from the data, or of random ones without data."""
     config = plan.config
     text_tokenizer = TextTokenizer(tokenizer, config.max_tokens)
     if documents is None:
-        found = make_random_documents(plan, steps)
+        sample = make_random_documents(plan, steps)
     else:
-        found = draw_documents(plan, documents, steps, text_tokenizer)
-    tokens, label_matrix = found
+        sample = draw_documents(plan, documents, steps, text_tokenizer)
+    tokens, label_matrix = sample
     return make_batches(
         tokens,
         text_tokenizer.pad_id,
@@ -80,7 +80,7 @@ def make_token_batches(plan, documents, steps, tokenizer):
 
 
 def make_random_documents(plan, steps):
-    """A `TokenCache` and a label matrix, of documents as long as may be."""
+    """A `TokenCache` and a label matrix of random documents of `max_tokens` tokens."""
     rng = np.random.default_rng(plan.config.seed)
     size, length = steps * plan.config.batch_size, plan.config.max_tokens
     token_ids = rng.integers(plan.encoder.vocabulary_size, size=size * length)
@@ -93,7 +93,7 @@ def make_random_documents(plan, steps):
 
 
 def draw_documents(plan, documents, steps, text_tokenizer):
-    """The same, of documents drawn from the data."""
+    """A `TokenCache` and a label matrix of documents drawn from the data."""
     rng = np.random.default_rng(plan.config.seed)
     size = min(len(documents), steps * plan.config.batch_size)
     sample = documents.subset(rng.choice(len(documents), size, replace=False))
@@ -103,8 +103,8 @@ def draw_documents(plan, documents, steps, text_tokenizer):
 
 
 def measure_peak_gb():
-    """Most memory that this process has had, by place."""
-    found = {"machine": measure_peak_memory()}
+    """Peak memory of this process by place, in GB."""
+    peak = {"machine": measure_peak_memory()}
     if tf.config.list_physical_devices("GPU"):
-        found["GPU"] = tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e9
-    return found
+        peak["GPU"] = tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e9
+    return peak

@@ -1,25 +1,24 @@
-"""What plans of the memory of a run have in common."""
+"""The base class of memory plans."""
 
 import dataclasses
 import math
 
-# Python, TensorFlow, Keras, graphs, allocators; and what XLA compiles with on a CPU.
+# Python, TensorFlow, Keras, graphs and allocators; and the compiler of XLA on a CPU.
 PROCESS, XLA = 1_050_000_000, 400_000_000
-CHUNK = (
-    2**20
-)  # as in xmc_keras/optimizers/row_updates.py, which would import TensorFlow
+# As in xmc_keras/optimizers/row_updates.py, which would import TensorFlow.
+CHUNK = 2**20
 
 
 class MemoryPlan:
-    """Part of `RunPlan` and `LightDXMLPlan`, dataclasses with a `config`.
+    """Base class of `LightXMLPlan` and `LightDXMLPlan`, dataclasses with a `config`.
 
-    They have `needs(gpu)`, a dictionary of bytes by place, and `train_documents`, int
-    or None.
+    Subclasses define `needs(gpu)`, a dictionary of bytes by place.
 
     Attributes:
-        process: int. Bytes that depend on nothing.
-        steps: int. Training steps of the run; None if its number of documents is not
-            known.
+        process: int. Constant bytes of the process.
+        steps: int. Training steps of the run; None if the number of documents is
+            unknown.
+        train_documents: int. Documents to train on; None if unknown.
 
     Example:
 
@@ -37,7 +36,7 @@ class MemoryPlan:
         return dataclasses.replace(self, config=config)
 
     def fits(self, room):
-        """Whether `needs` are within a dictionary of bytes by place, like theirs."""
+        """Whether `needs` are within `room`, a dictionary of free bytes by place."""
         return all(n <= room[place] for place, n in self.needs("GPU" in room).items())
 
     @property
