@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.cli.prepare import format_summary
 from xmc_keras.data.formats.document import Document
-from xmc_keras.data.preparing.data_summary import format_summary, summarize_data
+from xmc_keras.data.preparing.data_summary import summarize_data
 from xmc_keras.data.preparing.labels_fit_texts import measure_label_fit
 from xmc_keras.data.preparing.prepared_folder import PreparedFolder
 from xmc_keras.data.preparing.written_labels import WrittenLabels
