@@ -67,7 +67,9 @@ def test_what_cannot_be_gone_on_with(tmp_path):
     folder.close()
     with pytest.raises(BadInput, match="made.part: Expected no unfinished folder"):
         PreparedFolder(path, {"a": 1})
-    with pytest.raises(BadInput, match="a was 1, is 2. Start over with `overwrite=True`"):
+    with pytest.raises(
+        BadInput, match="a was 1, is 2. Start over with `overwrite=True`"
+    ):
         PreparedFolder(path, {"a": 2}, resume=True)
     texts = tmp_path / "made.part/train_texts.txt"
     content = texts.read_bytes()

@@ -1,11 +1,19 @@
 import unicodedata
+from collections import Counter
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.text.ngrams import split_words, to_string_tensor
+from xmc_keras.text.ngrams import (
+    BUCKETS,
+    count_documents,
+    hash_ngrams,
+    split_words,
+    to_string_tensor,
+)
 
 # Only characters of Python's oldest table: later Unicode versions do not change them.
 OLD = unicodedata.ucd_3_2_0
@@ -95,3 +103,58 @@ def test_no_texts():
 def test_what_is_no_list_of_strings(texts):
     with pytest.raises(ValueError, match="Expected a list of strings. Received: "):
         to_string_tensor(texts)
+
+
+HASHED_TEXTS = st.lists(
+    st.lists(st.sampled_from("abc"), max_size=6).map(" ".join), max_size=4
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(HASHED_TEXTS, st.integers(1, 4))
+def test_hashes_of_sequences_of_words(texts, max_ngram):
+    expected = []
+    for words in map(str.split, texts):
+        expected.append(
+            [
+                " ".join(words[i : i + n])
+                for n in range(1, max_ngram + 1)
+                for i in range(len(words) - n + 1)
+            ]
+        )
+    found = hash_ngrams(texts, max_ngram).to_list()
+    names = sorted({name for row in expected for name in row})
+    hashes = tf.strings.to_hash_bucket_fast(tf.constant(names, tf.string), BUCKETS)
+    number = dict(zip(names, hashes.numpy().tolist()))
+    assert len(set(number.values())) == len(names)
+    assert found == [[number[name] for name in row] for row in expected]
+
+
+COUNTED_TEXTS = st.lists(st.lists(st.sampled_from("abcd"), max_size=6).map(" ".join))
+
+
+@settings(deadline=None, max_examples=60)
+@given(COUNTED_TEXTS, st.integers(1, 2))
+def test_document_counts(texts, max_ngram):
+    expected = Counter()
+    for text in texts:
+        words = text.split()
+        pairs = [" ".join(pair) for pair in zip(words, words[1:])]
+        expected.update({*words, *(pairs if max_ngram > 1 else [])})
+    hashes, counts = count_documents(texts, max_ngram)
+    assert hashes.dtype == counts.dtype == np.int64
+    assert (np.diff(hashes) > 0).all()
+    names = tf.constant(list(expected), tf.string)
+    numbers = tf.strings.to_hash_bucket_fast(names, BUCKETS).numpy().tolist()
+    assert dict(zip(hashes.tolist(), counts.tolist())) == dict(
+        zip(numbers, expected.values())
+    )
+
+
+def test_document_counts_of_parts_are_added_up(monkeypatch):
+    texts = [f"a{i % 7} b" for i in range(100)]
+    whole = count_documents(texts)
+    monkeypatch.setattr("xmc_keras.text.map_texts.MOST_CHARACTERS", 300)
+    parts = count_documents(texts)
+    assert all((a == b).all() for a, b in zip(whole, parts))
+    assert sorted(parts[1].tolist()) == [14] * 5 + [15] * 2 + [100]

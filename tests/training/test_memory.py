@@ -1,3 +1,6 @@
+import resource
+import subprocess
+import sys
 import types
 from pathlib import Path
 
@@ -5,7 +8,11 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.client import device_lib
 
-from xmc_keras.training.memory import measure_free_memory, measure_machine_memory
+from xmc_keras.training.memory import (
+    measure_free_memory,
+    measure_machine_memory,
+    measure_peak_memory,
+)
 
 GIB = 2**30
 MEMINFO = f"MemTotal: {8 * 2**20} kB\nMemAvailable: {2**20} kB\nBuffers: 3 kB\n"
@@ -87,3 +94,30 @@ def test_gpus(monkeypatch):
     monkeypatch.setattr(device_lib, "list_local_devices", lambda: devices)
     room = measure_free_memory()
     assert room["GPU"] == 5 and room["machine"] > 0
+
+
+PROGRAM = """
+from xmc_keras.training.memory import measure_peak_memory
+before = measure_peak_memory()
+array = bytearray(b"x") * 300_000_000
+after = measure_peak_memory()
+del array
+print(before, after, measure_peak_memory())
+"""
+
+
+def test_peak_memory_counts_what_was_freed():
+    command = [sys.executable, "-c", PROGRAM]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    before, after, last = map(float, done.stdout.split())
+    assert before < 0.1
+    assert after == pytest.approx(before + 0.3, abs=0.01)
+    assert last == pytest.approx(after, abs=0.001)
+
+
+def test_units_of_peak_memory(tmp_path):
+    (tmp_path / "status").write_text("VmPeak:\t 9 kB\nVmHWM:\t 2000000 kB\n")
+    assert measure_peak_memory(tmp_path / "status") == 2.048
+    unit = 1 if sys.platform == "darwin" else 1024
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+    assert measure_peak_memory(tmp_path / "none") == pytest.approx(most, rel=0.01)

@@ -4,6 +4,7 @@ import logging
 import pytest
 
 from xmc_keras import progress
+from xmc_keras.progress import Pace
 
 
 class Terminal(io.StringIO):
@@ -18,7 +19,7 @@ def clock(monkeypatch):
     return now
 
 
-def test_a_bar_on_a_terminal(clock):
+def test_bar_on_a_terminal(clock):
     terminal = Terminal()
     shown = progress.Bar(lambda: 0.5, stream=terminal)
     shown.skip(1000)
@@ -36,7 +37,7 @@ def test_a_bar_on_a_terminal(clock):
     assert shown.done == 3000
 
 
-def test_a_log_elsewhere(clock, caplog):
+def test_bar_logs_elsewhere(clock, caplog):
     caplog.set_level(logging.INFO)
     stream = io.StringIO()
     shown = progress.Bar(lambda: 0.25, "bytes", stream)
@@ -46,3 +47,36 @@ def test_a_log_elsewhere(clock, caplog):
     shown.end()
     assert stream.getvalue() == ""
     assert caplog.messages == ["100 bytes, 10.0 a second, about 30 s left"]
+
+
+def test_pace_is_rate_and_time_left(clock, caplog):
+    caplog.set_level(logging.INFO)
+    shares = iter([0.25, 0.5])
+    pace = Pace(lambda: next(shares))
+    pace.advance(10)  # too soon to log
+    for _ in range(2):
+        clock[0] += progress.LOG_SECONDS
+        pace.advance(90)
+    assert [record.message for record in caplog.records] == [
+        "100 texts, 10.0 a second, about 30 s left",
+        "190 texts, 9.5 a second, about 20 s left",
+    ]
+
+
+def test_pace_leaves_out_what_an_earlier_start_did(clock, caplog):
+    caplog.set_level(logging.INFO)
+    pace = Pace(lambda: 0.5)
+    clock[0] += 1000
+    pace.skip(1000)
+    clock[0] += 20
+    pace.advance(200)
+    assert caplog.messages == ["1200 texts, 10.0 a second, about 2 min left"]
+
+
+def test_pace_of_standard_input_has_no_time_left(clock, caplog):
+    caplog.set_level(logging.INFO)
+    pace = Pace()
+    clock[0] += 20
+    pace.advance(50)
+    assert caplog.messages == ["50 texts, 2.5 a second"]
+    assert pace.done == 50

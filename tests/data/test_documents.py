@@ -14,6 +14,7 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import (
     Documents,
     check_labels_known,
+    documents_digest,
     read_documents,
     read_pair,
 )
@@ -296,3 +297,20 @@ def test_debian24k():
     assert label_set.encode(train.labels).shape == (44_437, 24_043)
     assert train.texts[0].startswith("manpages-id: Indonesian man pages This package")
     assert train.labels[0] == ["man-browser", "manpages"]
+
+
+def digest(texts, labels):
+    return documents_digest(Documents(texts, labels, [1] * len(texts), "t", "l"))
+
+
+def test_digest_depends_on_every_border():
+    sets = [
+        (["ab", "c"], [["x"], ["y"]]),
+        (["a", "bc"], [["x"], ["y"]]),
+        (["ab", "c"], [["x", "y"], []]),
+        (["abx", "c"], [[""], ["y"]]),
+        (["c", "ab"], [["y"], ["x"]]),
+        (["ab"], [["x"]]),
+    ]
+    assert len({digest(*one) for one in sets}) == len(sets)
+    assert digest(*sets[0]) == digest(*sets[0])
