@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.helpers.answers import ask
 from tests.helpers.made_run import make_run
-from tests.serving.graph.test_serving_module import ask
 from xmc_keras.bad_input import BadInput
 from xmc_keras.cli import ensemble
 from xmc_keras.config.config import Config

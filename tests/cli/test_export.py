@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
+from tests.helpers.answers import check_equal
 from tests.helpers.project import PROJECT
 from xmc_keras.runs.run_folder import RunFolder
 from xmc_keras.serving.server.load_version import WARMUP_FILE, load_version
@@ -31,20 +32,6 @@ def run_program(*arguments):
     root = PROJECT
     environment = {**os.environ, "PYTHONPATH": root}
     return subprocess.run(command, cwd=root, env=environment, capture_output=True)
-
-
-def names_and_scores(answer):
-    return [
-        [(label.decode(), score) for label, score in zip(*row) if label]
-        for row in zip(answer["labels"], answer["scores"])
-    ]
-
-
-def check_equal(answer, expected, tolerance=1e-5):
-    for row, want in zip(names_and_scores(answer), expected, strict=True):
-        assert [label for label, _ in row] == [label for label, _ in want]
-        scores = [score for _, score in want]
-        np.testing.assert_allclose([s for _, s in row], scores, atol=tolerance)
 
 
 def test_version_answers_as_recommend(exported, tiny_run):

@@ -1,5 +1,3 @@
-import math
-
 import keras
 import keras_nlp
 import numpy as np
@@ -7,18 +5,10 @@ import pytest
 import tensorflow as tf
 from scipy.special import erf
 
-from tests.encoders.test_multi_layer_cls_encoder import BACKBONES, INPUTS
+from tests.helpers.activation_formulas import FORMULAS
+from tests.helpers.encoder_kinds import BACKBONES, INPUTS
 from xmc_keras.encoders.activations import ACTIVATIONS, exact_gelu, set_activation
 from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
-
-FORMULAS = {
-    "gelu": lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2,
-    "gelu_tanh": lambda x: (
-        x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
-    ),
-    "relu": lambda x: max(x, 0.0),
-    "silu": lambda x: x / (1 + math.exp(-x)),
-}
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

@@ -5,7 +5,7 @@ import keras_nlp
 import numpy as np
 import pytest
 
-from tests.encoders.test_multi_layer_cls_encoder import BACKBONES
+from tests.helpers.encoder_kinds import BACKBONES
 from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders import encoder_shape
 from xmc_keras.encoders.encoder_shape import PRESETS, UNLIMITED, EncoderShape

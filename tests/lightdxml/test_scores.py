@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from tests.lightdxml.test_lightdxml import INPUTS, LABELS, NUM_LABELS, make_model
+from tests.helpers.lightdxml_case import INPUTS, LABELS, NUM_LABELS, make_model
 from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
 from xmc_keras.lightdxml.scores import choose_beta, fuse_scores
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.training.test_fit import METRICS, Killed, metrics
+from tests.helpers.fit_runs import METRICS, Killed, metrics
 from xmc_keras.data.splits import validation_split
 from xmc_keras.runs.run_folder import RunFolder
 

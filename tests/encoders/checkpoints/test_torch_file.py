@@ -8,12 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
-from tests.helpers.project import PROJECT
+from tests.helpers.project import RECORDED
 from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.checkpoints.torch_file import read_torch_file
 
-# Written by PyTorch, see tests/record_encoders.py.
-FOLDER = PROJECT / "tests/recorded_encoders/xlnet"
+FOLDER = RECORDED / "xlnet"
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "old.bin"])
