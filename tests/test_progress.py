@@ -4,7 +4,7 @@ import logging
 import pytest
 
 from xmc_keras import progress
-from xmc_keras.progress import Pace
+from xmc_keras.progress import Pace, format_seconds
 
 
 class Terminal(io.StringIO):
@@ -80,3 +80,13 @@ def test_pace_of_standard_input_has_no_time_left(clock, caplog):
     pace.advance(50)
     assert caplog.messages == ["50 texts, 2.5 a second"]
     assert pace.done == 50
+
+
+def test_format_seconds():
+    assert [format_seconds(seconds) for seconds in (0.4, 42, 600, 5399, 7300)] == [
+        "0 s",
+        "42 s",
+        "10 min",
+        "1 h 30 min",
+        "2 h 2 min",
+    ]

@@ -2,7 +2,6 @@ import sys
 
 import pytest
 
-from xmc_keras.progress import format_seconds
 from xmc_keras.training.callbacks.progress import Progress
 
 
@@ -61,13 +60,3 @@ def test_on_a_terminal_a_bar(capsys, monkeypatch):
     assert "20/20" in last and "loss: 0.6173" in last
     assert last.endswith("\n  loss 1, val_loss 2\n")
     assert shown.count("\n") == 3
-
-
-def test_format_seconds():
-    assert [format_seconds(seconds) for seconds in (0.4, 42, 600, 5399, 7300)] == [
-        "0 s",
-        "42 s",
-        "10 min",
-        "1 h 30 min",
-        "2 h 2 min",
-    ]
