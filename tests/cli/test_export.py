@@ -129,7 +129,7 @@ DTYPES = {
 }
 
 
-def test_what_lies_beside_the_graph(exported, tiny_run):
+def test_files_next_to_the_graph(exported, tiny_run):
     extra = exported / "1" / "assets.extra"
     run = RunFolder(tiny_run.folder)
     assert (extra / "labels.txt").read_bytes() == run.label_names_path.read_bytes()

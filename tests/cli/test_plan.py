@@ -233,7 +233,7 @@ def test_lightdxml_without_the_data(plan, words_config):
     assert result.status == 2 and "Expected --labels with --documents" in result.stderr
 
 
-def test_lightdxml_does_not_begin_what_will_not_fit(
+def test_lightdxml_does_not_begin_a_run_that_does_not_fit(
     call, words_config, tmp_path, monkeypatch
 ):
     room = {"machine": 10**9}

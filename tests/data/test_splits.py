@@ -65,7 +65,7 @@ def test_training_part_is_the_rest_or_train_documents_of_it():
     np.testing.assert_array_equal(same, held_out)
 
 
-def test_split_seed_decides_and_stands_for_seed():
+def test_split_seed_replaces_the_seed_of_the_split():
     parts = {
         name: np.concatenate(split_set(train_documents=100, **seeds)).tolist()
         for name, seeds in {

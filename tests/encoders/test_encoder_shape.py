@@ -63,7 +63,7 @@ def test_no_segments():
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]", "{}", '{"model_type": "bert"}'])
-def test_a_folder_that_does_not_tell_is_loaded(content, tmp_path, monkeypatch):
+def test_a_folder_without_a_known_shape_is_loaded(content, tmp_path, monkeypatch):
     if content is not None:
         Path(tmp_path, "config.json").write_text(content)
     with pytest.raises(BadInput, match="Expected `encoder` to be a keras-nlp preset"):

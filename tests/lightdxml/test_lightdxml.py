@@ -271,7 +271,7 @@ def test_one_file_is_the_whole_model(tmp_path):
             again.recommend(texts, k)
 
 
-def test_a_transformer_stands_in(backbone, tmp_path):
+def test_a_transformer_as_encoder(backbone, tmp_path):
     encoder = MultiLayerCLSEncoder(backbone, num_feature_layers=1)
     encoder.trainable = False
     model = LightDXML(encoder, NUM_LABELS, num_predictions=3)

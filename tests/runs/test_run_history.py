@@ -23,7 +23,7 @@ def test_rows_come_back_as_they_were(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["history.csv"]
 
 
-def test_an_epoch_trained_again_takes_the_place_of_the_old_and_later_ones(tmp_path):
+def test_an_epoch_trained_again_replaces_the_old_and_later_ones(tmp_path):
     history = RunHistory(tmp_path / "history.csv")
     for epoch, loss in ((0, 3.0), (1, 2.0), (2, 1.0), (1, 1.5)):
         RunHistory(tmp_path / "history.csv").on_epoch_end(epoch, {"loss": loss})

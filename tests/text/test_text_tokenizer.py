@@ -130,7 +130,7 @@ def test_cased_vocabulary_keeps_case_and_accents():
     assert TextTokenizer(cased, 16, strip_accents=True).strip_accents
 
 
-def test_lower_case_vocabulary_is_uncased_without_being_told():
+def test_lower_case_vocabulary_is_found_to_be_uncased():
     words = [*WORDS, "cafe", "café"]
     bert = keras_nlp.models.BertTokenizer(words)
     assert rows(*TextTokenizer(bert, 8)(["CAFÉ"])) == [[2, 5, 3]]

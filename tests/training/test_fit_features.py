@@ -125,7 +125,7 @@ def test_resume_after_the_data_changed(config, data, tmp_path, call, monkeypatch
     assert str(path) in result.stderr
 
 
-def test_empty_documents_and_labels_are_told(config, data, tmp_path, call, caplog):
+def test_empty_documents_and_labels_are_reported(config, data, tmp_path, call, caplog):
     path = data / "train.txt"
     head, *lines = path.read_text().splitlines()
     lines = [line.split()[0] if i < 20 else line for i, line in enumerate(lines)]

@@ -28,7 +28,7 @@ def test_tensors_are_those_of_safetensors(name):
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "old.bin"])
 @settings(deadline=None, max_examples=30)
 @given(cut=st.floats(0, 0.999), flips=st.lists(st.floats(0, 0.999), max_size=3))
-def test_damage_is_told_or_does_no_harm(name, cut, flips, tmp_path_factory):
+def test_damage_is_reported_or_harmless(name, cut, flips, tmp_path_factory):
     data = bytearray((FOLDER / name).read_bytes())
     whole = {key: x.shape for key, x in read_torch_file(FOLDER / name).items()}
     for place in flips:

@@ -143,7 +143,7 @@ def test_evaluation_after_fit_keeps_the_average(model):
 
 
 @pytest.mark.parametrize("last_step", [4, 5])
-def test_goes_on_in_a_new_process(model, last_step, tmp_path):
+def test_continues_in_a_new_process(model, last_step, tmp_path):
     """Killed within the second epoch and continued, it ends with the same average."""
     start = model.get_weights()
     fit(model, [SWA(1, 2)], test=False)
