@@ -163,7 +163,7 @@ def test_bad_input(arguments, message, plan, tiny_config):
 def test_the_peak_is_what_a_real_step_takes(
     num_labels, max_tokens, recompute, tmp_path
 ):
-    """To a tenth, in a process of its own."""
+    """To a tenth, in a separate process."""
     config = tmp_path / "shape.yaml"
     config.write_text("data: none\nencoder: minilm\nbatch_size: 16\n")
     settings = (f"max_tokens={max_tokens}", "bottleneck_dim=400", "epochs=1")

@@ -1,4 +1,4 @@
-"""The server as a user starts it: a process of its own, over real sockets."""
+"""The server as a user starts it: a separate process, over real sockets."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def add_version(folder, golden, version, corrupt=False):
 
 
 class Slow(tf.Module):
-    """Takes the seconds that it is told."""
+    """Takes as many seconds as the request says."""
 
     @tf.function(
         input_signature=[

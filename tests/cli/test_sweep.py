@@ -1,4 +1,4 @@
-"""trainers/sweep.py: what is trained, what goes on, what fails, and the table."""
+"""`xmc sweep`: what is trained, what resumes, what fails, and the table."""
 
 import json
 import statistics

@@ -36,7 +36,7 @@ def test_parameters_are_those_that_are_trained(preset, tiny_encoder, monkeypatch
     backbone, _ = load_encoder(preset)
     encoder = MultiLayerCLSEncoder(backbone, num_feature_layers=1)
     shape = EncoderShape.of(backbone.get_config())
-    # Nothing is loaded for what its folder tells.
+    # Nothing is loaded: the folder states the shape.
     monkeypatch.setattr(encoder_shape, "load_encoder", None)
     assert EncoderShape.named(preset) == shape
     assert shape.parameters == count(encoder.trainable_variables)

@@ -23,7 +23,7 @@ from xmc_keras.data.downloads.benchmark_sets import SETS
 from xmc_keras.serving.client import Client
 
 MOST_GB = 12
-# Runs a program, then tells the most memory that it held.
+# Runs a program, then prints its peak memory.
 RUN = """
 import runpy, sys
 sys.path[:0] = {paths!r}

@@ -1,4 +1,4 @@
-"""Answers of served models, and checks of labels and scores."""
+"""Answers of serving modules, and checks of their labels and scores."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""What tests of training read from run folders, and how they interrupt a run."""
+"""Metrics and history of a run folder, and an exception that interrupts a run."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Documents with labels and shortlists, and a LightDXML for them."""
+"""Documents with labels and shortlists, and a LightDXML model for them."""
 
 import keras
 import numpy as np

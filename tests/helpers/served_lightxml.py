@@ -1,4 +1,4 @@
-"""LightXML models of single letters, to be served."""
+"""LightXML models over single letters, for tests of serving."""
 
 import keras
 import keras_nlp

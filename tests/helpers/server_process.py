@@ -1,4 +1,4 @@
-"""The server as a process of its own."""
+"""The server in a separate process."""
 
 import contextlib
 import http.client

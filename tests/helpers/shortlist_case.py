@@ -1,4 +1,4 @@
-"""Documents and labels of which shortlists are known."""
+"""Features and label embeddings, their exact shortlists, and a fake hnswlib index."""
 
 import numpy as np
 import scipy.sparse

@@ -32,7 +32,7 @@ def all_logits(model):
 
 
 def with_words(**arguments):
-    """The same with words of labels, of documents beside those of `INPUTS`."""
+    """The same with words of labels, also from documents outside `INPUTS`."""
     lexical = LabelWords(
         NUM_LABELS, NUM_FEATURES, num_words=6, coarse_words=2, initial_scale=3.0
     )
@@ -111,7 +111,7 @@ def test_loss_over_shared_negatives(random_negatives, monkeypatch):
     _, logits = all_logits(model)
     shared = {*LABELS[LABELS >= 0], *SHORTLIST[SHORTLIST >= 0]}
     if random_negatives:
-        shared = set(range(NUM_LABELS))  # so many are drawn
+        shared = set(range(NUM_LABELS))  # all labels are drawn
     losses = [sum(bce(logits[i, x], x in LABELS[i]) for x in shared) for i in range(10)]
     outputs = model(X, training=True)
     found = model.compute_loss(X, LABELS, outputs)

@@ -42,7 +42,7 @@ def test_damage_is_reported_or_harmless(name, cut, flips, tmp_path_factory):
     except BadInput as error:
         assert "Expected a file of PyTorch" in str(error) and "\n" not in str(error)
     else:
-        # Only bytes of numbers, or of what nobody reads.
+        # Only bytes of numbers, or bytes that are never read.
         assert all(isinstance(x, np.ndarray) for x in found.values())
         assert flips and len(found) <= len(whole)
 
