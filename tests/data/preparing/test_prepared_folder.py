@@ -68,7 +68,7 @@ def test_folders_that_cannot_be_resumed(tmp_path):
     with pytest.raises(BadInput, match="made.part: Expected no unfinished folder"):
         PreparedFolder(path, {"a": 1})
     with pytest.raises(
-        BadInput, match="a was 1, is 2. Start over with `overwrite=True`"
+        BadInput, match="a was 1, is 2. Start over with .overwrite=True"
     ):
         PreparedFolder(path, {"a": 2}, resume=True)
     texts = tmp_path / "made.part/train_texts.txt"
