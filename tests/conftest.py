@@ -153,7 +153,7 @@ def tiny_run(made_once, tiny_config):
 def call(monkeypatch, capfd):
     """Runs a command of `xmc` within this process, which is much faster.
 
-    `name` is that of a command, or a module such as `benchmarks.recipes`. Returns its
+    `name` is a command, or a module such as `benchmarks.recipes`. Returns its
     `status`, `stdout` and `stderr`. With `tensorflow=False` it cannot import Keras.
     """
 

@@ -197,7 +197,7 @@ def test_the_program_reads_lines_and_prints_json(server, call):
         {"text": text, "labels": [f"label of {text}"], "scores": [0.75]}
         for text in texts
     ]
-    # The name is what the server's page tells.
+    # The name is the one on the server's page.
     name, asked = server.asked
     assert name[0] == "/" and asked[0] == "/v1/models/a%20model:predict"
 

@@ -88,7 +88,7 @@ def download(call, tmp_path, caplog):
     return download
 
 
-def test_a_set_is_had_and_checked(host, download, tmp_path, caplog):
+def test_a_set_is_downloaded_and_checked(host, download, tmp_path, caplog):
     result = download()
     assert result.status == 0, result.stderr
     folder = tmp_path / "data/Eurlex-4K"
@@ -108,7 +108,7 @@ def test_a_set_is_had_and_checked(host, download, tmp_path, caplog):
     assert len(host.asked) == 1
 
 
-def test_another_set_is_told(host, download, tmp_path, monkeypatch):
+def test_another_set_is_reported(host, download, tmp_path, monkeypatch):
     wrong = SET._replace(train=5, labels=9, labels_a_document=1.3)
     monkeypatch.setitem(SETS, "eurlex4k", wrong)
     result = download()
@@ -130,7 +130,7 @@ def test_a_document_that_cannot_be_used_is_counted(host, download, tmp_path, cap
 
 
 @pytest.mark.parametrize("ranges", [True, False])
-def test_a_transfer_that_breaks_off_is_gone_on_with(host, download, tmp_path, ranges):
+def test_an_interrupted_transfer_is_resumed(host, download, tmp_path, ranges):
     host.ranges, host.breaks_off = ranges, 100
     result = download()
     assert result.status == 2 and "Received: " in result.stderr
@@ -142,7 +142,7 @@ def test_a_transfer_that_breaks_off_is_gone_on_with(host, download, tmp_path, ra
     assert host.asked == [None, "bytes=100-"]
 
 
-def test_more_than_the_file_is_there(host, download, tmp_path):
+def test_more_is_downloaded_than_the_file_has(host, download, tmp_path):
     part = tmp_path / "data/downloads/eurlex-4k.tar.gz.part"
     part.parent.mkdir(parents=True)
     part.write_bytes(b"x" * (len(host.content) + 1))

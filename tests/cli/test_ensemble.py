@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.helpers.answers import ask
 from tests.helpers.made_run import make_run
-from tests.serving.graph.test_serving_module import ask
 from xmc_keras.bad_input import BadInput
 from xmc_keras.cli import ensemble
 from xmc_keras.config.config import Config
@@ -107,8 +107,8 @@ def test_metrics_are_those_of_averages_over_the_union(
         assert "--weights" not in caplog.text
     else:
         assert found["weighing_documents"] == 30
-        told = caplog.text.split("--weights ")[1].split()[0]
-        shares = [float(share) for share in told.split(",")]
+        logged = caplog.text.split("--weights ")[1].split()[0]
+        shares = [float(share) for share in logged.split(",")]
         assert shares == pytest.approx(found["weights"], abs=1e-4)
     relevant = models[0].label_set.encode(test.labels)
     counts, documents = runs[0].label_counts()

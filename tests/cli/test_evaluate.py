@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from tests.metrics.test_ranking_metrics import slow_ndcg, slow_precision, slow_recall
+from tests.helpers.slow_metrics import slow_ndcg, slow_precision, slow_recall
 from xmc_keras.data.document_batches import DocumentBatches
 from xmc_keras.data.token_cache import TokenCache
 from xmc_keras.runs.run_folder import RunFolder

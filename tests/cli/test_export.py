@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
+from tests.helpers.answers import check_equal
 from tests.helpers.project import PROJECT
 from xmc_keras.runs.run_folder import RunFolder
 from xmc_keras.serving.server.load_version import WARMUP_FILE, load_version
@@ -31,20 +32,6 @@ def run_program(*arguments):
     root = PROJECT
     environment = {**os.environ, "PYTHONPATH": root}
     return subprocess.run(command, cwd=root, env=environment, capture_output=True)
-
-
-def names_and_scores(answer):
-    return [
-        [(label.decode(), score) for label, score in zip(*row) if label]
-        for row in zip(answer["labels"], answer["scores"])
-    ]
-
-
-def check_equal(answer, expected, tolerance=1e-5):
-    for row, want in zip(names_and_scores(answer), expected, strict=True):
-        assert [label for label, _ in row] == [label for label, _ in want]
-        scores = [score for _, score in want]
-        np.testing.assert_allclose([s for _, s in row], scores, atol=tolerance)
 
 
 def test_version_answers_as_recommend(exported, tiny_run):
@@ -142,7 +129,7 @@ DTYPES = {
 }
 
 
-def test_what_lies_beside_the_graph(exported, tiny_run):
+def test_files_next_to_the_graph(exported, tiny_run):
     extra = exported / "1" / "assets.extra"
     run = RunFolder(tiny_run.folder)
     assert (extra / "labels.txt").read_bytes() == run.label_names_path.read_bytes()

@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse
 import tensorflow as tf
 
-from tests.cli.test_export import check_equal, names_and_scores
+from tests.helpers.answers import check_equal, names_and_scores
 from tests.helpers.project import PROJECT
 from tests.helpers.tiny_lightdxml import NAMES, WORDS, make_lightdxml
 from xmc_keras.config.config_file import load_config

@@ -163,7 +163,7 @@ def test_bad_input(arguments, message, plan, tiny_config):
 def test_the_peak_is_what_a_real_step_takes(
     num_labels, max_tokens, recompute, tmp_path
 ):
-    """To a tenth, in a process of its own."""
+    """To a tenth, in a separate process."""
     config = tmp_path / "shape.yaml"
     config.write_text("data: none\nencoder: minilm\nbatch_size: 16\n")
     settings = (f"max_tokens={max_tokens}", "bottleneck_dim=400", "epochs=1")
@@ -233,7 +233,7 @@ def test_lightdxml_without_the_data(plan, words_config):
     assert result.status == 2 and "Expected --labels with --documents" in result.stderr
 
 
-def test_lightdxml_does_not_begin_what_will_not_fit(
+def test_lightdxml_does_not_begin_a_run_that_does_not_fit(
     call, words_config, tmp_path, monkeypatch
 ):
     room = {"machine": 10**9}

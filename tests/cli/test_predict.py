@@ -93,7 +93,7 @@ def test_long_texts_end_a_chunk(tiny_run, call, parrot, monkeypatch):
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 @pytest.mark.parametrize("stop", range(4))
 @pytest.mark.parametrize("torn", [0, 1, 7])
-def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
+def test_stopped_anywhere_it_resumes_to_the_same_bytes(
     tiny_run, call, parrot, tmp_path, suffix, stop, torn
 ):
     given = ["sea", "", "caf\u00e9 \u65e5\u672c", *(f"text {i}" for i in range(7))]
@@ -205,7 +205,7 @@ def killed(folder, texts, output, size):
 
 
 @pytest.mark.large
-def test_killed_and_gone_on_in_bounded_memory(tiny_run, tmp_path):
+def test_killed_and_resumed_in_bounded_memory(tiny_run, tmp_path):
     """200,000 texts, with real memory, and a kill in the middle."""
     few, many = 20_000, 200_000
     words = [f"word{i}{c}" for i in range(20) for c in "abc"]

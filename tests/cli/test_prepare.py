@@ -175,7 +175,7 @@ def test_nothing_but_bad_lines(prepare, tmp_path):
     fails(result, "Expected documents to train on. Received: none.*txt:1", tmp_path)
 
 
-def test_filtered_labels_are_kept_beside(prepare, tmp_path):
+def test_filtered_labels_are_kept_in_a_file_of_their_own(prepare, tmp_path):
     for part in ("trn", "tst"):
         rows = [{"content": "sea", "target_ind": [0, 1]}] * 2
         lines = "".join(json.dumps(row) + "\n" for row in rows)
@@ -230,7 +230,7 @@ def test_places_that_are_taken(prepare, tmp_path):
     assert result.status == 2 and "a target that is not the source" in result.stderr
 
 
-def test_a_program_that_is_killed_goes_on(tmp_path):
+def test_a_killed_program_resumes(tmp_path):
     source, made = tmp_path / "train.txt", tmp_path / "made"
     count = 50_000
     lines = [f"__label__l{i % 997} text {i * 7919 % 1_000_003}\n" for i in range(count)]

@@ -255,7 +255,7 @@ def test_a_table_marks_the_best():
     assert "<td>–</td>" in text
 
 
-def test_long_names_keep_the_end_that_tells_them_apart():
+def test_long_names_keep_the_end_that_distinguishes_them():
     assert short("short") == "short"
     found = short("configuration-of-a-sweep-with-all-of-it-12")
     assert len(found) == 28 and found.endswith("all-of-it-12")

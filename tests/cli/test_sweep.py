@@ -1,4 +1,4 @@
-"""trainers/sweep.py: what is trained, what goes on, what fails, and the table."""
+"""`xmc sweep`: what is trained, what resumes, what fails, and the table."""
 
 import json
 import statistics
@@ -95,7 +95,7 @@ def test_validation_of_the_best_epoch(configs, trained, call, caplog):
     assert (runs / "validation.md").read_text() == result.stdout
 
 
-def test_goes_on_where_it_stopped(configs, trained, call):
+def test_continues_where_it_stopped(configs, trained, call):
     runs = configs / "runs"
     arguments = [configs / "plain.yaml", configs / "better.yaml", "--runs", runs]
     call("sweep", *arguments, "--seeds", 2, tensorflow=False)
@@ -107,7 +107,9 @@ def test_goes_on_where_it_stopped(configs, trained, call):
     assert (runs / "sweep.json").read_text() == first
 
 
-def test_a_run_that_fails_is_told_and_the_others_go_on(configs, trained, call, caplog):
+def test_a_failed_run_is_reported_and_the_sweep_continues(
+    configs, trained, call, caplog
+):
     runs = configs / "runs"
     arguments = [configs / "broken.yaml", configs / "plain.yaml", "--runs", runs]
     result = call("sweep", *arguments, "--seeds", 2, tensorflow=False)
@@ -122,7 +124,7 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(configs, trained, call, c
     assert plain["P@1"]["vs_first"] == 0.0
 
 
-def test_a_run_of_another_config_is_not_taken_for_this_one(
+def test_a_run_of_another_config_is_not_mistaken_for_this_one(
     configs, trained, call, caplog
 ):
     arguments = [configs / "plain.yaml", "--runs", configs / "runs", "--seeds", 1]

@@ -121,7 +121,7 @@ def test_recipe_has_the_values_of_the_paper(name):
     "name, num_labels, sizes",
     [("wiki500k", 501_008, {61, 62}), ("amazon670k", 670_091, {81, 82})],
 )
-def test_max_leaf_gives_the_clusters_that_the_recipe_tells(name, num_labels, sizes):
+def test_max_leaf_gives_the_clusters_that_the_recipe_names(name, num_labels, sizes):
     max_leaf = load_config(CONFIGS[0].with_name(f"{name}.yaml")).max_leaf
     clusters = [num_labels]
     while max(clusters) > max_leaf:

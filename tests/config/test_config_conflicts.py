@@ -39,7 +39,7 @@ def check_keys_at_fault(values, keys):
         assert message.startswith("Expected ") and "Received: " in message
 
 
-def test_all_conflicts_are_told():
+def test_all_conflicts_are_reported():
     changes = {"swa_start": 9, "optimizer": "rowwise_sgd", "negatives": "static"}
     assert (
         len(find_conflicts(GOOD | changes | {"recall_epochs": 9, "max_leaf": 1})) == 4

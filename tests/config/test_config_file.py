@@ -158,7 +158,7 @@ def test_a_recipe_by_its_name(tmp_path, monkeypatch):
     assert "the recipes are amazon670k, " in message("quickstar")
 
 
-def test_missing_file_tells_which_configs_there_are(tmp_path):
+def test_missing_file_error_lists_the_configs(tmp_path):
     for name in ("b.yaml", "a.yaml", "c.txt"):
         (tmp_path / name).write_text(START)
     text = message(tmp_path / "d.yaml")
@@ -167,7 +167,7 @@ def test_missing_file_tells_which_configs_there_are(tmp_path):
     assert "holds no config" in message(tmp_path / "no" / "d.yaml")
 
 
-def test_folder_in_place_of_a_file(tmp_path):
+def test_folder_instead_of_a_file(tmp_path):
     assert "Received: Is a directory." in message(tmp_path)
 
 

@@ -23,7 +23,7 @@ class Keys:
 
 
 FIELDS = {field.name: field for field in dataclasses.fields(Keys)}
-TAKEN = {  # what each key takes, told another way
+TAKEN = {  # what each key takes, written independently
     "name": lambda value: isinstance(value, str) and value.strip() != "",
     "count": lambda value: type(value) is int and value in range(1, 10),
     "share": lambda value: value is None or (type(value) is float and 0 < value < 1),

@@ -119,7 +119,7 @@ def test_in_order_longest_first_and_restored(drawn):
     assert np.array_equal(batches.restore(scores)[batches.order], scores)
 
 
-def test_epochs_and_seeds_differ_and_batches_are_of_like_length():
+def test_epochs_and_seeds_differ_and_batches_have_similar_lengths():
     lengths = np.random.default_rng(0).integers(2, 129, 5000)
     batches = make(lengths, batch_size=16)
     first, second = documents(batches.batches(0)), documents(batches.batches(1))
@@ -236,7 +236,7 @@ def fit(batches, spans, strategy=None):
     return model.seen
 
 
-def test_fit_sees_every_epoch_and_goes_on_within_one():
+def test_fit_sees_every_epoch_and_resumes_within_one():
     batches = make(np.arange(1, 20), [[i] for i in range(19)], batch_size=3)
     unbroken = sum((documents(batches.batches(epoch)) for epoch in range(3)), [])
     assert fit(batches, [(0, 0, 3)]) == unbroken

@@ -117,7 +117,7 @@ def test_features_with_the_filter_file_of_the_repository(tmp_path):
         encode_filtered_labels(documents, LABELS)
 
 
-def test_the_reader_of_folders_hands_it_on(folder):
+def test_the_reader_of_folders_reads_filters(folder):
     for kind in ("texts", "labels"):
         content = (folder / f"test_{kind}.txt").read_bytes()
         (folder / f"train_{kind}.txt").write_bytes(content)

@@ -131,7 +131,7 @@ def test_a_failing_tokenizer_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path, monkeypatch):
     def full(path, array):
         path.write_bytes(b"\x93NUMPY")
         raise OSError(28, "No space left on device")
@@ -143,7 +143,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
     assert not list((tmp_path / "cache").iterdir())
 
 
-def test_a_folder_that_cannot_be_made_or_read_is_said(tmp_path):
+def test_a_folder_that_cannot_be_made_or_read_is_reported(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(BadInput, match="Not a directory"):
         TokenCache.open(tmp_path / "file", TEXTS, Letters())

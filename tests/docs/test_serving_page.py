@@ -110,7 +110,7 @@ def test_page_asks_signatures_with_their_inputs():
     assert asked == set(inputs)
 
 
-def test_page_shows_programs_and_options_that_there_are():
+def test_page_shows_existing_programs_and_options():
     shown = commands("xmc ")
     assert len(shown) >= 5
     for _, command, *words in shown:
@@ -133,7 +133,7 @@ def test_page_says_what_the_export_program_takes(call):
             assert precision in described
 
 
-def test_page_names_files_that_there_are():
+def test_page_names_existing_files():
     named = set(re.findall(r"`([\w.]+\.(?:py|yaml|txt|config))`", PAGE))
     assert named and named <= {path.name for path in SERVING.iterdir()}
     paths = re.findall(r"`((?:tests|xmc_keras)/[\w/]+\.py)`", PAGE)

@@ -5,7 +5,7 @@ import keras_nlp
 import numpy as np
 import pytest
 
-from tests.encoders.test_multi_layer_cls_encoder import BACKBONES
+from tests.helpers.encoder_kinds import BACKBONES
 from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders import encoder_shape
 from xmc_keras.encoders.encoder_shape import PRESETS, UNLIMITED, EncoderShape
@@ -36,7 +36,7 @@ def test_parameters_are_those_that_are_trained(preset, tiny_encoder, monkeypatch
     backbone, _ = load_encoder(preset)
     encoder = MultiLayerCLSEncoder(backbone, num_feature_layers=1)
     shape = EncoderShape.of(backbone.get_config())
-    # Nothing is loaded for what its folder tells.
+    # Nothing is loaded: the folder states the shape.
     monkeypatch.setattr(encoder_shape, "load_encoder", None)
     assert EncoderShape.named(preset) == shape
     assert shape.parameters == count(encoder.trainable_variables)
@@ -63,7 +63,7 @@ def test_no_segments():
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]", "{}", '{"model_type": "bert"}'])
-def test_a_folder_that_does_not_tell_is_loaded(content, tmp_path, monkeypatch):
+def test_a_folder_without_a_known_shape_is_loaded(content, tmp_path, monkeypatch):
     if content is not None:
         Path(tmp_path, "config.json").write_text(content)
     with pytest.raises(BadInput, match="Expected `encoder` to be a keras-nlp preset"):

@@ -54,7 +54,7 @@ def test_generator_and_ranker_see_their_own_half():
     np.testing.assert_allclose(outputs["scores"], best, rtol=1e-4)
 
 
-def test_only_the_second_half_learns_on(tmp_path):
+def test_only_the_second_half_continues_to_learn(tmp_path):
     model = make_model()
     model.encoder.begin_ranking()
     model.generator.trainable = False

@@ -182,7 +182,7 @@ BAD_LINES = {
         b"[" * 100_000,
     ],
     "csv": [b"sea", b"sea,blue,old", b" ,blue", b"sea,", b"\xe9,blue", b'"sea"x,blue'],
-    "tsv": [b"sea", b"sea\tblue\told", b"\xff\tblue"],
+    "tsv": [b"sea", b"sea\tblue\tred", b"\xff\tblue"],
 }
 GOOD = {
     "fasttext": b"__label__blue sky",

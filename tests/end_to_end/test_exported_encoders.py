@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.cli.test_serve import Server
-from tests.encoders.checkpoints.test_torch_file import FOLDER
-from tests.encoders.test_multi_layer_cls_encoder import BACKBONES
+from tests.helpers.encoder_kinds import BACKBONES
 from tests.helpers.programs import start
+from tests.helpers.project import RECORDED
+from tests.helpers.server_process import Server
 from tests.helpers.tiny_tokenizers import tokenizer
 from xmc_keras.config.config import Config
 from xmc_keras.encoders.pretrained import load_encoder
@@ -45,7 +45,7 @@ WORD_PIECES = {
 def encoder_of(kind):
     """A backbone and a tokenizer with the same number of ids."""
     if kind in ("roberta", "xlnet"):
-        return load_encoder(str(FOLDER.parent / kind))
+        return load_encoder(str(RECORDED / kind))
     made = WORD_PIECES[kind](WORDS) if kind in WORD_PIECES else tokenizer(kind)
     backbone = BACKBONES[kind]()
     size = "vocab_size" if kind == "electra" else "vocabulary_size"
@@ -134,7 +134,7 @@ def test_trained_saved_reloaded_exported_and_loaded(kind, tmp_path):
 def test_the_programs_from_end_to_end(kind, tmp_path, tiny_config):
     """`xmc fit` with a folder of the encoder, `xmc export`, `xmc serve`, and REST."""
     run, folder = tmp_path / "run", tmp_path / "m"
-    pairs = [f"encoder={FOLDER.parent / kind}", "epochs=1", "swa_start=null"]
+    pairs = [f"encoder={RECORDED / kind}", "epochs=1", "swa_start=null"]
     sets = [part for pair in pairs for part in ("--set", pair)]
     for command in (
         ("fit", tiny_config, "--run", run, *sets),

@@ -16,14 +16,14 @@ import time
 import pytest
 
 from tests.helpers.benchmark_folder import VOCABULARY, write_benchmark_folder
-from tests.helpers.project import PROJECT
+from tests.helpers.project import PROJECT, RECORDED
 from tests.helpers.tiny_data import write_tiny_encoder
 from xmc_keras.config.config_file import load_config
 from xmc_keras.data.downloads.benchmark_sets import SETS
 from xmc_keras.serving.client import Client
 
 MOST_GB = 12
-# Runs a program, then tells the most memory that it held.
+# Runs a program, then prints its peak memory.
 RUN = """
 import runpy, sys
 sys.path[:0] = {paths!r}
@@ -32,7 +32,6 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 from xmc_keras.training.memory import peak_memory_gb
 print("peak", peak_memory_gb())
 """
-RECORDED = PROJECT / "tests/recorded_encoders"  # of three layers, in real form
 VARIANTS = {
     **dict.fromkeys(("eurlex4k", "wiki31k", "amazoncat13k"), ("roberta", "xlnet")),
     **dict.fromkeys(("wiki500k", "amazon670k"), ("seed1", "seed2")),

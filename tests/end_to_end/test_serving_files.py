@@ -318,7 +318,7 @@ def test_volumes_are_where_the_flags_look():
     assert in_map == {value for value in SHARED_FLAGS.values() if "/" in value}
 
 
-def test_kustomization_names_files_that_are_there():
+def test_kustomization_names_existing_files():
     found = yaml.safe_load(read("kustomization.yaml"))
     assert found["resources"] == ["kubernetes.yaml"]
     for made in found["configMapGenerator"]:

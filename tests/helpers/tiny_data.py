@@ -6,7 +6,7 @@ WORDS = {f"label{i:02d}": [f"word{i}a", f"word{i}b", f"word{i}c"] for i in range
 
 
 def write_part(folder, part, num_documents, seed):
-    """Documents of one to four labels, each said by two of its own words."""
+    """Documents with one to four labels, each shown by two words of its own."""
     rng = np.random.default_rng(seed)
     names, share = list(WORDS), 1 / np.arange(3, 3 + len(WORDS))
     texts, labels = [], []

@@ -2,8 +2,10 @@
 
 import keras
 import numpy as np
+import scipy.sparse
 
 from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
+from xmc_keras.lightdxml.label_words import LabelWords
 from xmc_keras.lightdxml.lightdxml import LightDXML
 from xmc_keras.text.word_vectorizer import WordVectorizer
 
@@ -81,3 +83,32 @@ def all_scores(model, features, of_words=(0, 0)):
     scale = (lengths[0] / lengths[1])[:, None]
     beta = float(model.beta.numpy())
     return np.minimum(beta * first + (1 - beta) * scale * second, 1), candidate
+
+
+def make_with_words(num_words=4, coarse_words=2, **arguments):
+    """A model whose labels have words; `u` has none, and some have few."""
+    num_features = make_vectorizer().num_features
+    lexical = LabelWords(len(NAMES), num_features, num_words, coarse_words)
+    model = make_lightdxml(lexical=lexical, **{"beta": 0.9, **arguments})
+    rng = np.random.default_rng(3)
+    features = rng.random((9, num_features)) * (rng.random((9, num_features)) < 0.4)
+    labels = rng.random((9, len(NAMES))) < 0.4
+    labels[:, -1] = False
+    lexical.refresh(*map(scipy.sparse.csr_matrix, (features, labels)))
+    lexical.gains.assign(rng.uniform(0.5, 2, (num_features, 1)))
+    lexical.scale.assign(1.5)
+    return model
+
+
+def of_words(model, features):
+    """Logits (texts, labels) from words, in NumPy: in the search, and in all."""
+    lexical = model.lexical
+    ids, weights = lexical.word_ids.numpy(), lexical.word_weights.numpy()
+    tables = np.zeros((2, len(ids), lexical.num_features))
+    for label, (row, row_weights) in enumerate(zip(ids, weights)):
+        for place, (word, weight) in enumerate(zip(row, row_weights)):
+            if word >= 0:
+                tables[1, label, word] = weight
+                tables[0, label, word] = weight * (place < lexical.coarse_words)
+    gained = features * lexical.gains.numpy()[:, 0]  # (texts, features)
+    return [float(lexical.scale) * gained @ table.T for table in tables]

@@ -1,4 +1,4 @@
-"""SentencePiece vocabularies of a few hundred pieces, learnt from the README."""
+"""SentencePiece vocabularies of 400 pieces, learnt from `corpus_lines`."""
 
 import io
 from functools import cache
@@ -6,9 +6,8 @@ from functools import cache
 import keras_nlp
 import sentencepiece
 
-from tests.helpers.project import PROJECT
+from tests.helpers.corpus import corpus_lines
 
-README = PROJECT / "README.md"
 # Special token ids of each kind.
 ALBERT = {"pad_id": 0, "unk_id": 1, "bos_id": 2, "eos_id": 3, "pad_piece": "<pad>"}
 ALBERT |= {"bos_piece": "[CLS]", "eos_piece": "[SEP]"}
@@ -20,13 +19,12 @@ XLM_ROBERTA = {"unk_id": 0, "bos_id": 1, "eos_id": 2}
 @cache
 def proto(kind, lower=False):
     """The bytes of a vocabulary file of a kind, such as `"albert"`."""
-    text = README.read_text("utf-8")
     model = io.BytesIO()
     arguments = {"albert": ALBERT, "deberta": DEBERTA, "xlm_roberta": XLM_ROBERTA}[kind]
     if kind == "albert":
         arguments = {**arguments, "user_defined_symbols": "[MASK]"}
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter((text.lower() if lower else text).splitlines()),
+        sentence_iterator=(line.lower() if lower else line for line in corpus_lines()),
         model_writer=model,
         vocab_size=400,
         hard_vocab_limit=False,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.helpers.project import PROJECT
 from xmc_keras.data.documents import read_documents
 from xmc_keras.labels import label_clustering, row_chunks
-from xmc_keras.labels.label_clustering import cluster_labels
+from xmc_keras.labels.label_clustering import cluster_labels, compute_cluster_shape
 from xmc_keras.labels.label_features import document_features, label_features
 from xmc_keras.labels.label_set import LabelSet
 
@@ -261,3 +261,11 @@ def test_halves_are_a_fixed_point():
 def test_wrong_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         cluster_labels(**{"label_features": np.eye(4), "max_leaf": 2, **arguments})
+
+
+@settings(deadline=None, max_examples=60)
+@given(num_labels=st.integers(1, 300), max_leaf=st.integers(1, 40))
+def test_cluster_shape_is_the_shape_of_the_clusters(num_labels, max_leaf):
+    features = scipy.sparse.eye(num_labels, 3, format="csr", dtype="f4")
+    clusters = cluster_labels(features, max_leaf, num_threads=1)
+    assert compute_cluster_shape(num_labels, max_leaf) == clusters.shape

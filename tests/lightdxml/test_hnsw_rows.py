@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.lightdxml.test_shortlist_labels import EMBEDDINGS, FEATURES, Index, expected
+from tests.helpers.shortlist_case import EMBEDDINGS, FEATURES, Index, expected
 from xmc_keras.bad_input import BadInput
 from xmc_keras.lightdxml.hnsw_rows import search_hnsw
 

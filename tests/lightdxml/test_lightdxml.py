@@ -3,45 +3,26 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.helpers.lightdxml_case import (
+    DIM,
+    IDS,
+    INPUTS,
+    LABELS,
+    NUM_FEATURES,
+    NUM_LABELS,
+    RNG,
+    SHORTLIST,
+    WORD_GAINS,
+    make_model,
+)
 from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
 from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
 from xmc_keras.lightdxml.label_words import LabelWords
 from xmc_keras.lightdxml.lightdxml import LightDXML
-from xmc_keras.metrics.precision_at_k import PrecisionAtK
 from xmc_keras.optimizers.rowwise_adamw import RowwiseAdamW
 from xmc_keras.text.word_vectorizer import WordVectorizer
 
-NUM_FEATURES, NUM_LABELS, DIM = 20, 12, 4
-RNG = np.random.default_rng(0)
-IDS = np.stack([RNG.permutation(NUM_FEATURES)[:5] for _ in range(10)]).astype("int32")
-IDS[::3, 3:] = -1
-INPUTS = {
-    "token_ids": IDS,
-    "token_weights": RNG.uniform(0.2, 0.7, IDS.shape).astype("float32"),
-}
-ROWS = np.stack([RNG.permutation(NUM_LABELS)[:8] for _ in IDS])
-LABELS = np.where(np.arange(3) < RNG.integers(1, 4, (10, 1)), ROWS[:, :3], -1)
-SHORTLIST = ROWS[:, 3:].astype("int32")
-SHORTLIST[1, 2] = SHORTLIST[4, 0] = -1
 X = {**INPUTS, "label_ids": LABELS, "shortlist": SHORTLIST}
-
-
-WORD_GAINS = RNG.uniform(0.5, 2, NUM_FEATURES)
-
-
-def make_model(**arguments):
-    keras.utils.set_random_seed(0)
-    encoder = SparseTextEncoder(NUM_FEATURES, DIM, dropout=0.0)
-    arguments = {"num_candidates": 7, "num_predictions": 5, **arguments}
-    model = LightDXML(encoder, NUM_LABELS, **arguments)
-    model.build({name: x.shape for name, x in INPUTS.items()})
-    rng = np.random.default_rng(1)
-    # Around one, so that the relu leaves each document a direction.
-    model.encoder.token_embeddings.assign(rng.normal(1, 1, (NUM_FEATURES, DIM)))
-    model.classifier.label_weights.assign(rng.normal(size=(NUM_LABELS, DIM)))
-    model.refresh(rng.normal(size=(NUM_LABELS, DIM)).astype("float32"))
-    model.compile(RowwiseAdamW(0.05), metrics=[PrecisionAtK(1), PrecisionAtK(3)])
-    return model
 
 
 def all_logits(model):
@@ -51,7 +32,7 @@ def all_logits(model):
 
 
 def with_words(**arguments):
-    """The same with words of labels, of documents beside those of `INPUTS`."""
+    """The same with words of labels, also from documents outside `INPUTS`."""
     lexical = LabelWords(
         NUM_LABELS, NUM_FEATURES, num_words=6, coarse_words=2, initial_scale=3.0
     )
@@ -130,7 +111,7 @@ def test_loss_over_shared_negatives(random_negatives, monkeypatch):
     _, logits = all_logits(model)
     shared = {*LABELS[LABELS >= 0], *SHORTLIST[SHORTLIST >= 0]}
     if random_negatives:
-        shared = set(range(NUM_LABELS))  # so many are drawn
+        shared = set(range(NUM_LABELS))  # all labels are drawn
     losses = [sum(bce(logits[i, x], x in LABELS[i]) for x in shared) for i in range(10)]
     outputs = model(X, training=True)
     found = model.compute_loss(X, LABELS, outputs)
@@ -290,7 +271,7 @@ def test_one_file_is_the_whole_model(tmp_path):
             again.recommend(texts, k)
 
 
-def test_a_transformer_stands_in(backbone, tmp_path):
+def test_a_transformer_as_encoder(backbone, tmp_path):
     encoder = MultiLayerCLSEncoder(backbone, num_feature_layers=1)
     encoder.trainable = False
     model = LightDXML(encoder, NUM_LABELS, num_predictions=3)

@@ -6,24 +6,16 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+from tests.helpers.shortlist_case import (
+    EMBEDDINGS,
+    FEATURES,
+    LABELS,
+    Index,
+    expected,
+)
 from xmc_keras.bad_input import BadInput
 from xmc_keras.lightdxml import shortlist_labels as module
 from xmc_keras.lightdxml.shortlist_labels import shortlist_labels
-
-RNG = np.random.default_rng(0)
-FEATURES = RNG.normal(size=(50, 4)).astype("float32")
-EMBEDDINGS = RNG.normal(size=(12, 4)).astype("float32")
-LABELS = scipy.sparse.csr_matrix(RNG.random((50, 12)) < 0.3, dtype=np.float32)
-
-
-def expected(k, positives):
-    norms = np.linalg.norm(FEATURES, axis=1)[:, None] * np.linalg.norm(
-        EMBEDDINGS, axis=1
-    )
-    order = np.argsort(-(FEATURES @ EMBEDDINGS.T) / norms, axis=1)[:, :k]
-    if not positives:
-        return order
-    return [[-1 if LABELS[i, x] else x for x in row] for i, row in enumerate(order)]
 
 
 @pytest.mark.parametrize("k", [1, 5, 40])
@@ -53,30 +45,6 @@ def test_the_scaled_table_is_freed_at_once(monkeypatch, no_collection):
     shortlist_labels(FEATURES, EMBEDDINGS, 3)
     held[0] = weakref.ref(held[0])
     assert held[0]() is None
-
-
-class Index:
-    """What hnswlib offers, by exact search."""
-
-    def __init__(self, space, dim):
-        assert (space, dim) == ("cosine", 4)
-
-    def init_index(self, max_elements, M, ef_construction):
-        assert max_elements == 12
-
-    def set_num_threads(self, n):
-        assert n >= 1
-
-    def add_items(self, table):
-        self.table = table / np.linalg.norm(table, axis=1, keepdims=True)
-
-    def set_ef(self, ef):
-        self.ef = ef
-
-    def knn_query(self, queries, k):
-        assert k <= min(self.ef, 12)
-        ids = np.argsort(-(queries @ self.table.T), axis=1)[:, :k]
-        return ids.astype(np.uint64), None
 
 
 def test_by_hnsw(monkeypatch):

@@ -71,7 +71,7 @@ def call():
 @settings(max_examples=25, deadline=None)
 @given(labels_of_documents, st.data())
 def test_equals_a_plain_loop(call, labels, data):
-    # Logits far enough apart that their order is that of their float32 sigmoids.
+    # Logits far enough apart to be ordered as their float32 sigmoids.
     logits = [data.draw(st.permutations(range(-3, 4))) for _ in labels]
     clusters = st.lists(st.integers(-1, 6), min_size=2, max_size=2)
     cluster_ids = pad([data.draw(clusters) for _ in labels])
@@ -192,7 +192,7 @@ def test_the_table_comes_from_the_file_and_not_from_the_config(tmp_path):
 
 
 def test_ids_of_any_integer_dtype():
-    """NumPy's integers are int64 unless told."""
+    """NumPy's integers are int64 by default."""
     generator = identity_generator()
     logits = np.arange(7, dtype="float32")[None]
     labels, cluster_ids = pad([[3, 3, 9, 0]]), pad([[5]])

@@ -192,7 +192,7 @@ def single_losses(model):
     found = []
     for i in range(len(LABELS)):
         x = {name: values[i : i + 1] for name, values in X.items()}
-        model.reset_metrics()  # of `fit` too: Keras 3.12 would go on with those
+        model.reset_metrics()  # of `fit` too: Keras 3.12 would continue with those
         found.append(model.test_on_batch(x, LABELS[i : i + 1], return_dict=True))
     model.reset_metrics()
     return found

@@ -37,7 +37,7 @@ def expected(features, members, scale):
     """A row of centroids, by hand; `members` are the documents of each row."""
     mean = features.mean(axis=0)
     distance = np.sqrt(np.mean([np.sum((x - mean) ** 2) for x in features]))
-    # The bottleneck with a sigmoid hardly tells these documents apart.
+    # The bottleneck with a sigmoid hardly distinguishes these documents.
     distance = max(distance, 0.05 * np.sqrt(np.mean([x @ x for x in features])))
     rows = {}
     for row, own in members.items():

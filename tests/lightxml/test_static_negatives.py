@@ -6,7 +6,7 @@ from xmc_keras.lightxml.lightxml import LightXML
 from xmc_keras.lightxml.static_negatives import find_top_clusters
 
 
-def test_are_the_best_of_each_document_in_order(backbone):
+def test_static_negatives_are_the_best_clusters_of_each_document_in_order(backbone):
     clusters = np.arange(6).reshape(6, 1)
     model = LightXML(
         MultiLayerCLSEncoder(backbone, 2, dropout=0.5), ClusterGenerator(clusters, 3)

@@ -4,7 +4,7 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.metrics.test_ranking_metrics import (
+from tests.helpers.slow_metrics import (
     slow_ndcg,
     slow_precision,
     slow_psndcg,

@@ -161,7 +161,7 @@ def test_wrong_k(k):
         PrecisionAtK(k)
 
 
-def test_scores_in_place_of_ids():
+def test_scores_instead_of_ids():
     with pytest.raises(ValueError, match="`y_pred` as integer label ids.*float32"):
         PrecisionAtK(1).update_state(Y_TRUE, np.float32(Y_PRED))
     with pytest.raises(ValueError, match=r"`y_true` .*shape=\(4,\)"):

@@ -287,7 +287,7 @@ DATA = [FEATURES, np.array([[0, 2, 3], [3, 2, 5]])], np.ones((2, 3), "float32")
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
-def test_training_goes_on_after_save_and_load(policy, tmp_path):
+def test_training_continues_after_save_and_load(policy, tmp_path):
     keras.config.set_dtype_policy(policy)
     model = ranking_model()
     schedule = WarmupDecay(0.1, total_steps=9, warmup_steps=4)

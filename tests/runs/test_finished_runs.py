@@ -34,7 +34,7 @@ def test_runs_of_one_data_set(make):
     assert read_metrics(runs[0]) == {"P@1": 50.0}
 
 
-def test_folders_of_one_name_are_told_apart(make):
+def test_folders_of_one_name_are_distinguished(make):
     runs = open_finished_runs([make("one/run"), make("two/run")])
     assert name_runs(runs) == [str(run.path) for run in runs]
 

@@ -19,7 +19,7 @@ class Killed(BaseException):
 
 
 class KillAt(keras.callbacks.Callback):
-    """Ends the program after so many steps, or at an epoch's end."""
+    """Ends the program after `steps` steps, or at the end of `epoch`."""
 
     def __init__(self, steps=None, epoch=None):
         super().__init__()

@@ -71,7 +71,7 @@ def test_a_link_to_a_folder(tmp_path):
     assert (tmp_path / "run").is_symlink() and run.config() == CONFIG
 
 
-def test_the_folder_that_one_stands_in(tmp_path, monkeypatch):
+def test_the_current_folder(tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     RunFolder(".").check(CONFIG)

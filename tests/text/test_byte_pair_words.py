@@ -1,16 +1,12 @@
 import numpy as np
 import pytest
-import regex
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.gpt2_words import PATTERN
 from xmc_keras.text.byte_pair_words import find_word_starts
 
-# From `encoder.py` of openai/gpt-2.
-PATTERN = regex.compile(
-    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-)
 STARTS = tf.function(
     find_word_starts,
     input_signature=[tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.int32)],

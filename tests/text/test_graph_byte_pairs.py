@@ -4,7 +4,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.text.test_byte_pair_words import PATTERN
+from tests.helpers.gpt2_words import PATTERN
 from xmc_keras.text.graph_byte_pairs import GraphBytePairs, bytes_to_letters
 
 

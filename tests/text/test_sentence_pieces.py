@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sentencepiece import sentencepiece_model_pb2
 
-from tests.encoders.checkpoints.test_torch_file import FOLDER
+from tests.helpers.hard_texts import HARD, rows
+from tests.helpers.project import RECORDED
 from tests.helpers.tiny_tokenizers import proto, tokenizer
-from tests.text.test_text_tokenizer import HARD, rows
 from xmc_keras.text.sentence_pieces import SentencePieces
 from xmc_keras.text.text_tokenizer import TextTokenizer
 from xmc_keras.text.xlnet_tokenizer import XLNetTokenizer
 
 KINDS = ("albert", "albert lower", "deberta", "xlm_roberta", "xlnet")
-XLNET = (FOLDER / "spiece.model").read_bytes()
+XLNET = (RECORDED / "xlnet/spiece.model").read_bytes()
 
 
 def made(kind):

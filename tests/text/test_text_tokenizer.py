@@ -1,35 +1,14 @@
 import unicodedata
 
 import keras_nlp
-import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.hard_texts import HARD, rows
 from xmc_keras.text.text_tokenizer import TextTokenizer, _parts
 
-HARD = [
-    "Café CAFÉ naïve Bokmål Alcalá",
-    "e\u0301 combining ñ n\u0303",
-    "a\u200bb\u00adc \u061c",
-    "nb\u00a0sp ideographic\u3000space \u2003em",
-    "line\u2028and\u2029para",
-    "tab\tre\rvt\x0bff\x0c",
-    "ctrl\x01\x07\x7f\x85x \ufffd \ufeff \ue000private",
-    "ﬁ ﬀ ﬃ ligatures ²³¹ ½ ™ © ® ① … ﾊﾝ",
-    "ß STRASSE straße İstanbul ISPARTA ı",
-    "ΣΟΦΙΑ ΣΟΦΟΣ σοφός",
-    "한국어 텍스트 中文字符 mixed漢字abc カタカナ",
-    "नमस्ते दुनिया ไทยภาษา Привет ٣ ۴ Ǆ ǅ Å K Ω",
-    "a_b-c.d/e@f`g^h$i~ «q» “x” ‘y’ o’clock a‐b",
-    "😀 🇩🇪 👩\u200d👩\u200d👧 ❤\ufe0f",
-    "[CLS] [SEP] [MASK] [UNK] [PAD]",
-    "qwertz zxcvbnmasdf 0123456789",
-    "   ",
-    "",
-    "nul\0byte",
-]
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 # Ids of Hugging Face's tokenizers 0.23.3 with the folder's tokenizer.json.
 GOLDEN = {
@@ -86,12 +65,6 @@ def plain_ids(text, words, max_tokens, uncased=True):
     ids = [p for w in basic_words(text, uncased) for p in word_pieces(w, vocabulary)]
     ids = ids[: max_tokens - 2]
     return [vocabulary["[CLS]"], *ids, vocabulary["[SEP]"]]
-
-
-def rows(token_ids, offsets):
-    assert token_ids.dtype == np.int32 and offsets.dtype == np.int64
-    assert (offsets[0], offsets[-1]) == (0, len(token_ids))
-    return [part.tolist() for part in np.split(token_ids, offsets[1:-1])]
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +130,7 @@ def test_cased_vocabulary_keeps_case_and_accents():
     assert TextTokenizer(cased, 16, strip_accents=True).strip_accents
 
 
-def test_lower_case_vocabulary_is_uncased_without_being_told():
+def test_lower_case_vocabulary_is_found_to_be_uncased():
     words = [*WORDS, "cafe", "café"]
     bert = keras_nlp.models.BertTokenizer(words)
     assert rows(*TextTokenizer(bert, 8)(["CAFÉ"])) == [[2, 5, 3]]

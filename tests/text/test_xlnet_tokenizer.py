@@ -2,10 +2,10 @@ import keras
 import keras_nlp
 import pytest
 
-from tests.encoders.checkpoints.test_torch_file import FOLDER
+from tests.helpers.project import RECORDED
 from xmc_keras.text.xlnet_tokenizer import XLNetTokenizer
 
-PATH = FOLDER / "spiece.model"
+PATH = RECORDED / "xlnet/spiece.model"
 
 
 @pytest.mark.filterwarnings("ignore:unclosed file")  # by keras-nlp

@@ -1,5 +1,4 @@
 import collections
-import csv
 import itertools
 import json
 import lzma
@@ -10,6 +9,7 @@ import time
 import numpy as np
 import pytest
 
+from tests.helpers.fit_runs import METRICS, Killed, history, metrics
 from tests.helpers.programs import start
 from tests.helpers.project import PROJECT
 from xmc_keras.config.config_file import load_config
@@ -17,17 +17,6 @@ from xmc_keras.data.splits import validation_split
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.runs.run_checkpoint import RunCheckpoint
 from xmc_keras.runs.run_folder import RunFolder
-
-METRICS = [f"{name}@{k}" for name in ("P", "nDCG", "PSP", "PSnDCG") for k in (1, 3, 5)]
-
-
-def metrics(folder):
-    return json.loads((folder / "metrics.json").read_text())
-
-
-def history(folder):
-    with open(folder / "history.csv", newline="") as file:
-        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
 
 
 def assert_same_result(folder, other):
@@ -112,10 +101,6 @@ def test_progress_of_a_run_in_a_file(tiny_run):
     )
     assert "\b" not in tiny_run.stdout and "\x1b" not in tiny_run.stdout
     assert "Traceback" not in tiny_run.stderr and "Warning" not in tiny_run.stderr
-
-
-class Killed(BaseException):
-    pass
 
 
 def die(*arguments):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.training.test_fit import METRICS, Killed, metrics
+from tests.helpers.fit_runs import METRICS, Killed, metrics
 from xmc_keras.data.splits import validation_split
 from xmc_keras.runs.run_folder import RunFolder
 
@@ -125,7 +125,7 @@ def test_resume_after_the_data_changed(config, data, tmp_path, call, monkeypatch
     assert str(path) in result.stderr
 
 
-def test_empty_documents_and_labels_are_told(config, data, tmp_path, call, caplog):
+def test_empty_documents_and_labels_are_reported(config, data, tmp_path, call, caplog):
     path = data / "train.txt"
     head, *lines = path.read_text().splitlines()
     lines = [line.split()[0] if i < 20 else line for i, line in enumerate(lines)]
@@ -142,7 +142,7 @@ def test_empty_documents_and_labels_are_told(config, data, tmp_path, call, caplo
         result = call("fit", config, "--run", tmp_path / "run", *settings)
     assert result.status == 0, result.stderr
     assert "of 170 training documents have no known words" in caplog.text
-    assert "1 of 11 labels have no training document" in caplog.text
+    assert "1 of 11 labels have no training documents" in caplog.text
     assert np.isfinite(metrics(tmp_path / "run")["P@1"])
 
 

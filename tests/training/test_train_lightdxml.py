@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.training.test_fit import METRICS, Killed, history, metrics
+from tests.helpers.fit_runs import METRICS, Killed, history, metrics
 from xmc_keras.runs.run_checkpoint import RunCheckpoint
 from xmc_keras.runs.run_folder import RunFolder
 

@@ -127,7 +127,7 @@ def test_damaged_compressed_file(suffix, data):
         (b"2 5 5\n1 2:3\n1 2:nan\n", None, "f.txt:3: .* a finite number. .*'2:nan'"),
     ],
 )
-def test_what_is_wrong_is_told(content, header, message):
+def test_errors_say_what_is_wrong(content, header, message):
     with pytest.raises(BadInput, match=message):
         read(content, header=header)
 

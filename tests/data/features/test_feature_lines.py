@@ -109,6 +109,6 @@ def test_both_ways_agree_on_any_bytes(content):
         (b"1 2:3 # so", "id:weight .* Received: '#'"),
     ],
 )
-def test_what_is_wrong_is_told(line, message):
+def test_errors_say_what_is_wrong(line, message):
     with pytest.raises(BadInput, match=r"^f\.txt:12: Expected .*" + message):
         parse_feature_lines(b"1 2:3\n\n" + line + b"\n1 2:3\n", "f.txt", line=10)

@@ -57,7 +57,7 @@ def test_a_stop_anywhere_gives_the_same_bytes(tmp_path):
         assert contents(path) == expected
 
 
-def test_what_cannot_be_gone_on_with(tmp_path):
+def test_folders_that_cannot_be_resumed(tmp_path):
     path = tmp_path / "made"
     folder = PreparedFolder(path, {"a": 1})
     folder.add("train", some(3))
@@ -84,7 +84,7 @@ def test_what_cannot_be_gone_on_with(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_too_few_documents_tell_nothing():
+def test_too_few_documents_have_no_label_fit():
     assert measure_label_fit(["a b"] * 20, [["x"]] * 20) is None
     assert measure_label_fit(["a b"] * 60, [["x"]] * 60) == 0.0
 

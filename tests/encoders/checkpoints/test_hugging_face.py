@@ -11,7 +11,7 @@ import pytest
 from huggingface_hub.errors import EntryNotFoundError
 from safetensors.numpy import load_file, save_file
 
-from tests.helpers.project import PROJECT
+from tests.helpers.project import RECORDED
 from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.checkpoints.hugging_face import read_hugging_face_config
 from xmc_keras.encoders.multi_layer_cls_encoder import (
@@ -21,13 +21,12 @@ from xmc_keras.encoders.multi_layer_cls_encoder import (
 from xmc_keras.encoders.pretrained import load_encoder
 from xmc_keras.text.text_tokenizer import TextTokenizer
 
-FOLDER = PROJECT / "tests/recorded_encoders"
 SOURCES = {
-    "xlnet": str(FOLDER / "xlnet"),
-    "roberta": str(FOLDER / "roberta"),
+    "xlnet": str(RECORDED / "xlnet"),
+    "roberta": str(RECORDED / "roberta"),
     "minilm": "minilm",
 }
-STATES = np.load(FOLDER / "states.npz")
+STATES = np.load(RECORDED / "states.npz")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +56,7 @@ def test_hidden_states_of_all_layers(name, encoders):
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_token_ids_of_two_thousand_hard_strings(name, encoders):
-    lines = lzma.decompress((FOLDER / "ids.jsonl.xz").read_bytes()).splitlines()
+    lines = lzma.decompress((RECORDED / "ids.jsonl.xz").read_bytes()).splitlines()
     recorded = [json.loads(line) for line in lines]
     recorded = [line for line in recorded if name in line]
     assert len(recorded) >= (2000 if name == "minilm" else 600)
@@ -71,7 +70,7 @@ def test_token_ids_of_two_thousand_hard_strings(name, encoders):
 
 
 def test_gelu_follows_the_checkpoint(tmp_path):
-    shutil.copytree(FOLDER / "roberta", tmp_path, dirs_exist_ok=True)
+    shutil.copytree(RECORDED / "roberta", tmp_path, dirs_exist_ok=True)
     path = tmp_path / "config.json"
     config = json.loads(path.read_text())
     for there, here in (("gelu", "gelu"), ("gelu_new", "gelu_tanh"), ("relu", "relu")):
@@ -100,7 +99,7 @@ def test_a_handle_of_xlnet(kept, tmp_path, monkeypatch, encoders):
         asked.append(name)
         if name in ("model.safetensors", "pytorch_model.bin") and name != kept:
             raise EntryNotFoundError("404")
-        shutil.copy(FOLDER / "xlnet" / name, tmp_path / name)
+        shutil.copy(RECORDED / "xlnet" / name, tmp_path / name)
         assert repo == "xlnet/tiny"
         return str(tmp_path / name)
 
@@ -120,7 +119,7 @@ def change(folder, tmp_path, **changes):
 
 
 def test_roberta_without_token_types(tmp_path):
-    source = change(FOLDER / "roberta", tmp_path)
+    source = change(RECORDED / "roberta", tmp_path)
     path = tmp_path / "model.safetensors"
     tensors = load_file(path)
     (name,) = [x for x in tensors if "token_type" in x]

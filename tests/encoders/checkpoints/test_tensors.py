@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from tests.encoders.checkpoints.test_torch_file import FOLDER
+from tests.helpers.project import RECORDED
 from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.checkpoints.tensors import read_checkpoint_tensors
+
+FOLDER = RECORDED / "xlnet"
 
 
 def test_safetensors_come_first(tmp_path):

@@ -8,12 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
-from tests.helpers.project import PROJECT
+from tests.helpers.project import RECORDED
 from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.checkpoints.torch_file import read_torch_file
 
-# Written by PyTorch, see tests/record_encoders.py.
-FOLDER = PROJECT / "tests/recorded_encoders/xlnet"
+FOLDER = RECORDED / "xlnet"
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "old.bin"])
@@ -29,7 +28,7 @@ def test_tensors_are_those_of_safetensors(name):
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "old.bin"])
 @settings(deadline=None, max_examples=30)
 @given(cut=st.floats(0, 0.999), flips=st.lists(st.floats(0, 0.999), max_size=3))
-def test_damage_is_told_or_does_no_harm(name, cut, flips, tmp_path_factory):
+def test_damage_is_reported_or_harmless(name, cut, flips, tmp_path_factory):
     data = bytearray((FOLDER / name).read_bytes())
     whole = {key: x.shape for key, x in read_torch_file(FOLDER / name).items()}
     for place in flips:
@@ -43,7 +42,7 @@ def test_damage_is_told_or_does_no_harm(name, cut, flips, tmp_path_factory):
     except BadInput as error:
         assert "Expected a PyTorch file" in str(error) and "\n" not in str(error)
     else:
-        # Only bytes of numbers, or of what nobody reads.
+        # Only bytes of numbers, or bytes that are never read.
         assert all(isinstance(x, np.ndarray) for x in found.values())
         assert flips and len(found) <= len(whole)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.encoders.test_feedforward_activation import FORMULAS
+from tests.helpers.activation_formulas import FORMULAS
 from xmc_keras.encoders.activations import ACTIVATIONS
 from xmc_keras.encoders.fused.activation import fused_activation
 

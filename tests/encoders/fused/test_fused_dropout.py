@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.encoders.test_multi_layer_cls_encoder import BACKBONES
+from tests.helpers.encoder_kinds import BACKBONES
 from tests.helpers.layer_test import (
     check_config,
     check_functional_model,

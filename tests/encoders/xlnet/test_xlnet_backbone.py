@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 
-from tests.encoders.test_multi_layer_cls_encoder import IDS, made
+from tests.helpers.encoder_kinds import IDS, made
 from tests.helpers.layer_test import run_layer_test
 from tests.helpers.tiny_bert import SIZES
 from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder

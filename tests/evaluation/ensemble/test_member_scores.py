@@ -1,10 +1,47 @@
 import numpy as np
 import pytest
 
+from tests.helpers import tiny_lightxml as tiny
 from tests.helpers.tiny_lightdxml import NAMES, all_scores, make_lightdxml, rows_of
 from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
-from xmc_keras.evaluation.ensemble.member_scores import MemberScores
+from xmc_keras.evaluation.ensemble.member_scores import MemberScores, score_labels
 from xmc_keras.lightdxml.label_words import LabelWords
+
+FEATURES = np.random.default_rng(1).normal(size=(2, 4)).astype("float32")
+LABEL_IDS = np.array([[3, -1, 9, 3], [0, 5, 2, -1]], "int32")
+
+
+@pytest.mark.parametrize("ranker", [True, False])
+def test_label_scores_against_numpy(ranker):
+    model = tiny.make_model(ranker=ranker)
+    model(tiny.INPUTS)
+
+    def sigmoid(x):
+        return 1 / (1 + np.exp(-x))
+
+    generator = model.generator
+    logits = FEATURES @ generator.kernel.numpy() + generator.bias.numpy()
+    expected = np.zeros(LABEL_IDS.shape)
+    for i, j in zip(*np.nonzero(LABEL_IDS >= 0)):
+        label = LABEL_IDS[i, j]
+        (cluster,) = [c for c, row in enumerate(tiny.CLUSTERS) if label in row]
+        expected[i, j] = sigmoid(logits[i, cluster])
+        if ranker:
+            kernel, bias = model.ranker.bottleneck.get_weights()
+            hidden = sigmoid(FEATURES[i] @ kernel + bias)
+            order = tiny.CLUSTERS.ravel().tolist()
+            row = model.ranker.label_embeddings.numpy()[order.index(label)]
+            expected[i, j] *= sigmoid(row @ hidden + np.log(0.01 / 0.99))
+    scores = score_labels(model, FEATURES, LABEL_IDS)
+    np.testing.assert_allclose(scores, expected, rtol=1e-4)
+
+
+def test_label_scores_of_candidates_are_the_scores_of_the_model():
+    model = tiny.make_model()
+    outputs = model(tiny.INPUTS)
+    scores = score_labels(model, model.encoder(tiny.INPUTS), outputs["predicted_ids"])
+    np.testing.assert_allclose(scores, outputs["scores"], rtol=1e-4)
+
 
 TEXTS = ["sea", "sky sky air mud", "sun", "mud sun sea sky", "air"]
 

@@ -3,13 +3,19 @@ import pytest
 import scipy.sparse
 import tensorflow as tf
 
-from tests.helpers.tiny_lightdxml import NAMES, all_scores, inputs_of, make_lightdxml
-from tests.serving.graph.test_lightdxml_member import make_with_words, of_words
-from tests.serving.graph.test_serving_module import (
+from tests.helpers.answers import (
     ask,
     check_rows,
-    rows_of,
+    names_and_scores,
     signatures_of,
+)
+from tests.helpers.tiny_lightdxml import (
+    NAMES,
+    all_scores,
+    inputs_of,
+    make_lightdxml,
+    make_with_words,
+    of_words,
 )
 from xmc_keras.bad_input import BadInput
 from xmc_keras.serving.graph.feature_serving_module import FeatureServingModule
@@ -38,7 +44,7 @@ def module(model):
 def test_answers_as_the_model(model, module):
     inputs = module.inputs_of(ROWS)
     found = ask(module, "serving_default", **inputs)
-    check_rows(rows_of(found), predict_names(model, ROWS, 3))
+    check_rows(names_and_scores(found), predict_names(model, ROWS, 3))
     rows = [[(1, 0.6), (2, 0.8)], [], [(0, 1.0)]]
     features = model.encoder(inputs_of(*rows)).numpy()
     np.testing.assert_allclose(
@@ -57,7 +63,7 @@ def test_words_of_labels(candidates_from):
     module = FeatureServingModule([model], k=3)
     inputs = module.inputs_of(ROWS)
     found = ask(module, "serving_default", **inputs)
-    check_rows(rows_of(found), predict_names(model, ROWS, 3))
+    check_rows(names_and_scores(found), predict_names(model, ROWS, 3))
     # The weights of a word that is listed twice are summed.
     twice = {
         "indices": np.array([2, 1, 2], np.int32),
@@ -88,7 +94,7 @@ def test_saved_graph(model, module, tmp_path):
         *("indices", "values", "row_splits", "k")
     }
     inputs = module.inputs_of(ROWS)
-    check_rows(rows_of(served.predict(inputs)), predict_names(model, ROWS, 3))
+    check_rows(names_and_scores(served.predict(inputs)), predict_names(model, ROWS, 3))
     none = module.inputs_of(ROWS[:0])
     assert served.predict(none)["labels"].shape == (0, 3)
     for name, value, message in (

@@ -1,26 +1,25 @@
 import keras
 import numpy as np
 import pytest
-import scipy.sparse
 import tensorflow as tf
 
+from tests.helpers.answers import (
+    ask,
+    best_of_offered,
+    check_rows,
+    names_and_scores,
+    signatures_of,
+)
+from tests.helpers.served_lightxml import make_model
 from tests.helpers.tiny_lightdxml import (
     NAMES,
     all_scores,
     make_lightdxml,
-    make_vectorizer,
+    make_with_words,
+    of_words,
     rows_of,
 )
-from tests.serving.graph.test_serving_module import (
-    ask,
-    best_of_offered,
-    check_rows,
-    make_model,
-    signatures_of,
-)
-from tests.serving.graph.test_serving_module import rows_of as names_and_scores
 from xmc_keras.bad_input import BadInput
-from xmc_keras.lightdxml.label_words import LabelWords
 from xmc_keras.lightdxml.lightdxml import LightDXML
 from xmc_keras.serving.graph.float32_model import convert_to_float32
 from xmc_keras.serving.graph.lightdxml_member import sum_weighted
@@ -140,40 +139,11 @@ def test_float16(plain, alone):
         ServingModule([plain], 4, "int8")
 
 
-def make_with_words(num_words=4, coarse_words=2, **arguments):
-    """A model whose labels have words; `u` has none, and some have few."""
-    num_features = make_vectorizer().num_features
-    lexical = LabelWords(len(NAMES), num_features, num_words, coarse_words)
-    model = make_lightdxml(lexical=lexical, **{"beta": 0.9, **arguments})
-    rng = np.random.default_rng(3)
-    features = rng.random((9, num_features)) * (rng.random((9, num_features)) < 0.4)
-    labels = rng.random((9, len(NAMES))) < 0.4
-    labels[:, -1] = False
-    lexical.refresh(*map(scipy.sparse.csr_matrix, (features, labels)))
-    lexical.gains.assign(rng.uniform(0.5, 2, (num_features, 1)))
-    lexical.scale.assign(1.5)
-    return model
-
-
 def scores_with_words(model, texts):
     """Same as `all_scores`, from texts and with words of labels."""
     features = model.encoder(rows_of(model, texts)).numpy()
     rows = model.vectorizer.transform(texts).toarray()
     return all_scores(model, features, of_words(model, rows))
-
-
-def of_words(model, features):
-    """Logits (texts, labels) from words, in NumPy: in the search, and in all."""
-    lexical = model.lexical
-    ids, weights = lexical.word_ids.numpy(), lexical.word_weights.numpy()
-    tables = np.zeros((2, len(ids), lexical.num_features))
-    for label, (row, row_weights) in enumerate(zip(ids, weights)):
-        for place, (word, weight) in enumerate(zip(row, row_weights)):
-            if word >= 0:
-                tables[1, label, word] = weight
-                tables[0, label, word] = weight * (place < lexical.coarse_words)
-    gained = features * lexical.gains.numpy()[:, 0]  # (texts, features)
-    return [float(lexical.scale) * gained @ table.T for table in tables]
 
 
 @pytest.mark.parametrize(

@@ -1,53 +1,19 @@
-import functools
-
 import keras
 import keras_nlp
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.helpers.tiny_bert import tiny_bert
+from tests.helpers.answers import ask, best_of_offered, check_rows, names_and_scores
+from tests.helpers.served_lightxml import WORDS, make_model, tokens_of
 from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
 from xmc_keras.lightxml.cluster_generator import ClusterGenerator
-from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
 from xmc_keras.lightxml.lightxml import LightXML
 from xmc_keras.serving.graph.float32_model import convert_to_float32
 from xmc_keras.serving.graph.serving_module import BLOCK, ServingModule
 
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz"]
 TEXTS = ["b", "Á c d e f g h i j k l", "", "z\0y", "😀 a", "x " * 3000]
-
-
-def make_model(seed, names, clusters, ranker=True, top_k=2, **arguments):
-    backbone = tiny_bert(seed, vocabulary_size=len(WORDS))
-    # Word vectors far apart, so that texts have different scores.
-    table = backbone.token_embedding.embeddings
-    table.assign(keras.random.normal(table.shape, seed=seed))
-    model = LightXML(
-        MultiLayerCLSEncoder(backbone, 2),
-        ClusterGenerator(clusters, top_k),
-        DynamicCandidateRanker(np.size(clusters), 3) if ranker else None,
-        tokenizer=keras_nlp.models.BertTokenizer(WORDS),
-        max_tokens=8,
-        label_names=names,
-        **{"num_predictions": 4, **arguments},
-    )
-    model(tokens_of(model, ["a"]))
-    for weight in model.generator.weights + (model.ranker.weights if ranker else []):
-        if weight.dtype == "float32":
-            weight.assign(keras.random.normal(weight.shape, seed=seed + 1))
-    return model
-
-
-def tokens_of(model, texts):
-    """Encoder input built by hand: each letter is a word, truncated to `max_tokens`."""
-    ids = np.zeros((len(texts), model.max_tokens), "int32")
-    for row, text in zip(ids, texts):
-        words = [WORDS.index(w) if w in WORDS else 1 for w in text.split()]
-        words = [2, *words[: model.max_tokens - 2], 3]
-        row[: len(words)] = words
-    return {"token_ids": ids, "padding_mask": ids > 0}
 
 
 @pytest.fixture(scope="module")
@@ -86,56 +52,18 @@ def all_scores(model, texts):
     return scores
 
 
-@functools.lru_cache(maxsize=8)
-def signatures_of(module):
-    """Signatures of a module, each traced only once."""
-    return module.signatures()
-
-
-def ask(module, name, **inputs):
-    inputs = {key: tf.constant(value) for key, value in inputs.items()}
-    answer = signatures_of(module)[name](**inputs)
-    return {key: value.numpy() for key, value in answer.items()}
-
-
-def rows_of(answer):
-    return [
-        [(label.decode(), score) for label, score in zip(*row) if label]
-        for row in zip(answer["labels"], answer["scores"])
-    ]
-
-
-def best_of_offered(scores, names, offers, k):
-    """Rows of `(name, score)`: the best `k` of the labels that the models offer.
-
-    Computed from scores (texts, labels) of all `names`, and the rows of each model.
-    """
-    rows = []
-    for row, *of_models in zip(scores, *offers):
-        offered = {name for offer in of_models for name, _ in offer}
-        best = sorted(offered, key=lambda name: -row[names.index(name)])
-        rows.append([(name, row[names.index(name)]) for name in best[:k]])
-    return rows
-
-
-def check_rows(rows, expected):
-    assert len(rows) == len(expected)
-    for row, want in zip(rows, expected):
-        assert [label for label, _ in row] == [label for label, _ in want]
-        np.testing.assert_allclose([s for _, s in row], [s for _, s in want], atol=1e-5)
-
-
 @pytest.mark.parametrize("ranker", [True, False])
 def test_one_model_answers_as_recommend(ranker):
     model = make_model(3, list("pqrst"), [[0, 3, -1], [1, 4, 2]], ranker)
     module = ServingModule([model], k=3)
     check_rows(
-        rows_of(ask(module, "serving_default", text=TEXTS)), model.recommend(TEXTS, 3)
+        names_and_scores(ask(module, "serving_default", text=TEXTS)),
+        model.recommend(TEXTS, 3),
     )
     for k in (1, 4):
         answer = ask(module, "top_k", text=TEXTS, k=k)
         assert answer["scores"].shape == (len(TEXTS), k)
-        check_rows(rows_of(answer), model.recommend(TEXTS, k))
+        check_rows(names_and_scores(answer), model.recommend(TEXTS, k))
 
 
 def test_top_k_takes_the_largest_k_within_its_bounds(alone):
@@ -150,7 +78,7 @@ def test_many_texts_keep_their_order(first, alone):
         " ".join(rng.choice(WORDS[5:], n)) for n in rng.integers(0, 9, 2 * BLOCK + 5)
     ]
     answer = ask(alone, "serving_default", text=texts)
-    check_rows(rows_of(answer), first.recommend(texts, 2))
+    check_rows(names_and_scores(answer), first.recommend(texts, 2))
 
 
 def test_no_texts(alone):
@@ -188,7 +116,7 @@ def test_ensemble_averages_over_the_union_of_labels(first, second, both):
         scores[:, columns] += all_scores(model, texts) / 2
     offers = [model.recommend(texts, 4) for model in (first, second)]
     expected = best_of_offered(scores, union, offers, 3)
-    check_rows(rows_of(ask(both, "serving_default", text=texts)), expected)
+    check_rows(names_and_scores(ask(both, "serving_default", text=texts)), expected)
     answer = ask(both, "score", text=texts, labels=[union] * len(texts))
     np.testing.assert_allclose(answer["scores"], scores, atol=1e-5)
 
@@ -200,7 +128,7 @@ def test_half_precision_is_traced_in_float32(first):
     keras.config.set_dtype_policy("float32")
     assert convert_to_float32(first) is first
     answer = ask(ServingModule([half], k=3), "serving_default", text=TEXTS)
-    check_rows(rows_of(answer), first.recommend(TEXTS, 3))
+    check_rows(names_and_scores(answer), first.recommend(TEXTS, 3))
 
 
 @pytest.mark.parametrize("table, dense", [("float16",) * 2, ("int8", "float16")])
@@ -250,7 +178,8 @@ def test_byte_pairs(backbone):
     texts = ["aaa", "", "a"]
     module = ServingModule([model], 1)
     check_rows(
-        rows_of(ask(module, "serving_default", text=texts)), model.recommend(texts, 1)
+        names_and_scores(ask(module, "serving_default", text=texts)),
+        model.recommend(texts, 1),
     )
 
 

@@ -277,7 +277,7 @@ def test_a_version_whose_files_change_is_tried_again(folder, versions):
     assert folder.loaded == ["1", "2", "2", "2"]
 
 
-def test_files_that_go_on_changing_are_left_to_rest(folder, versions):
+def test_changing_files_are_tried_again_only_once_they_rest(folder, versions):
     folder.add(1)
     models = versions()
     folder.add(2, "corrupt")

@@ -30,7 +30,7 @@ def test_version_already_there(tmp_path):
         choose_version(tmp_path, 2)
 
 
-def test_a_file_in_place_of_the_folder(tmp_path):
+def test_a_file_instead_of_the_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(BadInput, match="Received: a file"):
         choose_version(tmp_path / "file")

@@ -36,7 +36,7 @@ def test_even_a_first_model_that_is_always_wrong(run):
     assert run.saved == [("model 0", "best")]
 
 
-def test_goes_on_from_the_history(run):
+def test_continues_from_the_history(run):
     train(run, [0.1, 0.3, 0.2])
     run.saved.clear()
     train(run, [0.25, 0.3, 0.1 + 0.2 + 1e-9], first=3, restore=True)
@@ -52,7 +52,7 @@ def test_an_epoch_that_is_trained_again_does_not_count(run):
     assert [(row["epoch"], row[KEY]) for row in rows] == [(0, 0.1), (1, 0.3), (2, 0.2)]
 
 
-def test_nothing_to_go_on_from(run):
+def test_nothing_to_resume(run):
     train(run, [0.1], restore=True)
     assert run.saved == [("model 0", "best")]
 

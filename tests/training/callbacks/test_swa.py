@@ -96,7 +96,7 @@ def test_each_event_sees_the_right_weights(model):
     # Averaging changes nothing about training,
     for a, b in zip(steps, plain.seen["step"], strict=True):
         assert same(a, b)
-    # an epoch goes on where the one before ended,
+    # an epoch continues where the one before ended,
     for epoch in (1, 2):
         assert same(seen["epoch_begin"][epoch], steps[epoch * STEPS - 1])
     # and evaluation and epoch's end have the average, once there is one.
@@ -132,7 +132,7 @@ def test_evaluation_after_fit_keeps_the_average(model):
     average = mean(watch.seen["step"])
     model.evaluate(X, Y, callbacks=[swa], verbose=0)
     assert same(model.get_weights(), average)
-    # The trained weights are not lost: another fit goes on with them.
+    # The trained weights are not lost: another fit continues with them.
     swa.use_trained()
     assert same(model.get_weights(), watch.seen["step"][-1], 0)
     swa.use_average()
@@ -143,7 +143,7 @@ def test_evaluation_after_fit_keeps_the_average(model):
 
 
 @pytest.mark.parametrize("last_step", [4, 5])
-def test_goes_on_in_a_new_process(model, last_step, tmp_path):
+def test_continues_in_a_new_process(model, last_step, tmp_path):
     """Killed within the second epoch and continued, it ends with the same average."""
     start = model.get_weights()
     fit(model, [SWA(1, 2)], test=False)

@@ -31,7 +31,7 @@ def make_plan(**keys):
 
 @pytest.fixture
 def room(monkeypatch):
-    """Memory that there is, to be set by a test."""
+    """Free memory, to be set by a test."""
     room = {"machine": 10**12}
     monkeypatch.setattr(module, "measure_free_memory", lambda: room)
     return room

@@ -393,7 +393,7 @@ def test_any_bytes_are_answered(port, body, encoding):
     assert found.status in (200, 400)
 
 
-def test_a_failure_tells_the_log_and_not_the_client(caplog):
+def test_a_failure_is_logged_and_hidden_from_the_client(caplog):
     class Failing:
         signatures = {
             "serving_default": types.SimpleNamespace(

@@ -1,0 +1,62 @@
+import sys
+
+import pytest
+
+from xmc_keras.training.callbacks.progress import Progress
+
+
+def play(progress, epochs, capsys, monkeypatch, first_epoch=0, first_step=0):
+    """Plays the calls of `fit` with a step a second; returns what is printed."""
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    monkeypatch.setattr("time.time", lambda: now[0])
+    for epoch in range(first_epoch, epochs):
+        progress.on_epoch_begin(epoch)
+        start = first_step if epoch == first_epoch else 0
+        for batch in range(progress.num_batches - start):
+            progress.on_train_batch_begin(batch)
+            now[0] += 1
+            progress.on_train_batch_end(batch, {"loss": 12.3456789 / (batch + 1)})
+        progress.on_epoch_end(epoch, {"loss": 1.0, "val_loss": 2.0})
+    return capsys.readouterr().out
+
+
+def test_in_a_file_a_few_lines_an_epoch(capsys, monkeypatch):
+    lines = play(Progress(1000, 3), 3, capsys, monkeypatch).splitlines()
+    begins = [i for i, line in enumerate(lines) if line.startswith("Epoch ")]
+    assert [lines[i] for i in begins] == [
+        "Epoch 1 of 3",
+        "Epoch 2 of 3, about 33 min left",
+        "Epoch 3 of 3, about 17 min left",
+    ]
+    assert lines[1] == "  100/1000, 15 min left: loss 0.1235"
+    assert lines[9] == "  900/1000, 2 min left: loss 0.01372"
+    assert lines[10] == "  loss 1, val_loss 2"
+    assert len(lines) == 3 * 11
+
+
+@pytest.mark.parametrize("num_batches", [1, 3, 11])
+def test_in_a_file_short_epochs(num_batches, capsys, monkeypatch):
+    lines = play(Progress(num_batches, 1), 1, capsys, monkeypatch).splitlines()
+    assert len(lines) == 2 + min(num_batches - 1, 9)
+
+
+def test_a_continued_epoch_counts_from_where_it_was(capsys, monkeypatch):
+    progress = Progress(100, 3, first_step=70)
+    arguments = {"first_epoch": 1, "first_step": 70}
+    lines = play(progress, 3, capsys, monkeypatch, **arguments).splitlines()
+    assert lines[0] == "Epoch 2 of 3"
+    assert lines[1].startswith("  71/100, 29 s left: ")
+    assert lines[2].startswith("  80/100, 20 s left: ")
+    assert lines[5] == "Epoch 3 of 3, about 2 min left"
+    assert lines[6].startswith("  10/100, 2 min left: ")
+
+
+def test_on_a_terminal_a_bar(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    shown = play(Progress(20, 1), 1, capsys, monkeypatch)
+    last = shown.split("\r")[-1]
+    # The last step is shown whatever came before, with its own loss, on a line.
+    assert "20/20" in last and "loss: 0.6173" in last
+    assert last.endswith("\n  loss 1, val_loss 2\n")
+    assert shown.count("\n") == 3
