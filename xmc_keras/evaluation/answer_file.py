@@ -10,6 +10,7 @@ from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.files.text_file import position
 
 
 class AnswerFile:
@@ -148,7 +149,7 @@ class AnswerFile:
         """
         if not self._reading:
             return None
-        start = self._file.tell()
+        start = position(self._file)
         lines = (
             self._read_member()
             if self.path.suffix == ".gz"
@@ -192,7 +193,7 @@ class AnswerFile:
     def finish(self):
         """Completes the file and gives it its name."""
         if self._reading:  # drops lines for which no text is left
-            self._file.truncate(self._file.tell())
+            self._file.truncate(position(self._file))
         try:
             os.replace(self._part, self.path)
             self._settings_path.unlink(missing_ok=True)

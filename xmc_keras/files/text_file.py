@@ -46,7 +46,7 @@ class TextFile:
 
     @property
     def share(self):
-        return min(1.0, self._raw.tell() / self._size)
+        return min(1.0, position(self._raw) / self._size)
 
     def __enter__(self):
         return self
@@ -114,3 +114,8 @@ def text_lines(source, lines, skip=None):
             skip(error)
         else:
             yield text
+
+
+def position(file):
+    """The position in an open file, in bytes."""
+    return file.seek(0, os.SEEK_CUR)

@@ -8,6 +8,7 @@ import urllib.parse
 import urllib.request
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.files.text_file import position
 from xmc_keras.progress import Bar
 
 logger = logging.getLogger(__name__)
@@ -47,13 +48,13 @@ def fetch(url, path, remedy):
             logger.info("Downloading %s, %s bytes", url, total or "unknown")
             with open(part, "r+b" if size else "wb") as file:
                 file.seek(size)
-                bar = Bar(lambda: file.tell() / (total or 1e12), "bytes")
+                bar = Bar(lambda: position(file) / (total or 1e12), "bytes")
                 bar.skip(size)
                 while block := answer.read(BLOCK):
                     file.write(block)
                     bar.advance(len(block))
                 bar.end()
-                received = file.tell()
+                received = position(file)
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise BadInput(

@@ -18,6 +18,7 @@ from xmc_keras.data.formats.document import one_space
 from xmc_keras.data.preparing.check_place import check_place
 from xmc_keras.data.preparing.written_labels import WrittenLabels
 from xmc_keras.files.atomic_files import replace_folder
+from xmc_keras.files.text_file import position
 
 PARTS = ("train", "test")
 KINDS = ("texts", "labels", "filter")  # files with one line per document
@@ -113,7 +114,7 @@ class PreparedFolder:
     def _write_lines(self, name, lines):
         file = self._files[name]
         content = "".join([f"{line}\n" for line in lines])
-        if file.tell() == 0 and content.startswith("\ufeff"):
+        if position(file) == 0 and content.startswith("\ufeff"):
             content = " " + content  # so that it is not read as a byte order mark
         self._write(file, content.encode())
 
@@ -131,7 +132,7 @@ class PreparedFolder:
         try:
             for file in self._files.values():
                 file.flush()
-            sizes = {n: f.tell() for n, f in self._files.items() if n != "lock"}
+            sizes = {n: position(f) for n, f in self._files.items() if n != "lock"}
             state = {
                 **self.state,
                 "settings": self.settings,
@@ -248,7 +249,7 @@ class PreparedFolder:
         for name in (*lines, *(f"{part}_hashes" for part in PARTS), "label_names"):
             file = self._files[name] = open(self.part / name, "ab")
             size = self._sizes.get(name, 0)
-            if file.tell() < size:
+            if position(file) < size:
                 raise self._resume_error(f"Received: {name} of less than {size} bytes")
             file.truncate(size)  # drops what was written after the last `keep`
 
