@@ -11,7 +11,6 @@ from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.metrics.baselines import rank_by_popularity, rank_by_similarity
 from xmc_keras.runs.finished_runs import read_metrics
 from xmc_keras.runs.run_folder import RunFolder
-from xmc_keras.runs.run_history import read_history
 from xmc_keras.training.fit_lightdxml import fit_lightdxml
 from xmc_keras.training.fit_lightxml import fit_lightxml
 from xmc_keras.training.fit_result import FitResult
@@ -136,6 +135,8 @@ def fit(
 
 def load_result(run):
     """The `FitResult` of a finished run."""
+    from xmc_keras.runs.run_history import read_history
+
     metrics = read_metrics(run)
     history = read_history(run.history_path)
     return FitResult(run.load_model(), history, metrics, metrics["train_seconds"])

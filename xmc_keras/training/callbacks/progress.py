@@ -34,7 +34,7 @@ class Progress(keras.callbacks.Callback):
         left = ""
         if self.steps:
             left = f", about {self.left((self.epochs - epoch) * self.num_batches)} left"
-        print(f"Epoch {epoch + 1} of {self.epochs}{left}", flush=True)
+        self.write(f"Epoch {epoch + 1} of {self.epochs}{left}")
         self.bar = None
         if sys.stdout.isatty():
             self.bar = keras.utils.Progbar(self.num_batches - self.first_step)
@@ -57,14 +57,16 @@ class Progress(keras.callbacks.Callback):
         if tenths > self.lines and step < self.num_batches:
             self.lines = tenths
             left = self.left(self.num_batches - step)
-            print(
-                f"  {step}/{self.num_batches}, {left} left: {format_logs(logs)}",
-                flush=True,
-            )
+            self.write(f"  {step}/{self.num_batches}, {left} left: {format_logs(logs)}")
 
     def on_epoch_end(self, epoch, logs=None):
         self.first_step = 0
-        print(f"  {format_logs(logs)}", flush=True)
+        self.write(f"  {format_logs(logs)}")
+
+    def write(self, line):
+        """Writes a line to standard output, where the bar of Keras is, too."""
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
 
     def left(self, steps):
         return format_seconds(self.seconds / self.steps * steps)

@@ -1,0 +1,131 @@
+"""The layout of the package, as CONTRIBUTING.md describes it."""
+
+import ast
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.helpers.project import PROJECT
+
+PACKAGE = PROJECT / "xmc_keras"
+MOST = 15  # entries of a folder
+
+# Each folder imports those before it only.
+ORDER = [
+    *("files", "ops", "text", "labels", "metrics", "optimizers", "data", "encoders"),
+    *("lightxml", "lightdxml", "config", "runs", "evaluation", "training"),
+    *("serving", "cli"),
+]
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path):
+    """Names of the modules that a file imports, also within functions."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def test_the_folders_are_those_of_the_order():
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
+    assert folders - {"__pycache__"} == set(ORDER)
+    text = (PROJECT / "CONTRIBUTING.md").read_text("utf-8")
+    table = text.partition("each imports only folders above it")[2].partition("\n\nA ")[
+        0
+    ]
+    named = [name for name in re.findall(r"\w+", table) if name in ORDER]
+    assert sorted(set(named), key=named.index)[:3] == ["files", "ops", "text"]
+    assert set(named) == set(ORDER)
+
+
+@pytest.mark.parametrize("folder", ORDER)
+def test_imports_run_one_way(folder):
+    later = set(ORDER[ORDER.index(folder) + 1 :])
+    for path in (PACKAGE / folder).rglob("*.py"):
+        for name in imports(path):
+            parts = name.split(".")
+            assert parts[0] not in ("trainers", "export", "benchmarks", "tests"), path
+            if parts[0] == "xmc_keras" and len(parts) > 1:
+                assert parts[1] not in later, f"{path} imports {name}"
+
+
+def test_folders_are_small():
+    for folder in [PACKAGE, *(path for path in PACKAGE.rglob("*") if path.is_dir())]:
+        entries = {path.name for path in folder.iterdir()}
+        entries -= {"__init__.py", "__pycache__"}
+        assert len(entries) <= (20 if folder == PACKAGE else MOST), folder
+
+
+def test_only_the_command_line_prints():
+    for path in MODULES:
+        if "cli" in path.relative_to(PACKAGE).parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            called = isinstance(node, ast.Call) and getattr(node.func, "id", "")
+            assert called != "print", f"{path}:{node.lineno}"
+
+
+def test_no_module_is_found_by_path_tricks():
+    folders = ("xmc_keras", "tests", "benchmarks", "docs")
+    for path in (
+        path for folder in folders for path in (PROJECT / folder).rglob("*.py")
+    ):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Attribute) and node.attr == "path":
+                assert getattr(node.value, "id", "") != "sys" or reads(node), path
+
+
+def reads(node):
+    """Whether `sys.path` is only looked at, as tests do to start a process."""
+    return isinstance(node.ctx, ast.Load)
+
+
+def test_private_names_of_keras_are_in_one_file():
+    private = re.compile(r"keras(_hub|_nlp)?\.src|\._(loss_tracker|compile_metrics)\b")
+    private_of_layers = re.compile(r"\._(self_attention|feedforward|inbound_nodes)")
+    for path in MODULES:
+        if path.name == "keras_internals.py":
+            continue
+        text = path.read_text("utf-8")
+        assert not private.search(text), path
+        assert not private_of_layers.search(text), path
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "xmc_keras.config.config_file",
+        "xmc_keras.data.documents",
+        "xmc_keras.data.splits",
+        "xmc_keras.data.preparing.prepare_data",
+        "xmc_keras.training.fit",
+        "xmc_keras.training.planning.make_plan",
+        "xmc_keras.cli.fit",
+        "xmc_keras.cli.evaluate",
+        "xmc_keras.cli.export",
+        "xmc_keras.cli.serve",
+    ],
+)
+def test_does_not_wait_for_tensorflow(module):
+    code = f"import sys, {module}; print({{'tensorflow', 'keras'}} & set(sys.modules))"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True
+    )
+    assert run.stdout == "set()\n", run.stderr
+
+
+@pytest.mark.parametrize("folder", ["trainers", "export"])
+def test_programs_of_the_clone_are_thin(folder):
+    programs = sorted((PROJECT / folder).glob("*.py"))
+    assert programs
+    for path in programs:
+        lines = path.read_text("utf-8").splitlines()
+        assert len([line for line in lines if line.strip()]) <= 12, path
+        run = subprocess.run(
+            [sys.executable, path, "--help"], cwd="/", capture_output=True, text=True
+        )
+        assert run.returncode == 0 and run.stdout.startswith("usage: xmc "), run.stderr
