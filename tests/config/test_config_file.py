@@ -61,7 +61,7 @@ def test_byte_order_mark_and_crlf(write):
             3,
             "Unknown config key: swa_strat (did you mean swa_start?)",
         ),
-        ("\n\nzzz: 1\n", 5, "Unknown config key: zzz (see xmc fit --help)."),
+        ("\n\nzzz: 1\n", 5, "Unknown config key: zzz. `describe_config` lists"),
         ("epochs: three\n", 3, "epochs to be an integer of at least 1. Received: 'thr"),
         ("epochs: 2.5\n", 3, "Received: 2.5."),
         ("epochs: yes\n", 3, "Received: true."),
@@ -194,7 +194,7 @@ def test_overrides_stand_above_the_file(write):
 )
 def test_error_names_the_override(write, override, words):
     text = message(write(START), [override])
-    assert text.startswith(f"--set {override}: ")
+    assert text.startswith(f"setting {override}: ")
     assert words in text
 
 

@@ -54,6 +54,7 @@ WORDS = {
     "`run`": "with --run",
     "`check_set`": "--check",
     "Leave out `test_share`": "Leave --test-share out",
+    "`describe_config` lists": "xmc fit --help lists",
     "`prepare_data`": "xmc prepare",
     "`download_set`": "xmc download",
     "`export`": "xmc export",

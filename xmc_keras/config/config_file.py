@@ -61,8 +61,12 @@ def load_config(path, overrides=(), resolved=False) -> Config:
     for key, value, place in entries:
         if key not in FIELDS:
             close = difflib.get_close_matches(key, FIELDS, 1)
-            hint = f"did you mean {close[0]}?" if close else "see xmc fit --help"
-            raise BadInput(f"Unknown config key: {key} ({hint}).", *place)
+            hint = f" (did you mean {close[0]}?)" if close else ""
+            raise BadInput(
+                f"Unknown config key: {key}{hint}.",
+                *place,
+                remedy="`describe_config` lists all keys.",
+            )
         try:
             values[key], places[key] = convert_value(FIELDS[key], value), place
         except ValueError as error:
@@ -201,7 +205,7 @@ def _read_entries(text, place):
 
 def _read_override(override):
     key, equals, text = override.partition("=")
-    place = f"--set {override}", None
+    place = f"setting {override}", None
     if not key.strip() or not equals:
         raise BadInput("Expected key=value, such as epochs=3.", *place)
     return _read_entries(f"{key}: {text}", lambda line: place)
