@@ -58,19 +58,19 @@ def main(argv=None):
     if args.filter and not args.texts:
         raise BadInput(
             "Expected --filter with --texts and --labels. Received: --filter alone. "
-            "That of the test part is test_filter.txt in the data's folder."
+            "The filter of the test part is test_filter.txt in the folder of the data."
         )
     run = RunFolder(args.run)
     config = run.config()
     if args.score and config.system != "lightxml":
         raise BadInput(
-            "Expected a run of system: lightxml with --score. Received: "
+            "Expected a run of system: lightxml for --score. Received: "
             f"{config.system}. Leave --score out.",
             run.path,
         )
     if args.score and config.max_leaf == 1:
         raise BadInput(
-            "Expected a run with a ranker with --score. Received: max_leaf: 1, where "
+            "Expected a run with a ranker for --score. Received: max_leaf: 1, where "
             "a label is a cluster and has one score. Leave --score out.",
             run.path,
         )
