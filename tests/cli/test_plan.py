@@ -85,7 +85,7 @@ def test_what_does_not_fit(plan, tiny_config):
     result = plan(tiny_config, *sizes, "--measure", available=9 * GIB)
     assert result.status == 1 and result.stderr == ""
     last = result.stdout.splitlines()[-3:]
-    assert last[0].endswith("available 9.7 GB.") and last[1] == "The run does not fit."
+    assert last[0].endswith("9.7 GB free.") and last[1] == "The run does not fit."
     assert re.match(r"These help: .*bottleneck_dim: 256 \(\d+\.\d GB\)", last[2])
     result = plan(tiny_config, *sizes, "--json", available=9 * GIB)
     assert result.status == 1
@@ -242,7 +242,7 @@ def test_lightdxml_does_not_begin_what_will_not_fit(
     )
     result = call("fit", words_config, "--run", tmp_path / "run")
     assert result.status == 2
-    assert "Expected a run that fits the memory there is" in result.stderr
+    assert "Expected a run that fits into memory" in result.stderr
     assert "1.3 GB for the machine, which has 1.0" in result.stderr
     assert not (tmp_path / "run").exists()
 
