@@ -43,7 +43,7 @@ def test_damage(tmp_path, content, place, received):
         read_history(path, ["loss", "val_loss"])
     assert str(error.value).startswith(f"{path}{place}Expected ")
     assert received in str(error.value)
-    assert str(error.value).endswith(": it contains only the curves of training.")
+    assert str(error.value).endswith(": only the curves of training are in it.")
 
 
 def test_no_file(tmp_path):

@@ -64,13 +64,13 @@ def main(argv=None):
     config = run.config()
     if args.score and config.system != "lightxml":
         raise BadInput(
-            "Expected a run of system: lightxml for --score. Received: "
+            "Expected a run of system: lightxml with --score. Received: "
             f"{config.system}. Leave --score out.",
             run.path,
         )
     if args.score and config.max_leaf == 1:
         raise BadInput(
-            "Expected a run with a ranker for --score. Received: max_leaf: 1, where "
+            "Expected a run with a ranker with --score. Received: max_leaf: 1, where "
             "a label is a cluster and has one score. Leave --score out.",
             run.path,
         )

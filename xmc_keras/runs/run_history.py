@@ -11,7 +11,7 @@ from xmc_keras.files.atomic_files import atomic_write
 
 # Columns of validation metrics, and their names in tables.
 PRECISIONS = {f"val_precision_at_{k}": f"P@{k}" for k in (1, 3, 5)}
-REMEDY = "Restore the file, or remove it: it contains only the curves of training."
+REMEDY = "Restore the file, or remove it: it holds only the curves of training."
 
 
 def read_history(path, columns=()):

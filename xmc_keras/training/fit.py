@@ -64,8 +64,7 @@ def fit(
 
     Example:
 
-    >>> from xmc_keras.config.config import Config
-    >>> from xmc_keras.data.documents import Documents
+    >>> from xmc_keras import Config, Documents
     >>> texts = ["a puzzle game", "an editor of texts", "a game of cards"] * 20
     >>> labels = [["game"], ["editor"], ["game"]] * 20
     >>> config = Config(system="lightdxml", encoder="words", validation_documents=6,
