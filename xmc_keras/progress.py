@@ -1,12 +1,18 @@
-"""How far a program has come, on a terminal or in a log."""
+"""Progress of a program: a bar on a terminal, or log messages."""
 
 import logging
 import sys
 import time
 
+logger = logging.getLogger(__name__)
+
+LOG_SECONDS = 10  # minimum time between two messages
+DRAW_SECONDS = 0.2  # minimum time between two drawings of the bar
+WIDTH = 30  # characters of the bar
+
 
 def format_seconds(seconds):
-    """Seconds as a person says them.
+    """Human-readable duration.
 
     >>> format_seconds(42), format_seconds(600), format_seconds(7300)
     ('42 s', '10 min', '2 h 2 min')
@@ -19,21 +25,16 @@ def format_seconds(seconds):
     return f"{minutes // 60} h {minutes % 60} min"
 
 
-logger = logging.getLogger(__name__)
-
-LOG_SECONDS = 10  # between two messages, at least
-
-
 class Pace:
-    """Logs, now and then, texts a second and the time left.
+    """Logs the rate and the time left from time to time.
 
     Args:
-        share: optional callable. Share of the input that has been read; without it
-            nobody knows what is left.
-        unit: string. What is counted. Defaults to `"texts"`.
+        share: optional callable. Returns the share of the input read so far; without
+            it the time left is unknown.
+        unit: string. The unit of the counts. Defaults to `"texts"`.
 
     Attributes:
-        done: int. Texts answered, those of an earlier start among them.
+        done: int. Units done, including those of an earlier start.
     """
 
     def __init__(self, share=None, unit="texts"):
@@ -43,21 +44,21 @@ class Pace:
 
     def _start(self):
         self._before = self.done
-        self._begun = self._told = time.monotonic()
+        self._started = self._logged = time.monotonic()
 
     def skip(self, count):
-        """Counts texts that an earlier start answered."""
+        """Counts units done by an earlier start."""
         self.done += count
         self._start()
 
     def advance(self, count):
-        """Counts texts, and tells how it goes if the last message is old."""
+        """Counts units, and logs a message if the last one is old."""
         self.done += count
         now = time.monotonic()
-        if now - self._told < LOG_SECONDS:
+        if now - self._logged < LOG_SECONDS:
             return
-        self._told = now
-        rate = (self.done - self._before) / (now - self._begun)
+        self._logged = now
+        rate = (self.done - self._before) / (now - self._started)
         left = ""
         if self._share is not None:
             rest = self.done / max(self._share(), 1e-9) - self.done
@@ -65,16 +66,16 @@ class Pace:
         logger.info("%d %s, %.1f a second%s", self.done, self._unit, rate, left)
 
 
-WIDTH, DRAW_SECONDS = 30, 0.2  # characters of the bar; between two drawings, at least
-
-
 class Bar:
-    """Shows how many a second and the time left: a bar on a terminal, else a log.
+    """Shows the rate and the time left: as a bar on a terminal, otherwise in the log.
 
     Args:
-        share: callable. Share of the input that has been read.
-        unit: string. What is counted. Defaults to `"documents"`.
-        stream: optional text stream that is drawn on. Defaults to standard error.
+        share: callable. Returns the share of the input read so far.
+        unit: string. The unit of the counts. Defaults to `"documents"`.
+        stream: optional text stream to draw on. Defaults to standard error.
+
+    Attributes:
+        done: int. Units done, including those of an earlier start.
 
     Example:
 
@@ -89,16 +90,16 @@ class Bar:
         self._unit = unit
         self._pace = None if self._stream.isatty() else Pace(share, unit)
         self.done, self._counted = 0, 0
-        self._begun = self._drawn = time.monotonic()
+        self._started = self._drawn = time.monotonic()
 
     def skip(self, count):
-        """Counts what an earlier start did."""
+        """Counts units done by an earlier start."""
         self.done += count
         if self._pace:
             self._pace.skip(count)
 
     def advance(self, count):
-        """Counts more, and shows them if the last drawing is old."""
+        """Counts units, and draws the bar if the last drawing is old."""
         self.done += count
         self._counted += count
         if self._pace:
@@ -108,7 +109,7 @@ class Bar:
             return
         self._drawn = now
         share = min(1.0, max(self._share(), 1e-9))
-        rate = self._counted / (now - self._begun)
+        rate = self._counted / (now - self._started)
         left = format_seconds((self.done / share - self.done) / rate)
         full = round(WIDTH * share)
         self._stream.write(
@@ -118,6 +119,6 @@ class Bar:
         self._stream.flush()
 
     def end(self):
-        """Leaves the line of the bar."""
-        if not self._pace and self._drawn != self._begun:
+        """Ends the line of the bar."""
+        if not self._pace and self._drawn != self._started:
             self._stream.write("\n")

@@ -229,7 +229,7 @@ def test_bad_input(runs, tiny_config, tiny_data, tmp_path, call):
     assert "same training part as" in refused(a, other)
     (other / "metrics.json").unlink()
     assert "Expected a finished run" in refused(a, other)
-    assert "that of a run" in refused(a, b, "--output", other)
+    assert "the folder of a run" in refused(a, b, "--output", other)
     out = tmp_path / "out"
     out.mkdir()
     (out / "metrics.json").write_text("{}")

@@ -133,7 +133,7 @@ def test_bad_input(tiny_run, tmp_path, call):
     assert "Expected --filter with --texts and --labels" in error
     labels.write_text("a\nb\n")
     error = refused(tiny_run.folder, *files, "--skip-bad-lines")
-    assert "None is known: give the label file of the same data set." in error
+    assert "None is known: use the label file of the same data set." in error
     assert "none.txt: " in refused(tiny_run.folder, *files[:3], tmp_path / "none.txt")
     assert "with config.yaml in it" in refused(tmp_path)
     (tmp_path / "config.yaml").write_text(

@@ -85,7 +85,7 @@ def test_what_does_not_fit(plan, tiny_config):
     result = plan(tiny_config, *sizes, "--measure", available=9 * GIB)
     assert result.status == 1 and result.stderr == ""
     last = result.stdout.splitlines()[-3:]
-    assert last[0].endswith("available 9.7 GB.") and last[1] == "The run does not fit."
+    assert last[0].endswith("9.7 GB free.") and last[1] == "The run does not fit."
     assert re.match(r"These help: .*bottleneck_dim: 256 \(\d+\.\d GB\)", last[2])
     result = plan(tiny_config, *sizes, "--json", available=9 * GIB)
     assert result.status == 1
@@ -99,7 +99,7 @@ def test_what_does_not_fit(plan, tiny_config):
 @pytest.mark.large
 def test_measured(plan, tiny_config):
     out = plan(tiny_config, "--measure", "1").stdout
-    assert re.search(r"\nMeasured: \d+\.\d{3} s a training step, \d+\.\d\d GB", out)
+    assert re.search(r"\nMeasured: \d+\.\d{3} s per training step, \d+\.\d\d GB", out)
     assert re.search(r"\nTraining takes \d+\.\d\d hours at that rate\.\n$", out)
 
 
@@ -222,7 +222,7 @@ def test_lightdxml_without_the_data(plan, words_config):
     sizes = ("--labels", "670091", "--documents", "490449", "--features", "135909")
     settings = ("--set", "embedding_dim=300", "--set", "num_neighbors=500")
     out = plan(words_config, *sizes, *settings).stdout
-    assert out.startswith("670,091 labels, 135,909 features, 75 a document, 2 cycles")
+    assert out.startswith("670,091 labels, 135,909 features, 75 per document, 2 cycles")
     assert "shortlists " in out and "SavedModel float16" in out
     result = plan(words_config, *sizes, *settings, available=5 * GIB)
     assert result.status == 1
@@ -252,9 +252,9 @@ def test_lightdxml_measured(data, plan, words_config):
     sizes = ("--labels", "50", "--documents", "200", "--features", "30")
     result = plan(words_config, *(sizes if data == "none" else ()), "--measure", "2")
     assert result.status == 0, result.stderr
-    assert re.search(r"\nMeasured: \d+\.\d{3} s a training step", result.stdout)
+    assert re.search(r"\nMeasured: \d+\.\d{3} s per training step", result.stdout)
     assert re.search(
         r"\nTraining takes \d+\.\d\d hours at that rate\.\n"
-        r"Of these are \d+\.\d\d for shortlists by exact search\.\n$",
+        r"\d+\.\d\d hours of it are exact search for shortlists\.\n$",
         result.stdout,
     )

@@ -152,7 +152,7 @@ def test_a_bad_place_for_the_run(refused, tmp_path):
     refused("file: Expected a folder. Received: a file.", "--run", tmp_path / "file")
     refused("Not a directory", "--run", tmp_path / "file" / "run")
     for flags in ([], ["--resume"], ["--overwrite"]):
-        refused("data: .* of something else", "--run", tmp_path / "data", *flags)
+        refused("data: .* another folder", "--run", tmp_path / "data", *flags)
 
 
 @pytest.fixture
@@ -195,7 +195,7 @@ def test_other_data_than_the_run_was_begun_with(data, refused, earlier):
     run = earlier()
     spoil(data / "train_texts.txt", 7, b"another text")
     refused(
-        "train_texts.txt: Expected the training part that the run was begun with",
+        "train_texts.txt: Expected the training part that the run was started with",
         *("--run", run.path, "--resume"),
     )
 

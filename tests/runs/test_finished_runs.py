@@ -46,7 +46,7 @@ def test_runs_that_cannot_be_compared(make, tmp_path):
     assert "with config.yaml in it" in message(first, tmp_path / "none")
     assert "Expected a finished run" in message(first, make("open", finished=False))
     assert "Received: 3, not 2." in message(first, make("more", "xyz"))
-    assert "Received: others." in message(first, make("others", "xz"))
+    assert "Received: other labels." in message(first, make("others", "xz"))
     assert "same training part as" in message(first, make("texts", text="b"))
 
 

@@ -105,7 +105,7 @@ def test_check_of_places_where_there_is_no_run(tmp_path):
     shutil.copytree(tmp_path / "empty", tmp_path / "other")
     (tmp_path / "other" / "thesis.tex").touch()
     for flags in ({}, {"resume": True}, {"overwrite": True}):
-        with pytest.raises(BadInput, match="other: .* a folder of something else"):
+        with pytest.raises(BadInput, match="other: .* another folder"):
             RunFolder(tmp_path / "other").check(CONFIG, **flags)
 
 

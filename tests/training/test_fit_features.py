@@ -106,7 +106,7 @@ def test_from_files_to_a_signature_of_features(config, data, tmp_path, call):
     ):
         result = call(program, *arguments, tensorflow=False)
         assert result.status == 2
-        assert "Expected a run on texts. Received: one on features" in result.stderr
+        assert "Expected a run on texts. Received: a run on features" in result.stderr
 
 
 def test_resume_after_the_data_changed(config, data, tmp_path, call, monkeypatch):
@@ -121,7 +121,7 @@ def test_resume_after_the_data_changed(config, data, tmp_path, call, monkeypatch
     path.write_text(path.read_text().replace(":5.", ":6.", 1))
     result = call("fit", config, "--run", tmp_path / "run", "--resume")
     assert result.status == 2 and "Traceback" not in result.stderr
-    assert "Expected the training part that the run was begun with" in result.stderr
+    assert "Expected the training part that the run was started with" in result.stderr
     assert str(path) in result.stderr
 
 

@@ -1,4 +1,4 @@
-"""Arguments that programs share."""
+"""Arguments and output files that several commands share."""
 
 from pathlib import Path
 
@@ -7,33 +7,33 @@ from xmc_keras.files.atomic_files import atomic_write, check_writable
 
 
 def add_config(parser):
-    """Adds the recipe and `--set`, as `load_config` takes them."""
+    """Adds the recipe and `--set`, the arguments of `load_config`."""
     parser.add_argument("config", help="a recipe, for example configs/debian24k.yaml")
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="another value for a key of the config; may be given several times",
+        help="change a key of the config; may be given several times",
     )
 
 
 def check_output(path, overwrite=False):
-    """Raises BadInput if a file may not, or cannot, be written to `path`."""
+    """Raises `BadInput` if `path` exists or cannot be written."""
     path = Path(path)
     check_writable(path, "to write to", "output")
     if path.is_dir():
         raise BadInput("Expected a file to write. Received: a folder.", path)
     if path.exists() and not overwrite:
         raise BadInput(
-            "Expected no earlier file. Received: one. Replace it with --overwrite, or "
-            "choose another place with --output.",
+            "Expected no earlier file. Received: an existing file. Replace it with "
+            "--overwrite, or choose another place with --output.",
             path,
         )
 
 
 def write_output(path, text):
-    """Writes a file, with its folder: it is whole or not there."""
+    """Writes a file atomically, and makes its folder."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as file:
         file.write(text.encode())

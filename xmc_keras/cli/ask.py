@@ -28,7 +28,7 @@ GRPC_ADDRESS = "127.0.0.1:8500"
 
 
 def find_name(url, timeout):
-    """The model's name, from the form on the page of `xmc serve`."""
+    """Reads the model's name from the page of `xmc serve`."""
     _, page = send(url, "GET", "/", timeout)
     if match := re.search(rb'action="v1/models/([^"]+):predict"', page):
         return unquote(match[1].decode())
@@ -38,10 +38,12 @@ def find_name(url, timeout):
     )
 
 
-def to_text(text, found):
+def to_text(text, answers):
+    """Formats a text and its labels for reading."""
     line = " ".join(text.split())
     line = line if len(line) <= 80 else f"{line[:77]}..."
-    return "\n".join([line, *(f"  {score:.4f}  {label}" for label, score in found), ""])
+    labels = [f"  {score:.4f}  {label}" for label, score in answers]
+    return "\n".join([line, *labels, ""])
 
 
 def main(argv=None):
@@ -76,5 +78,5 @@ def main(argv=None):
         if client is None:
             name = args.name or find_name(url, args.timeout)
             client = Client(url, name, args.version, args.timeout)
-        for text, found in zip(chunk, client.recommend(chunk, args.k)):
-            print(form(text, found), flush=True)
+        for text, answers in zip(chunk, client.recommend(chunk, args.k)):
+            print(form(text, answers), flush=True)

@@ -29,11 +29,13 @@ def main(argv=None):
     parser = command_parser("download", __doc__)
     parser.add_argument("name", choices=SETS, metavar="NAME", help=", ".join(SETS))
     parser.add_argument("--data", default="data", help="the folder of data sets (data)")
-    parser.add_argument("--check", metavar="FOLDER", help="check it, download nothing")
+    parser.add_argument(
+        "--check", metavar="FOLDER", help="check this folder, download nothing"
+    )
     args = parser.parse_args(argv)
     if args.check:
         check_set(args.name, args.check)
         logger.info("%s has the documents and labels of the paper", args.check)
     else:
         print(format_summary(download_set(args.name, args.data)))
-        logger.info("It is as in the paper: xmc fit %s", args.name)
+        logger.info("The sizes match the paper. Train with: xmc fit %s", args.name)

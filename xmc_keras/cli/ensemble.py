@@ -1,19 +1,19 @@
-"""Evaluate several runs as one: labels of all of them, ranked by their mean score.
+"""Evaluate several runs as one model that ranks labels by their mean score.
 
     xmc ensemble runs/a runs/b runs/c
     xmc ensemble runs/a runs/b runs/c --weights validation
     xmc ensemble runs/a runs/b runs/c --output runs/ensemble
 
-For each document of the test part every run offers its best labels, a label that
-several offer counts once, and every run scores all of them. The runs may differ in
-anything but the data that they were trained on: three encoders, three clusterings (seed
-or cluster_seed), or both systems. The table has each run, their mean, and the ensemble.
+For each document of the test part every run proposes its best labels, and every run
+scores all proposed labels. The runs may differ in anything but the data that they were
+trained on: three encoders, three clusterings (seed or cluster_seed), or both systems.
+The table shows each run, their mean, and the ensemble.
 
-With --output all of it goes to FOLDER/metrics.json, in the format of a run's.
+With --output all metrics go to FOLDER/metrics.json, in the format of a run.
 
-With --weights validation the runs get the weights that rank documents best which no run
-was trained on: those held back by validation_documents, the same ones in runs of one
-split_seed, and those that train_documents left out.
+With --weights validation the runs get the weights that are best on the documents that
+no run was trained on: those held back by validation_documents, which are the same in
+runs of one split_seed, and those that train_documents left out.
 
 Export the ensemble as one SavedModel, with equal weights or with those that this
 command prints:
@@ -86,7 +86,7 @@ def check_folder(folder, overwrite):
     """Raises `BadInput` if the metrics of an ensemble may not be written there."""
     if Path(folder, "config.yaml").exists():
         raise BadInput(
-            "Expected a folder for the ensemble. Received: that of a run, whose "
+            "Expected a folder for the ensemble. Received: the folder of a run, whose "
             "metrics.json would be lost. Choose another with --output.",
             folder,
         )
@@ -94,6 +94,7 @@ def check_folder(folder, overwrite):
 
 
 def export_command(paths, weights, kind):
+    """The command that exports the ensemble."""
     words = ["xmc", "export", *paths, "exports/ensemble"]
     if kind == "validation":
         words += ["--weights", ",".join(f"{weight:.4f}" for weight in weights)]

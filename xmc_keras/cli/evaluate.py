@@ -58,7 +58,7 @@ def main(argv=None):
     if args.filter and not args.texts:
         raise BadInput(
             "Expected --filter with --texts and --labels. Received: --filter alone. "
-            "That of the test part is test_filter.txt in the data's folder."
+            "The filter of the test part is test_filter.txt in the folder of the data."
         )
     run = RunFolder(args.run)
     config = run.config()

@@ -29,21 +29,21 @@ def main(argv=None):
     parser.add_argument("runs", nargs="+", metavar="run", help="run folders")
     parser.add_argument("output", help="base folder of the model's versions")
     parser.add_argument(
-        "-k", "--k", type=int, default=5, help="labels that serving_default gives (5)"
+        "-k", "--k", type=int, default=5, help="labels that serving_default returns (5)"
     )
     parser.add_argument(
         "--precision",
         choices=("float32", "float16", "int8"),
         default="float32",
-        help="how label tables are stored (float32); int8 is a quarter of the size",
+        help="storage type of label tables (float32); int8 is a quarter of the size",
     )
     parser.add_argument(
         "--encoder-precision",
         choices=("float32", "float16"),
         default="float32",
-        help="how encoder and cluster scorer are stored (float32); float16 is half of "
-        "their size, and turning it back takes time in every request, though none to "
-        "speak of with the words of LightDXML",
+        help="storage type of encoder and cluster scorer (float32); float16 halves "
+        "their size, but converting it back takes time in every request, though hardly "
+        "any with the words of LightDXML",
     )
     parser.add_argument(
         "--weights",
@@ -54,7 +54,7 @@ def main(argv=None):
     parser.add_argument("--version", type=int, help="number of the version (the next)")
     parser.add_argument("--model", choices=MODELS, help="which of the runs' models")
     args = parser.parse_args(argv)
-    # A terminated export leaves nothing behind either.
+    # Raises SystemExit, so that a terminated export leaves nothing behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     export_runs(
         [RunFolder(path) for path in args.runs],
@@ -69,10 +69,10 @@ def main(argv=None):
 
 
 def numbers(text):
-    """Weights, of which only the shares count: numbers separated by commas."""
-    found = [float(part) for part in text.split(",")]
-    if not all(0 <= number < float("inf") for number in found) or not sum(found):
+    """Parses weights, numbers separated by commas."""
+    weights = [float(part) for part in text.split(",")]
+    if not all(0 <= weight < float("inf") for weight in weights) or not sum(weights):
         raise argparse.ArgumentTypeError(
             f"expected numbers of at least 0, not all 0: {text}"
         )
-    return found
+    return weights

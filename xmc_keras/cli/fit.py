@@ -1,4 +1,4 @@
-"""Train LightXML or LightDXML by a recipe, evaluate it, keep both in a folder.
+"""Train LightXML or LightDXML by a recipe, evaluate it, and save both in a folder.
 
     xmc fit quickstart
     xmc fit configs/debian24k.yaml --set epochs=2 --set max_tokens=64
@@ -53,7 +53,7 @@ def main(argv=None):
     if config.data is None:
         raise BadInput(
             "Expected a folder of data. Received: none. Set data in the recipe, or "
-            "give --data.",
+            "use --data.",
             args.config,
         )
     run = RunFolder(args.run or Path("runs", Path(args.config).stem))
@@ -62,7 +62,7 @@ def main(argv=None):
         logger.info("This run is finished: see %s", run.metrics_path)
         return
 
-    # scikit-learn takes a second to import: other errors are reported before.
+    # Imported late: scikit-learn takes a second to import, and other errors come first.
     from xmc_keras.training.fit import fit
 
     logger.info("Reading %s", config.data)

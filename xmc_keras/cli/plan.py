@@ -85,7 +85,7 @@ def main(argv=None):
 
 
 def check_sizes(args):
-    """Raises `BadInput` for sizes below 1, or that exclude each other."""
+    """Raises `BadInput` for sizes below 1, or without --labels."""
     if args.measure is not None and args.measure < 1:
         raise BadInput("Expected --measure to be at least 1.")
     for name in SIZES:
@@ -97,7 +97,7 @@ def check_sizes(args):
 
 
 def read_data(config):
-    """The training part of the config's data."""
+    """Reads the training part of the config's data."""
     if config.data is None or not Path(config.data).is_dir():
         raise BadInput(
             "Expected the folder of the data, or its --labels and --documents. "
@@ -108,24 +108,26 @@ def read_data(config):
 
 
 def text(plan, room, report):
-    """The same for people."""
+    """Formats the report as tables for reading."""
     columns = [report[key] for key in ("parameters", "weights_gb", "moments_gb")]
     parts = [[part, *(c[part] for c in columns)] for part in columns[0]]
     parts.append(["together", *(sum(column.values()) for column in columns)])
-    held = {
+    constant = {
         "process": report["process_gb"],
         "weights": parts[-1][2],
         "moments": parts[-1][3],
         "averages": report["averages_gb"],
         "TF-IDF": report["matrix_gb"],
     }
-    held = {name: size for name, size in held.items() if size or name == "averages"}
+    constant = {
+        name: size for name, size in constant.items() if size or name == "averages"
+    }
     unit = plan.WIDTH[1]
     grid = report["training_step_gb"]
     blocks = [
         plan.about,
         table(["", "parameters", "weights GB", "moments GB"], parts),
-        table(["a training step", "GB"], (held | report["step_gb"]).items()),
+        table(["a training step", "GB"], (constant | report["step_gb"]).items()),
         table(["at most", "GB"], report["phases_gb"].items()),
         table(
             ["a training step, GB", *(f"{n} {unit}" for n in grid[next(iter(grid))])],
@@ -138,35 +140,38 @@ def text(plan, room, report):
 
 
 def verdict(plan, room, report):
-    there = report["room_gb"]
+    """Says whether the run fits, and how long it takes if it was measured."""
+    available = report["room_gb"]
     lines = [
-        f"Needed of the {place}: {needed:.1f} GB, available {there[place]:.1f} GB."
-        for place, needed in report["needs_gb"].items()
+        f"Memory of the {place}: {size:.1f} GB needed, {available[place]:.1f} GB free."
+        for place, size in report["needs_gb"].items()
     ]
     if not report["fits"]:
         lines += ["The run does not fit.", give_advice(plan, room)]
     elif plan.fits({place: 0.9 * size for place, size in room.items()}):
         lines.append("The run fits.")
     else:
-        lines.append("The run fits, but only just: this is right to a tenth or so.")
+        lines.append("The run fits, but only just: the estimate may be 10 % off.")
     if "measured" in report:
-        found = report["measured"]
-        peak = ", ".join(f"{n:.2f} GB of the {p}" for p, n in found["peak_gb"].items())
-        lines.append(f"Measured: {found['step_s']:.3f} s a training step, {peak}.")
-        if "hours" in found:
-            lines.append(f"Training takes {found['hours']:.2f} hours at that rate.")
-        if "shortlists_hours" in found:
-            hours = found["shortlists_hours"]
-            lines.append(f"Of these are {hours:.2f} for shortlists by exact search.")
+        measured = report["measured"]
+        sizes = measured["peak_gb"].items()
+        peak = ", ".join(f"{n:.2f} GB of the {place}" for place, n in sizes)
+        lines.append(f"Measured: {measured['step_s']:.3f} s per training step, {peak}.")
+        if "hours" in measured:
+            lines.append(f"Training takes {measured['hours']:.2f} hours at that rate.")
+        if "shortlists_hours" in measured:
+            hours = measured["shortlists_hours"]
+            lines.append(f"{hours:.2f} hours of it are exact search for shortlists.")
     return "\n".join(lines)
 
 
 def table(head, rows):
-    """Rows of texts and numbers as lines."""
+    """Formats rows of texts and numbers as a table."""
     return align_columns([head, *([cell(value) for value in row] for row in rows)])
 
 
 def cell(value):
+    """Formats a text or a number."""
     if isinstance(value, float):
         return f"{value:.2f}"
     return value if isinstance(value, str) else f"{value:,}"

@@ -54,7 +54,7 @@ def main(argv=None):
     parser.add_argument(
         "--skip-bad-lines",
         action="store_true",
-        help="leave lines out that are not UTF-8, and count them, instead of stopping",
+        help="leave out lines that are not UTF-8 and count them, instead of stopping",
     )
     # Intermixed, so that texts may follow options.
     args = parser.parse_intermixed_args(argv)
@@ -78,7 +78,7 @@ def main(argv=None):
             output = open_answers(run, args.output, *model, args.resume, args.overwrite)
             count = write_answers(run, texts, output, *model, pace, args.input)
             if output.finished:
-                return logger.info("%s is complete already", args.output)
+                return logger.info("%s is already complete", args.output)
             logger.info("%d texts answered in %s", count, args.output)
         else:
             answer = answer_texts(run, *model)
@@ -109,13 +109,13 @@ def check(args, config):
         )
     if args.resume and not args.input:
         raise BadInput(
-            "Expected --input with --resume, to find the place to continue at. "
+            "Expected --input with --resume, to find the text to continue from. "
             "Received: none."
         )
     if args.input and args.output and Path(args.output).exists():
         if os.path.exists(args.input) and os.path.samefile(args.input, args.output):
             raise BadInput(
-                "Expected an output that is not the input. Received: both in one. "
+                "Expected an output that is not the input. Received: the same file. "
                 "Choose another with --output.",
                 args.output,
             )

@@ -52,7 +52,7 @@ def main(argv=None):
     target = Path(args.target)
     if args.resume and (target / "summary.json").exists():
         if not target.with_name(f"{target.name}.part").exists():
-            return logger.info("%s is complete already", target)
+            return logger.info("%s is already complete", target)
     summary = prepare_data(
         args.source,
         args.target,
@@ -95,7 +95,7 @@ def parse_arguments(argv):
         "--label-separator", metavar="S", help="between labels of a cell (white space)"
     )
     parser.add_argument(
-        "--no-quotes", action="store_true", help='in csv, tsv: " is like any character'
+        "--no-quotes", action="store_true", help='in csv, tsv: " is a plain character'
     )
     parser.add_argument(
         "--prefix", default="__label__", help="of labels for fasttext (__label__)"
@@ -124,7 +124,7 @@ def parse_arguments(argv):
         raise BadInput("Expected characters for --prefix. Received: none.")
     if Path(args.source).resolve() == Path(args.target).resolve():
         raise BadInput(
-            "Expected a target that is not the source. Received: one path for both.",
+            "Expected a target that is not the source. Received: the same path.",
             args.target,
         )
     return args

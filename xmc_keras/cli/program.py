@@ -14,7 +14,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 from xmc_keras import __version__
 from xmc_keras.bad_input import BadInput
 
-# A module of this folder each, with what `xmc --help` says of it.
+# Each command is a module of this folder; the descriptions are for `xmc --help`.
 COMMANDS = {
     "download": "download a benchmark set of the papers and check it",
     "prepare": "convert CSV, JSON, Parquet and other data to a data folder",
@@ -30,7 +30,7 @@ COMMANDS = {
     "ask": "ask a server for label names and scores",
 }
 
-# What the remedies of `BadInput` name, in the words of the command line.
+# Phrases in the remedies of `BadInput`, and how the command line words them.
 WORDS = {
     "pass `skip_bad_lines=True`": "use --skip-bad-lines",
     "pass `quotes=False`": "use --no-quotes",
@@ -66,8 +66,8 @@ def main(argv=None):
     """Runs a command: `xmc fit configs/quickstart.yaml`.
 
     Args:
-        argv: optional list of strings. The command and its arguments; those of the
-            command line by default.
+        argv: optional list of strings. The command and its arguments. Defaults to
+            those of the command line.
     """
     argv = sys.argv[1:] if argv is None else argv
     command = argv[0] if argv else "--help"
@@ -88,6 +88,7 @@ def main(argv=None):
 
 
 def help_text():
+    """The text of `xmc --help`."""
     commands = "\n".join(f"  {name:10}{help}" for name, help in COMMANDS.items())
     return (
         "usage: xmc [-h] [--version] command ...\n\n"
@@ -98,7 +99,7 @@ def help_text():
 
 
 def command_parser(command, description, epilog=None):
-    """The `ArgumentParser` of a command; texts keep their line breaks."""
+    """Makes the `ArgumentParser` of a command, which keeps line breaks in texts."""
     return argparse.ArgumentParser(
         prog=f"xmc {command}",
         description=description,
@@ -114,7 +115,7 @@ def run(main, *arguments):
     )
     for noisy in ("absl", "tensorflow", "httpx", "matplotlib"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
-    # Label names and texts are UTF-8, whatever the terminal's language.
+    # Label names and texts are UTF-8, whatever the terminal's encoding.
     sys.stdout.reconfigure(encoding="utf-8")
     sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:

@@ -1,4 +1,4 @@
-"""Show what runs do well and badly: one HTML page, and its pictures as PNG files.
+"""Write an HTML report on one or more runs, with its figures as PNG files.
 
     xmc report runs/quickstart
     xmc report runs/a runs/b --output a-and-b.html
@@ -6,8 +6,8 @@
 The page needs no network and no other file: losses and P@k of training, P@k and PSP@k
 by label frequency, recall of the candidates, calibration, clusters, most confused
 labels, and twenty test documents with right and wrong labels marked. Several runs,
-trained on the same data, are shown side by side. The pictures are next to it, in a
-folder of its name with _pictures.
+trained on the same data, are shown side by side. The figures are in a folder next to
+the page, with _pictures added to its name.
 
 The test part is predicted once for each run, which takes as long as xmc evaluate; the
 predictions are kept in the run's folder, in report_predictions.npz.
@@ -53,8 +53,8 @@ def main(argv=None):
     check_output(output, args.overwrite)
     if folder.exists() and not args.overwrite:
         raise BadInput(
-            "Expected no earlier pictures. Received: some. Replace them with "
-            "--overwrite, or choose another place with --output.",
+            "Expected no earlier pictures. Received: an existing folder. Replace it "
+            "with --overwrite, or choose another place with --output.",
             folder,
         )
     label_set, width = runs[0].label_set(), runs[0].num_features()

@@ -3,10 +3,10 @@
     xmc serve exports/quickstart
     xmc serve exports/quickstart --name tags --rest-port 80 --host 0.0.0.0
 
-REST and gRPC take the requests of TensorFlow Serving; the page at / is for people. The
-newest version is served, and new ones are picked up without losing a request. Clients
-that come while the model is being loaded wait. On SIGTERM or Ctrl-C running requests
-are finished, for at most 30 seconds.
+REST and gRPC accept the requests of TensorFlow Serving; the page at / is for people.
+The newest version is served, and new ones are picked up without losing a request.
+Requests that arrive while the model is being loaded wait. On SIGTERM or Ctrl-C running
+requests are finished, for at most 30 seconds.
 
 This is for development and small scale: one process, and no authentication. In
 production serve the same folder with TensorFlow Serving; the documentation shows how.
@@ -37,14 +37,14 @@ def main(argv=None):
         "--threads",
         type=int,
         default=4 * (os.cpu_count() or 1),
-        help="requests run at a time, by REST and gRPC each (4 times the cores)",
+        help="concurrent requests of REST and of gRPC (4 times the cores)",
     )
     parser.add_argument(
-        "--poll-seconds", type=float, default=1, help="between looks for versions (1)"
+        "--poll-seconds", type=float, default=1, help="between checks for versions (1)"
     )
     args = parser.parse_args(argv)
     check(args)
-    # Until there is something to finish, a signal simply ends the program.
+    # Before there are requests to finish, a signal simply ends the program.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     failed = serve(
         args.folder,
@@ -57,8 +57,8 @@ def main(argv=None):
         args.poll_seconds,
     )
     logging.shutdown()
-    # Python's own end would wait for threads that are still running: a request that
-    # was cut off, a version that is being loaded.
+    # A normal exit would wait for threads that are still running: a request that was
+    # cut off, or a version that is being loaded.
     os._exit(failed)
 
 

@@ -1,19 +1,19 @@
-"""Train several configs for several seeds and write a table of what came out.
+"""Train several recipes with several seeds and write a table of the results.
 
-    python trainers/sweep.py configs/ablations/*.yaml --seeds 3
-    python trainers/sweep.py configs/quickstart.yaml configs/debian24k.yaml
-    python trainers/sweep.py configs/ablations/*.yaml --set train_documents=6000
+    xmc sweep configs/ablations/*.yaml --seeds 3
+    xmc sweep configs/quickstart.yaml configs/debian24k.yaml
+    xmc sweep configs/ablations/*.yaml --set train_documents=6000
 
-A run goes to RUNS/<config name>-<seed>, as trainers/fit.py makes it, for the seeds
-0, 1, ...: all configs of one seed before the next. Stop the sweep when you like and
-start it again: what is finished is not trained again, and a run that was stopped goes
-on. A run that fails is told, the others go on, and the status is 1.
+Each run goes to RUNS/<recipe>-<seed>, in the format of xmc fit, for the seeds 0, 1 and
+so on: all recipes with one seed before the next seed. An interrupted sweep can be
+repeated: finished runs are not trained again, and an unfinished run is continued. A
+failed run is reported; the sweep continues, and ends with status 1.
 
-RUNS/sweep.md and RUNS/sweep.json, written anew after each run, have the mean and the
-deviation (of a sample: over seeds - 1) of P@k, PSP@k and the seconds of training, and
-the mean difference of P@k from the first config named, seed by seed. They are of the
-test part. With --validation P@k is that of the best epoch on the validation split,
-which is what to choose settings by, in validation.md and validation.json.
+RUNS/sweep.md and RUNS/sweep.json are updated after each run. They contain the mean and
+the sample standard deviation (over seeds - 1) of P@k, PSP@k and training seconds, and
+the mean difference of P@k from the first recipe over the same seeds. The metrics are on
+the test part. With --validation, P@k is that of the best epoch on the validation split,
+the one to choose settings by, and the files are validation.md and validation.json.
 """
 
 import json
@@ -35,17 +35,19 @@ logger = logging.getLogger("sweep")
 
 PRECISION = list(PRECISIONS.values())
 QUALITY = [*PRECISION, "PSP@1", "PSP@3", "PSP@5"]
-BEST_BY = "val_precision_at_5"  # as fit.py keeps the best model
+BEST_BY = "val_precision_at_5"  # the metric that `BestModel` monitors
 
 
 def main(argv=None):
     parser = command_parser("sweep", __doc__)
     parser.add_argument("configs", nargs="+", metavar="config", help="recipes")
-    parser.add_argument("--seeds", type=int, default=3, help="seeds a config (3)")
-    parser.add_argument("--runs", default="runs/sweep", help="folder (runs/sweep)")
+    parser.add_argument("--seeds", type=int, default=3, help="seeds per recipe (3)")
+    parser.add_argument(
+        "--runs", default="runs/sweep", help="folder of the runs (runs/sweep)"
+    )
     add_settings(parser)
     parser.add_argument(
-        "--validation", action="store_true", help="tell P@k on the validation split"
+        "--validation", action="store_true", help="show P@k on the validation split"
     )
     args = parser.parse_args(argv)
     if args.seeds < 1:
@@ -58,7 +60,7 @@ def main(argv=None):
                 f"Expected configs of different names. Received: {name} twice.", path
             )
         configs[name] = path
-        load_config(path, args.set)  # all of them before the first is trained
+        load_config(path, args.set)  # checks all of them before the first is trained
     runs = Path(args.runs)
     quality = PRECISION if args.validation else QUALITY
     table = runs / ("validation.md" if args.validation else "sweep.md")
@@ -88,29 +90,29 @@ def main(argv=None):
 
 
 def add_settings(parser):
-    """Adds the option of settings, as of `load_config`, for several configs."""
+    """Adds `--set`, the settings of `load_config`, for several configs."""
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="another value for a key of all configs; may be given several times",
+        help="change a key of all configs; may be given several times",
     )
 
 
 def train_run(path, folder, settings, started_in=None):
-    """Metrics of a run, which is trained, or gone on with, unless it is finished.
+    """Trains or continues a run unless it is finished, and returns its metrics.
 
     Args:
         path: path of a config.
         folder: path of the run.
-        settings: list of strings `"key=value"`, as of `load_config`.
-        started_in: optional path. Where training is started, which the path of the
-            data may be relative to; then `path` and `folder` are absolute. Defaults to
-            here.
+        settings: list of strings `"key=value"`, see `load_config`.
+        started_in: optional path. Working directory of the training, to which the path
+            of the data may be relative; `path` and `folder` must then be absolute.
+            Defaults to the current directory.
 
     Raises:
-        BadInput: the run that is there has another config, or training failed.
+        BadInput: the folder has a run with another config, or training failed.
     """
     config, run = load_config(path, settings), RunFolder(folder)
     run.check(config, resume=True)
@@ -125,19 +127,19 @@ def train_run(path, folder, settings, started_in=None):
         status = done.returncode
         if status or not run.finished:
             raise BadInput(
-                f"Expected training to end well. Received: status {status}; see above. "
-                "Start the sweep again to go on.",
+                f"Expected training to succeed. Received: status {status}; see above. "
+                "Start the sweep again to continue.",
                 folder,
             )
     return read_metrics(run)
 
 
 def on_validation(run):
-    """P@k in percent on the validation split, of the epoch that is best by P@5."""
+    """P@k in percent on the validation split, of the epoch with the best P@5."""
     rows = read_history(run.history_path, PRECISIONS)
     if not rows:
         raise BadInput(
-            "Expected the epochs of a finished run. Received: none. Train it anew.",
+            "Expected the epochs of a finished run. Received: none. Train it again.",
             run.history_path,
         )
     best = max(rows, key=lambda row: row[BEST_BY])
@@ -145,16 +147,17 @@ def on_validation(run):
 
 
 def summary(found, quality):
-    """A row a config, from the metrics of its seeds.
+    """Summarizes each config over its seeds.
 
     Args:
-        found: dictionary from names to dictionaries from seeds to metrics.
+        found: dictionary of config names to dictionaries of seeds to metrics.
         quality: list of names of metrics.
 
     Returns:
-        List of dictionaries `config`, `seeds` (list), and of `train_seconds` and each
-        of `quality` `mean`, `deviation` and, of the latter, `vs_first`: the mean
-        difference from the first config over the seeds that both have.
+        List of dictionaries, one per config, with `config`, `seeds` (list), and for
+        `train_seconds` and each of `quality` a dictionary of `mean` and `deviation`.
+        Those of `quality` also have `vs_first`, the mean difference from the first
+        config over the seeds that both have.
     """
     first = next(iter(found.values()))
     rows = []
@@ -171,7 +174,7 @@ def summary(found, quality):
 
 
 def mean_and_deviation(values):
-    """`{"mean", "deviation"}` of numbers, None where there are too few."""
+    """`{"mean", "deviation"}` of numbers; None if there are too few."""
     return {
         "mean": rounded(statistics.mean, values),
         "deviation": rounded(statistics.stdev, values, least=2),
@@ -179,7 +182,7 @@ def mean_and_deviation(values):
 
 
 def difference(ours, theirs):
-    """`mean_and_deviation` of `ours - theirs`, by the seeds that both have.
+    """`mean_and_deviation` of `ours - theirs`, over the seeds that both have.
 
     >>> difference({0: 5.0, 1: 7.0, 3: 4.0}, {1: 6.0, 2: 9.0, 3: 4.0})
     {'mean': 0.5, 'deviation': 0.71}
@@ -188,18 +191,19 @@ def difference(ours, theirs):
 
 
 def rounded(statistic, values, least=1):
-    """The statistic of at least so many values, or None."""
+    """The rounded statistic; None for fewer than `least` values."""
     return round(statistic(values), 2) if len(values) >= least else None
 
 
 def as_json(rows, configs, found, failed):
+    """Formats all results as JSON."""
     rows = [{**row, "path": str(configs[row["config"]])} for row in rows]
     report = {"rows": rows, "runs": found, "failed": failed}
     return json.dumps(report, indent=2) + "\n"
 
 
 def markdown(rows, quality):
-    """Rows of `summary` as a table of Markdown."""
+    """Formats the rows of `summary` as a Markdown table."""
     head = ["config", "seeds", *quality, "P@1 vs first", "P@5 vs first", "train s"]
     lines = [head, ["---"] * len(head)]
     for row in rows:
@@ -212,10 +216,11 @@ def markdown(rows, quality):
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
-def cell(found, digits=2):
-    if found["mean"] is None:
+def cell(value, digits=2):
+    """Formats the result of `mean_and_deviation`."""
+    if value["mean"] is None:
         return "not measured"
-    text = f"{found['mean']:.{digits}f}"
-    if found["deviation"] is not None:
-        text += f" ± {found['deviation']:.{digits}f}"
+    text = f"{value['mean']:.{digits}f}"
+    if value["deviation"] is not None:
+        text += f" ± {value['deviation']:.{digits}f}"
     return text

@@ -1,13 +1,13 @@
-"""Tables of text."""
+"""Formatting text tables."""
 
 NAMES = {"lightxml": "LightXML", "lightdxml": "LightDXML"}
 
 
 def align_columns(lines):
-    """Aligns columns, the first to the left, the others to the right.
+    """Aligns columns: the first to the left, the others to the right.
 
     Args:
-        lines: list of lists of strings, all of one length.
+        lines: list of lists of strings, all of the same length.
 
     Example:
 
@@ -23,10 +23,10 @@ def align_columns(lines):
 
 
 def metrics_table(rows):
-    """Metrics of several systems, one per line.
+    """Formats the metrics of several systems, one per line.
 
     Args:
-        rows: dictionary from names to dictionaries with `P@1` ... `PSP@5`.
+        rows: dictionary of names to dictionaries with `P@1` ... `PSP@5`.
     """
     keys = [f"{m}@{k}" for m in ("P", "nDCG", "PSP") for k in (1, 3, 5)]
     width = max(map(len, rows))

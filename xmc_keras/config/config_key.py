@@ -1,4 +1,4 @@
-"""One key of a config: what it means and which values it takes."""
+"""A key of a config: its meaning and its valid values."""
 
 import contextlib
 import dataclasses
@@ -11,18 +11,18 @@ KINDS = {
     int: "an integer",
     float: "a number",
     bool: "true or false",
-    list: "a list of rising epochs from 1 on, such as [14, 21, 25]",
+    list: "a list of increasing epochs from 1 on, such as [14, 21, 25]",
 }
 
 
 def config_key(help, default=dataclasses.MISSING, **limits):
-    """A dataclass field with its meaning and the limits of its values.
+    """Makes a dataclass field with its meaning and the limits of its values.
 
     Args:
-        help: string. What the key means, with units.
-        default: the default. Without one the key is required.
-        **limits: `minimum` or `above`, `maximum` or `below` (numbers; the first of
-            each pair is itself allowed), `choices` (list).
+        help: string. The meaning of the key, with units.
+        default: the default value. Without it the key is required.
+        **limits: `minimum` or `above`, `maximum` or `below` (numbers; `minimum` and
+            `maximum` themselves are valid), `choices` (list).
 
     Example:
 
@@ -37,7 +37,7 @@ def config_key(help, default=dataclasses.MISSING, **limits):
 
 
 def describe_values(field):
-    """The values that a key takes, in words."""
+    """Describes the valid values of a key in words."""
     kinds, limits = _kinds(field), field.metadata
     if "choices" in limits:
         words = [" or ".join(map(format_value, limits["choices"]))]
@@ -54,10 +54,11 @@ def describe_values(field):
 
 
 def convert_value(field, value):
-    """The value of a key in the key's own type.
+    """Converts a value to the type of its key.
 
-    An integer is taken for a number, and so is `1e-4`, which YAML 1.1 reads as text.
-    Any other value of a wrong type, or one out of the limits, raises `ValueError`.
+    Where a number is expected, integers are accepted, and strings such as `1e-4`, which
+    YAML 1.1 reads as text. Any other value of the wrong type, or outside the limits,
+    raises `ValueError`.
 
     Example:
 
@@ -107,7 +108,7 @@ def convert_value(field, value):
 
 
 def format_value(value):
-    """A value as YAML writes it."""
+    """Formats a value as in YAML."""
     if value is None:
         return "null"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -72,9 +72,9 @@ class LightXMLKeys:
         minimum=1,
     )
     ranking_encoder: str = _key(
-        "With static negatives. shared = generator and ranker go on with one encoder; "
-        "own = the generator and its encoder stay fixed, and the ranker trains a copy "
-        "of the encoder (two representations in the paper's table 5).",
+        "With static negatives. shared = generator and ranker continue with one "
+        "encoder; own = the generator and its encoder stay fixed, and the ranker "
+        "trains a copy of the encoder (two representations in the paper's table 5).",
         "shared",
         choices=["shared", "own"],
     )
@@ -82,7 +82,7 @@ class LightXMLKeys:
     # Training
     label_learning_rate: float | None = _key(
         "Learning rate of the label table; null = head_learning_rate. Required for "
-        "rowwise_sgd, where it has to be much larger.",
+        "rowwise_sgd, where it must be much larger.",
         None,
         above=0,
     )

@@ -29,13 +29,13 @@ class Documents:
         labels_path: optional string. The file that the labels were read from.
         skipped: int. Number of bad lines left out of the files. Defaults to `0`.
         filtered: optional list of tuples of strings. The labels that evaluation leaves
-            out for each document; `labels` is without them. Defaults to `None`: there
-            is no filter.
+            out for each document; `labels` does not contain them. Defaults to `None`,
+            no filter.
         filter_path: optional string. The file that `filtered` was read from.
 
     Raises:
-        ValueError: there are not as many lists of labels as texts, a text is not a
-            string, or the labels of a document are a string.
+        ValueError: the numbers of texts and of lists of labels differ, a text is not a
+            string, or the labels of a document are not a list of strings.
 
     Example:
 
@@ -61,14 +61,13 @@ class Documents:
         self.texts, self.labels = list(self.texts), list(self.labels)
         if len(self.texts) != len(self.labels):
             raise ValueError(
-                "Expected as many lists of labels as texts. Received: "
+                "Expected one list of labels per text. Received: "
                 f"{len(self.texts)} texts, {len(self.labels)} lists of labels."
             )
         for i, (text, names) in enumerate(zip(self.texts, self.labels)):
             if not isinstance(text, str):
                 raise ValueError(
-                    f"Expected texts that are strings. Received: {text!r:.80} as text "
-                    f"{i}."
+                    f"Expected texts to be strings. Received: {text!r:.80} as text {i}."
                 )
             if isinstance(names, str) or not all(isinstance(n, str) for n in names):
                 raise ValueError(
@@ -81,7 +80,7 @@ class Documents:
         return len(self.texts)
 
     def subset(self, indices) -> "Documents":
-        """The documents at `indices` (ints, not a mask), in that order."""
+        """The documents at `indices` (integers, not a mask), in their order."""
         indices = [operator.index(index) for index in indices]
         return dataclasses.replace(
             self,
@@ -96,24 +95,24 @@ def read_documents(folder, part: str, skip_bad_lines: bool = False) -> Documents
     """Reads one part of a data set in the format of AttentionXML and LightXML.
 
     The texts are in `{part}_raw_texts.txt` or `{part}_texts.txt`, one document per
-    line; the labels are in `{part}_labels.txt`, those of a document on its line,
+    line. The labels of each document are on the same line of `{part}_labels.txt`,
     separated by white space. Each file may be compressed (`.gz`, `.xz`). If both
-    files of texts exist, the raw one is read: AttentionXML's preprocessing writes its
-    tokens to the other.
+    files of texts exist, the raw one is read: the other contains the tokens that
+    AttentionXML's preprocessing writes.
 
-    The test part may have a `test_filter.txt`, which `prepare_data` writes: the labels
-    that evaluation leaves out for each document, on its line, which may be empty.
-    They are removed from the document's own labels, which may leave it without any.
+    The test part may have a `test_filter.txt`, written by `prepare_data`: on each line
+    the labels that evaluation leaves out for a document, if any. They are removed from
+    the document's own labels, which may leave it without labels.
 
     Args:
         folder: string or path.
         part: string, `"train"` or `"test"`.
-        skip_bad_lines: bool. Whether to leave out, count and log documents without a
-            text, without a label or with invalid UTF-8; otherwise the first one
-            raises `BadInput`. Defaults to `False`.
+        skip_bad_lines: bool. Whether to skip, count and log documents without a text,
+            without labels or with invalid UTF-8; otherwise the first one raises
+            `BadInput`. Defaults to `False`.
 
     Returns:
-        `Documents`, at least one.
+        `Documents`, not empty.
 
     Raises:
         BadInput: a file is missing, empty or damaged, or the files differ in length.
@@ -131,36 +130,36 @@ def read_documents(folder, part: str, skip_bad_lines: bool = False) -> Documents
         raise ValueError(f"Expected part 'train' or 'test'. Received: {part!r}.")
     texts_path = _find(folder, f"{part}_raw_texts.txt", f"{part}_texts.txt")
     labels_path = _find(folder, f"{part}_labels.txt")
-    filter_path = _there(folder, "test_filter.txt") if part == "test" else None
+    filter_path = _find_first(folder, "test_filter.txt") if part == "test" else None
     return read_pair(texts_path, labels_path, skip_bad_lines, filter_path)
 
 
 def read_pair(
     texts_path, labels_path, skip_bad_lines: bool = False, filter_path=None
 ) -> Documents:
-    """Reads the files that `read_documents()` describes by their paths."""
+    """Reads texts and labels by their paths, in the format of `read_documents`."""
     documents = Documents([], [], [], str(texts_path), str(labels_path))
     filtered = []
-    seen = {}  # A label stands on many lines; one string in memory is enough.
+    seen = {}  # keeps one string in memory for a label that is on many lines
     bad_lines = BadLines()
     skip = bad_lines if skip_bad_lines else None
     part = FolderPart(texts_path, labels_path, skip, filter_path)
-    for text, names, line, gone in part:
+    for text, names, line, left_out in part:
         documents.texts.append(text)
         documents.labels.append([seen.setdefault(name, name) for name in names])
         documents.lines.append(line)
-        filtered.append(gone)
+        filtered.append(left_out)
     if filter_path is not None:
         leave_out(documents, filtered, filter_path)
     documents.skipped = bad_lines.count
-    kept = f"{len(documents)} documents, {documents.skipped} bad lines left out"
+    counts = f"{len(documents)} documents, {documents.skipped} bad lines left out"
     if not len(documents):
         raise BadInput(
-            f"Expected documents. Received: {kept}. The first: {bad_lines.first}",
+            f"Expected documents. Received: {counts}. The first: {bad_lines.first}",
             texts_path,
         )
     if documents.skipped:
-        logger.warning("%s: %s. The first: %s", texts_path, kept, bad_lines.first)
+        logger.warning("%s: %s. The first: %s", texts_path, counts, bad_lines.first)
     return documents
 
 
@@ -169,8 +168,8 @@ def check_labels_known(
 ):
     """Raises `BadInput` if documents have labels that are not in a label set.
 
-    With `skip_bad_lines` such labels are logged only, unless none of the documents'
-    labels is known: then the label file is the wrong one.
+    With `skip_bad_lines` such labels are only logged, unless none of the documents'
+    labels is known: then it is the wrong label file.
 
     Example:
 
@@ -183,12 +182,12 @@ def check_labels_known(
     index, name = unknown[0]
     none_known = len(unknown) == sum(len(set(names)) for names in documents.labels)
     if none_known:
-        remedy = "None is known: give the label file of the same data set."
+        remedy = "None is known: use the label file of the same data set."
     elif skip_bad_lines:
         remedy = "They count as relevant and unreachable."
     else:
         remedy = (
-            "Mend the lines, or pass `skip_bad_lines=True` to count such labels as "
+            "Correct the lines, or pass `skip_bad_lines=True` to count such labels as "
             "relevant and unreachable."
         )
     error = BadInput(
@@ -204,28 +203,6 @@ def check_labels_known(
     logger.warning("%s", error)
 
 
-def _find(folder, *names):
-    """Returns the path of the first of the files that exists, compressed or not."""
-    if path := _there(folder, *names):
-        return path
-    problem = "none of these" if os.path.isdir(folder) else "no such folder"
-    raise BadInput(
-        f"Expected {' or '.join(names)} in this folder, plain or with .gz or .xz. "
-        f"Received: {problem}.",
-        folder,
-        remedy="Make it of other formats with `prepare_data`; `download_set` gets the "
-        "benchmark sets of the papers.",
-    )
-
-
-def _there(folder, *names):
-    for name, suffix in itertools.product(names, ("", ".gz", ".xz")):
-        path = os.path.join(folder, name + suffix)
-        if os.path.exists(path):
-            return path
-    return None
-
-
 def documents_digest(documents):
     """Hex digest of documents and their labels.
 
@@ -234,7 +211,6 @@ def documents_digest(documents):
 
     Example:
 
-    >>> from xmc_keras.data.documents import Documents
     >>> documents = Documents(["a", "b"], [["x"], ["y"]])
     >>> documents_digest(documents) == documents_digest(documents.subset([1, 0]))
     False
@@ -248,7 +224,30 @@ def documents_digest(documents):
             digest.update(array.tobytes())
         texts = [""] * len(documents)
     for text, labels in zip(texts, documents.labels):
-        # With the length, so that no two lists have the same bytes.
+        # With their lengths, so that different lists never have the same bytes.
         for part in (text.encode(), " ".join(labels).encode()):
             digest.update(len(part).to_bytes(8, "little") + part)
     return digest.hexdigest()
+
+
+def _find(folder, *names):
+    """The path of the first file that exists; raises `BadInput` if there is none."""
+    if path := _find_first(folder, *names):
+        return path
+    problem = "none of these" if os.path.isdir(folder) else "no such folder"
+    raise BadInput(
+        f"Expected {' or '.join(names)} in this folder, plain or with .gz or .xz. "
+        f"Received: {problem}.",
+        folder,
+        remedy="Convert other formats with `prepare_data`; `download_set` gets the "
+        "benchmark sets of the papers.",
+    )
+
+
+def _find_first(folder, *names):
+    """The path of the first file that exists, compressed or not; None without any."""
+    for name, suffix in itertools.product(names, ("", ".gz", ".xz")):
+        path = os.path.join(folder, name + suffix)
+        if os.path.exists(path):
+            return path
+    return None

@@ -1,4 +1,4 @@
-"""Documents as batches of what a model reads: words or subwords."""
+"""Building batches of model inputs from documents: words or subword tokens."""
 
 import weakref
 
@@ -9,7 +9,7 @@ from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
 from xmc_keras.data.token_cache import TokenCache
 from xmc_keras.text.text_tokenizer import TextTokenizer
 
-BATCH_SIZE = 64  # documents of a prediction step, without a config
+BATCH_SIZE = 64  # documents per prediction step, without a config
 
 # The tokenizer of each model, because making one takes seconds.
 _tokenizers = weakref.WeakKeyDictionary()
@@ -18,16 +18,17 @@ _tokenizers = weakref.WeakKeyDictionary()
 def build_inputs(
     model, texts, label_matrix=None, config=None, cache=None, batch_size=None
 ):
-    """Batches of documents for prediction and evaluation, in a fixed order.
+    """Builds batches for prediction and evaluation, without shuffling.
 
     Args:
         model: a `LightXML` or `LightDXML` with a `tokenizer` or a `vectorizer`, or a
             `LightDXML` that reads features.
         texts: list of strings, or a csr matrix (documents, features).
-        label_matrix: optional csr matrix (documents, labels), for `evaluate` of Keras.
+        label_matrix: optional csr matrix (documents, labels), for Keras's `evaluate`.
         config: optional `Config` with batch size and padding.
-        cache: optional folder that keeps the token ids, see `TokenCache`.
-        batch_size: optional int. Defaults to that of the config, or else to `64`.
+        cache: optional folder for the token ids, see `TokenCache`.
+        batch_size: optional int. Defaults to `predict_batch_size` of the config, or
+            to `64` without one.
 
     Returns:
         `DocumentBatches` or `SparseDocumentBatches`.
@@ -49,12 +50,12 @@ def build_inputs(
 
 
 def build_training_inputs(config, model, texts, label_matrix, features, cache=None):
-    """Batches of training documents, shuffled.
+    """Builds shuffled batches of training documents.
 
     Args:
         config: a `Config`.
         model: see `build_inputs`.
-        texts: list of strings. Not used with `features`.
+        texts: list of strings. Used by a model with a tokenizer.
         label_matrix: csr matrix (documents, labels).
         features: csr matrix (documents, features), or None for a model with a
             tokenizer.
@@ -72,14 +73,14 @@ def build_training_inputs(config, model, texts, label_matrix, features, cache=No
 
 
 def tokenize(tokenizer, texts, cache=None):
-    """A `TokenCache` of texts: from the folder `cache`, or in memory."""
+    """Tokenizes texts to a `TokenCache`, in the folder `cache` or in memory."""
     if cache is None:
         return TokenCache(*tokenizer(texts))
     return TokenCache.open(cache, texts, tokenizer)
 
 
 def make_batches(tokens, pad_id, label_matrix, batch_size, config=None, shuffle=False):
-    """A `TokenCache` as `DocumentBatches`, with order and padding of a config."""
+    """Makes `DocumentBatches` of tokens, with the seed and padding of a config."""
     settings = {}
     if config is not None:
         settings = {"seed": config.seed, "pad_multiple": config.pad_multiple}

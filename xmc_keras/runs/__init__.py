@@ -1,1 +1,1 @@
-"""Run folders: what a training leaves on disk."""
+"""Run folders: the files that training writes."""

@@ -1,4 +1,4 @@
-"""Finished runs of one data set, to be compared or averaged."""
+"""Opening finished runs of one data set, to compare or average them."""
 
 import json
 
@@ -7,49 +7,49 @@ from xmc_keras.runs.run_folder import RunFolder
 
 
 def open_finished_runs(paths, least=1):
-    """The `RunFolder` of each path: finished, with the same training part and labels.
+    """Opens finished runs with the same training part and labels as `RunFolder`s.
 
     Args:
         paths: list of strings or paths.
-        least: int. Runs at least. Defaults to `1`.
+        least: int. Minimum number of runs. Defaults to `1`.
 
     Raises:
-        BadInput: too few runs, one twice, one that is not finished, or runs with other
-            labels or another training part than the first.
+        BadInput: there are too few runs, a run is given twice or not finished, or its
+            labels or training part differ from those of the first.
 
     Example:
 
     >>> open_finished_runs(["runs/a", "runs/a"])
     Traceback (most recent call last):
-    xmc_keras.bad_input.BadInput: runs/a: Expected each run once. Received: it twice.
+    xmc_keras.bad_input.BadInput: runs/a: Expected each run once. Received: this twice.
     """
     if len(paths) < least:
         raise BadInput(f"Expected at least {least} runs. Received: {len(paths)}.")
     runs, seen = [RunFolder(path) for path in paths], set()
     for run in runs:
         if run.path.resolve() in seen:
-            raise BadInput("Expected each run once. Received: it twice.", run.path)
+            raise BadInput("Expected each run once. Received: this twice.", run.path)
         seen.add(run.path.resolve())
     for run in runs:
-        run.config()  # it says so if there is no run
+        run.config()  # raises `BadInput` if there is no run
         read_metrics(run)
     first = runs[0]
     names, digest = first.label_set().names, first.digest()
     for run in runs[1:]:
         own = run.label_set().names
         if own != names:
-            other = "others"
+            other = "other labels"
             if len(own) != len(names):
                 other = f"{len(own)}, not {len(names)}"
             raise BadInput(
-                f"Expected runs of the same labels as {first.path}. Received: {other}. "
-                "Name runs that were trained on the same data.",
+                f"Expected the same labels as in {first.path}. Received: {other}. "
+                "Choose runs that were trained on the same data.",
                 run.label_names_path,
             )
         if run.digest() != digest:
             raise BadInput(
-                f"Expected runs of the same training part as {first.path}. Received: "
-                "other texts or labels. Name runs that were trained on the same data.",
+                f"Expected the same training part as in {first.path}. Received: other "
+                "texts or labels. Choose runs that were trained on the same data.",
                 run.path,
             )
     return runs
@@ -60,11 +60,11 @@ def read_metrics(run, keys=None):
 
     Args:
         run: a `RunFolder`.
-        keys: optional list of strings, those that are wanted.
+        keys: optional list of strings. The metrics to return. Defaults to all.
     """
     if not run.finished:
         raise BadInput(
-            "Expected a finished run. Received: one without metrics.json.",
+            "Expected a finished run. Received: a run without metrics.json.",
             run.path,
             remedy="Continue it with `fit` and `resume=True`.",
         )
@@ -80,7 +80,7 @@ def read_metrics(run, keys=None):
 
 
 def name_runs(runs):
-    """A name for each run: its folder's, or the whole path where several share one.
+    """Names of runs: their folder names, or their whole paths if two names are equal.
 
     >>> name_runs([RunFolder("/runs/a"), RunFolder("/runs/b")])
     ['a', 'b']

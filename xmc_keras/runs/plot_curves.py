@@ -1,4 +1,4 @@
-"""Loss and validation metrics of a run as a picture."""
+"""Plots of the losses and validation metrics of runs."""
 
 import matplotlib
 
@@ -27,13 +27,14 @@ def plot_curves(run):
 
 
 def draw_curves(left, right, histories, styles=None):
-    """Draws losses to the left and validation P@k to the right.
+    """Draws losses on the left and validation P@k on the right.
 
     Args:
         left, right: `matplotlib` axes.
-        histories: list of the rows of runs, as of `read_history` with `COLUMNS`.
-        styles: optional list of dictionaries for lines, one a run, with `color`,
-            `marker` and `label`. Then a colour is a run, and a kind of line a measure.
+        histories: list of the rows of each run, see `read_history` with `COLUMNS`.
+        styles: optional list of dictionaries, one per run, with the `color`, `marker`
+            and `label` of its lines. Then the color shows the run, and the line style
+            the metric.
     """
     for i, rows in enumerate(histories):
         epochs = [row["epoch"] + 1 for row in rows]

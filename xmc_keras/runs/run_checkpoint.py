@@ -15,24 +15,24 @@ from xmc_keras.files.atomic_files import replace_folder
 
 
 class RunCheckpoint(keras.callbacks.Callback):
-    """Saves what a run needs to resume, at the end of every epoch and by the clock.
+    """Saves the state to resume from, at the end of each epoch and every few minutes.
 
-    A checkpoint holds the weights, the optimizer, the random state of the dropout
+    A checkpoint contains the weights, the optimizer, the random state of the dropout
     layers, the running means of the epoch's losses, the SWA average, and the next
-    epoch and step. If the order of batches depends on seed and epoch alone, a resumed
-    run computes exactly what an uninterrupted one does. Put this callback last: a
-    checkpoint at the end of an epoch means that the others have finished with it.
+    epoch and step. If the order of batches depends only on seed and epoch, a resumed
+    run computes exactly what an uninterrupted one does. Put this callback last, so that
+    the other callbacks have finished an epoch when its checkpoint is saved.
 
     Args:
         path: string or path. Folder of the checkpoint. A new one is written next to
-            it, then replaces it. `None` keeps count of the time, but saves nothing.
+            it, then replaces it. `None` measures the time, but saves nothing.
         minutes: float. Time between checkpoints within an epoch. Defaults to `10`.
         swa: optional `SWA` callback of the same `fit`.
 
     Attributes:
-        epoch, step: int. The next ones; set by `restore` and while training.
+        epoch, step: int. The next epoch and step; set by `restore` and in training.
         seconds: float. Time in `fit` up to the last save, over all restarts.
-        earlier_seconds: float. The part of it before this start.
+        earlier_seconds: float. The part of `seconds` before this start.
 
     Example:
 
@@ -56,7 +56,7 @@ class RunCheckpoint(keras.callbacks.Callback):
     def restore(self, model):
         """Loads the checkpoint into a model; returns False if there is none.
 
-        The model has to be compiled and built, its optimizer too.
+        The model must be compiled, and the model and its optimizer built.
         """
         if self.path is None:
             return False
@@ -85,7 +85,7 @@ class RunCheckpoint(keras.callbacks.Callback):
         return True
 
     def remove(self):
-        """Deletes the checkpoint of a run that is finished."""
+        """Deletes the checkpoint, once the run is finished."""
         if self.path is None:
             return
         for path in (self.path, self._other("old"), self._other("part")):
@@ -96,15 +96,15 @@ class RunCheckpoint(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
-        # Keras has just reset the metrics: those of a resumed epoch are put back.
+        # Keras has just reset the metrics: restore those of a resumed epoch.
         for name, variable in loss_state(self.model):
             if name in self._loss_state:
                 variable.assign(self._loss_state[name])
         self._loss_state = {}
 
     def on_train_batch_begin(self, batch, logs=None):
-        # At the begin of a batch every other callback has finished with the batch
-        # before. Keras counts a resumed epoch from zero.
+        # At the start of a batch, every other callback has finished the previous one.
+        # Keras counts the batches of a resumed epoch from zero.
         self.step = self._first_step + batch
         if time.monotonic() - self._saved_at > 60 * self.minutes:
             self.save()
@@ -116,6 +116,7 @@ class RunCheckpoint(keras.callbacks.Callback):
         self.save()
 
     def save(self):
+        """Saves a checkpoint now."""
         now = time.monotonic()
         self.seconds += now - self._seen_at
         self._seen_at = now
@@ -140,13 +141,14 @@ class RunCheckpoint(keras.callbacks.Callback):
 
 
 def load_arrays(path):
-    # Opened here, because `np.load` leaves a damaged file open.
+    """Loads an `.npz` file as a dictionary."""
+    # Opened here, because `np.load` leaves damaged files open.
     with open(path, "rb") as file, np.load(file) as arrays:
         return dict(arrays)
 
 
 def random_state(model):
-    """Seeds and counters of the dropout layers: Keras saves none of them."""
+    """Seeds and counters of the dropout layers, which Keras does not save."""
     weights = {id(v) for v in model.weights}
     return [v for v in model.variables if id(v) not in weights]
 

@@ -1,4 +1,4 @@
-"""The folder of a run."""
+"""The folder of a run: its config, models and metrics."""
 
 import dataclasses
 import json
@@ -23,12 +23,12 @@ MODELS = ("best", "averaged")
 class RunFolder:
     """The folder of a run, with its config, models and metrics.
 
-    It holds `config.yaml` (resolved), `label_names.txt`, `clusters.npy` (LightXML),
+    It contains `config.yaml` (resolved), `label_names.txt`, `clusters.npy` (LightXML),
     `label_counts.npz` (document counts of the labels, number of features, and a digest
     of the training part), `best.keras` (best on the validation split),
     `averaged.keras` (with SWA), `history.csv`, `curves.png`, `tensorboard/`,
     `checkpoint/` until the run is finished, and `metrics.json` from then on. Every
-    file is written to a temporary place, then renamed.
+    file is written to a temporary place and then renamed.
 
     Args:
         path: string or path.
@@ -51,7 +51,7 @@ class RunFolder:
         self.checkpoint_path = self.path / "checkpoint"
         self.tensorboard_path = self.path / "tensorboard"
         self.phases_path = self.path / "phases.json"
-        # Shared by the runs of a folder: it is keyed by what it depends on.
+        # Shared by the runs of a parent folder: keys contain all it depends on.
         self.cache_path = self.path.resolve().parent / "cache"
 
     @property
@@ -66,11 +66,11 @@ class RunFolder:
             raise BadInput("Expected a folder. Received: a file.", self.path)
         if not self.path.exists() or not any(self.path.iterdir()):
             return
-        # Both, because `overwrite` deletes the folder.
+        # Checks both files, because `overwrite` deletes the folder.
         if not (self.config_path.exists() and self.label_counts_path.exists()):
             raise BadInput(
                 "Expected a run folder, with config.yaml and label_counts.npz in it. "
-                "Received: a folder of something else.",
+                "Received: another folder.",
                 self.path,
                 remedy="Choose another `run`.",
             )
@@ -92,7 +92,7 @@ class RunFolder:
         ]
         if changed:
             raise BadInput(
-                "Expected the config that the run was begun with. Received: "
+                "Expected the config that the run was started with. Received: "
                 f"{'; '.join(changed)}.",
                 self.config_path,
                 remedy="Start again with `overwrite=True`, or choose another `run`.",
@@ -105,8 +105,8 @@ class RunFolder:
             config: a `Config`.
             label_set: a `LabelSet`.
             clusters: int32 array (num_clusters, cluster_size), or None.
-            training_part: `Documents` or `FeatureDocuments`, the whole training
-                part: its counts of labels are for propensities.
+            training_part: `Documents` or `FeatureDocuments`. The whole training part,
+                whose label counts define the propensities.
         """
         path = self.path.resolve()
         part = path.with_name(f"{path.name}.part")
@@ -136,10 +136,10 @@ class RunFolder:
             ) from error
 
     def check_data(self, training_part):
-        """Raises `BadInput` if the run was begun with another training part."""
+        """Raises `BadInput` if the run was started with another training part."""
         if self._label_counts("digest") != documents_digest(training_part):
             raise BadInput(
-                "Expected the training part that the run was begun with. Received: "
+                "Expected the training part that the run was started with. Received: "
                 "other texts or labels.",
                 training_part.texts_path,
                 remedy="Restore the data and `skip_bad_lines=True`, or start again "
@@ -157,6 +157,7 @@ class RunFolder:
         return load_config(self.config_path, resolved=True)
 
     def label_set(self):
+        """The `LabelSet` of the run."""
         return LabelSet.load(self.label_names_path)
 
     def clusters(self):
@@ -169,7 +170,7 @@ class RunFolder:
         return counts, int(self._label_counts("num_documents"))
 
     def digest(self):
-        """Hex digest of the training part that the run was begun with."""
+        """Hex digest of the training part that the run was started with."""
         return str(self._label_counts("digest"))
 
     def num_features(self):
@@ -181,14 +182,14 @@ class RunFolder:
 
     def _load(self, path, name=None, default=None):
         try:
-            # Opened here, because `np.load` leaves a damaged file open.
+            # Opened here, because `np.load` leaves damaged files open.
             with open(path, "rb") as file:
-                found = np.load(file)
+                arrays = np.load(file)
                 if name is None:
-                    return found
-                if default is not None and name not in found:
+                    return arrays
+                if default is not None and name not in arrays:
                     return default
-                return found[name]
+                return arrays[name]
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
             raise BadInput(
                 f"Expected an array of the run. Received: {error}.",
@@ -210,7 +211,7 @@ class RunFolder:
         """Deletes files that an interrupted run left half-written."""
         for pattern in ("*.part", "*.part.keras"):
             for path in self.path.glob(pattern):
-                if path.is_file():  # a checkpoint is a folder and removes itself
+                if path.is_file():  # `RunCheckpoint` removes its own folders
                     path.unlink()
 
     def load_model(self, name=None):
@@ -233,10 +234,10 @@ class RunFolder:
 
         try:
             return keras.models.load_model(path, compile=False)
-        except Exception as error:  # zip, HDF5 and Keras raise many kinds
+        except Exception as error:  # zip, HDF5 and Keras raise many types
             reason = " ".join(str(error).split())[:300]
             raise BadInput(
-                f"Expected a saved model. Received: a file that cannot be read "
+                "Expected a saved model. Received: a file that cannot be read "
                 f"({reason}).",
                 path,
                 remedy="Train the run again.",

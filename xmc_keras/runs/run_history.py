@@ -1,4 +1,4 @@
-"""The history of a run: one row an epoch, in `history.csv`."""
+"""The history of a run: losses and validation metrics of each epoch, as CSV."""
 
 import csv
 import io
@@ -9,20 +9,20 @@ import keras
 from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import atomic_write
 
-# Columns of validation metrics, and their usual names.
+# Columns of validation metrics, and their names in tables.
 PRECISIONS = {f"val_precision_at_{k}": f"P@{k}" for k in (1, 3, 5)}
 REMEDY = "Restore the file, or remove it: it holds only the curves of training."
 
 
 def read_history(path, columns=()):
-    r"""Reads what `RunHistory` writes.
+    r"""Reads a `history.csv` that `RunHistory` has written.
 
     Args:
         path: string or path.
-        columns: names of columns that are required, besides `epoch`.
+        columns: names of required columns, besides `epoch`.
 
     Returns:
-        List of dictionaries from column to float, `epoch` (from 0) an int; empty if
+        List of dictionaries of column to float; `epoch`, from 0, is an int. Empty if
         there is no such file.
 
     Raises:
@@ -67,7 +67,7 @@ def read_history(path, columns=()):
             line = reader.line_num + 1
     except (ValueError, csv.Error) as error:
         raise BadInput(
-            "Expected numbers in columns, with a line of their names first. Received: "
+            "Expected columns of numbers, with a header line. Received: "
             f"{error}. {REMEDY}",
             path,
             line,
@@ -79,7 +79,7 @@ class RunHistory(keras.callbacks.Callback):
     """Writes losses and validation metrics to a CSV file, one row per epoch.
 
     Unlike `keras.callbacks.CSVLogger` it replaces the row of an epoch that is trained
-    again after a restart, and the file is whole at any time.
+    again after a restart, and the file is complete at any time.
 
     Args:
         path: string or path; `None` keeps the rows in memory.
@@ -101,10 +101,10 @@ class RunHistory(keras.callbacks.Callback):
         self._rows = []
 
     def rows(self, before=None):
-        """The rows of all epochs, or of those before one.
+        """The rows of all epochs, or of the epochs before `before`.
 
         Returns:
-            A list of dictionaries from column to float, `epoch` (from 0) an int.
+            A list of dictionaries of column to float; `epoch`, from 0, is an int.
 
         Raises:
             BadInput: the file is damaged.
