@@ -213,7 +213,7 @@ def test_nothing_left(tmp_path):
 
 
 def test_missing_folder_and_files(tmp_path):
-    data = "Make it of other formats with `prepare_data`; `download_set` gets"
+    data = "Convert other formats with `prepare_data`; `download_set` gets"
     with pytest.raises(BadInput, match=f"nowhere: .*no such folder.*{data}"):
         read_documents(tmp_path / "nowhere", "train")
     with pytest.raises(BadInput) as error:

@@ -107,7 +107,7 @@ def test_files_that_are_empty_missing_or_damaged(data, refused, tmp_path):
 @pytest.mark.parametrize(
     ("setting", "pattern"),
     [
-        ("epohcs=3", r"setting epohcs=3: Unknown config key: epohcs \(did you mean epo"),
+        ("epohcs=3", r"setting epohcs=3: Unknown config key: epohcs \(did you mean"),
         (
             "epochs=three",
             "Expected epochs to be an integer of at least 1. Received: 't",

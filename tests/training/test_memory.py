@@ -9,6 +9,7 @@ import tensorflow as tf
 from tensorflow.python.client import device_lib
 
 from xmc_keras.training.memory import (
+    count_file_pages,
     measure_free_memory,
     measure_machine_memory,
     measure_peak_memory,
@@ -121,3 +122,10 @@ def test_units_of_peak_memory(tmp_path):
     unit = 1 if sys.platform == "darwin" else 1024
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
     assert measure_peak_memory(tmp_path / "none") == pytest.approx(most, rel=0.01)
+
+
+def test_statistics_without_file_pages(tmp_path):
+    (tmp_path / "memory.stat").write_text("anon 5\n")
+    assert count_file_pages(tmp_path) == 0
+    (tmp_path / "memory.stat").write_text("anon 5\ninactive_file 7\n")
+    assert count_file_pages(tmp_path) == 7

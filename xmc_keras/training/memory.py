@@ -88,10 +88,10 @@ def measure_group_memory(folder, path):
 
 def count_file_pages(group):
     """Bytes of a group's file cache, which count as used but can be reclaimed."""
+    size = 0
     with contextlib.suppress(OSError):
         for line in (group / "memory.stat").read_text().splitlines():
             name, value = line.split()
             if name in ("inactive_file", "total_inactive_file"):
                 size = int(value)
-        return size
-    return 0
+    return size
