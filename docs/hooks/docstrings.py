@@ -5,15 +5,11 @@ Examples become blocks of code, and names in backticks links.
 """
 
 import re
-import sys
 import textwrap
-from pathlib import Path
 
 import griffe
 
-sys.path.append(str(Path(__file__).parent))
-
-from public_names import homes, with_links  # noqa: E402
+from docs.hooks.public_names import homes, with_links
 
 
 class PublicNames(griffe.Extension):

@@ -23,14 +23,12 @@ from xmc_keras.data.downloads.benchmark_sets import SETS
 from xmc_keras.serving.client import Client
 
 MOST_GB = 12
-# Runs a program, then prints its peak memory.
+# Runs a command, then prints its peak memory.
 RUN = """
-import runpy, sys
-sys.path[:0] = {paths!r}
-sys.argv = {argv!r}
-runpy.run_path(sys.argv[0], run_name="__main__")
-from xmc_keras.training.memory import peak_memory_gb
-print("peak", peak_memory_gb())
+from xmc_keras.cli.program import main
+from xmc_keras.training.memory import measure_peak_memory
+main({argv!r})
+print("peak", measure_peak_memory())
 """
 VARIANTS = {
     **dict.fromkeys(("eurlex4k", "wiki31k", "amazoncat13k"), ("roberta", "xlnet")),
@@ -43,16 +41,14 @@ RECIPES = [
 ]
 
 
-class Programs:
-    """Runs programs of the project; `figures` has seconds and memory of each."""
+class Commands:
+    """Runs commands of `xmc`; `figures` has seconds and memory of each."""
 
     def __init__(self):
         self.figures = {}
 
-    def __call__(self, program, *arguments):
-        folder = PROJECT / program.split("/")[0]
-        argv = [str(PROJECT / program), *map(str, arguments)]
-        code = RUN.format(paths=[str(PROJECT), str(folder)], argv=argv)
+    def __call__(self, command, *arguments):
+        code = RUN.format(argv=[command, *map(str, arguments)])
         begun = time.monotonic()
         done = subprocess.run(
             [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True
@@ -60,7 +56,7 @@ class Programs:
         assert done.returncode == 0, done.stderr
         output, _, peak = done.stdout.rpartition("peak ")
         seconds = round(time.monotonic() - begun, 1)
-        self.figures[program] = {"seconds": seconds, "peak_gb": round(float(peak), 2)}
+        self.figures[command] = {"seconds": seconds, "peak_gb": round(float(peak), 2)}
         return output
 
 
@@ -104,8 +100,8 @@ def test_a_recipe_from_files_to_answers(name, tmp_path, small_encoder):
     source.mkdir()
     labels_a_document = round(wanted.labels_a_document)
     count = write_benchmark_folder(source, wanted.labels, labels_a_document)
-    program = Programs()
-    program("trainers/prepare.py", source, data)
+    xmc = Commands()
+    xmc("prepare", source, data)
     summary = json.loads((data / "summary.json").read_text())
     assert (summary["labels"], summary["train"]["documents"]) == (wanted.labels, count)
 
@@ -121,17 +117,17 @@ def test_a_recipe_from_files_to_answers(name, tmp_path, small_encoder):
         settings |= {"encoder": RECORDED / variant, "num_feature_layers": 3}
         settings["max_tokens"] = 32
     settings = [f"--set={key}={value}" for key, value in settings.items()]
-    program("trainers/fit.py", recipe, "--run", run, *settings)
+    xmc("fit", recipe, "--run", run, *settings)
     assert (run / "history.csv").read_text().count("\n") == 2
-    found = json.loads(program("trainers/evaluate.py", run, "--json"))
+    found = json.loads(xmc("evaluate", run, "--json"))
     assert (found["documents"], found["labels"]) == (40, wanted.labels)
-    program("export/saved_model.py", run, exports)
+    xmc("export", run, exports)
     text = (data / "test_texts.txt").read_text().partition("\n")[0]
     with serving(exports, tmp_path / "log") as address:
         client = Client(address, exports.name, timeout=300)
         (answer,) = client.recommend([text])
     names = set((run / "label_names.txt").read_text().split("\n"))
     assert len(answer) == 5 and {label for label, _ in answer} <= names
-    print(json.dumps({name: program.figures}))
-    for figures in program.figures.values():
+    print(json.dumps({name: xmc.figures}))
+    for figures in xmc.figures.values():
         assert figures["peak_gb"] <= MOST_GB

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from tests.helpers.project import PROJECT
 from xmc_keras.bad_input import BadInput
 from xmc_keras.serving.version.version_folder import choose_version, new_version
 
@@ -96,12 +97,11 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
 
 def test_a_killed_export_leaves_no_version(tmp_path):
     code = (
-        "import os, sys; sys.path[:0] = sys.argv[2:]\n"
+        "import os, sys\n"
         "from xmc_keras.serving.version.version_folder import new_version\n"
         "with new_version(sys.argv[1], 1) as path: os.kill(os.getpid(), 9)"
     )
-    paths = [path for path in sys.path if path]
-    killed = subprocess.run([sys.executable, "-c", code, tmp_path, *paths])
+    killed = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=PROJECT)
     assert killed.returncode == -9
     assert [name for name in os.listdir(tmp_path) if name.isdigit()] == []
     assert choose_version(tmp_path) == 1
