@@ -165,10 +165,11 @@ def test_bad_training_files(change, message, config, data, tmp_path, call):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("setting", ["system=lightxml", "encoder=minilm"])
-def test_features_for_a_transformer(setting, config, tmp_path, call):
-    arguments = ["--set", "encoder=minilm", "--set", setting]
-    result = call("fit", config, "--run", tmp_path / "run", *arguments)
+@pytest.mark.parametrize("system", ["lightxml", "lightdxml"])
+def test_features_for_a_transformer(system, data, tmp_path, call):
+    config = tmp_path / "transformer.yaml"
+    config.write_text(f"system: {system}\ndata: {data}\nencoder: minilm\n")
+    result = call("fit", config, "--run", tmp_path / "run")
     assert result.status == 2 and not (tmp_path / "run").exists()
     assert "Expected texts for a transformer. Received: a file" in result.stderr
 
