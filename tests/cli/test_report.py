@@ -13,7 +13,7 @@ from xmc_keras.config.config import Config
 from xmc_keras.data.documents import read_documents
 from xmc_keras.evaluation.report import run_predictions as predictions_file
 from xmc_keras.evaluation.report.html_table import make_html_table
-from xmc_keras.evaluation.report.pictures import short
+from xmc_keras.evaluation.report.pictures import shorten
 from xmc_keras.evaluation.report.run_predictions import predict_run
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.runs.run_folder import RunFolder
@@ -256,6 +256,6 @@ def test_a_table_marks_the_best():
 
 
 def test_long_names_keep_the_end_that_distinguishes_them():
-    assert short("short") == "short"
-    found = short("configuration-of-a-sweep-with-all-of-it-12")
+    assert shorten("short") == "short"
+    found = shorten("configuration-of-a-sweep-with-all-of-it-12")
     assert len(found) == 28 and found.endswith("all-of-it-12")

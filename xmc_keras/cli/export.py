@@ -47,7 +47,7 @@ def main(argv=None):
     )
     parser.add_argument(
         "--weights",
-        type=numbers,
+        type=parse_weights,
         metavar="W,W,...",
         help="weights of the runs of an ensemble, only shares matter (equal)",
     )
@@ -68,7 +68,7 @@ def main(argv=None):
     )
 
 
-def numbers(text):
+def parse_weights(text):
     """Parses weights, numbers separated by commas."""
     weights = [float(part) for part in text.split(",")]
     if not all(0 <= weight < float("inf") for weight in weights) or not sum(weights):

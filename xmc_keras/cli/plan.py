@@ -79,7 +79,7 @@ def main(argv=None):
 
         logger.info("Taking %d training steps, twice", args.measure)
         report["measured"] = measure(plan, documents, args.measure)
-    print(json.dumps(report) if args.json else text(plan, room, report))
+    print(json.dumps(report) if args.json else format_report(plan, room, report))
     if not report["fits"]:
         sys.exit(1)
 
@@ -107,7 +107,7 @@ def read_data(config):
     return read_part(config.data, "train", skip_bad_lines=True)
 
 
-def text(plan, room, report):
+def format_report(plan, room, report):
     """Formats the report as tables for reading."""
     columns = [report[key] for key in ("parameters", "weights_gb", "moments_gb")]
     parts = [[part, *(c[part] for c in columns)] for part in columns[0]]
@@ -126,20 +126,20 @@ def text(plan, room, report):
     grid = report["training_step_gb"]
     blocks = [
         plan.about,
-        table(["", "parameters", "weights GB", "moments GB"], parts),
-        table(["a training step", "GB"], (constant | report["step_gb"]).items()),
-        table(["at most", "GB"], report["phases_gb"].items()),
-        table(
+        format_table(["", "parameters", "weights GB", "moments GB"], parts),
+        format_table(["a training step", "GB"], (constant | report["step_gb"]).items()),
+        format_table(["at most", "GB"], report["phases_gb"].items()),
+        format_table(
             ["a training step, GB", *(f"{n} {unit}" for n in grid[next(iter(grid))])],
             [[f"batch of {batch}", *row.values()] for batch, row in grid.items()],
         ),
-        table(["on disk", "GB"], report["disk_gb"].items()),
-        verdict(plan, room, report),
+        format_table(["on disk", "GB"], report["disk_gb"].items()),
+        format_verdict(plan, room, report),
     ]
     return "\n\n".join(blocks)
 
 
-def verdict(plan, room, report):
+def format_verdict(plan, room, report):
     """Says whether the run fits, and how long it takes if it was measured."""
     available = report["room_gb"]
     lines = [
@@ -165,12 +165,14 @@ def verdict(plan, room, report):
     return "\n".join(lines)
 
 
-def table(head, rows):
+def format_table(head, rows):
     """Formats rows of texts and numbers as a table."""
-    return align_columns([head, *([cell(value) for value in row] for row in rows)])
+    return align_columns(
+        [head, *([format_cell(value) for value in row] for row in rows)]
+    )
 
 
-def cell(value):
+def format_cell(value):
     """Formats a text or a number."""
     if isinstance(value, float):
         return f"{value:.2f}"

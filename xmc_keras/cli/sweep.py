@@ -78,11 +78,11 @@ def main(argv=None):
             except BadInput as error:
                 failed.append(f"{name}-{seed}")
                 logger.error("%s failed: %s", failed[-1], error)
-            rows = summary(found, quality)
-            report = as_json(rows, configs, found, failed)
+            rows = summarize(found, quality)
+            report = format_json(rows, configs, found, failed)
             write_output(table.with_suffix(".json"), report)
-            write_output(table, markdown(rows, quality))
-    print(markdown(rows, quality), end="")
+            write_output(table, format_markdown(rows, quality))
+    print(format_markdown(rows, quality), end="")
     logger.info("Saved %s and .json", table)
     if failed:
         logger.error("Failed: %s", ", ".join(failed))
@@ -146,7 +146,7 @@ def on_validation(run):
     return {name: 100 * best[column] for column, name in PRECISIONS.items()}
 
 
-def summary(found, quality):
+def summarize(found, quality):
     """Summarizes each config over its seeds.
 
     Args:
@@ -176,8 +176,8 @@ def summary(found, quality):
 def mean_and_deviation(values):
     """`{"mean", "deviation"}` of numbers; None if there are too few."""
     return {
-        "mean": rounded(statistics.mean, values),
-        "deviation": rounded(statistics.stdev, values, least=2),
+        "mean": round_statistic(statistics.mean, values),
+        "deviation": round_statistic(statistics.stdev, values, least=2),
     }
 
 
@@ -190,33 +190,33 @@ def difference(ours, theirs):
     return mean_and_deviation([ours[s] - theirs[s] for s in ours if s in theirs])
 
 
-def rounded(statistic, values, least=1):
+def round_statistic(statistic, values, least=1):
     """The rounded statistic; None for fewer than `least` values."""
     return round(statistic(values), 2) if len(values) >= least else None
 
 
-def as_json(rows, configs, found, failed):
+def format_json(rows, configs, found, failed):
     """Formats all results as JSON."""
     rows = [{**row, "path": str(configs[row["config"]])} for row in rows]
     report = {"rows": rows, "runs": found, "failed": failed}
     return json.dumps(report, indent=2) + "\n"
 
 
-def markdown(rows, quality):
-    """Formats the rows of `summary` as a Markdown table."""
+def format_markdown(rows, quality):
+    """Formats the rows of `summarize` as a Markdown table."""
     head = ["config", "seeds", *quality, "P@1 vs first", "P@5 vs first", "train s"]
     lines = [head, ["---"] * len(head)]
     for row in rows:
         cells = [row["config"], str(len(row["seeds"]))]
-        cells += [cell(row[key]) for key in quality]
+        cells += [format_cell(row[key]) for key in quality]
         for key in ("P@1", "P@5"):
             difference = row[key].get("vs_first")
             cells.append("" if difference is None else f"{difference:+.2f}")
-        lines.append([*cells, cell(row["train_seconds"], 0)])
+        lines.append([*cells, format_cell(row["train_seconds"], 0)])
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
-def cell(value, digits=2):
+def format_cell(value, digits=2):
     """Formats the result of `mean_and_deviation`."""
     if value["mean"] is None:
         return "not measured"

@@ -98,7 +98,7 @@ class Client:
         if "outputs" in answer:
             return answer["outputs"]
         reason = answer.get("error", "not the answer of a model")
-        raise refused(self.address, f"HTTP {status}, {reason}")
+        raise refused_error(self.address, f"HTTP {status}, {reason}")
 
     def _grpc(self, inputs, signature):
         try:
@@ -113,7 +113,7 @@ class Client:
                 self.address, self.name, self.version, inputs, signature, self.timeout
             )
         except ConnectionError as error:
-            raise refused(self.address, str(error)) from None
+            raise refused_error(self.address, str(error)) from None
 
 
 def send(url, method, path, timeout, body=None):
@@ -133,10 +133,10 @@ def send(url, method, path, timeout, body=None):
         reason = "no HTTP"  # whatever it is that was received
         if isinstance(error, (OSError, UnicodeError)):
             reason = getattr(error, "strerror", None) or str(error)
-        raise refused(url, f"{reason}. Is the server running there?") from None
+        raise refused_error(url, f"{reason}. Is the server running there?") from None
     finally:
         connection.close()
 
 
-def refused(address, reason):
+def refused_error(address, reason):
     return BadInput(f"Expected an answer from {address}. Received: {reason}")

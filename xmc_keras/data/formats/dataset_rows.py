@@ -2,7 +2,7 @@
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.columns import Columns, row_error
-from xmc_keras.data.formats.document import Document, refuse, usable
+from xmc_keras.data.formats.document import Document, is_usable, refuse
 
 
 class DatasetRows:
@@ -57,7 +57,7 @@ class DatasetRows:
             if text is None or found is None:
                 message = row_error(text, found, row.get(labels))
                 refuse(self.skip, message, self.path, line)
-            elif usable(text, found, self.skip, self.path, line):
+            elif is_usable(text, found, self.skip, self.path, line):
                 yield Document(text, found, line)
         if not line:
             raise BadInput("Expected rows. Received: none.", self.path)

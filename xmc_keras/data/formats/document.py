@@ -92,7 +92,7 @@ def refuse(skip, message, path, line):
     skip(error)
 
 
-def usable(text, labels, skip, path, line):
+def is_usable(text, labels, skip, path, line):
     """Whether a document has a text and labels, all of valid Unicode.
 
     Otherwise, the error goes to `refuse`.
@@ -104,9 +104,9 @@ def usable(text, labels, skip, path, line):
 
     Example:
 
-    >>> usable("sea", ["blue"], None, "train.csv", 1)
+    >>> is_usable("sea", ["blue"], None, "train.csv", 1)
     True
-    >>> usable(" ", ["blue"], lambda error: None, "train.csv", 2)
+    >>> is_usable(" ", ["blue"], lambda error: None, "train.csv", 2)
     False
     """
     if not text or text.isspace():

@@ -2,7 +2,7 @@
 
 import re
 
-from xmc_keras.data.formats.document import Document, TextRows, refuse, usable
+from xmc_keras.data.formats.document import Document, TextRows, is_usable, refuse
 from xmc_keras.data.formats.folder import to_line
 from xmc_keras.files.atomic_files import atomic_write
 
@@ -65,7 +65,7 @@ class FastTextFile:
             if not all(label.split() for label in labels):
                 message = f"Expected a name after {self.prefix}. Received: none."
                 refuse(self.skip, message, self.path, line)
-            elif usable(text, labels, self.skip, self.path, line):
+            elif is_usable(text, labels, self.skip, self.path, line):
                 yield Document(text, labels, line)
 
 

@@ -2,7 +2,7 @@
 
 import json
 
-from xmc_keras.data.formats.document import Document, TextRows, refuse, usable
+from xmc_keras.data.formats.document import Document, TextRows, is_usable, refuse
 from xmc_keras.data.formats.label_list import id_error, name_labels
 from xmc_keras.files.atomic_files import atomic_write
 
@@ -81,7 +81,7 @@ class JsonLines:
                 filtered = name_labels(sorted(dropped), self.names)
                 labels = [n for i, n in zip(ids, labels) if i not in dropped]
             text = " ".join(text for text in texts if text)
-            if usable(text, labels, self.skip, self.path, line):
+            if is_usable(text, labels, self.skip, self.path, line):
                 yield Document(text, labels, line, tuple(filtered))
         if self.filter_pairs is not None:
             self.filter_pairs.check(self._rows.line)

@@ -6,7 +6,7 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.data.features.bag_of_words import canonicalize
 from xmc_keras.data.features.feature_file import read_feature_file
 from xmc_keras.data.features.read_features import read_npz
-from xmc_keras.data.formats.document import Document, TextRows, usable
+from xmc_keras.data.formats.document import Document, TextRows, is_usable
 from xmc_keras.data.formats.label_list import make_unique
 
 
@@ -74,7 +74,7 @@ class MatrixDocuments:
                 break
             ids = indices[indptr[line - 1] : indptr[line]].tolist()
             labels = [self.names[number] for number in ids]
-            if usable(text, labels, self.skip, self.path, line):
+            if is_usable(text, labels, self.skip, self.path, line):
                 yield Document(text, labels, line)
         num_texts = line if self._rows is None else self._rows.line
         if num_texts != num_rows:

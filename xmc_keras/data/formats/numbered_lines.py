@@ -1,6 +1,6 @@
 """Text files of PECOS with label ids: `label id,label id<TAB>text`."""
 
-from xmc_keras.data.formats.document import Document, TextRows, refuse, usable
+from xmc_keras.data.formats.document import Document, TextRows, is_usable, refuse
 from xmc_keras.data.formats.folder import to_line
 from xmc_keras.data.formats.label_list import id_error, name_labels
 from xmc_keras.files.atomic_files import atomic_write
@@ -57,7 +57,7 @@ class NumberedLines:
                     f"by a tab and the text. Received: {row[:60]!r}."
                 )
                 refuse(self.skip, message, self.path, line)
-            elif usable(text, labels, self.skip, self.path, line):
+            elif is_usable(text, labels, self.skip, self.path, line):
                 yield Document(text, labels, line)
 
 

@@ -4,7 +4,7 @@ import os
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.columns import Columns, row_error
-from xmc_keras.data.formats.document import Document, refuse, usable
+from xmc_keras.data.formats.document import Document, is_usable, refuse
 
 ROWS = 1024  # converted at a time, in addition to pyarrow's memory for a row group
 
@@ -94,6 +94,6 @@ class ParquetFile:
         if text is None or names is None:
             message = row_error(text, names, row[labels])
             refuse(self.skip, message, self.path, line)
-        elif usable(text, names, self.skip, self.path, line):
+        elif is_usable(text, names, self.skip, self.path, line):
             return Document(text, names, line)
         return None

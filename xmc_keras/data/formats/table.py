@@ -4,7 +4,7 @@ import csv
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.columns import Columns, row_error
-from xmc_keras.data.formats.document import Document, TextRows, refuse, usable
+from xmc_keras.data.formats.document import Document, TextRows, is_usable, refuse
 from xmc_keras.files.atomic_files import atomic_write
 
 LONGEST = 2**31 - 1  # maximum number of characters of a cell
@@ -75,7 +75,7 @@ class Table:
             if found is None:
                 message = row_error(text, found, row[label_place])
                 refuse(self.skip, message, self.path, line)
-            elif usable(text, found, self.skip, self.path, line):
+            elif is_usable(text, found, self.skip, self.path, line):
                 yield Document(text, found, line)
 
     def _parse_rows(self):

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from xmc_keras.evaluation.report.html_table import safe
+from xmc_keras.evaluation.report.html_table import escape
 
 DOCUMENTS, LETTERS = 20, 600
 
 
-def documents_section(reports, documents, relevant, names, k=5):
+def format_documents(reports, documents, relevant, names, k=5):
     """A random sample of documents, with the first `k` predictions of each run.
 
-    The other arguments are the same as in `write_page`.
+    The other arguments are the same as in `make_page`.
     """
     sample = np.random.default_rng(0).permutation(len(documents))[:DOCUMENTS]
     cards = []
@@ -26,17 +26,20 @@ def documents_section(reports, documents, relevant, names, k=5):
         ]
         found = {label for labels in predicted for label, _ in labels}
         lines = [
-            line(
+            format_line(
                 "labels of the document",
-                [chip(names[j], "found" if j in found else "missed") for j in right],
+                [
+                    format_chip(names[j], "found" if j in found else "missed")
+                    for j in right
+                ],
             )
         ]
         for report, labels in zip(reports, predicted):
             chips = [
-                chip(names[j], "right" if j in right else "wrong", score)
+                format_chip(names[j], "right" if j in right else "wrong", score)
                 for j, score in labels
             ]
-            lines.append(line(report.name, chips))
+            lines.append(format_line(report.name, chips))
         cards.append(
             f'<div class="document"><p>{format_text(documents, i)}</p>'
             f'<div class="labels">{"".join(lines)}</div></div>'
@@ -56,15 +59,15 @@ def format_text(documents, i):
         return f"<small>Document {i + 1}: {count} features, no text.</small>"
     text = documents.texts[i]
     cut = text if len(text) <= LETTERS else text[:LETTERS].rstrip() + " …"
-    return f"<small>{i + 1}.</small> {safe(cut)}"
+    return f"<small>{i + 1}.</small> {escape(cut)}"
 
 
-def line(name, chips):
+def format_line(name, chips):
     chips = "".join(chips) or "none"
-    return f"<div><small>{safe(name)}</small></div><div>{chips}</div>"
+    return f"<div><small>{escape(name)}</small></div><div>{chips}</div>"
 
 
-def chip(name, kind, score=None):
+def format_chip(name, kind, score=None):
     mark = {"right": "✓ ", "wrong": "✗ "}.get(kind, "")
     number = "" if score is None else f" <small>{100 * float(score):.0f}</small>"
-    return f'<span class="chip {kind}">{mark}{safe(name)}{number}</span>'
+    return f'<span class="chip {kind}">{mark}{escape(name)}{number}</span>'

@@ -20,7 +20,7 @@ def make_html_table(head, rows, best=None, runs=None, text_columns=(0,)):
     <tr><td class="text">a&lt;b</td><td class="best">61.23</td></tr></table></div>
     """
     best = best or {}
-    cells = [cell("th", text, j in text_columns) for j, text in enumerate(head)]
+    cells = [format_cell("th", text, j in text_columns) for j, text in enumerate(head)]
     lines = ["".join(cells)]
     kinds = [""]
     for i, row in enumerate(rows):
@@ -28,7 +28,7 @@ def make_html_table(head, rows, best=None, runs=None, text_columns=(0,)):
         kinds.append(' class="baseline"' if baseline else "")
         lines.append(
             "".join(
-                cell(
+                format_cell(
                     "td",
                     value,
                     j in text_columns,
@@ -41,16 +41,16 @@ def make_html_table(head, rows, best=None, runs=None, text_columns=(0,)):
     return f'<div class="wide"><table>{body}</table></div>'
 
 
-def cell(tag, value, text=False, best=False):
+def format_cell(tag, value, text=False, best=False):
     kinds = ["text"] * text + ["best"] * best
     kind = f' class="{" ".join(kinds)}"' if kinds else ""
     if value is None:
         value = "–"
     elif not isinstance(value, str):
         value = f"{value:,.2f}"
-    return f"<{tag}{kind}>{safe(value)}</{tag}>"
+    return f"<{tag}{kind}>{escape(value)}</{tag}>"
 
 
-def safe(text):
+def escape(text):
     """Escapes a text for HTML."""
     return html.escape(str(text))

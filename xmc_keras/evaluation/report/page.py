@@ -6,8 +6,8 @@ from pathlib import Path
 from string import Template
 
 from xmc_keras.config.config_key import format_value
-from xmc_keras.evaluation.report.documents import documents_section
-from xmc_keras.evaluation.report.html_table import make_html_table, safe
+from xmc_keras.evaluation.report.documents import format_documents
+from xmc_keras.evaluation.report.html_table import escape, make_html_table
 
 TEMPLATE = Path(__file__).with_name("page.html")
 SYSTEMS = {"lightxml": "LightXML", "lightdxml": "LightDXML"}
@@ -21,8 +21,8 @@ OTHERS = {
 }
 
 
-def write_page(reports, images, documents, relevant, names):
-    """Writes the report as HTML.
+def make_page(reports, images, documents, relevant, names):
+    """Makes the report, a page of HTML.
 
     Args:
         reports: list of `RunReport`.
@@ -35,22 +35,22 @@ def write_page(reports, images, documents, relevant, names):
         string.
     """
     sections = [
-        overview(reports, documents, names),
-        settings(reports),
-        curves(images),
-        by_frequency(images),
-        candidates(reports, images),
-        calibration(images),
-        clusters(reports, images),
-        confused(reports, names),
-        documents_section(reports, documents, relevant, names),
+        format_overview(reports, documents, names),
+        format_settings(reports),
+        format_training(images),
+        format_frequency(images),
+        format_candidates(reports, images),
+        format_calibration(images),
+        format_clusters(reports, images),
+        format_confused_labels(reports, names),
+        format_documents(reports, documents, relevant, names),
     ]
     title = "Report: " + ", ".join(report.name for report in reports)
     template = Template(TEMPLATE.read_text("utf-8"))
-    return template.substitute(title=safe(title), body="\n".join(sections))
+    return template.substitute(title=escape(title), body="\n".join(sections))
 
 
-def overview(reports, documents, names):
+def format_overview(reports, documents, names):
     keys = [*QUALITY, *OTHERS]
     rows = [[r.name, *(r.metrics.get(key) for key in keys)] for r in reports]
     best = {}
@@ -69,14 +69,14 @@ def overview(reports, documents, names):
         rest = "; the best run in each column is bold; baselines are from the run "
         rest += reports[0].name
     return (
-        f"<p>{safe(' and '.join(systems))} on {safe(reports[0].config.data)}: "
+        f"<p>{escape(' and '.join(systems))} on {escape(reports[0].config.data)}: "
         f"{len(documents):,} test documents, {len(names):,} labels in training or "
-        f"test documents. Metrics in percent{safe(rest)}.</p>"
+        f"test documents. Metrics in percent{escape(rest)}.</p>"
         + make_html_table(head, rows, best, len(reports))
     )
 
 
-def settings(reports):
+def format_settings(reports):
     """Config keys that differ between runs, or from the defaults for a single run."""
     configs = [dataclasses.asdict(report.config) for report in reports]
     defaults = {f.name: f.default for f in dataclasses.fields(reports[0].config)}
@@ -93,23 +93,23 @@ def settings(reports):
     return f"<h2>{title}</h2>" + make_html_table(head, rows)
 
 
-def curves(images):
+def format_training(images):
     if "curves" not in images:
         return "<h2>Training</h2><p>No training history was recorded.</p>"
     text = "Losses and P@k on the validation split after each epoch."
-    return section("Training", text, images, "curves")
+    return format_section("Training", text, images, "curves")
 
 
-def by_frequency(images):
+def format_frequency(images):
     text = (
         "Labels grouped by their number of training documents. The bars of a run add "
         "up to its P@k, and to its PSP@k, in which rare labels weigh more. They show "
         "which labels contribute."
     )
-    return section("Frequent and rare labels", text, images, "by_frequency")
+    return format_section("Frequent and rare labels", text, images, "by_frequency")
 
 
-def candidates(reports, images):
+def format_candidates(reports, images):
     text = (
         "The mean share of a document's labels among the candidates of the first "
         "stage, by the number of candidates. The marker is where the model stops; "
@@ -121,31 +121,33 @@ def candidates(reports, images):
     for (kept, step), names in stops.items():
         unit = "labels" if step == 1 else f"clusters of up to {step} labels"
         text += f" {', '.join(names)}: {kept:,} {unit}."
-    return section("Recall of the candidates", text, images, "candidates", "narrow")
+    return format_section(
+        "Recall of the candidates", text, images, "candidates", "narrow"
+    )
 
 
-def calibration(images):
+def format_calibration(images):
     text = (
         "The first five labels of each document, by score: of those with a score of "
         "80 %, 80 % should be right (the dotted line). The error is the mean distance "
         "from that line, in points. On the right, the share of labels with each score."
     )
-    return section("Calibration", text, images, "calibration")
+    return format_section("Calibration", text, images, "calibration")
 
 
-def clusters(reports, images):
+def format_clusters(reports, images):
     none = [r.name for r in reports if r.cluster_labels is None]
     text = f" Without label clusters: {', '.join(none)}." if none else ""
     if "clusters" not in images:
-        return f"<h2>Clusters</h2><p>{safe(text.strip())}</p>"
+        return f"<h2>Clusters</h2><p>{escape(text.strip())}</p>"
     text = (
         "The number of labels per cluster, and the number of labels of training "
         "documents that fall into each cluster, on a logarithmic scale." + text
     )
-    return section("Clusters", text, images, "clusters")
+    return format_section("Clusters", text, images, "clusters")
 
 
-def confused(reports, names):
+def format_confused_labels(reports, names):
     text = (
         "A wrong prediction and a missed label of the same document, counted over the "
         "test documents. For a document with two labels the first two predictions "
@@ -160,16 +162,16 @@ def confused(reports, names):
         table = (
             make_html_table(head, rows, text_columns=(0, 1)) if rows else "<p>None.</p>"
         )
-        tables.append(f"<div><h3>{safe(report.name)}</h3>{table}</div>")
+        tables.append(f"<div><h3>{escape(report.name)}</h3>{table}</div>")
     return (
         f"<h2>Most confused labels</h2><p>{text}</p>"
         f'<div class="columns">{"".join(tables)}</div>'
     )
 
 
-def section(title, text, images, name, kind=""):
+def format_section(title, text, images, name, kind=""):
     data = base64.b64encode(images[name]).decode("ascii")
     return (
-        f"<h2>{title}</h2><p>{safe(text)}</p>"
+        f"<h2>{title}</h2><p>{escape(text)}</p>"
         f'<img class="{kind}" alt="{title}" src="data:image/png;base64,{data}">'
     )

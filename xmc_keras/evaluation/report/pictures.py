@@ -26,39 +26,41 @@ def draw_pictures(reports):
         Dictionary from names to PNG files as bytes.
     """
     found = {
-        "by_frequency": by_frequency(reports),
-        "candidates": candidates(reports),
-        "calibration": reliability(reports),
+        "by_frequency": draw_frequency(reports),
+        "candidates": draw_candidates(reports),
+        "calibration": draw_calibration(reports),
     }
     if any(report.history for report in reports):
-        found["curves"] = curves(reports)
+        found["curves"] = draw_training(reports)
     if any(report.cluster_labels is not None for report in reports):
-        found["clusters"] = clusters(reports)
-    return {name: png(figure) for name, figure in found.items()}
+        found["clusters"] = draw_clusters(reports)
+    return {name: encode_png(figure) for name, figure in found.items()}
 
 
-def png(figure):
+def encode_png(figure):
     file = io.BytesIO()
     # Without the library version, so that the same figures give the same file.
     figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
     return file.getvalue()
 
 
-def curves(reports):
-    figure, (left, right) = panels(1, 2, 3.8)
-    styles = [{**style(i), "label": short(r.name)} for i, r in enumerate(reports)]
+def draw_training(reports):
+    figure, (left, right) = make_panels(1, 2, 3.8)
+    styles = [
+        {**choose_style(i), "label": shorten(r.name)} for i, r in enumerate(reports)
+    ]
     histories = [report.history for report in reports]
     draw_curves(left, right, histories, styles if len(reports) > 1 else None)
     if len(reports) > 1:
-        return legend(figure, left)
+        return add_legend(figure, left)
     for axis in (left, right):
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
     return figure
 
 
-def by_frequency(reports):
+def draw_frequency(reports):
     """Bars grouped by frequency, one per run."""
-    figure, axes = panels(2, 3, 6.2)
+    figure, axes = make_panels(2, 3, 6.2)
     groups = reports[0].groups
     width = 0.8 / len(reports)
     for row, measure in zip(axes, ("P", "PSP")):
@@ -69,8 +71,8 @@ def by_frequency(reports):
                     places,
                     report.shares[f"{measure}@{k}"],
                     width,
-                    color=style(i)["color"],
-                    label=short(report.name),
+                    color=choose_style(i)["color"],
+                    label=shorten(report.name),
                 )
             axis.set_title(f"{measure}@{k}")
             texts = [name.replace(" and more", "+") for name in groups]
@@ -79,46 +81,46 @@ def by_frequency(reports):
         row[0].set_ylabel("points of " + measure + "@k (%)")
     for axis in axes[1]:
         axis.set_xlabel("training documents of a label")
-    return legend(figure, axes[0][0])
+    return add_legend(figure, axes[0][0])
 
 
-def candidates(reports):
-    figure, axis = panels(1, 1, 4.2)
+def draw_candidates(reports):
+    figure, axis = make_panels(1, 1, 4.2)
     for i, report in enumerate(reports):
         values = 100 * report.recall
         labels = report.step * np.arange(1, len(values) + 1)
-        axis.plot(labels, values, label=short(report.name), **hue(i))
+        axis.plot(labels, values, label=shorten(report.name), **choose_colour(i))
         last = min(report.kept, len(values)) - 1
-        axis.plot(labels[last], values[last], ms=9, **style(i))
+        axis.plot(labels[last], values[last], ms=9, **choose_style(i))
     axis.set_xscale("log")
     LogNumbers.apply_to(axis.xaxis)
     axis.set(xlabel="candidate labels of a document", ylabel="right labels found (%)")
     axis.set_ylim(0, 102)
     axis.grid(alpha=0.3)
-    return legend(figure, axis)
+    return add_legend(figure, axis)
 
 
-def reliability(reports):
-    figure, (left, right) = panels(1, 2, 3.8)
+def draw_calibration(reports):
+    figure, (left, right) = make_panels(1, 2, 3.8)
     left.plot([0, 100], [0, 100], ":", color="gray")
     for i, report in enumerate(reports):
         counts, score, hits, error = report.calibration
         some = counts > 0
-        left.plot(100 * score[some], 100 * hits[some], ms=5, **style(i))
-        left.lines[-1].set_label(f"{short(report.name)} (error {100 * error:.1f})")
+        left.plot(100 * score[some], 100 * hits[some], ms=5, **choose_style(i))
+        left.lines[-1].set_label(f"{shorten(report.name)} (error {100 * error:.1f})")
         edges = np.linspace(0, 100, len(counts) + 1)
         share = 100 * counts / max(counts.sum(), 1)
-        right.stairs(share, edges, lw=1.8, **hue(i))
+        right.stairs(share, edges, lw=1.8, **choose_colour(i))
     left.set(xlabel="score (%)", ylabel="right (%)", xlim=(-2, 102), ylim=(-2, 102))
     right.set(xlabel="score (%)", ylabel="share of predictions (%)", xlim=(-2, 102))
     right.set_ylim(bottom=0)
     for axis in (left, right):
         axis.grid(alpha=0.3)
-    return legend(figure, left)
+    return add_legend(figure, left)
 
 
-def clusters(reports):
-    figure, (left, right) = panels(1, 2, 3.8)
+def draw_clusters(reports):
+    figure, (left, right) = make_panels(1, 2, 3.8)
     some = [(i, r) for i, r in enumerate(reports) if r.cluster_labels is not None]
     width = 0.8 / len(some)
     sizes = np.unique(np.concatenate([r.cluster_labels for _, r in some]))
@@ -127,13 +129,19 @@ def clusters(reports):
         if few:
             found = [int((report.cluster_labels == size).sum()) for size in sizes]
             places = np.arange(len(sizes)) + (place - (len(some) - 1) / 2) * width
-            left.bar(places, found, width, label=short(report.name), **hue(i))
+            left.bar(
+                places, found, width, label=shorten(report.name), **choose_colour(i)
+            )
         else:
             found, edges = np.histogram(report.cluster_labels, 20, (0, sizes[-1]))
-            left.stairs(found, edges, label=short(report.name), lw=1.8, **hue(i))
+            left.stairs(
+                found, edges, label=shorten(report.name), lw=1.8, **choose_colour(i)
+            )
         documents = np.sort(report.cluster_documents)[::-1]
         marker = "." if len(documents) < 50 else None
-        right.plot(range(1, len(documents) + 1), documents, marker=marker, **hue(i))
+        right.plot(
+            range(1, len(documents) + 1), documents, marker=marker, **choose_colour(i)
+        )
     if few:
         left.set_xticks(range(len(sizes)), map(str, sizes))
     left.set(xlabel="labels per cluster", ylabel="clusters")
@@ -144,28 +152,28 @@ def clusters(reports):
     right.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axis in (left, right):
         axis.grid(alpha=0.3)
-    return legend(figure, left)
+    return add_legend(figure, left)
 
 
-def panels(rows, columns, height):
+def make_panels(rows, columns, height):
     figure = Figure(figsize=(10 if columns > 1 else 7.5, height), layout="constrained")
     return figure, figure.subplots(rows, columns)
 
 
-def style(i):
-    return {**hue(i), "marker": MARKERS[i % len(MARKERS)]}
+def choose_style(i):
+    return {**choose_colour(i), "marker": MARKERS[i % len(MARKERS)]}
 
 
-def hue(i):
+def choose_colour(i):
     return {"color": COLOURS[i % len(COLOURS)]}
 
 
-def short(name):
+def shorten(name):
     """A name that fits in a legend; its end distinguishes the runs of a sweep."""
     return name if len(name) <= LONGEST else "…" + name[1 - LONGEST :]
 
 
-def legend(figure, *axes):
+def add_legend(figure, *axes):
     """Puts the legend below the panels, where it covers nothing."""
     found = {}
     for axis in axes:

@@ -27,7 +27,7 @@ def write_report(runs, documents, output, model=None):
         The path of the folder of pictures.
     """
     # TensorFlow takes seconds to import: other errors are reported before.
-    from xmc_keras.evaluation.report.page import write_page
+    from xmc_keras.evaluation.report.page import make_page
     from xmc_keras.evaluation.report.pictures import draw_pictures
     from xmc_keras.evaluation.report.run_predictions import predict_run
     from xmc_keras.evaluation.report.run_report import report_run
@@ -49,7 +49,7 @@ def write_report(runs, documents, output, model=None):
         for name, run in zip(name_runs(runs), runs)
     ]
     images = draw_pictures(reports)
-    text = write_page(reports, images, documents, relevant, names)
+    text = make_page(reports, images, documents, relevant, names)
     folder = pictures_folder(output)
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
