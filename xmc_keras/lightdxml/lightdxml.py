@@ -7,7 +7,6 @@ import tensorflow as tf
 from keras import ops
 
 from xmc_keras.encoders import multi_layer_cls_encoder, sparse_text_encoder  # noqa: F401
-from xmc_keras.labels.label_names_asset import LabelNamesAsset
 from xmc_keras.labels.label_set import LabelSet
 
 # The classes of a saved model must be imported before Keras can load it.
@@ -22,12 +21,12 @@ from xmc_keras.lightdxml.shortlist_logits import (
     shortlist_logits,
 )
 from xmc_keras.metrics import precision_at_k  # noqa: F401
-from xmc_keras.ops.keras_internals import compiled_metrics, loss_tracker
 from xmc_keras.optimizers import rowwise_adamw, warmup_decay  # noqa: F401
+from xmc_keras.recommending.recommender import Recommender
 
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
-class LightDXML(LabelNamesAsset, keras.Model):
+class LightDXML(Recommender):
     """Extreme multi-label text classifier: shortlists nearest labels, scores them.
 
     In training the classifier learns from the positives of a document and from a
@@ -254,31 +253,6 @@ class LightDXML(LabelNamesAsset, keras.Model):
         if sample_weight is not None:
             losses *= ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
         return ops.mean(losses) + sum(self.losses)
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        # Ranking the positives against their negatives is meaningless: compiled metrics
-        # are for evaluation only.
-        results = {"loss": loss_tracker(self).result()}
-        compiled = compiled_metrics(self)
-        if compiled is None:
-            return results
-        if "predicted_ids" not in y_pred:
-            if not compiled.built:
-                compiled.build(y, y)  # Keras asks for a result even if unused
-            return results
-        compiled.update_state(y, y_pred["predicted_ids"], sample_weight)
-        return {**results, **compiled.result()}
-
-    def predict_step(self, data):
-        outputs = super().predict_step(data)
-        return {name: outputs[name] for name in ("predicted_ids", "scores")}
-
-    def recommend(self, texts, k=5, batch_size=64):
-        """Recommends labels for raw texts, see `xmc_keras.lightxml.recommend`."""
-        # Imported here: a model that is fed token ids does not need tensorflow-text.
-        from xmc_keras.lightxml.recommend import recommend
-
-        return recommend(self, texts, k, batch_size)
 
     def get_config(self):
         config = super().get_config()

@@ -6,7 +6,6 @@ from keras import ops
 
 from xmc_keras.encoders import multi_layer_cls_encoder  # noqa: F401
 from xmc_keras.encoders.paired_encoders import PairedEncoders
-from xmc_keras.labels.label_names_asset import LabelNamesAsset
 from xmc_keras.labels.label_set import LabelSet
 
 # The classes of a saved model must be imported before Keras can load it.
@@ -15,12 +14,12 @@ from xmc_keras.lightxml.loss import cross_entropy
 from xmc_keras.metrics import precision_at_k  # noqa: F401
 from xmc_keras.metrics.candidate_recall import CandidateRecall
 from xmc_keras.ops.elementwise import isin
-from xmc_keras.ops.keras_internals import compiled_metrics, loss_tracker
 from xmc_keras.optimizers import row_loss_scale, rowwise_adamw, warmup_decay  # noqa: F401
+from xmc_keras.recommending.recommender import Recommender
 
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
-class LightXML(LabelNamesAsset, keras.Model):
+class LightXML(Recommender):
     """Extreme multi-label text classifier: recalls label clusters, ranks their labels.
 
     One text representation feeds two heads that are trained together: the generator
@@ -215,32 +214,11 @@ class LightXML(LabelNamesAsset, keras.Model):
         return sum(losses) + sum(self.losses)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        # In training the generator is given the positives, so metrics of its
-        # candidates would be too good: compiled metrics are for evaluation only.
-        results = {
-            m.name: m.result() for m in [loss_tracker(self), *self.loss_trackers]
-        }
-        compiled = compiled_metrics(self)
+        results = super().compute_metrics(x, y, y_pred, sample_weight)
         if "predicted_ids" not in y_pred:
-            if compiled is not None and not compiled.built:
-                compiled.build(y, y)  # Keras asks for a result even if unused
             return results
-        if compiled is not None:
-            compiled.update_state(y, y_pred["predicted_ids"], sample_weight)
-            results.update(compiled.result())
         self.candidate_recall.update_state(y, y_pred["candidates"])
         return {**results, "candidate_recall": self.candidate_recall.result()}
-
-    def predict_step(self, data):
-        outputs = super().predict_step(data)
-        return {name: outputs[name] for name in ("predicted_ids", "scores")}
-
-    def recommend(self, texts, k=5, batch_size=64):
-        """Recommends labels for raw texts, see `xmc_keras.lightxml.recommend`."""
-        # Imported here: a model that is fed token ids does not need tensorflow-text.
-        from xmc_keras.lightxml.recommend import recommend
-
-        return recommend(self, texts, k, batch_size)
 
     def get_config(self):
         config = super().get_config()

@@ -9,7 +9,7 @@ from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
 from xmc_keras.lightxml.cluster_generator import ClusterGenerator
 from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
 from xmc_keras.lightxml.lightxml import LightXML
-from xmc_keras.lightxml.recommend import _graphs, recommend
+from xmc_keras.recommending.recommend import _graphs, recommend
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "cafe", "au", "lait"]
 

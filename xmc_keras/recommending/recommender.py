@@ -1,0 +1,69 @@
+"""Base class of the models."""
+
+from pathlib import Path
+
+import keras
+
+from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.ops.keras_internals import compiled_metrics, loss_tracker
+
+LABEL_NAMES = "label_names.txt"
+
+
+class Recommender(keras.Model):
+    """Base class of models that rank labels: `LightXML` and `LightDXML`.
+
+    A subclass has a `label_set`, a `LabelSet` or None, and `loss_trackers`, the
+    metrics of the parts of its loss. Except in training, its `call` returns a
+    dictionary with `predicted_ids` (batch, num_predictions) int32, best first, and
+    `scores` of the same shape. `label_set` is saved in `.keras` files.
+
+    Example:
+
+    >>> import numpy as np
+    >>> class First(Recommender):
+    ...     label_set = LabelSet(["sea", "sky"])
+    ...     def call(self, x):
+    ...         return {"predicted_ids": x, "scores": keras.ops.ones_like(x)}
+    >>> First().predict(np.array([[1, 0]]), verbose=0)["predicted_ids"].tolist()
+    [[1, 0]]
+    """
+
+    loss_trackers = ()
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        # In training the model is given the positives, so metrics of its ranking would
+        # be too good: compiled metrics are for evaluation only.
+        results = {
+            metric.name: metric.result()
+            for metric in (loss_tracker(self), *self.loss_trackers)
+        }
+        compiled = compiled_metrics(self)
+        if compiled is None:
+            return results
+        if "predicted_ids" not in y_pred:
+            if not compiled.built:
+                compiled.build(y, y)  # Keras asks for a result even if unused
+            return results
+        compiled.update_state(y, y_pred["predicted_ids"], sample_weight)
+        return {**results, **compiled.result()}
+
+    def predict_step(self, data):
+        outputs = super().predict_step(data)
+        return {name: outputs[name] for name in ("predicted_ids", "scores")}
+
+    def recommend(self, texts, k=5, batch_size=64):
+        """Recommends labels for raw texts, see `xmc_keras.recommending.recommend`."""
+        # Imported here: a model that is fed token ids does not need tensorflow-text.
+        from xmc_keras.recommending.recommend import recommend
+
+        return recommend(self, texts, k, batch_size)
+
+    def save_assets(self, folder):
+        if self.label_set is not None:
+            self.label_set.save(Path(folder, LABEL_NAMES))
+
+    def load_assets(self, folder):
+        path = Path(folder, LABEL_NAMES)
+        if path.exists():
+            self.label_set = LabelSet.load(path)
