@@ -115,7 +115,8 @@ def train_lightdxml(
             report = choose_beta(model, validation_batches, relevant)
         beta = float(model.beta.numpy())  # float32
         best = min(report, key=lambda tried: abs(tried - beta))
-        logger.info("beta %.2f, on the validation split: %s", beta, report[best])
+        quality = ", ".join(f"{k} {value:.2f}" for k, value in report[best].items())
+        logger.info("beta %.2f, on the validation split: %s", beta, quality)
     if run is not None:
         for path in run.path.glob("shortlist-*.npy"):
             path.unlink()
