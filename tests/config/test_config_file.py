@@ -294,6 +294,16 @@ def test_a_chain_of_bases_is_a_union_of_dictionaries(tmp_path_factory, chain):
     assert load_config(folder / f"{len(chain) - 1}.yaml") == made
 
 
+def test_a_base_is_a_recipe_of_the_package_unless_a_file_has_its_name(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("base: quickstart\ndata: texts\n")
+    assert load_config(path) == load_config("quickstart", ["data=texts"])
+    (tmp_path / "quickstart").write_text(START + "epochs: 9\n")
+    assert load_config(path).epochs == 9
+    path.write_text("base: quickstar\ndata: texts\n")
+    assert "the recipes are " in message(path)
+
+
 def test_errors_of_a_base_name_its_file_and_line(tmp_path):
     base, path = tmp_path / "base.yaml", tmp_path / "recipe.yaml"
     base.write_text(START + "epochs: 0\n")

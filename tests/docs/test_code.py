@@ -119,5 +119,6 @@ def test_commands_parse(words, parse, monkeypatch):
 def test_recipes_load(page, line, code, tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text(code)
-    required = [] if "encoder:" in code else ["encoder=minilm"]
+    complete = "encoder:" in code or "base:" in code
+    required = [] if complete else ["encoder=minilm"]
     load_config(path, required)

@@ -25,8 +25,8 @@ def load_config(path, overrides=(), resolved=False) -> Config:
     Args:
         path: string or path. A YAML file of one mapping with the keys of `Config`, or
             the name of a recipe of the package, such as `"quickstart"`. The key `base`
-            names another such file, relative to this one, for the keys that this one
-            leaves out. It may have a base itself.
+            names another such file, relative to this one, or a recipe, for the keys
+            that this one leaves out. It may have a base itself.
         overrides: iterable of strings `"key=value"`, the value in YAML. They override
             the file, later ones override earlier ones.
         resolved: bool. Whether the file is the `config.yaml` of a run. Those of
@@ -154,7 +154,7 @@ def _read_file(path, above=()):
             continue
         if not isinstance(value, str):
             raise BadInput("Expected base to be the path of a config.", path, line)
-        base, above = path.parent / value, (*above, path.resolve())
+        base, above = find_recipe(value, path.parent), (*above, path.resolve())
         if base.resolve() in above:
             raise BadInput(
                 "Expected a base that does not lead back here. Received: "

@@ -21,17 +21,18 @@ def recipe_names():
     return sorted(path.stem for path in recipes_folder().glob("*.yaml"))
 
 
-def find_recipe(path):
+def find_recipe(path, folder=""):
     """The path of a config file, or of the recipe with this name.
 
-    A file of this path comes first; a path that is neither is returned as it is.
+    A file of this path, relative to `folder`, comes first; a path that is neither is
+    returned as a file.
 
     Example:
 
     >>> find_recipe("quickstart").name
     'quickstart.yaml'
     """
-    path = Path(path)
-    recipe = recipes_folder() / f"{path}.yaml"
-    is_name = len(path.parts) == 1 and not path.suffix
+    name, path = Path(path), Path(folder, path)
+    recipe = recipes_folder() / f"{name}.yaml"
+    is_name = len(name.parts) == 1 and not name.suffix
     return recipe if is_name and not path.is_file() and recipe.is_file() else path
