@@ -11,6 +11,8 @@ import griffe
 
 from docs.hooks.public_names import homes, with_links
 
+TAG = re.compile(r"(`[^`]*`)|<(?=[A-Za-z/])")  # `<s>` outside code
+
 
 class PublicNames(griffe.Extension):
     """Adds the names of `_HOMES` to the package and prepares all docstrings."""
@@ -30,6 +32,8 @@ def prepare(docstring, own_name):
     """A docstring whose sections, examples and links are as mkdocstrings wants them."""
     lines, in_returns = [], False
     for part in re.split(r"\n\s*\n", docstring):
+        if not part.startswith(">>>"):
+            part = TAG.sub(lambda match: match[1] or "&lt;", part)
         head, *rest = part.splitlines()
         in_returns = head == "Returns:" or (in_returns and head.startswith("    "))
         if head == "Example:" and not rest:
@@ -46,8 +50,13 @@ def prepare(docstring, own_name):
             text = textwrap.dedent("\n".join(rest))
             lines += with_links(text, own_name).splitlines()
         else:
-            if head == "Attributes:":  # Griffe takes the second of "a, b:" for a type
-                rest = [re.sub(r"^( {4}\w+), (?=\w+:)", "\\1,\u00a0", x) for x in rest]
+            if head == "Attributes:":  # Griffe takes the names after "a, " for a type
+                rest = [
+                    re.sub(
+                        r"^ {4}\w+(, \w+)+:", lambda x: x[0].replace(", ", ",\u00a0"), x
+                    )
+                    for x in rest
+                ]
             if head == "Call arguments:":  # a second section of arguments
                 head = "Args: Call arguments:"
             lines += with_links("\n".join([head, *rest]), own_name).splitlines()

@@ -77,6 +77,26 @@ def test_pages_load_nothing_from_the_network(site):
     assert not {path: urls for path, urls in found.items() if urls}
 
 
+def test_pages_have_no_tags_but_those_of_markdown(site):
+    # A `<s>` in a docstring would be read as one, and strike the page through.
+    tags = "a article b code dd div dl dt em h1 h2 h3 img li ol p pre small span strong"
+    tags += " table tbody td th thead tr ul"
+    for path, page in site.items():
+        article = page.partition("<article")[2].partition("</article>")[0]
+        found = set(re.findall(r"<([a-z]\w*)", article))
+        assert found <= set(tags.split()), f"{path} {found}"
+
+
+def test_each_name_is_described_once(site):
+    ids = [
+        name
+        for path, page in site.items()
+        if path.startswith("reference/")
+        for name in re.findall(r'<h2 id="xmc_keras\.(\w+)"', page)
+    ]
+    assert sorted(ids) == sorted(set(ids)) and len(ids) > 50
+
+
 def test_links_of_the_readme_exist(site):
     text = (PROJECT / "README.md").read_text("utf-8")
     links = re.findall(r"\]\((?!https?:)([^)#]+)#?([^)]*)\)", text)
