@@ -94,9 +94,7 @@ def test_by_hand():
     assert phases["training step"] == held + sum(plan.step.values())
     assert phases["prediction"] == held + plan.prediction
     assert plan.needs() == {"machine": max(phases.values())}
-    assert plan.about == (
-        "30 labels, 50 features, 8 per document, 1 cycles of 96 steps in total"
-    )
+    assert plan.about == ("30 labels, 50 features, 8 per document, 96 steps in 1 cycle")
 
 
 def test_a_step_by_hand():

@@ -222,7 +222,8 @@ class LightDXMLPlan(MemoryPlan):
         if self.encoder is None:
             parts.append(f"{self.vocabulary:,} features, {self.words:.0f} per document")
         if self.steps is not None:
-            parts.append(f"{self.cycles} cycles of {self.steps:,} steps in total")
+            cycles = "1 cycle" if self.cycles == 1 else f"{self.cycles} cycles"
+            parts.append(f"{self.steps:,} steps in {cycles}")
         return ", ".join(parts)
 
     @property
