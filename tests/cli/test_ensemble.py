@@ -249,7 +249,7 @@ def test_the_weights_of_an_export(runs, tmp_path, call):
         ("1,2", "Expected as many weights as models, 3. Received: 2."),
         ("1,-2,3", "numbers of at least 0"),
         ("0,0,0", "not all 0"),
-        ("a,b,c", "invalid numbers value"),
+        ("a,b,c", "separated by commas: a,b,c"),
     ):
         result = call(
             "export",

@@ -152,7 +152,10 @@ def test_empty_documents_and_labels_are_reported(config, data, tmp_path, call, c
         (lambda t: t.replace("200 40 12", "200 40 9", 1), "Expected ids below 9"),
         (lambda t: t.replace("200 40 12", "200 39 12", 1), "Expected ids below 39"),
         (lambda t: t.replace(":5.", ":nan ", 1), "a weight that is a finite number"),
-        (lambda t: re.sub(r"\n\S+", "\n", t, 1), "Expected a label for each document"),
+        (
+            lambda t: re.sub(r"\n\S+", "\n", t, count=1),
+            "Expected a label for each document",
+        ),
         (lambda t: t.replace("200", "300", 1), "Expected 300 documents"),
     ],
 )

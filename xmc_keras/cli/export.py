@@ -69,10 +69,13 @@ def main(argv=None):
 
 
 def parse_weights(text):
-    """Parses weights, numbers separated by commas."""
-    weights = [float(part) for part in text.split(",")]
-    if not all(0 <= weight < float("inf") for weight in weights) or not sum(weights):
+    """Parses the weights of runs, numbers separated by commas."""
+    try:
+        weights = [float(part) for part in text.split(",")]
+    except ValueError:
+        weights = []
+    if not any(weights) or not all(0 <= weight < float("inf") for weight in weights):
         raise argparse.ArgumentTypeError(
-            f"expected numbers of at least 0, not all 0: {text}"
+            f"expected numbers of at least 0, not all 0, separated by commas: {text}"
         )
     return weights
