@@ -7,7 +7,8 @@ One LightXML (MiniLM-L6, heads for the number of labels of the data; their weigh
 clusters are arbitrary, since time depends on neither) trains and predicts on documents
 drawn from the training part of the data. `by length` pads a batch to its longest
 document, as all commands do by default; `fixed` pads it to --tokens, as `fixed_padding:
-true` does. Both take turns, one batch each, until each has seen every document once.
+true` does. After a pass that is not counted, in which kernels are compiled for the
+shapes, both take turns, one batch each, until each has seen every document once.
 `documents_s` is documents over seconds, which include the wait for data. `tokens` is
 the mean length of the documents; --tokens over it is about the highest possible ratio.
 """
@@ -35,7 +36,6 @@ from xmc_keras.data.documents import read_documents
 from xmc_keras.labels.label_set import LabelSet
 
 PACKAGES = ("tensorflow", "keras", "keras-nlp", "numpy")
-WARM_UP = 3  # batches of each side that are not counted
 
 
 def in_turns(batches, step):
@@ -43,7 +43,7 @@ def in_turns(batches, step):
     iterators = {}
     for name, side in batches.items():
         iterators[name] = iter(side.dataset())
-        for _ in range(min(WARM_UP, len(side))):
+        for _ in range(len(side)):
             step(iterators[name])
         iterators[name] = iter(side.dataset())
     seconds = dict.fromkeys(batches, 0.0)

@@ -104,7 +104,8 @@ def test_of_a_label_its_own_score_alone():
 
 @pytest.mark.large
 def test_trained_evaluated_and_continued(tiny_config, tmp_path, call):
-    settings = [f"--set={s}" for s in ("negatives=static", "ranking_encoder=own")]
+    keys = ("negatives=static", "ranking_encoder=own", "epochs=6")
+    settings = [f"--set={key}" for key in keys]
     folder = tmp_path / "run"
     result = call("fit", tiny_config, "--run", folder, *settings)
     assert result.status == 0, result.stderr
