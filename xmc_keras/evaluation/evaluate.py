@@ -43,13 +43,22 @@ def evaluate(model, documents, train=None, config=None, cache=None):
     label_set = model.label_set
     filtered = encode_filtered_labels(documents, label_set)
     top, seconds = predict_label_ids(model, documents, config, cache)
-    metrics = measure_ranking(top, documents, label_set, train, config, filtered)
-    return {**metrics, **describe(documents, label_set, filtered, seconds)}
+    return measure_predictions(
+        top, seconds, documents, label_set, filtered, train=train, config=config
+    )
 
 
-def describe(documents, label_set, filtered, seconds):
-    """What an evaluation was computed on, and how long its predictions took."""
+def measure_predictions(top, seconds, documents, label_set, filtered, **propensities):
+    """The result of `evaluate` for a ranking that took some seconds.
+
+    `propensities` are `train`, `config` and `counts`; for these and the other
+    arguments see `measure_ranking`.
+    """
+    metrics = measure_ranking(
+        top, documents, label_set, filtered=filtered, **propensities
+    )
     return {
+        **metrics,
         "filtered_pairs": 0 if filtered is None else filtered.nnz,
         "documents": len(documents),
         "labels": len(label_set),

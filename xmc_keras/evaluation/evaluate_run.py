@@ -1,7 +1,7 @@
 """Metrics of a run on documents."""
 
 from xmc_keras.data.filters import encode_filtered_labels
-from xmc_keras.evaluation.evaluate import describe, measure_ranking, predict_label_ids
+from xmc_keras.evaluation.evaluate import measure_predictions, predict_label_ids
 
 
 def evaluate_run(run, documents, model=None, score=None):
@@ -23,16 +23,13 @@ def evaluate_run(run, documents, model=None, score=None):
     if score is not None:
         loaded.score = score
     top, seconds = predict_label_ids(loaded, documents, config, run.cache_path)
-    metrics = measure_ranking(
+    metrics = measure_predictions(
         top,
+        seconds,
         documents,
         label_set,
+        filtered,
         config=config,
-        filtered=filtered,
         counts=run.label_counts(),
     )
-    return {
-        **metrics,
-        **describe(documents, label_set, filtered, seconds),
-        "skipped_lines": documents.skipped,
-    }
+    return {**metrics, "skipped_lines": documents.skipped}

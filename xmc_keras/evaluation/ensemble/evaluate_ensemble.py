@@ -9,7 +9,7 @@ import numpy as np
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.data.splits import split_documents
-from xmc_keras.evaluation.evaluate import describe, measure_ranking
+from xmc_keras.evaluation.evaluate import measure_predictions
 from xmc_keras.runs.finished_runs import name_runs
 
 logger = logging.getLogger(__name__)
@@ -77,15 +77,15 @@ def evaluate_ensemble(runs, documents, train=None, model=None):
     filtered = encode_filtered_labels(documents, label_set)
 
     def measure(top, seconds):
-        metrics = measure_ranking(
+        return measure_predictions(
             top,
+            seconds,
             documents,
             label_set,
+            filtered,
             config=config,
-            filtered=filtered,
             counts=runs[0].label_counts(),
         )
-        return {**metrics, **describe(documents, label_set, filtered, seconds)}
 
     metrics = measure(top.numpy(), taken)
     found = {
