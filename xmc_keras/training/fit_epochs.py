@@ -1,5 +1,21 @@
 """Training epochs with `model.fit`, also from the middle of an epoch."""
 
+from xmc_keras.metrics.precision_at_k import PrecisionAtK
+
+
+def compile_and_build(model, optimizer, config, validation_batches):
+    """Compiles a model for `fit_epochs`, and builds it and its optimizer.
+
+    Built before `fit`, because a checkpoint is loaded into existing variables.
+    """
+    model.compile(
+        optimizer=optimizer,
+        metrics=[PrecisionAtK(k) for k in (1, 3, 5)],
+        jit_compile=config.jit_compile,
+    )
+    model(next(validation_batches.batches(0))[0])
+    model.optimizer.build(model.trainable_variables)
+
 
 def fit_epochs(model, batches, validation_batches, callbacks, first, last, step=0):
     """Trains epochs `first` to `last`, starting at `step` of the first one.

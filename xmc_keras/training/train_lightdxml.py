@@ -14,13 +14,12 @@ from xmc_keras.lightdxml.label_proxy import LabelProxy, train_label_proxy
 from xmc_keras.lightdxml.log_inclusion import log_inclusion
 from xmc_keras.lightdxml.scores import choose_beta
 from xmc_keras.lightdxml.shortlist_labels import shortlist_labels
-from xmc_keras.metrics.precision_at_k import PrecisionAtK
 from xmc_keras.runs.plot_curves import plot_curves
 from xmc_keras.runs.run_checkpoint import RunCheckpoint
 from xmc_keras.runs.run_history import RunHistory
 from xmc_keras.training.callbacks.finite_loss import FiniteLoss
 from xmc_keras.training.callbacks.progress import Progress
-from xmc_keras.training.fit_epochs import fit_epochs
+from xmc_keras.training.fit_epochs import compile_and_build, fit_epochs
 from xmc_keras.training.phase_seconds import PhaseSeconds
 
 logger = logging.getLogger(__name__)
@@ -60,14 +59,8 @@ def train_lightdxml(
         of `choose_beta`, or None if the config has a `beta`.
     """
     phases = phases or PhaseSeconds()
-    model.compile(
-        optimizer=lightdxml_optimizer(config, len(batches)),
-        metrics=[PrecisionAtK(k) for k in (1, 3, 5)],
-        jit_compile=config.jit_compile,
-    )
-    # Built before `fit`, because a checkpoint is loaded into existing variables.
-    model(next(validation_batches.batches(0))[0])
-    model.optimizer.build(model.trainable_variables)
+    optimizer = lightdxml_optimizer(config, len(batches))
+    compile_and_build(model, optimizer, config, validation_batches)
     checkpoint = RunCheckpoint(run and run.checkpoint_path, config.checkpoint_minutes)
     history = RunHistory(run and run.history_path)
     if run is not None:

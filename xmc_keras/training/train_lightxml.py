@@ -12,7 +12,6 @@ from xmc_keras.lightxml.build import build_optimizer
 from xmc_keras.lightxml.lightxml import LightXML
 from xmc_keras.lightxml.start_from_centroids import start_from_centroids
 from xmc_keras.lightxml.static_negatives import find_top_clusters
-from xmc_keras.metrics.precision_at_k import PrecisionAtK
 from xmc_keras.progress import Bar
 from xmc_keras.runs.plot_curves import plot_curves
 from xmc_keras.runs.run_checkpoint import RunCheckpoint
@@ -22,7 +21,7 @@ from xmc_keras.training.callbacks.best_model import BestModel
 from xmc_keras.training.callbacks.finite_loss import FiniteLoss
 from xmc_keras.training.callbacks.progress import Progress
 from xmc_keras.training.callbacks.swa import SWA
-from xmc_keras.training.fit_epochs import fit_epochs
+from xmc_keras.training.fit_epochs import compile_and_build, fit_epochs
 
 logger = logging.getLogger(__name__)
 
@@ -79,14 +78,8 @@ def train_stage(
     `seconds` is the time of earlier stages; for other arguments see `train_lightxml`.
     Returns the `RunHistory`, `RunCheckpoint` and `BestModel`.
     """
-    model.compile(
-        optimizer=build_optimizer(config, (config.epochs - first) * len(batches)),
-        metrics=[PrecisionAtK(k) for k in (1, 3, 5)],
-        jit_compile=config.jit_compile,
-    )
-    # Built before `fit`, because a checkpoint is loaded into existing variables.
-    model(next(validation_batches.batches(0))[0])
-    model.optimizer.build(model.trainable_variables)
+    optimizer = build_optimizer(config, (config.epochs - first) * len(batches))
+    compile_and_build(model, optimizer, config, validation_batches)
     swa = None
     if config.swa_start is not None:
         swa = SWA(config.swa_start, config.swa_every)
