@@ -206,6 +206,19 @@ class MultiLayerCLSEncoder(keras.layers.Layer):
         return cls(**config)
 
 
+def build_encoder(config, backbone):
+    """Builds the encoder of a config on a backbone."""
+    return MultiLayerCLSEncoder(
+        backbone,
+        config.num_feature_layers,
+        config.feature_dropout,
+        recompute=config.recompute,
+        pooling=config.pooling,
+        fuse_dropout=True,
+        name="encoder",
+    )
+
+
 def collect_layer_states(backbone):
     """The outputs of a backbone's transformer layers, first layer first.
 

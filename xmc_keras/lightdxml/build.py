@@ -2,7 +2,7 @@
 
 import keras
 
-from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
+from xmc_keras.encoders.multi_layer_cls_encoder import build_encoder
 from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
 from xmc_keras.lightdxml.label_words import LabelWords
 from xmc_keras.lightdxml.lightdxml import LightDXML
@@ -72,15 +72,7 @@ def build_lightdxml(
             name="encoder",
         )
     else:
-        encoder = MultiLayerCLSEncoder(
-            backbone,
-            config.num_feature_layers,
-            config.feature_dropout,
-            recompute=config.recompute,
-            pooling=config.pooling,
-            fuse_dropout=True,
-            name="encoder",
-        )
+        encoder = build_encoder(config, backbone)
     encoder.trainable = not config.freeze_encoder
     lexical = None
     if config.label_words:

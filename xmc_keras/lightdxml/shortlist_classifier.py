@@ -5,7 +5,7 @@ import tensorflow as tf
 from keras import ops
 
 from xmc_keras.lightxml.dynamic_candidate_ranker import MASKED_LOGIT
-from xmc_keras.ops.elementwise import logit
+from xmc_keras.ops.elementwise import check_initial_probability, logit
 from xmc_keras.ops.tables import find_top_rows
 
 
@@ -48,11 +48,7 @@ class ShortlistClassifier(keras.layers.Layer):
                 "Expected `num_labels` to be positive. "
                 f"Received: num_labels={num_labels}"
             )
-        if not 0 < initial_probability < 1:
-            raise ValueError(
-                "Expected `initial_probability` between 0 and 1. Received: "
-                f"initial_probability={initial_probability}"
-            )
+        check_initial_probability(initial_probability)
         self.num_labels = num_labels
         self.initial_probability = initial_probability
 

@@ -1,6 +1,9 @@
 """Building a LightXML model and its optimizer from a config."""
 
-from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
+from xmc_keras.encoders.multi_layer_cls_encoder import (
+    MultiLayerCLSEncoder,
+    build_encoder,
+)
 from xmc_keras.encoders.paired_encoders import PairedEncoders
 from xmc_keras.lightxml.cluster_generator import ClusterGenerator
 from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
@@ -66,15 +69,7 @@ def build_model(config, backbone, tokenizer, clusters, label_names):
             table_dtype=config.table_dtype,
             name="dynamic_candidate_ranker",
         )
-    encoder = MultiLayerCLSEncoder(
-        backbone,
-        config.num_feature_layers,
-        config.feature_dropout,
-        recompute=config.recompute,
-        pooling=config.pooling,
-        fuse_dropout=True,
-        name="encoder",
-    )
+    encoder = build_encoder(config, backbone)
     if config.ranking_encoder == "own":
         copied = {**encoder.get_config(), "name": "ranking_encoder"}
         encoder = PairedEncoders(

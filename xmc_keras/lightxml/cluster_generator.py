@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from xmc_keras.ops.elementwise import isin, logit
+from xmc_keras.ops.elementwise import check_initial_probability, isin, logit
 from xmc_keras.ops.row_pools import candidate_pool
 
 
@@ -79,11 +79,7 @@ class ClusterGenerator(keras.layers.Layer):
                 "Expected `top_k` between 1 and the number of clusters. "
                 f"Received: top_k={top_k}, num_clusters={self.num_clusters}"
             )
-        if not 0 < initial_probability < 1:
-            raise ValueError(
-                "Expected `initial_probability` between 0 and 1. Received: "
-                f"initial_probability={initial_probability}"
-            )
+        check_initial_probability(initial_probability)
         self.top_k = top_k
         self.initial_probability = initial_probability
         self.num_candidates = top_k * self.cluster_size  # without label_ids

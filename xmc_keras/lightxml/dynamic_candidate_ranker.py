@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from xmc_keras.ops.elementwise import logit
+from xmc_keras.ops.elementwise import check_initial_probability, logit
 from xmc_keras.ops.tables import add_table_weight
 
 MASKED_LOGIT = -1e9
@@ -77,11 +77,7 @@ class DynamicCandidateRanker(keras.layers.Layer):
         self.num_labels = num_labels
         self.bottleneck_dim = bottleneck_dim
         self.bottleneck_activation = keras.activations.get(bottleneck_activation)
-        if not 0 < initial_probability < 1:
-            raise ValueError(
-                "Expected `initial_probability` between 0 and 1. Received: "
-                f"initial_probability={initial_probability}"
-            )
+        check_initial_probability(initial_probability)
         self.initial_probability = initial_probability
         self.mask_repeats = mask_repeats
         if table_dtype not in ("float32", "bfloat16"):

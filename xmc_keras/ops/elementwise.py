@@ -29,6 +29,15 @@ def isin(a, b, earlier=False):
     return ops.any(equal, axis=-1)
 
 
+def check_initial_probability(initial_probability):
+    """Raises `ValueError` for a probability that has no logit."""
+    if not 0 < initial_probability < 1:
+        raise ValueError(
+            "Expected `initial_probability` between 0 and 1. Received: "
+            f"initial_probability={initial_probability}"
+        )
+
+
 def logit(probability):
     """Inverse of the sigmoid, for a float between 0 and 1 (exclusive).
 
