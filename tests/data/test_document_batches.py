@@ -85,7 +85,7 @@ def test_every_document_once_padded_and_with_its_labels(drawn, epoch):
             assert not x["segment_ids"].any()
         if y is not None:
             positives = max(len(labels[i]) for i in rows)
-            assert y is x["label_ids"] and y.dtype == np.int32
+            assert np.array_equal(y, x["label_ids"]) and y.dtype == np.int32
             width = min(w for w in (8, 16, 32) if w >= positives)
             assert y.shape == (len(rows), width)
             for i, ids in zip(rows, y.tolist(), strict=True):
@@ -172,6 +172,19 @@ def test_in_order_and_with_shortlist_are_copies():
     assert documents(batches.in_order().batches(3)) == [[3, 0], [2, 1]]
     assert batches.shuffle and "shortlist" not in next(batches.batches())[0]
     assert documents(chosen.batches(7)) == documents(batches.batches(7))
+
+
+@settings(deadline=None, max_examples=20)
+@given(some_batches())
+def test_no_array_of_an_epoch_shares_memory_with_another(drawn):
+    # TensorFlow computes in the memory of an input that nothing else needs: with a
+    # strategy that cuts batches, targets that were the input changed under the loss.
+    batches = drawn[2]
+    shortlist = np.zeros((len(batches.tokens), 3), np.int32)
+    arrays = tf.nest.flatten(list(batches.with_shortlist(shortlist).batches()))
+    arrays += [shortlist, batches.tokens.token_ids, batches.tokens.offsets]
+    for i, array in enumerate(arrays):
+        assert not any(np.shares_memory(array, other) for other in arrays[:i])
 
 
 def test_a_label_matrix_is_not_made_dense():

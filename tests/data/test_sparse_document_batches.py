@@ -30,6 +30,7 @@ def test_every_document_once(num_documents, batch_size, shuffle, epoch):
     for x, y in batches.batches(epoch):
         assert len(y) <= batch_size
         np.testing.assert_array_equal(x["label_ids"], y)
+        assert not any(np.shares_memory(array, y) for array in x.values())
         for i in range(len(y)):
             document = x["shortlist"][i, 0] // 3
             seen.append(document)

@@ -26,8 +26,8 @@ class DocumentBatches:
 
     A batch is `(x, y)`, or `x` if there are no labels. `x` holds `token_ids`, int32,
     `padding_mask`, bool, and `segment_ids`, int32 zeros, all (batch, length), and
-    `label_ids`, int32 (batch, positives) with -1 pads at the end of the rows; `y` is
-    `label_ids` again. No array has the size (batch, labels).
+    `label_ids`, int32 (batch, positives) with -1 pads at the end of the rows; `y` is a
+    copy of `label_ids`. No array has the size (batch, labels).
 
     Args:
         tokens: `TokenCache`.
@@ -268,7 +268,8 @@ class DocumentBatches:
             positives *= 2
         label_ids = np.full([len(documents), positives], -1, np.int32)
         label_ids[np.arange(positives) < counts[:, None]] = rows.indices
-        return {**x, "label_ids": label_ids}, label_ids  # (batch, positives)
+        # A copy as the target: TensorFlow may compute in the memory of an input.
+        return {**x, "label_ids": label_ids}, label_ids.copy()  # (batch, positives)
 
     def _signature(self):
         ids = tf.TensorSpec([None, None], tf.int32)

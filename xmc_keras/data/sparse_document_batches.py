@@ -54,7 +54,8 @@ class SparseDocumentBatches(DocumentBatches):
         if self.labels is None:
             return x
         label_ids, _ = pad_rows(self.labels[documents])
-        return {**x, "label_ids": label_ids}, label_ids  # (batch, positives)
+        # A copy as the target: TensorFlow may compute in the memory of an input.
+        return {**x, "label_ids": label_ids}, label_ids.copy()  # (batch, positives)
 
     def _signature(self):
         ids = tf.TensorSpec([None, None], tf.int32)

@@ -31,7 +31,7 @@ class LightXML(Recommender):
 
     The input is the encoder's dictionary. For training and evaluation it also contains
     `label_ids` (batch, positives) int32, the true labels, padded with `-1`, and the
-    target `y` is the same array. `cluster_ids` (batch, clusters) int32 is optional:
+    target `y` is equal to it. `cluster_ids` (batch, clusters) int32 is optional:
     fixed clusters (static negatives, see `ClusterGenerator`). `predict` returns
     `predicted_ids` (documents, num_predictions) int32, best first, padded with `-1`,
     and `scores` of the same shape, float32 probabilities. `call` returns both too,
