@@ -76,6 +76,7 @@ setup(
             "pytest>=9,<10",
             "pytest-xdist>=3.8,<4",
             "hypothesis>=6.168,<7",
+            "pydot>=4,<5",
             "ruff>=0.17,<1",
         ],
     },

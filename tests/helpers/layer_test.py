@@ -19,6 +19,7 @@ def run_layer_test(make, inputs, expected_shapes, folder):
     eager = outputs_of(layer, inputs)
     assert [o.shape for o in eager] == expected_shapes
     check_config(layer)
+    check_summary(layer, inputs, folder)
     check_graph_and_xla(layer, inputs, eager)
     check_functional_model(layer, inputs, eager, folder)
     check_gradients(layer, inputs)
@@ -59,6 +60,54 @@ def check_graph_and_xla(layer, inputs, expected):
             some = tf.nest.map_structure(lambda x: x[:batch], inputs)
             for output, value in zip(call(*some), expected):
                 np.testing.assert_allclose(output, value[:batch], 1e-5, 1e-6)
+
+
+def check_summary(layer, inputs, folder):
+    """Shown by Keras in a subclassed and in a functional model, new and loaded."""
+    model = Holder(layer)
+    model(inputs)
+    functional = functional_model(layer, inputs)
+    for i, model in enumerate([model, functional]):
+        model.save(folder / "shown.keras")
+        for shown in (model, keras.models.load_model(folder / "shown.keras")):
+            lines = []
+            shown.summary(print_fn=lines.append, line_length=200, expand_nested=True)
+            assert layer.name in "\n".join(lines)
+            assert type(shown.get_layer(layer.name)) is type(layer)
+            dot = keras.utils.model_to_dot(shown, show_shapes=True, expand_nested=True)
+            assert layer.name in dot.to_string() or shown is not functional
+    clone = keras.models.clone_model(functional)
+    clone.set_weights(functional.get_weights())
+    for output, value in zip(clone.outputs, functional.outputs, strict=True):
+        assert (output.shape, output.dtype) == (value.shape, value.dtype)
+    for output, value in zip(as_list(clone(inputs)), as_list(functional(inputs))):
+        np.testing.assert_allclose(output, value, 1e-5, 1e-6)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Holder(keras.Model):
+    """A subclassed model of one layer."""
+
+    def __init__(self, layer, **kwargs):
+        super().__init__(**kwargs)
+        self.layer = layer
+
+    def build(self, inputs_shape):
+        if not self.layer.built:
+            self.layer.build(*inputs_shape)
+        self.built = True
+
+    def call(self, inputs):
+        return self.layer(*inputs)
+
+    def get_config(self):
+        config = super().get_config()
+        return {**config, "layer": keras.saving.serialize_keras_object(self.layer)}
+
+    @classmethod
+    def from_config(cls, config):
+        layer = keras.saving.deserialize_keras_object(config.pop("layer"))
+        return cls(layer, **config)
 
 
 def check_functional_model(layer, inputs, expected, folder):

@@ -186,7 +186,9 @@ class LabelWords(keras.layers.Layer):
         cosines = tf.reduce_sum(gained * (sums - own), axis=1) / rest
         return place_words(ops.where(rest > NOTHING, cosines, 0.0), places, label_ids)
 
-    def compute_output_shape(self, inputs_shape, label_ids_shape):
+    def compute_output_shape(self, inputs_shape=None, label_ids_shape=None):
+        if label_ids_shape is None:  # its weights need no shape of the inputs
+            return (None, None)
         return (inputs_shape["token_ids"][0], label_ids_shape[-1])
 
     def compute_output_spec(self, inputs, label_ids):

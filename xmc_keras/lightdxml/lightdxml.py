@@ -159,9 +159,13 @@ class LightDXML(Recommender):
         features_shape = self.encoder.compute_output_shape(inputs_shape)
         if not self.encoder.built:
             self.encoder.build(inputs_shape)
-        for layer in (self.nearest, self.classifier, self.lexical):
-            if layer is not None and not layer.built:
-                layer.build(features_shape)
+        if not self.nearest.built:
+            self.nearest.build(features_shape)
+        candidates_shape = (features_shape[0], self.num_candidates)
+        if not self.classifier.built:
+            self.classifier.build(features_shape, candidates_shape)
+        if self.lexical is not None and not self.lexical.built:
+            self.lexical.build(inputs_shape, candidates_shape)
         self.beta = self.add_weight(
             (),
             initializer=keras.initializers.Constant(self.first_beta),

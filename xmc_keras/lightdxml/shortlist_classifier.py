@@ -100,10 +100,13 @@ class ShortlistClassifier(keras.layers.Layer):
         table = ops.cast(self.label_weights.value, self.compute_dtype)
         return find_top_rows(features, table, k, self.label_bias.value, more=more)
 
-    def compute_output_shape(self, features_shape, candidates_shape, places_shape=None):
+    def compute_output_shape(
+        self, features_shape, candidates_shape=None, places_shape=None
+    ):
         if places_shape is not None:
             return places_shape
-        return (features_shape[0], candidates_shape[-1])
+        candidates = None if candidates_shape is None else candidates_shape[-1]
+        return (features_shape[0], candidates)
 
     def compute_output_spec(self, features, candidates, places=None):
         shapes = [x if x is None else x.shape for x in (features, candidates, places)]
