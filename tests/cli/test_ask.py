@@ -113,6 +113,17 @@ def test_predict_by_rest(server):
     assert server.asked[0][1] == {"signature_name": "score", "inputs": inputs}
 
 
+def test_any_sequence_of_texts_but_not_one_text(server):
+    server.answer = lambda path, body: (200, {"outputs": [[1.0]]})
+    client = Client(server.url, "m")
+    client.predict(text for text in ("a", "b"))
+    assert server.asked[0][1]["inputs"] == {"text": ["a", "b"]}
+    for call in (client.predict, client.recommend):
+        with pytest.raises(ValueError, match="'ab', one string. Put it in a list."):
+            call("ab")
+    assert len(server.asked) == 1
+
+
 def test_no_texts_no_call():
     for address in ("http://127.0.0.1:9", "127.0.0.1:9"):
         client = Client(address, "m")

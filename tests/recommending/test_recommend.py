@@ -46,12 +46,38 @@ def test_each_text_has_its_own_labels_whatever_the_batch(model):
 
 
 @pytest.mark.parametrize(
-    "texts, k, message",
-    [("one text", 1, "list of strings"), (["a"], 0, "`k` between 1"), ([1], 1, "list")],
+    "make", [tuple, np.array, iter, lambda texts: np.array(texts, object)]
 )
-def test_errors(model, texts, k, message):
+def test_any_sequence_of_strings(model, make):
+    texts = ["au", "Café au lait", "lait"]
+    assert recommend(model, make(texts)) == recommend(model, texts)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"texts": "one text"}, "Expected a list of strings.*Put it in a list"),
+        ({"texts": [1]}, "1 of type int at place 0"),
+        ({"k": 0}, "`k`, the labels per text, to be an integer from 1 to 100.*k=0$"),
+        ({"k": -1}, "k=-1$"),
+        ({"k": 2.0}, r"k=2\.0$"),
+        ({"k": "2"}, "k='2'$"),
+        ({"k": None}, "k=None$"),
+        ({"k": True}, "k=True$"),
+        ({"k": [1]}, r"k=\[1\]$"),
+        ({"k": 101}, "k=101.*num_predictions=100 labels: choose a smaller `k`"),
+        ({"batch_size": 0}, "`batch_size`.*of at least 1. Received: batch_size=0$"),
+        ({"batch_size": 1.5}, r"batch_size=1\.5$"),
+    ],
+)
+def test_errors(model, arguments, message):
     with pytest.raises(ValueError, match=message):
-        recommend(model, texts, k)
+        recommend(model, **{"texts": ["a"], **arguments})
+
+
+def test_k_may_be_of_numpy_and_exceed_the_candidates(model):
+    assert recommend(model, ["au"], np.int64(2)) == recommend(model, ["au"], 2)
+    assert len(recommend(model, ["au"], 100)[0]) == 3
 
 
 def test_no_texts(model):

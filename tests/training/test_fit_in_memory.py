@@ -123,7 +123,10 @@ def test_an_export_of_a_model(parts, make_config, tmp_path):
     "texts, labels, message",
     [
         (["a"], [], "1 texts, 0 lists of labels"),
-        (["a", 3], [["x"], ["y"]], "Received: 3 as text 1"),
+        (["a", 3], [["x"], ["y"]], "Received: 3 of type int at place 1"),
+        ("ab", [["x"], ["y"]], "Received: 'ab', one string"),
+        (["a", "b"], [["x"], None], "Received: None for text 1"),
+        (["a", "b"], [["x"], 1], "Received: 1 for text 1"),
         (["a"], ["x"], "Received: 'x' for text 0"),
         (["a"], [[7]], r"Received: \[7\] for text 0"),
     ],

@@ -12,6 +12,7 @@ from xmc_keras.data.filters import leave_out
 from xmc_keras.data.formats.document import BadLines
 from xmc_keras.data.formats.folder import FolderPart
 from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.text.list_texts import list_texts
 
 logger = logging.getLogger(__name__)
 
@@ -58,18 +59,18 @@ class Documents:
     def __post_init__(self):
         if self.lines is not None:  # read from files, and checked there
             return
-        self.texts, self.labels = list(self.texts), list(self.labels)
+        self.texts, self.labels = list_texts(self.texts), list(self.labels)
         if len(self.texts) != len(self.labels):
             raise ValueError(
                 "Expected one list of labels per text. Received: "
                 f"{len(self.texts)} texts, {len(self.labels)} lists of labels."
             )
-        for i, (text, names) in enumerate(zip(self.texts, self.labels)):
-            if not isinstance(text, str):
-                raise ValueError(
-                    f"Expected texts to be strings. Received: {text!r:.80} as text {i}."
-                )
-            if isinstance(names, str) or not all(isinstance(n, str) for n in names):
+        for i, names in enumerate(self.labels):
+            if (
+                isinstance(names, str)
+                or not hasattr(names, "__iter__")
+                or not all(isinstance(name, str) for name in names)
+            ):
                 raise ValueError(
                     "Expected a list of label names for each text. Received: "
                     f"{names!r:.80} for text {i}."

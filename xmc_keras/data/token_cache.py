@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.text.list_texts import list_texts
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,8 @@ class TokenCache:
         Raises:
             BadInput: the folder cannot be written or read, or the disk is full.
         """
-        if not len(texts):
+        texts = list_texts(texts)
+        if not texts:
             raise ValueError("Expected at least one text. Received: an empty list")
         path = Path(folder) / f"tokens-{_key(texts, tokenizer)}"
         cache = cls._read(path, len(texts))

@@ -1,11 +1,13 @@
 """Recommending labels for raw texts."""
 
+import operator
 import weakref
 
 import numpy as np
 import tensorflow as tf
 
 from xmc_keras.data.inputs import build_inputs
+from xmc_keras.text.list_texts import list_texts
 
 # The traced graph of each model, because tracing takes seconds.
 _graphs = weakref.WeakKeyDictionary()
@@ -20,17 +22,18 @@ def recommend(model, texts, k=5, batch_size=64):
     Args:
         model: a `LightXML` or `LightDXML` with label names, and with a tokenizer or a
             vectorizer.
-        texts: list of strings.
+        texts: sequence of strings: a list, a NumPy array, a pandas Series, a generator.
         k: int. Labels per text, at most the model's `num_predictions`. Defaults to
             `5`.
         batch_size: int. Texts per batch. Defaults to `64`.
 
     Returns:
-        For each text a list of `(name, score)`, best first. Scores are in [0, 1].
+        For each text a list of `(name, score)`, best first. It is shorter than `k` if
+        the model has fewer candidates. Scores are in [0, 1].
 
     Raises:
-        ValueError: the model has no label names or cannot read texts, `texts` is not a
-            list of strings, or `k` is out of range.
+        ValueError: the model has no label names or cannot read texts, `texts` are not
+            strings, or `k` or `batch_size` is not an integer within its range.
     """
     vectorizer = getattr(model, "vectorizer", None)
     if model.label_set is None or (vectorizer is None and model.tokenizer is None):
@@ -40,20 +43,12 @@ def recommend(model, texts, k=5, batch_size=64):
             f"without them. Pass them to `{type(model).__name__}`, or use `predict` on "
             "its inputs."
         )
-    if not (
-        isinstance(texts, (list, tuple)) and all(isinstance(t, str) for t in texts)
-    ):
-        raise ValueError(
-            f"Expected `texts` to be a list of strings. Received: {texts!r:.100}"
-        )
-    if not 1 <= k <= model.num_predictions:
-        raise ValueError(
-            "Expected `k` between 1 and the model's `num_predictions`. "
-            f"Received: k={k}, num_predictions={model.num_predictions}"
-        )
-    if not len(texts):
+    texts = list_texts(texts)
+    k = check_integer("k", k, "labels per text", model.num_predictions)
+    batch_size = check_integer("batch_size", batch_size, "texts per batch")
+    if not texts:
         return []
-    batches = build_inputs(model, list(texts), batch_size=batch_size)
+    batches = build_inputs(model, texts, batch_size=batch_size)
     if vectorizer is not None:
         outputs = model.predict(batches.dataset(), verbose=0)
         predicted_ids, scores = outputs["predicted_ids"], outputs["scores"]
@@ -73,6 +68,27 @@ def recommend(model, texts, k=5, batch_size=64):
         [(names[i], float(s)) for i, s in zip(row, row_scores) if i >= 0]
         for row, row_scores in zip(predicted_ids, scores)
     ]
+
+
+def check_integer(name, value, meaning, most=None):
+    """The value of an argument as an int, if it is one from 1 to `most`."""
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is not None and 1 <= number <= (most or number):
+        return number
+    remedy = ""
+    if number is not None and most is not None and number > most:
+        remedy = (
+            f". The model ranks num_predictions={most} labels: choose a smaller "
+            f"`{name}`, or make the model with more `num_predictions`."
+        )
+    limit = "of at least 1" if most is None else f"from 1 to {most}"
+    raise ValueError(
+        f"Expected `{name}`, the {meaning}, to be an integer {limit}. "
+        f"Received: {name}={value!r}{remedy}"
+    )
 
 
 def _trace(model, x):

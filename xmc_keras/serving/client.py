@@ -5,6 +5,7 @@ import json
 from urllib.parse import quote, urlsplit
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.text.list_texts import list_texts
 
 KINDS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
 REST_URL = "http://127.0.0.1:8501"
@@ -40,7 +41,7 @@ class Client:
         """Runs a signature.
 
         Args:
-            texts: list of strings, its input `text`. An empty list gives an empty
+            texts: sequence of strings, its input `text`. An empty list gives an empty
                 dictionary without a call: a server that batches would keep it waiting
                 for the next request.
             signature: string. Defaults to `"serving_default"`.
@@ -53,9 +54,10 @@ class Client:
         Raises:
             BadInput: the server cannot be reached, or refuses the request.
         """
+        texts = list_texts(texts)
         if not texts:
             return {}
-        return self._call({"text": list(texts), **inputs}, signature)
+        return self._call({"text": texts, **inputs}, signature)
 
     def recommend(self, texts, k=None):
         """Recommends `[(label, score), ...]`, best first, for each text.
@@ -63,10 +65,11 @@ class Client:
         Rows are shorter where a text has fewer candidates.
 
         Args:
-            texts: list of strings.
+            texts: sequence of strings.
             k: optional integer. Labels per text, by the signature `top_k`. Defaults to
                 the `k` of the export.
         """
+        texts = list_texts(texts)
         if not texts:
             return []
         more = {} if k is None else {"signature": "top_k", "k": k}

@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from xmc_keras.text.list_texts import list_texts
+
 # Size of a part in characters; each text counts as `PER_TEXT` more than it has.
 MOST_CHARACTERS, PER_TEXT = 1_000_000, 100
 
@@ -25,8 +27,7 @@ def map_texts(compute, texts):
     >>> map_texts(len, ["a"] * 25_000)
     [9900, 9901, 5199]
     """
-    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
-        raise ValueError(f"Expected a list of strings. Received: {texts!r:.100}")
+    texts = list_texts(texts)
     sizes = np.cumsum([len(text) + PER_TEXT for text in texts], dtype=np.int64)
     borders = np.flatnonzero(np.diff(sizes // MOST_CHARACTERS)) + 1
     starts = [0, *borders.tolist(), len(texts)] if len(texts) else []

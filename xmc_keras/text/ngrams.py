@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
 
+from xmc_keras.text.list_texts import list_texts
 from xmc_keras.text.map_texts import map_texts
 
 # Part of the digest of everything made from words. Increase it when the rule changes.
@@ -59,10 +60,8 @@ def to_string_tensor(texts):
     """Converts a list of strings to a string tensor (texts,); a tensor is returned."""
     if tf.is_tensor(texts):
         return texts
-    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
-        raise ValueError(f"Expected a list of strings. Received: {texts!r:.100}")
     # A lone surrogate becomes invalid UTF-8 here and U+FFFD in `split_words`.
-    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
+    encoded = [text.encode("utf-8", "surrogatepass") for text in list_texts(texts)]
     return tf.constant(encoded, tf.string, [len(encoded)])
 
 

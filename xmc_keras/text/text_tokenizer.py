@@ -18,6 +18,8 @@ from keras_nlp.tokenizers import (
 )
 
 from xmc_keras.text.graph_byte_pairs import GraphBytePairs
+from xmc_keras.text.list_texts import list_texts
+from xmc_keras.text.ngrams import to_string_tensor
 from xmc_keras.text.sentence_pieces import SentencePieces
 from xmc_keras.text.word_pieces import WordPieces
 from xmc_keras.text.xlnet_tokenizer import XLNetTokenizer
@@ -111,7 +113,7 @@ class TextTokenizer:
         Returns:
             string tensor (documents,).
         """
-        return self._normalise(_as_tensor(texts))
+        return self._normalise(to_string_tensor(texts))
 
     def ragged_ids(self, texts):
         """Tokenises texts, also inside a `tf.function`, `tf.data` and a SavedModel.
@@ -122,7 +124,7 @@ class TextTokenizer:
         Returns:
             int32 `tf.RaggedTensor` (documents, None).
         """
-        return self._ragged_ids(_as_tensor(texts))
+        return self._ragged_ids(to_string_tensor(texts))
 
     @property
     def resources(self):
@@ -140,7 +142,7 @@ class TextTokenizer:
             `(token_ids, offsets)`, the arguments of `TokenCache`: all ids, int32
             (tokens,), and the start of each document, int64 (documents + 1,).
         """
-        _check_texts(texts)
+        texts = list_texts(texts)
         token_ids, lengths, done = [np.zeros(0, np.int32)], [[0]], 0
         pool = ThreadPoolExecutor(os.cpu_count())
         try:
@@ -240,20 +242,6 @@ def _byte_pair_encoder(tokenizer):
     encoder = Tokenizer(models.BPE(dict(tokenizer.vocabulary), merges))
     encoder.pre_tokenizer = pre_tokenizers.ByteLevel(tokenizer.add_prefix_space)
     return encoder
-
-
-def _check_texts(texts):
-    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
-        raise ValueError(f"Expected a list of strings. Received: {texts!r:.100}")
-
-
-def _as_tensor(texts):
-    if isinstance(texts, tf.Tensor):
-        return texts
-    _check_texts(texts)
-    # A lone surrogate becomes invalid UTF-8 here and U+FFFD in the graph.
-    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-    return tf.constant(encoded, tf.string, [len(encoded)])
 
 
 def _parts(texts, most_texts=2_000, most_characters=4_000_000):

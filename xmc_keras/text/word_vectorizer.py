@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.text.list_texts import list_texts
 from xmc_keras.text.map_texts import map_texts
 from xmc_keras.text.ngrams import (
     RULE_VERSION,
@@ -112,6 +113,7 @@ class WordVectorizer(tf.Module):
         ]:
             if value is not None and value < 1:
                 raise ValueError(f"Expected `{name}` >= 1. Received: {value}")
+        texts = list_texts(texts)
         hashes, counts = count_documents(texts, max_ngram)
         least = min_documents
         if least is None:
@@ -141,6 +143,7 @@ class WordVectorizer(tf.Module):
             float32 csr matrix (documents, num_features), indices sorted. A text without
             a known word has an empty row.
         """
+        texts = list_texts(texts)
         parts = map_texts(self._compute_rows, texts)
         ids, weights, lengths = zip(*parts) if parts else ([[]], [[]], [[]])
         splits = np.cumsum(np.concatenate([[0], *lengths]), dtype=np.int64)
