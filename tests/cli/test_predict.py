@@ -1,4 +1,3 @@
-import fcntl
 import gzip
 import json
 import os
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.helpers.lock_holder import another_process_writes
 from tests.helpers.programs import start
 from xmc_keras.runs.run_folder import RunFolder
 
@@ -146,9 +146,8 @@ def test_resume_where_something_changed(tiny_run, call, parrot, tmp_path, monkey
     settings.write_text(kept[:5])
     assert "no such file, or a damaged one" in refused()
     settings.write_text(kept)
-    with open(f"{output}.part", "ab") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
-        assert "an output that no program is writing" in refused()
+    with another_process_writes(output) as other:
+        assert f"one that process {other.pid} on " in refused()
     parrot.stop = None
     assert call("predict", tiny_run.folder, *into, "--overwrite").status == 0
     assert answers(output.read_text())[2]["text"] == "other"
@@ -159,6 +158,33 @@ def test_resume_where_something_changed(tiny_run, call, parrot, tmp_path, monkey
     before = output.stat().st_mtime_ns
     assert call("predict", tiny_run.folder, *into, "--resume").status == 0
     assert output.stat().st_mtime_ns == before and not settings.exists()
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_finished_output_is_not_begun_again(
+    tiny_run, call, parrot, tmp_path, suffix, caplog
+):
+    texts, output = tmp_path / "texts.txt", tmp_path / f"new/found.jsonl{suffix}"
+    texts.write_text("a\nb\nc\nd\n")
+    into = ("--input", texts, "--output", output, "--resume")
+    assert call("predict", tiny_run.folder, *into).status == 0
+    whole, files = output.read_bytes(), sorted(tmp_path.rglob("*"))
+    with caplog.at_level("INFO"):
+        result = call("predict", tiny_run.folder, *into, tensorflow=False)
+    assert (result.status, result.stderr) == (0, "")
+    assert f"{output} is finished" in caplog.text
+    # Only if these texts are answered in it.
+    for other, place in (
+        ("a\nb\nx\nd\n", 3),
+        ("a\nb\nc\nd\ne\n", 5),
+        ("a\nb\nc\n", 4),
+        ("", 1),
+    ):
+        texts.write_text(other)
+        result = call("predict", tiny_run.folder, *into, tensorflow=False)
+        assert result.status == 2
+        assert f"another text at place {place} of {output}. Start ag" in result.stderr
+    assert output.read_bytes() == whole and sorted(tmp_path.rglob("*")) == files
 
 
 def test_bad_lines_left_out(tiny_run, call, parrot, tmp_path, caplog):
@@ -272,6 +298,8 @@ def test_bad_input(tiny_run, tmp_path, call):
     (tmp_path / "run/best.keras").unlink()
     assert "best.keras" in refused(tmp_path / "run", "--model", "best")
     into = ("--output", tmp_path / "out.jsonl")
+    texts = tmp_path / "texts.gz"
+    texts.write_bytes(gzip.compress(b"text")[:-4])
     for arguments, message in (
         (["--input", tmp_path / "none.txt"], "none.txt: Expected a text file. "),
         (["--input", tmp_path], "Is a directory"),
@@ -280,11 +308,11 @@ def test_bad_input(tiny_run, tmp_path, call):
         ([*into, "--resume"], "Expected --input with --resume"),
         ([*into, "--resume", "--overwrite"], "Expected --resume or --overwrite."),
         (["--output", tmp_path / "o.xz"], "a plain file or .gz to write."),
-        (["--output", tmp_path / "no/folder"], "No such file or directory. Free disk"),
+        (["--output", tmp_path], "Expected a file to write. Received: a folder. Choo"),
+        (["--output", tmp_path, "--overwrite"], "Received: a folder. Choose another "),
+        (["--output", texts / "x"], "Expected a place for answers. Received: Not a di"),
     ):
         assert message in refused(tiny_run.folder, *arguments)
-    texts = tmp_path / "texts.gz"
-    texts.write_bytes(gzip.compress(b"text")[:-4])
     same = ("--input", texts, "--output", texts, "--overwrite")
     assert "Expected an output that is not the input." in refused(
         tiny_run.folder, *same

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.lock_holder import another_process_writes
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.token_cache import TokenCache, _replace_folder
 
@@ -140,7 +141,24 @@ def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(BadInput, match="No space left on device. Free disk") as error:
         TokenCache.open(tmp_path / "cache", TEXTS, Letters())
     assert str(error.value).startswith(f"{tmp_path / 'cache'}: ")
-    assert not list((tmp_path / "cache").iterdir())
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_killed_programs_left_is_deleted(tmp_path):
+    TokenCache.open(tmp_path, TEXTS, Letters())
+    (whole,) = tmp_path.iterdir()
+    left, written, other = (
+        tmp_path / name
+        for name in (f"{whole.name}.0123abcd", f"{whole.name}.4567abcd", "other.12ab")
+    )
+    for folder in (left, written, other):
+        folder.mkdir()
+    (left / "token_ids.npy").write_bytes(b"half")
+    (whole / "offsets.npy").unlink()
+    with another_process_writes(written):
+        cache = TokenCache.open(tmp_path, TEXTS, Letters())
+        assert rows(cache) == EXPECTED
+        assert {p for p in tmp_path.iterdir() if p.is_dir()} == {whole, written, other}
 
 
 def test_a_folder_that_cannot_be_made_or_read_is_reported(tmp_path):

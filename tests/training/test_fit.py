@@ -2,6 +2,7 @@ import collections
 import itertools
 import json
 import lzma
+import os
 import shutil
 import signal
 import time
@@ -10,13 +11,17 @@ import numpy as np
 import pytest
 
 from tests.helpers.fit_runs import METRICS, Killed, history, metrics
+from tests.helpers.lock_holder import another_process_writes
 from tests.helpers.programs import start
 from tests.helpers.project import PROJECT
+from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config_file import load_config
+from xmc_keras.data.documents import Documents
 from xmc_keras.data.splits import validation_split
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.runs.run_checkpoint import RunCheckpoint
 from xmc_keras.runs.run_folder import RunFolder
+from xmc_keras.training.fit import fit
 
 
 def assert_same_result(folder, other):
@@ -268,3 +273,19 @@ def test_a_loss_that_is_no_number_ends_the_run(tiny_config, tmp_path, call):
     assert result.stderr.startswith(expected)
     assert "learning_rate" in result.stderr and "nan in epoch 1" in result.stderr
     assert not list(folder.glob("*.keras")) and not (folder / "metrics.json").exists()
+
+
+def test_a_run_that_another_process_writes(tiny_run, tiny_config, tmp_path):
+    config, run = load_config(tiny_config), tmp_path / "run"
+    shutil.copytree(tiny_run.folder, run)
+    train = Documents(["a"], [["x"]])
+    with another_process_writes(run) as process:
+        for flags in ({}, {"resume": True}, {"overwrite": True}):
+            with pytest.raises(BadInput, match=f"process {process.pid} on "):
+                fit(config, train, run=run, **flags)
+    with RunFolder(run).lock, pytest.raises(BadInput, match=f"ess {os.getpid()} on "):
+        fit(config, train, run=run, resume=True)
+    owner = RunFolder(run)
+    with owner.lock:  # as the command calls it
+        assert len(fit(config, train, run=owner, resume=True).history) == 3
+        assert owner.lock.held

@@ -22,18 +22,20 @@ command prints:
     xmc export runs/a runs/b exports/ensemble --weights 0.6,0.4
 """
 
+import contextlib
 import json
 import logging
 import shlex
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.cli.arguments import check_output, write_output
 from xmc_keras.cli.program import command_parser
 from xmc_keras.cli.tables import metrics_table
 from xmc_keras.data.documents import check_labels_known
 from xmc_keras.data.splits import read_part
 from xmc_keras.evaluation.ensemble.evaluate_ensemble import evaluate_ensemble
+from xmc_keras.files.describe_folder import check_folder_for
+from xmc_keras.files.path_lock import PathLock
 from xmc_keras.runs.finished_runs import open_finished_runs
 from xmc_keras.runs.run_folder import MODELS
 
@@ -62,34 +64,36 @@ def main(argv=None):
     )
     args = parser.parse_args(argv)
     runs = open_finished_runs(args.runs, least=2)
-    if args.output:
-        check_folder(args.output, args.overwrite)
-    data = runs[0].config().data
-    test = read_part(data, "test", args.skip_bad_lines, runs[0].num_features())
-    check_labels_known(test, runs[0].label_set(), args.skip_bad_lines)
-    train = None
-    if args.weights == "validation":
-        train = read_part(data, "train", args.skip_bad_lines)
-    metrics = evaluate_ensemble(runs, test, train, args.model)
-    text = json.dumps(metrics, indent=2)
-    if args.output:
-        path = Path(args.output, "metrics.json")
-        write_output(path, text + "\n")
-        logger.info("Saved %s", path)
+    with contextlib.ExitStack() as stack:
+        if args.output:
+            stack.enter_context(PathLock(args.output, "for metrics", "output"))
+            check_folder(args.output, args.overwrite)
+        metrics = evaluate_runs(args, runs)
+        text = json.dumps(metrics, indent=2)
+        if args.output:
+            path = Path(args.output, "metrics.json")
+            write_output(path, text + "\n")
+            logger.info("Saved %s", path)
     rows = {**metrics["members"], "mean member": metrics["mean member"]}
     print(text if args.json else metrics_table({**rows, "ensemble": metrics}))
     command = export_command(args.runs, metrics["weights"], args.weights)
     logger.info("Export it: %s", command)
 
 
+def evaluate_runs(args, runs):
+    """Reads the documents, and returns the metrics of the ensemble."""
+    data = runs[0].config().data
+    test = read_part(data, "test", args.skip_bad_lines, runs[0].num_features())
+    check_labels_known(test, runs[0].label_set(), args.skip_bad_lines)
+    train = None
+    if args.weights == "validation":
+        train = read_part(data, "train", args.skip_bad_lines)
+    return evaluate_ensemble(runs, test, train, args.model)
+
+
 def check_folder(folder, overwrite):
     """Raises `BadInput` if the metrics of an ensemble may not be written there."""
-    if Path(folder, "config.yaml").exists():
-        raise BadInput(
-            "Expected a folder for the ensemble. Received: the folder of a run, whose "
-            "metrics.json would be lost. Choose another with --output.",
-            folder,
-        )
+    check_folder_for(folder, "an ensemble", "output")
     check_output(Path(folder, "metrics.json"), overwrite)
 
 

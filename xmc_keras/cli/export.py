@@ -29,7 +29,10 @@ def main(argv=None):
     parser.add_argument("runs", nargs="+", metavar="run", help="run folders")
     parser.add_argument("output", help="base folder of the model's versions")
     parser.add_argument(
-        "-k", "--k", type=int, default=5, help="labels that serving_default returns (5)"
+        "-k",
+        "--k",
+        type=int,
+        help="labels that serving_default returns (5, or all if there are fewer)",
     )
     parser.add_argument(
         "--precision",

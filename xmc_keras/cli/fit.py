@@ -57,10 +57,24 @@ def main(argv=None):
             args.config,
         )
     run = RunFolder(args.run or Path("runs", Path(args.config).stem))
+    # Before the data is read, and until all is written.
+    with run.lock:
+        metrics = fit_run(args, config, run)
+    if metrics is None:
+        return logger.info("This run is finished: see %s", run.metrics_path)
+    rows = {NAMES[config.system]: metrics, **metrics["baselines"]}
+    print(metrics_table(rows))
+    logger.info("Saved %s", run.metrics_path)
+
+
+def fit_run(args, config, run):
+    """Reads the data, trains and evaluates the run; returns its metrics.
+
+    Returns None if it is finished already.
+    """
     run.check(config, args.resume, args.overwrite)
     if args.resume and run.finished:
-        logger.info("This run is finished: see %s", run.metrics_path)
-        return
+        return None
 
     # Imported late: scikit-learn takes a second to import, and other errors come first.
     from xmc_keras.training.fit import fit
@@ -74,7 +88,7 @@ def main(argv=None):
     label_set = LabelSet.from_labels(train.labels)
     check_labels_known(test, label_set, args.skip_bad_lines)
     try:
-        result = fit(
+        return fit(
             config,
             train,
             test=test,
@@ -82,9 +96,6 @@ def main(argv=None):
             resume=args.resume,
             overwrite=args.overwrite,
             any_memory=args.any_memory,
-        )
+        ).metrics
     except BadInput as error:
         raise error.at(args.config) from None
-    rows = {NAMES[config.system]: result.metrics, **result.metrics["baselines"]}
-    print(metrics_table(rows))
-    logger.info("Saved %s", run.metrics_path)

@@ -41,7 +41,9 @@ def main(argv=None):
     parser = command_parser("predict", __doc__)
     parser.add_argument("run", help="a run folder, for example runs/quickstart")
     parser.add_argument("texts", nargs="*", help="texts (standard input, line by line)")
-    parser.add_argument("-k", type=int, default=5, help="labels per text (5)")
+    parser.add_argument(
+        "-k", type=int, help="labels per text (5, or num_predictions if it is less)"
+    )
     parser.add_argument("--model", choices=MODELS, help="which of the run's models")
     parser.add_argument("--input", metavar="FILE", help="texts, one per line")
     parser.add_argument("--output", metavar="FILE", help="(standard output)")
@@ -61,6 +63,8 @@ def main(argv=None):
     run = RunFolder(args.run)
     config = run.config()
     check_reads_texts(run)
+    if args.k is None:
+        args.k = min(5, config.num_predictions)
     check(args, config)
     bad_lines, pace, file = BadLines(), Pace(), None
     skip = bad_lines if args.skip_bad_lines else None
@@ -78,7 +82,7 @@ def main(argv=None):
             output = open_answers(run, args.output, *model, args.resume, args.overwrite)
             count = write_answers(run, texts, output, *model, pace, args.input)
             if output.finished:
-                return logger.info("%s is already complete", args.output)
+                return logger.info("%s is finished", args.output)
             logger.info("%d texts answered in %s", count, args.output)
         else:
             answer = answer_texts(run, *model)

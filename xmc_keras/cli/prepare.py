@@ -52,7 +52,7 @@ def main(argv=None):
     target = Path(args.target)
     if args.resume and (target / "summary.json").exists():
         if not target.with_name(f"{target.name}.part").exists():
-            return logger.info("%s is already complete", target)
+            return logger.info("%s is finished", target)
     summary = prepare_data(
         args.source,
         args.target,

@@ -22,6 +22,7 @@ from xmc_keras.cli.program import command_parser
 from xmc_keras.data.documents import check_labels_known
 from xmc_keras.data.splits import read_part
 from xmc_keras.evaluation.report.write_report import pictures_folder, write_report
+from xmc_keras.files.path_lock import PathLock
 from xmc_keras.runs.finished_runs import open_finished_runs
 from xmc_keras.runs.plot_curves import COLUMNS
 from xmc_keras.runs.run_folder import MODELS
@@ -50,6 +51,14 @@ def main(argv=None):
     runs = open_finished_runs(args.runs)
     for run in runs:
         read_history(run.history_path, COLUMNS)
+    with PathLock(output, "to write to", "output"):
+        check_places(args, output, folder)
+        make_report(args, runs, output)
+    logger.info("Saved %s and %s", output, folder)
+
+
+def check_places(args, output, folder):
+    """Raises `BadInput` if the report or its pictures may not be written there."""
     check_output(output, args.overwrite)
     if folder.exists() and not args.overwrite:
         raise BadInput(
@@ -57,8 +66,11 @@ def main(argv=None):
             "with --overwrite, or choose another place with --output.",
             folder,
         )
+
+
+def make_report(args, runs, output):
+    """Reads the test part, and writes the report."""
     label_set, width = runs[0].label_set(), runs[0].num_features()
     test = read_part(runs[0].config().data, "test", args.skip_bad_lines, width)
     check_labels_known(test, label_set, args.skip_bad_lines)
     write_report(runs, test, output, args.model)
-    logger.info("Saved %s and %s", output, folder)

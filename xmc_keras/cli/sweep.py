@@ -27,6 +27,8 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.cli.arguments import write_output
 from xmc_keras.cli.program import command_parser
 from xmc_keras.config.config_file import load_config
+from xmc_keras.files.describe_folder import check_folder_for
+from xmc_keras.files.path_lock import PathLock
 from xmc_keras.runs.finished_runs import read_metrics
 from xmc_keras.runs.run_folder import RunFolder
 from xmc_keras.runs.run_history import PRECISIONS, read_history
@@ -62,6 +64,25 @@ def main(argv=None):
         configs[name] = path
         load_config(path, args.set)  # checks all of them before the first is trained
     runs = Path(args.runs)
+    check_folder_for(runs, "the runs of a sweep", "runs")
+    with PathLock(runs, "for the runs of a sweep", "runs"):
+        failed = train_all(args, configs, runs)
+    if failed:
+        logger.error("Failed: %s", ", ".join(failed))
+        sys.exit(1)
+
+
+def train_all(args, configs, runs):
+    """Trains each config with each seed, and writes the table after each run.
+
+    Args:
+        args: the arguments of the command.
+        configs: dictionary of names to paths.
+        runs: path of the folder of the runs.
+
+    Returns:
+        The names of the runs that failed.
+    """
     quality = PRECISION if args.validation else QUALITY
     table = runs / ("validation.md" if args.validation else "sweep.md")
     found = {name: {} for name in configs}
@@ -84,9 +105,7 @@ def main(argv=None):
             write_output(table, format_markdown(rows, quality))
     print(format_markdown(rows, quality), end="")
     logger.info("Saved %s and .json", table)
-    if failed:
-        logger.error("Failed: %s", ", ".join(failed))
-        sys.exit(1)
+    return failed
 
 
 def add_settings(parser):

@@ -1,5 +1,6 @@
 """Cache of the token ids of texts, in memory-mapped files."""
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.files.path_lock import PathLock
 from xmc_keras.text.list_texts import list_texts
 
 logger = logging.getLogger(__name__)
@@ -141,7 +143,10 @@ class TokenCache:
     @classmethod
     def _build(cls, path, token_ids, offsets):
         temporary = _add_suffix(path)
+        lock = PathLock(temporary, "for a token cache", "folder")
         try:
+            lock.acquire()
+            _remove_left(path)
             temporary.mkdir(parents=True)
             np.save(temporary / "token_ids.npy", token_ids.astype(np.int32))
             np.save(temporary / "offsets.npy", offsets.astype(np.int64))
@@ -159,12 +164,23 @@ class TokenCache:
             ) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+            lock.release()
         return cache
 
 
 def _add_suffix(path):
     """A unique path in the same folder."""
     return path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}")
+
+
+def _remove_left(path):
+    """Deletes what killed programs have left behind of this cache."""
+    for left in path.parent.glob(f"{path.name}.*"):
+        lock = PathLock(left, "for a token cache", "folder")
+        with contextlib.suppress(BadInput):
+            if lock.try_acquire():  # nobody is writing it
+                shutil.rmtree(left, ignore_errors=True)
+                lock.release()
 
 
 def _replace_folder(source, target):

@@ -1,8 +1,8 @@
 """File of answers that is written chunk by chunk and can be resumed."""
 
 import contextlib
-import fcntl
 import gzip
+import itertools
 import json
 import os
 import zlib
@@ -10,7 +10,8 @@ from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import atomic_write
-from xmc_keras.files.text_file import position
+from xmc_keras.files.path_lock import PathLock
+from xmc_keras.files.text_file import TextFile, position
 
 
 class AnswerFile:
@@ -30,12 +31,14 @@ class AnswerFile:
         overwrite: bool. Discard an existing file, finished or not.
 
     Attributes:
-        finished: bool. With `resume`: the file is already complete.
+        finished: bool. With `resume`: the file is already complete. Then `kept` reads
+            its lines, and nothing is written.
+        kept_path: path of the file that `kept` reads.
 
     Raises:
-        BadInput: a file exists without `resume` or `overwrite`, the settings differ
-            from those of the part, another program is writing it, or it cannot be
-            written.
+        BadInput: a file exists without `resume` or `overwrite`, or is a folder; the
+            settings differ from those of the part; another program is writing it; or
+            it cannot be written.
     """
 
     def __init__(self, path, settings, resume=False, overwrite=False):
@@ -43,16 +46,25 @@ class AnswerFile:
         self._part = self.path.with_name(f"{self.path.name}.part")
         self._settings_path = self.path.with_name(f"{self.path.name}.settings.json")
         self.finished, self._reading, self._file = False, False, None
+        self.kept_path = self._part
+        self._lock = PathLock(self.path, "for answers", "output")
         if self.path.suffix == ".xz":
             raise BadInput(
                 "Expected a plain file or .gz to write. Received: .xz.", path
             )
+        if self.path.is_dir():
+            raise BadInput(
+                "Expected a file to write. Received: a folder.",
+                path,
+                remedy="Choose another `output`.",
+            )
+        self._lock.acquire()
         try:
             self._begin(resume, overwrite)
         except OSError as error:
             self._close()
             raise self._write_error(error) from None
-        except BadInput:
+        except BaseException:
             self._close()
             raise
 
@@ -61,7 +73,7 @@ class AnswerFile:
 
     def __exit__(self, *error):
         # An error before the first chunk leaves nothing behind.
-        if self._file is not None and self._part_size() == 0:
+        if self._file and not self.finished and self._part_size() == 0:
             self._part.unlink(missing_ok=True)
             self._settings_path.unlink(missing_ok=True)
         self._close()
@@ -72,6 +84,7 @@ class AnswerFile:
             with contextlib.suppress(OSError):
                 self._file.close()
             self._file = None
+        self._lock.release()
 
     def _part_size(self):
         return self._part.stat().st_size if self._part.exists() else 0
@@ -79,10 +92,15 @@ class AnswerFile:
     def _begin(self, resume, overwrite):
         unfinished = self._part_size() > 0
         if self.path.exists() and not overwrite and not (resume and unfinished):
-            # Killed after the last line: only the settings remain to be removed.
-            if resume and self._read_settings() == self.settings:
-                self.finished = True
-                return self._settings_path.unlink()
+            if resume:
+                if self._settings_path.exists():  # killed after the last line
+                    self._check_settings()
+                    self._settings_path.unlink()
+                self.finished, self._reading = True, True
+                self.kept_path = self.path
+                self._file = TextFile(self.path)
+                self._lines = iter(self._file)
+                return
             raise BadInput(
                 "Expected an output that does not exist. Received: a file.",
                 self.path,
@@ -96,14 +114,6 @@ class AnswerFile:
                 "`overwrite=True`.",
             )
         self._file = open(self._part, "a+b")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BadInput(
-                "Expected an output that no program is writing. Received: one that is "
-                "being written. Let that program end, or stop it.",
-                self._part,
-            ) from None
         self._reading = resume and self._part_size() > 0
         if self._reading:
             self._check_settings()
@@ -126,7 +136,7 @@ class AnswerFile:
             raise BadInput(
                 f"Expected {self._settings_path.name} next to it. Received: no such "
                 "file, or a damaged one.",
-                self._part,
+                self.kept_path,
                 remedy="Start over with `overwrite=True`.",
             )
         changed = [
@@ -138,17 +148,20 @@ class AnswerFile:
             raise BadInput(
                 "Expected the settings that the output was started with. Received: "
                 f"{'; '.join(changed)}.",
-                self._part,
+                self.kept_path,
                 remedy="Start over with `overwrite=True`, or choose another `output`.",
             )
 
     def kept(self, count):
         """The next `count` lines, as bytes, if an earlier start has written them all.
 
-        The first incomplete chunk is cut off; from then on it returns `None`.
+        The first incomplete chunk is cut off; from then on it returns `None`. Of a
+        finished file these are the lines that are left, at most `count`.
         """
         if not self._reading:
             return None
+        if self.finished:
+            return list(itertools.islice(self._lines, count))
         start = position(self._file)
         lines = (
             self._read_member()
@@ -192,6 +205,8 @@ class AnswerFile:
 
     def finish(self):
         """Completes the file and gives it its name."""
+        if self.finished:
+            return self._close()
         if self._reading:  # drops lines for which no text is left
             self._file.truncate(position(self._file))
         try:

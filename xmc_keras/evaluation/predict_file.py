@@ -1,6 +1,7 @@
 """Label names and scores for any number of texts, as lines of JSON."""
 
 import hashlib
+import itertools
 import json
 
 from xmc_keras.bad_input import BadInput
@@ -73,16 +74,17 @@ def write_answers(run, texts, output, k=5, model=None, pace=None, source=None):
     """
     pace = pace or Pace()
     with output:
-        if output.finished:
-            return 0
         answer = answer_texts(run, k, model)
         for chunk in split_texts(texts):
-            if kept := output.kept(len(chunk)):
-                check_answers(kept, chunk, pace.done, output.path, source)
+            kept = output.kept(len(chunk))
+            if kept or output.finished:
+                check_answers(kept, chunk, pace.done, output.kept_path, source)
                 pace.skip(len(chunk))
                 continue
             output.write(answer(chunk))
             pace.advance(len(chunk))
+        if output.finished:  # there must be no more answers than texts
+            check_answers(output.kept(1), [], pace.done, output.kept_path, source)
         output.finish()
     return pace.done
 
@@ -132,9 +134,10 @@ def describe_answers(run, k, model):
     }
 
 
-def check_answers(lines, texts, before, output, source):
-    """Raises `BadInput` if lines of an earlier call answer other texts."""
-    for number, (line, text) in enumerate(zip(lines, texts), before + 1):
+def check_answers(lines, texts, before, path, source):
+    """Raises `BadInput` if lines of an earlier call, in `path`, answer other texts."""
+    pairs = itertools.zip_longest(lines, texts)
+    for number, (line, text) in enumerate(pairs, before + 1):
         try:
             same = json.loads(line)["text"] == text
         except (ValueError, KeyError, TypeError):
@@ -142,7 +145,7 @@ def check_answers(lines, texts, before, output, source):
         if not same:
             raise BadInput(
                 "Expected the texts that the output was begun with. Received: another "
-                f"text at place {number} of {output}.part.",
+                f"text at place {number} of {path}.",
                 source,
                 remedy="Start again with `overwrite=True`, or choose another `output`.",
             )

@@ -97,8 +97,13 @@ def check_writable(path, purpose, argument):
         with tempfile.TemporaryDirectory(dir=next(p for p in above if p.exists())):
             pass
     except OSError as error:
-        raise BadInput(
-            f"Expected a place {purpose}. Received: {error.strerror}.",
-            path,
-            remedy=f"Choose another `{argument}`.",
-        ) from None
+        raise place_error(path, purpose, argument, error) from None
+
+
+def place_error(path, purpose, argument, error):
+    """The `BadInput` of a path that an `OSError` keeps from being written."""
+    return BadInput(
+        f"Expected a place {purpose}. Received: {error.strerror}.",
+        path,
+        remedy=f"Choose another `{argument}`.",
+    )

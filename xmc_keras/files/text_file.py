@@ -52,6 +52,10 @@ class TextFile:
         return self
 
     def __exit__(self, *error):
+        self.close()
+
+    def close(self):
+        """Closes the file."""
         self._raw.close()
 
     def __iter__(self):

@@ -14,6 +14,7 @@ from xmc_keras.config.config_file import load_config, save_config
 from xmc_keras.config.config_key import format_value
 from xmc_keras.data.documents import documents_digest
 from xmc_keras.files.atomic_files import atomic_write, check_writable, replace_folder
+from xmc_keras.files.path_lock import PathLock
 from xmc_keras.labels.label_set import LabelSet
 
 # The models of a run, the preferred one first.
@@ -33,6 +34,9 @@ class RunFolder:
     Args:
         path: string or path.
 
+    Attributes:
+        lock: `PathLock`. Held by the program that writes the run.
+
     Example:
 
     >>> RunFolder("runs/quickstart").metrics_path.as_posix()
@@ -41,6 +45,7 @@ class RunFolder:
 
     def __init__(self, path):
         self.path = Path(path)
+        self.lock = PathLock(self.path, "for a run", "run")
         self.config_path = self.path / "config.yaml"
         self.label_names_path = self.path / "label_names.txt"
         self.clusters_path = self.path / "clusters.npy"

@@ -8,7 +8,11 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.runs.finished_runs import read_metrics
 from xmc_keras.runs.run_folder import MODELS
 from xmc_keras.serving.version.model_card import CARD_KEYS
-from xmc_keras.serving.version.version_folder import choose_version, new_version
+from xmc_keras.serving.version.version_folder import (
+    choose_version,
+    new_version,
+    reserve_version,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +25,7 @@ def export(
     models,
     folder,
     documents,
-    k=5,
+    k=None,
     precision="float32",
     encoder_precision="float32",
     weights=None,
@@ -39,7 +43,8 @@ def export(
         folder: string or path. The base folder of the versions.
         documents: list of strings to compare on, or a csr matrix (documents, features)
             for models that read features.
-        k: int. Labels that the signature `serving_default` returns. Defaults to `5`.
+        k: optional int. Labels that the signature `serving_default` returns. Defaults
+            to `5`, or to all that the models rank if these are fewer.
         precision: string. How label tables are stored: `"float32"`, `"float16"` or
             `"int8"`. Defaults to `"float32"`.
         encoder_precision: string. How other weights are stored: `"float32"` or
@@ -66,11 +71,14 @@ def export(
         }
         for model in models
     ]
-    check_k(k, min(model.num_predictions for model in models))
+    most = min(min(len(x.label_set), x.num_predictions) for x in models)
+    k = choose_k(k, most)
     check_weights(weights, models)
-    version = choose_version(folder, version)
     stored = precision, encoder_precision
-    with new_version(folder, version) as path:
+    with (
+        reserve_version(folder, version) as version,
+        new_version(folder, version) as path,
+    ):
         write_version(models, documents, cards, path, folder, k, stored, weights)
     logger.info("Exported version %d to %s", version, folder)
     return version
@@ -79,7 +87,7 @@ def export(
 def export_runs(
     runs,
     folder,
-    k=5,
+    k=None,
     precision="float32",
     encoder_precision="float32",
     weights=None,
@@ -98,9 +106,13 @@ def export_runs(
     """
     check_weights(weights, runs)
     cards = [describe_run(run, model) for run in runs]
-    version = choose_version(folder, version)
-    check_k(k, min(min(x["num_labels"], x["config"]["num_predictions"]) for x in cards))
-    with new_version(folder, version) as path:
+    choose_version(folder, version)
+    most = min(min(x["num_labels"], x["config"]["num_predictions"]) for x in cards)
+    k = choose_k(k, most)
+    with (
+        reserve_version(folder, version) as version,
+        new_version(folder, version) as path,
+    ):
         # TensorFlow takes seconds to import: other errors are reported before.
         from xmc_keras.serving.version.documents_to_check import choose_documents
 
@@ -116,12 +128,16 @@ def export_runs(
     return version
 
 
-def check_k(k, most):
+def choose_k(k, most):
+    """Returns `k`, or its default; raises `BadInput` if it is out of range."""
+    if k is None:
+        return min(5, most)
     if not 1 <= k <= most:
         raise BadInput(
             f"Expected k between 1 and {most}, the labels that the model ranks for a "
             f"text. Received: {k}."
         )
+    return k
 
 
 def check_weights(weights, members):

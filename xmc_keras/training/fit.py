@@ -1,5 +1,6 @@
 """Training a model from documents and a config."""
 
+import contextlib
 import logging
 import time
 
@@ -58,8 +59,9 @@ def fit(
         A `FitResult`.
 
     Raises:
-        BadInput: config, documents and run do not fit together; there is too little
-            memory; or the loss becomes infinite or NaN.
+        BadInput: config, documents and run do not fit together; another program is
+            writing the run; there is too little memory; or the loss becomes infinite
+            or NaN.
 
     Example:
 
@@ -72,9 +74,27 @@ def fit(
     >>> len(result.history), sorted(result.model.label_set.names)
     (2, ['editor', 'game'])
     """
-    begun = time.monotonic()
     if run is not None and not isinstance(run, RunFolder):
         run = RunFolder(run)
+    settings = resume, overwrite, any_memory, callbacks, progress
+    with contextlib.nullcontext() if run is None else run.lock:
+        return _fit(config, train, validation, test, run, *settings)
+
+
+def _fit(
+    config,
+    train,
+    validation,
+    test,
+    run,
+    resume,
+    overwrite,
+    any_memory,
+    callbacks,
+    progress,
+):
+    """Trains with the run, if any, locked; see `fit`."""
+    begun = time.monotonic()
     if run is not None:
         run.check(config, resume, overwrite)
         if resume and run.finished:

@@ -44,8 +44,7 @@ def test_a_stop_anywhere_gives_the_same_bytes(tmp_path):
                 folder.state["read"] = min(stop, first + 5)
                 folder.keep()
         # As after a kill: the files also hold what was written after the last `keep`.
-        for file in folder._files.values():
-            file.close()
+        folder._release()
         folder = PreparedFolder(path, {"a": 1}, resume=True)
         read = folder.state["read"]
         assert read <= stop and (read or stop == 0)
@@ -62,7 +61,7 @@ def test_folders_that_cannot_be_resumed(tmp_path):
     folder = PreparedFolder(path, {"a": 1})
     folder.add("train", some(3))
     folder.keep()
-    with pytest.raises(BadInput, match="Expected a folder that no program is writing"):
+    with pytest.raises(BadInput, match="Expected a place that no other program"):
         PreparedFolder(path, {"a": 1}, resume=True)
     folder.close()
     with pytest.raises(BadInput, match="made.part: Expected no unfinished folder"):

@@ -16,6 +16,7 @@ from xmc_keras.data.formats.find_format import find_format
 from xmc_keras.data.formats.find_parts import find_parts
 from xmc_keras.data.preparing.prepare_data import fill_folder
 from xmc_keras.data.preparing.prepared_folder import PARTS, PreparedFolder
+from xmc_keras.files.path_lock import PathLock
 
 logger = logging.getLogger(__name__)
 
@@ -55,15 +56,16 @@ def download_set(name, data="data"):
         f"that AttentionXML publishes ({wanted.other_url}; see also {REPOSITORY}), "
         f"unpack it to {target} and check it with `check_set`."
     )
-    fetch(wanted.url, archive, remedy)
     source = downloads / wanted.archive
-    unpack(archive, source)
-    bad_lines = {part: BadLines() for part in PARTS}
-    readers = find_parts(source, "pecos", skip=bad_lines.get)
-    # A folder begun from the same archive is continued.
-    settings = {"archive": f"{archive}, {archive.stat().st_size} bytes"}
-    folder = PreparedFolder(target, settings, resume=True)
-    summary = fill_folder(folder, readers, bad_lines)
+    with PathLock(source, "for a download", "data"):
+        fetch(wanted.url, archive, remedy)
+        unpack(archive, source)
+        bad_lines = {part: BadLines() for part in PARTS}
+        readers = find_parts(source, "pecos", skip=bad_lines.get)
+        # A folder begun from the same archive is continued.
+        settings = {"archive": f"{archive}, {archive.stat().st_size} bytes"}
+        folder = PreparedFolder(target, settings, resume=True)
+        summary = fill_folder(folder, readers, bad_lines)
     compare_sizes(wanted, summary, target)
     return summary
 

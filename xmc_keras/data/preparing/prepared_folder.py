@@ -1,7 +1,6 @@
 """A folder of training data, written so that an interrupted program can resume."""
 
 import contextlib
-import fcntl
 import hashlib
 import itertools
 import json
@@ -18,6 +17,7 @@ from xmc_keras.data.formats.document import one_space
 from xmc_keras.data.preparing.check_place import check_place
 from xmc_keras.data.preparing.written_labels import WrittenLabels
 from xmc_keras.files.atomic_files import replace_folder
+from xmc_keras.files.path_lock import PathLock
 from xmc_keras.files.text_file import position
 
 PARTS = ("train", "test")
@@ -65,19 +65,20 @@ class PreparedFolder:
         self._counts = {part: array("q") for part in PARTS}
         self.labels, self._num_saved = WrittenLabels(), 0  # names saved by `keep`
         self._files, self._sizes = {}, {}
-        check_place(self.path, self.part, resume, overwrite)
+        self._lock = PathLock(self.path, "for data", "target")
+        self._lock.acquire()
         try:
+            check_place(self.path, self.part, resume, overwrite)
             self.part.mkdir(parents=True, exist_ok=True)
-            self._lock()
             if not resume:
                 (self.part / "state.npz").unlink(missing_ok=True)
             self._restore()
             self._open()
         except OSError as error:
-            self._close_files()
+            self._release()
             raise self._write_error(error) from None
-        except BadInput:
-            self._close_files()
+        except BaseException:
+            self._release()
             raise
 
     def add(self, part, documents):
@@ -166,7 +167,7 @@ class PreparedFolder:
         try:
             # Deleted first: once it is gone, the folder cannot be resumed.
             (self.part / "state.npz").unlink(missing_ok=True)
-            for name in ("label_names", "lock", *(f"{part}_hashes" for part in PARTS)):
+            for name in ("label_names", *(f"{part}_hashes" for part in PARTS)):
                 (self.part / name).unlink(missing_ok=True)
             for part, kind in itertools.product(PARTS, KINDS):
                 path = self.part / f"{part}_{kind}.txt"
@@ -180,12 +181,18 @@ class PreparedFolder:
             replace_folder(self.part, self.path)
         except OSError as error:
             raise self._write_error(error) from None
+        self._lock.release()
 
     def close(self):
         """Closes the unfinished folder; deletes it if `keep` was never called."""
         self._close_files()
         if not (self.part / "state.npz").exists():
             shutil.rmtree(self.part, ignore_errors=True)
+        self._lock.release()
+
+    def _release(self):
+        self._close_files()
+        self._lock.release()
 
     def _close_files(self):
         # An error here, such as a full disk, is harmless: `keep` has raised it, or the
@@ -207,17 +214,6 @@ class PreparedFolder:
             remedy="Choose another path, or free disk space and continue with "
             "`resume=True`.",
         )
-
-    def _lock(self):
-        self._files["lock"] = open(self.part / "lock", "ab")
-        try:
-            fcntl.flock(self._files["lock"], fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BadInput(
-                "Expected a folder that no program is writing. Received: one that is "
-                "being written. Wait for that program to end, or stop it.",
-                self.part,
-            ) from None
 
     def _restore(self):
         path = self.part / "state.npz"

@@ -7,8 +7,10 @@ import zipfile
 
 import numpy as np
 
+from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import documents_digest
 from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.files.path_lock import PathLock
 from xmc_keras.metrics.filtered_ranking import filter_ranking
 from xmc_keras.runs.run_folder import MODELS
 
@@ -61,9 +63,9 @@ def predict_run(run, documents, relevant, name=None, filtered=None):
         logger.info("Predicting %d documents with %s", len(documents), run.path)
         found = _predict(run, run.load_model(name), documents, relevant)
         try:
-            with atomic_write(path) as file:
+            with PathLock(path, "for predictions", "run"), atomic_write(path) as file:
                 np.savez(file, key=key, **dataclasses.asdict(found))
-        except OSError as error:
+        except (OSError, BadInput) as error:  # another report on this run, too
             logger.warning("Predictions are not cached: %s", error)
     label_ids, scores = filter_ranking(found.label_ids, filtered, found.scores)
     return dataclasses.replace(found, label_ids=label_ids, scores=scores)

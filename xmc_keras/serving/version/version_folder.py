@@ -8,6 +8,8 @@ import uuid
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.files.describe_folder import EXPORT, describe_folder
+from xmc_keras.files.path_lock import PathLock
 from xmc_keras.serving.server.find_versions import find_versions
 
 
@@ -26,6 +28,15 @@ def choose_version(folder, version=None):
     try:
         if folder.exists() and not folder.is_dir():
             raise BadInput("Expected a folder for versions. Received: a file.", folder)
+        held = describe_folder(folder)
+        if held not in (None, EXPORT) or (folder / "saved_model.pb").exists():
+            held = "a version itself" if held == EXPORT else f"the folder of {held}"
+            raise BadInput(
+                f"Expected a folder for the versions of a model. Received: {held}.",
+                folder,
+                remedy="Give an empty or new folder, or one with versions, as "
+                "`folder`.",
+            )
         numbers = find_versions(folder) if folder.exists() else {}
     except OSError as error:
         raise _unwritable_error(folder, error) from None
@@ -41,6 +52,49 @@ def choose_version(folder, version=None):
             "replaced, because a server may be using it.",
         )
     return version
+
+
+@contextlib.contextmanager
+def reserve_version(folder, version=None):
+    """Yields the number of a new version, which no other export takes meanwhile.
+
+    Two exports to one folder get two numbers. What a killed export of this number left
+    behind is deleted.
+
+    Args:
+        folder, version: see `choose_version`.
+
+    Raises:
+        BadInput: see `choose_version`, or another export writes this version.
+
+    Example:
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with reserve_version(folder) as one, reserve_version(folder) as other:
+    ...         one, other
+    (1, 2)
+    """
+    folder, number = Path(folder), choose_version(folder, version)
+    while True:
+        lock = PathLock(folder / str(number), "for a version", "folder")
+        if version is not None:
+            lock.acquire()
+        elif not lock.try_acquire():
+            number += 1
+            continue
+        try:
+            # Again, because another export may have ended before the lock was taken.
+            if version is None and number in find_versions(folder):
+                number += 1
+                continue
+            choose_version(folder, number)
+            for left in folder.glob(f".tmp-{number}-*"):
+                shutil.rmtree(left, ignore_errors=True)
+            yield number
+            return
+        finally:
+            lock.release()
 
 
 @contextlib.contextmanager
