@@ -1,4 +1,5 @@
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,62 @@ def test_overrides_stand_above_the_file(write):
     assert (config.encoder, config.data) == ("hf://some/model", "a=b")
 
 
+TEXTS = [
+    *("base #1", "#1", "2024", "1_000", "0x1F", "1e3", "12:30", "2024-01-31", "1.5"),
+    *("on", "no", "yes", "true", "~", "None", "NULL", "nullable", ".nan", "2024-13-45"),
+    *("[a]", "{a", "a: b", "a:", "- a", "a=b", "=", "it's", "&a", "*a", "!a", "|", ">"),
+    *(
+        "@a",
+        "`a`",
+        "%a",
+        "C:\\new\\table",
+        "a,b",
+        "'a' or 'b'",
+        '"',
+        "caf\u00e9 \u65e5",
+    ),
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_text_of_an_override_is_taken_as_it_is(write, text):
+    path = write(START)
+    assert load_config(path, [f"data={text}"]).data == text
+    assert load_config(path, [f" data = {text} "]).data == text
+    assert load_config(path, [f"encoder={text}"]).encoder == text
+    quoted = "data='" + text.replace("'", "''") + "'"
+    assert load_config(path, [quoted]).data == text
+    assert load_config(path, [f"data={json.dumps(text)}"]).data == text
+
+
+def test_null_of_an_override(write):
+    assert load_config(write(START), ["data=null"]).data is None
+    assert load_config(write(START), ['data="null"']).data == "null"
+    assert load_config(write(START), ["encoder=null"]).encoder == "null"
+
+
+@pytest.mark.parametrize(
+    "text, kind",
+    [
+        *((text, "true or false") for text in ("on", "no", "Yes", "off", "true")),
+        *((text, "a number") for text in ("2024", "1_000", "0x1F", "12:30", "1.5")),
+        *((text, "a date") for text in ("2024-01-31", "2024-13-45")),
+    ],
+)
+@pytest.mark.parametrize("key", ["data", "encoder", "base"])
+def test_a_name_that_yaml_reads_as_something_else(write, key, text, kind):
+    lines = "".join(li for li in START.splitlines(True) if not li.startswith(key))
+    path = write(f"{lines}{key}: {text}  # comment\n")
+    line = 1 + lines.count("\n")
+    assert message(path) == (
+        f"{path}:{line}: Expected {key} to be text. Received: {text}, which is {kind} "
+        f'in YAML. Put it in quotes: {key}: "{text}".'
+    )
+    if key != "base":
+        path = write(f'{lines}{key}: "{text}"\n')
+        assert getattr(load_config(path), key) == text
+
+
 @pytest.mark.parametrize(
     "override, words",
     [
@@ -187,14 +244,17 @@ def test_overrides_stand_above_the_file(write):
         ("epochs=x", "Received: 'x'."),
         ("epcohs=1", "Unknown config key: epcohs (did you mean epochs?)."),
         ("=1", "Expected key=value"),
-        ("data=a: b", "Expected YAML."),
+        ("data=", "Expected data to be text, or null. Received: ''."),
+        ("system=lightxml # comment", "Received: 'lightxml # comment' (did you mean"),
+        ("epochs=3\nseed=4", "Received: '3 seed=4'."),
+        ("epochs=on", "Received: true."),
         ("epochs=[1", "Expected YAML."),
         ("swa_start=3", "swa_start to be below epochs (3)"),
     ],
 )
 def test_error_names_the_override(write, override, words):
     text = message(write(START), [override])
-    assert text.startswith(f"setting {override}: ")
+    assert text.startswith(f"setting {' '.join(override.splitlines())}: ")
     assert words in text
 
 

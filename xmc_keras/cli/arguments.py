@@ -14,7 +14,8 @@ def add_config(parser):
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="change a key of the config; may be given several times",
+        help="change a key of the config; may be given several times; text is taken as "
+        "it is",
     )
 
 

@@ -12,7 +12,7 @@ from xmc_keras.config.config_conflicts import (
     system_of,
     wrong_system,
 )
-from xmc_keras.config.config_key import convert_value
+from xmc_keras.config.config_key import convert_value, takes_null, takes_text
 from xmc_keras.config.recipes import find_recipe, recipe_names
 from xmc_keras.files.atomic_files import atomic_write
 
@@ -27,8 +27,11 @@ def load_config(path, overrides=(), resolved=False) -> Config:
             the name of a recipe of the package, such as `"quickstart"`. The key `base`
             names another such file, relative to this one, or a recipe, for the keys
             that this one leaves out. It may have a base itself.
-        overrides: iterable of strings `"key=value"`, the value in YAML. They override
-            the file, later ones override earlier ones.
+        overrides: iterable of strings `"key=value"`. They override the file, later ones
+            override earlier ones. The value of a key that is text is taken as it is:
+            `data=base #1` and `data=2024` need no quotes, but may have them around the
+            whole; only `null` means no value where a key may be null. Other values are
+            YAML.
         resolved: bool. Whether the file is the `config.yaml` of a run. Those of
             version 0.1.0 list the keys of both systems; those of the other one are
             ignored. Defaults to `False`.
@@ -166,11 +169,11 @@ def _read_file(path, above=()):
     return of_base + [entry for entry in entries if entry[0] != "base"]
 
 
-def _read_entries(text, place):
-    """Yields (key, value, place) of a YAML mapping; `place(line)` is for errors."""
+def _compose(text, place):
+    """The YAML loader and node of a text; `place(line)` is for errors."""
     try:
         loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
+        return loader, loader.get_single_node()
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         problem = f"character {error.character:#x}"
@@ -182,6 +185,36 @@ def _read_entries(text, place):
         ) from None
     except RecursionError:
         raise BadInput("Expected YAML. Received: deep nesting.", *place(1)) from None
+
+
+def _construct(loader, node, key, where):
+    """The value of a YAML node, which is None for an empty text."""
+    is_text = key == "base" or (key in FIELDS and takes_text(FIELDS[key]))
+    plain = isinstance(node, yaml.ScalarNode) and node.style is None
+    try:
+        value = node and loader.construct_object(node, deep=True)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        if is_text and plain:
+            value = error  # such as a date that does not exist
+        else:
+            problem = getattr(error, "problem", error)
+            raise BadInput(
+                f"Expected {key} to have a value. Received: {problem}.", *where
+            ) from None
+    if is_text and plain and value is not None and not isinstance(value, str):
+        kinds = {bool: "true or false", int: "a number", float: "a number"}
+        kind = kinds.get(type(value), "a date")
+        raise BadInput(
+            f"Expected {key} to be text. Received: {node.value}, which is {kind} in "
+            f'YAML. Put it in quotes: {key}: "{node.value}".',
+            *where,
+        )
+    return value
+
+
+def _read_entries(text, place):
+    """Yields (key, value, place) of a YAML mapping; `place(line)` is for errors."""
+    loader, node = _compose(text, place)
     if not isinstance(node, yaml.MappingNode):
         raise BadInput(
             "Expected keys with values, such as `epochs: 3`. Received: "
@@ -192,23 +225,37 @@ def _read_entries(text, place):
         where = place(key_node.start_mark.line + 1)
         if not isinstance(key_node, yaml.ScalarNode):
             raise BadInput(f"Expected a key. Received: a {key_node.id}.", *where)
-        try:
-            value = loader.construct_object(value_node, deep=True)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            problem = getattr(error, "problem", error)
-            raise BadInput(
-                f"Expected {key_node.value} to have a value. Received: {problem}.",
-                *where,
-            ) from None
-        yield key_node.value, value, where
+        key = key_node.value
+        yield key, _construct(loader, value_node, key, where), where
 
 
 def _read_override(override):
     key, equals, text = override.partition("=")
-    place = f"setting {override}", None
-    if not key.strip() or not equals:
+    key, text = key.strip(), text.strip()
+    place = f"setting {' '.join(override.splitlines())}", None
+    if not key or not equals:
         raise BadInput("Expected key=value, such as epochs=3.", *place)
-    return _read_entries(f"{key}: {text}", lambda line: place)
+    if key in FIELDS and takes_text(FIELDS[key]):
+        value = None if text == "null" and takes_null(FIELDS[key]) else _unquote(text)
+        return [(key, value, place)]
+    loader, node = _compose(text, lambda line: place)
+    return [(key, _construct(loader, node, key, place), place)]
+
+
+def _unquote(text):
+    """The text without quotes around the whole, read as YAML.
+
+    >>> _unquote("'a #1'"), _unquote("a #1"), _unquote("'a' or 'b'"), _unquote("'")
+    ('a #1', 'a #1', "'a' or 'b'", "'")
+    """
+    if text[:1] not in ("'", '"'):
+        return text
+    try:
+        node = yaml.compose(text, yaml.SafeLoader)
+    except yaml.YAMLError:
+        return text
+    whole = isinstance(node, yaml.ScalarNode) and node.end_mark.index == len(text)
+    return node.value if whole else text
 
 
 def _upgrade(entries):

@@ -114,6 +114,16 @@ def format_value(value):
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def takes_text(field):
+    """Whether the values of a key are text, a bool."""
+    return str in _kinds(field) and bool not in _kinds(field)
+
+
+def takes_null(field):
+    """Whether a key may be null, a bool."""
+    return type(None) in _kinds(field)
+
+
 def _kinds(field):
     return typing.get_args(field.type) or (field.type,)
 
