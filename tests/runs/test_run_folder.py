@@ -1,3 +1,5 @@
+import contextlib
+import dataclasses
 import os
 import shutil
 
@@ -226,3 +228,80 @@ def test_models_are_saved_whole_without_the_optimizer(tmp_path):
     )
     averaged = run.load_model("averaged").predict(x, verbose=0)
     np.testing.assert_array_equal(averaged, loaded.predict(x, verbose=0))
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project with data and a run, whose config has a relative path."""
+    data = tmp_path / "project/data/mine"
+    data.mkdir(parents=True)
+    (data / "train_texts.txt").write_text("a rose\n")
+    return tmp_path / "project"
+
+
+def begin_in(project, run, data="data/mine"):
+    with contextlib.chdir(project):
+        return begin(run, dataclasses.replace(CONFIG, data=str(data)))
+
+
+def test_the_data_is_found_from_any_folder(project, tmp_path, monkeypatch):
+    begin_in(project, "runs/x")
+    begin_in(project, tmp_path / "elsewhere/y")
+    # Another project, whose data has the same name.
+    (tmp_path / "other/data/mine").mkdir(parents=True)
+    for where in (project, tmp_path / "other", "/"):
+        monkeypatch.chdir(where)
+        for run in (project / "runs/x", tmp_path / "elsewhere/y"):
+            for name in (run, os.path.relpath(run)):
+                assert RunFolder(name).data_folder().samefile(project / "data/mine")
+    assert RunFolder(run).data_folder(tmp_path / "other").samefile(tmp_path / "other")
+    with pytest.raises(BadInput, match="nowhere: Expected a folder of data"):
+        RunFolder(run).data_folder("nowhere")
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_the_data_of_a_project_that_was_moved(project, tmp_path, absolute):
+    data = project / "data/mine" if absolute else "data/mine"
+    begin_in(project, "runs/deep/x", data)
+    moved = project.rename(tmp_path / "moved")
+    run = RunFolder(moved / "runs/deep/x")
+    assert run.data_folder() == moved / "data/mine"
+    run.path.rename(tmp_path / "x")
+    with pytest.raises(BadInput) as error:
+        RunFolder(tmp_path / "x").data_folder()
+    text = str(error.value)
+    assert text.startswith(f"{tmp_path / 'x'}: Expected the data of this run. Received")
+    assert str(project / "data/mine") in text  # one of the places that were tried
+    assert text.endswith("Say where it is with `data`.")
+
+
+def test_a_copied_project_has_data_of_its_own(project, tmp_path):
+    begin_in(project, "runs/x")
+    copy = shutil.copytree(project, tmp_path / "copy")
+    assert RunFolder(copy / "runs/x").data_folder() == copy / "data/mine"
+    # A run that was moved to a project with other data by this name.
+    (copy / "data/mine/train_texts.txt").write_text("another rose\n")
+    assert RunFolder(copy / "runs/x").data_folder() == project / "data/mine"
+
+
+def test_the_data_of_a_run_by_version_0_1_0(project, monkeypatch):
+    run = begin_in(project, "runs/x")
+    path = project / run.label_counts_path
+    with np.load(path) as arrays:
+        old = {name: arrays[name] for name in arrays if name != "data"}
+    np.savez(path, **old)
+    for where in (project, "/"):
+        monkeypatch.chdir(where)
+        assert RunFolder(project / "runs/x").data_folder() == project / "data/mine"
+
+
+def test_a_run_on_documents_in_memory_has_no_data(tmp_path):
+    run = begin(tmp_path / "x", dataclasses.replace(CONFIG, data=None))
+    with pytest.raises(BadInput, match="one on documents in memory. Say where"):
+        run.data_folder()
+    assert run.data_folder(tmp_path) == tmp_path
+
+
+def test_a_run_whose_data_was_moved_is_continued(tmp_path):
+    run = begin(tmp_path / "x")
+    run.check(dataclasses.replace(CONFIG, data="moved"), resume=True)

@@ -19,6 +19,13 @@ def add_config(parser):
     )
 
 
+def add_data(parser):
+    """Adds `--data`, for a run whose data was moved."""
+    parser.add_argument(
+        "--data", metavar="FOLDER", help="the folder of the run's data, if it was moved"
+    )
+
+
 def check_output(path, overwrite=False):
     """Raises `BadInput` if `path` exists or cannot be written."""
     path = Path(path)

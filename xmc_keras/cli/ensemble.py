@@ -28,7 +28,7 @@ import logging
 import shlex
 from pathlib import Path
 
-from xmc_keras.cli.arguments import check_output, write_output
+from xmc_keras.cli.arguments import add_data, check_output, write_output
 from xmc_keras.cli.program import command_parser
 from xmc_keras.cli.tables import metrics_table
 from xmc_keras.data.documents import check_labels_known
@@ -55,6 +55,7 @@ def main(argv=None):
         default="equal",
         help="weights of the runs (equal)",
     )
+    add_data(parser)
     parser.add_argument("--model", choices=MODELS, help="which of the runs' models")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
@@ -82,7 +83,7 @@ def main(argv=None):
 
 def evaluate_runs(args, runs):
     """Reads the documents, and returns the metrics of the ensemble."""
-    data = runs[0].config().data
+    data = runs[0].data_folder(args.data)
     test = read_part(data, "test", args.skip_bad_lines, runs[0].num_features())
     check_labels_known(test, runs[0].label_set(), args.skip_bad_lines)
     train = None

@@ -5,11 +5,12 @@
     xmc evaluate runs/debian24k --texts T.txt --labels L.txt
     xmc evaluate runs/debian24k --score label
 
-Without --texts and --labels it evaluates on the test part of the run's data. The
-propensities are always those of the training part. If the data has a test_filter.txt
-(xmc prepare makes one from the filter file of a set of the Extreme Classification
-Repository), its labels are removed from the relevant and the predicted labels of their
-document, and the next predictions move up; --filter does the same for --texts.
+Without --texts and --labels it evaluates on the test part of the run's data, found from
+any working directory, also if run and data were moved together. The propensities are
+always those of the training part. If the data has a test_filter.txt (xmc prepare makes
+one from the filter file of a set of the Extreme Classification Repository), its labels
+are removed from the relevant and the predicted labels of their document, and the next
+predictions move up; --filter does the same for --texts.
 recall@k is given for each k up to the number of labels that the run predicts
 (num_predictions).
 
@@ -20,6 +21,7 @@ not depend on it, so that one run is enough to compare both.
 import json
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.cli.arguments import add_data
 from xmc_keras.cli.program import command_parser
 from xmc_keras.cli.tables import NAMES, metrics_table
 from xmc_keras.data.check_reads import check_reads_texts
@@ -32,6 +34,7 @@ from xmc_keras.runs.run_folder import MODELS, RunFolder
 def main(argv=None):
     parser = command_parser("evaluate", __doc__)
     parser.add_argument("run", help="a run folder, for example runs/quickstart")
+    add_data(parser)
     parser.add_argument("--texts", help="file of one document per line")
     parser.add_argument("--labels", help="file of their labels, separated by spaces")
     parser.add_argument(
@@ -55,6 +58,8 @@ def main(argv=None):
     args = parser.parse_args(argv)
     if bool(args.texts) != bool(args.labels):
         raise BadInput("Expected --texts and --labels together. Received: one of them.")
+    if args.data and args.texts:
+        raise BadInput("Expected --data or --texts. Received: both.")
     if args.filter and not args.texts:
         raise BadInput(
             "Expected --filter with --texts and --labels. Received: --filter alone. "
@@ -79,9 +84,8 @@ def main(argv=None):
         paths = args.texts, args.labels
         documents = read_pair(*paths, args.skip_bad_lines, args.filter)
     else:
-        documents = read_part(
-            config.data, "test", args.skip_bad_lines, run.num_features()
-        )
+        data = run.data_folder(args.data)
+        documents = read_part(data, "test", args.skip_bad_lines, run.num_features())
     check_labels_known(documents, run.label_set(), args.skip_bad_lines)
     metrics = evaluate_run(run, documents, args.model, args.score)
     if args.json:

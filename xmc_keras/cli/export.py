@@ -19,6 +19,7 @@ import argparse
 import signal
 import sys
 
+from xmc_keras.cli.arguments import add_data
 from xmc_keras.cli.program import command_parser
 from xmc_keras.runs.run_folder import MODELS, RunFolder
 from xmc_keras.serving.export import export_runs
@@ -55,6 +56,7 @@ def main(argv=None):
         help="weights of the runs of an ensemble, only shares matter (equal)",
     )
     parser.add_argument("--version", type=int, help="number of the version (the next)")
+    add_data(parser)
     parser.add_argument("--model", choices=MODELS, help="which of the runs' models")
     args = parser.parse_args(argv)
     # Raises SystemExit, so that a terminated export leaves nothing behind.
@@ -68,6 +70,7 @@ def main(argv=None):
         weights=args.weights,
         version=args.version,
         model=args.model,
+        data=args.data,
     )
 
 

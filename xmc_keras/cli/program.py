@@ -36,6 +36,7 @@ WORDS = {
     "pass `quotes=False`": "use --no-quotes",
     "choose another `output`": "choose another with --output",
     "choose another `run`": "choose another with --run",
+    "where it is with `data`": "where it is with --data",
     "hoose another `data`": "hoose another with --data",
     "hoose another `runs`": "hoose another with --runs",
     "hoose another `target`": "hoose another target",

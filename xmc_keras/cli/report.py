@@ -17,7 +17,7 @@ import logging
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.cli.arguments import check_output
+from xmc_keras.cli.arguments import add_data, check_output
 from xmc_keras.cli.program import command_parser
 from xmc_keras.data.documents import check_labels_known
 from xmc_keras.data.splits import read_part
@@ -40,6 +40,7 @@ def main(argv=None):
     parser.add_argument(
         "--overwrite", action="store_true", help="replace an earlier report"
     )
+    add_data(parser)
     parser.add_argument("--model", choices=MODELS, help="which of the runs' models")
     parser.add_argument(
         "--skip-bad-lines",
@@ -71,6 +72,7 @@ def check_places(args, output, folder):
 def make_report(args, runs, output):
     """Reads the test part, and writes the report."""
     label_set, width = runs[0].label_set(), runs[0].num_features()
-    test = read_part(runs[0].config().data, "test", args.skip_bad_lines, width)
+    data = runs[0].data_folder(args.data)
+    test = read_part(data, "test", args.skip_bad_lines, width)
     check_labels_known(test, label_set, args.skip_bad_lines)
     write_report(runs, test, output, args.model)

@@ -16,6 +16,7 @@ from xmc_keras.data.documents import documents_digest
 from xmc_keras.files.atomic_files import atomic_write, check_writable, replace_folder
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.runs.find_data import describe_place, find_data
 
 # The models of a run, the preferred one first.
 MODELS = ("best", "averaged")
@@ -25,9 +26,9 @@ class RunFolder:
     """The folder of a run, with its config, models and metrics.
 
     It contains `config.yaml` (resolved), `label_names.txt`, `clusters.npy` (LightXML),
-    `label_counts.npz` (document counts of the labels, number of features, and a digest
-    of the training part), `best.keras` (best on the validation split),
-    `averaged.keras` (with SWA), `history.csv`, `curves.png`, `tensorboard/`,
+    `label_counts.npz` (document counts of the labels, number of features, a digest of
+    the training part, and where the data was), `best.keras` (best on the validation
+    split), `averaged.keras` (with SWA), `history.csv`, `curves.png`, `tensorboard/`,
     `checkpoint/` until the run is finished, and `metrics.json` from then on. Every
     file is written to a temporary place and then renamed.
 
@@ -93,7 +94,8 @@ class RunFolder:
         changed = [
             f"{key} was {format_value(earlier[key])}, is {format_value(now[key])}"
             for key in now
-            if earlier[key] != now[key]
+            # Data that was moved: `check_data` compares what is in it.
+            if earlier[key] != now[key] and key != "data"
         ]
         if changed:
             raise BadInput(
@@ -129,6 +131,7 @@ class RunFolder:
                 num_documents=len(training_part),
                 num_features=getattr(training_part, "num_features", 0),
                 digest=documents_digest(training_part),
+                data=json.dumps(describe_place(config.data, path)),
             )
             save_config(config, part / self.config_path.name)
             replace_folder(part, path)
@@ -160,6 +163,23 @@ class RunFolder:
                 remedy="Train one with `fit`.",
             )
         return load_config(self.config_path, resolved=True)
+
+    def data_folder(self, data=None):
+        """Finds the data of the run, from any working directory.
+
+        See `find_data` for where it is looked for.
+
+        Args:
+            data: optional string or path. The folder, if it is elsewhere now.
+
+        Returns:
+            The path of the folder.
+
+        Raises:
+            BadInput: there is no such folder. The message names all that were tried.
+        """
+        place = json.loads(str(self._label_counts("data", "null")))
+        return find_data(self.path, self.config().data, place, data)
 
     def label_set(self):
         """The `LabelSet` of the run."""

@@ -93,18 +93,22 @@ def export_runs(
     weights=None,
     version=None,
     model=None,
+    data=None,
 ):
     """Exports finished runs, compared with them on the test part of their data.
 
     Args:
         runs: list of `RunFolder`.
         model: optional string. Which of the runs' models; the best ones by default.
+        data: optional string or path. The folder of the runs' data, if it was moved.
         folder, k, precision, encoder_precision, weights, version: see `export`.
 
     Returns:
         The number of the version.
     """
     check_weights(weights, runs)
+    if data is not None:
+        runs[0].data_folder(data)
     cards = [describe_run(run, model) for run in runs]
     choose_version(folder, version)
     most = min(min(x["num_labels"], x["config"]["num_predictions"]) for x in cards)
@@ -122,7 +126,7 @@ def export_runs(
             models.append(run.load_model(model))
         stored = precision, encoder_precision
         most = CHECKED if set(stored) == {"float32"} else CHECKED_REDUCED
-        documents = choose_documents(runs[0], models[0], most)
+        documents = choose_documents(runs[0], models[0], most, data)
         write_version(models, documents, cards, path, folder, k, stored, weights)
     logger.info("Exported version %d to %s", version, folder)
     return version

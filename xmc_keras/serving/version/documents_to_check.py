@@ -24,28 +24,30 @@ def reads_features(model):
     return model.tokenizer is None and getattr(model, "vectorizer", None) is None
 
 
-def choose_documents(run, model, most):
+def choose_documents(run, model, most, data=None):
     """Chooses the first documents of a run's test part, as its model reads them.
 
     Args:
         run: a `RunFolder`.
         model: the model of the run.
         most: int. Maximum number of documents.
+        data: optional string or path. The folder of the data, if it was moved.
 
     Returns:
         List of strings, or a csr matrix (documents, features) with rows of norm 1.
         If the test part is missing, label names serve as texts, or features are random.
     """
-    data = run.config().data
     if not reads_features(model):
         try:
-            return read_documents(data, "test", skip_bad_lines=True).texts[:most]
+            return read_documents(
+                run.data_folder(data), "test", skip_bad_lines=True
+            ).texts[:most]
         except BadInput as error:
             logger.warning("Checking with label names as texts. %s", error)
             return run.label_set().names[:most]
     width = model.encoder.num_features
     try:
-        features = read_features(data, "test", width).features[:most]
+        features = read_features(run.data_folder(data), "test", width).features[:most]
     except BadInput as error:
         logger.warning("Checking with random features. %s", error)
         rng = np.random.default_rng(0)
