@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from tests.helpers.answers import check_equal
+from tests.helpers.made_run import make_run
 from tests.helpers.project import PROJECT
 from xmc_keras.runs.run_folder import RunFolder
 from xmc_keras.serving.server.load_version import WARMUP_FILE, load_version
@@ -306,3 +307,30 @@ def test_through_the_c_api(exported, tiny_run):
     answer = json.loads(process.stdout)
     answer["labels"] = [[name.encode() for name in row] for row in answer["labels"]]
     check_equal(answer, RunFolder(tiny_run.folder).load_model().recommend(texts, 5))
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("labels", [1, 2, 4])
+def test_a_run_with_fewer_labels_than_five(labels, tiny_config, tmp_path, call):
+    """All of them are returned where `k` is not given, and `P@5` is measured."""
+    data = tmp_path / "data"
+    data.mkdir()
+    for part in ("train", "test"):
+        (data / f"{part}_texts.txt").write_text("word1a word2b\n" * 8)
+        names = [f"l{i % labels}" for i in range(8)]
+        (data / f"{part}_labels.txt").write_text("\n".join(names) + "\n")
+    run = make_run(tmp_path / "run", tiny_config, 1, f"data={data}", "max_leaf=1")
+    result = call("export", run.path, tmp_path / "model")
+    assert result.status == 0, result.stderr
+    served = ServedModel(tmp_path / "model/1")
+    answer = served.predict({"text": np.array([b"word1a"], object)})
+    served.close()
+    found = {name.decode() for name in answer["labels"][0]}
+    assert found == {f"l{i}" for i in range(labels)}
+    result = call("export", run.path, tmp_path / "model", "-k", 5)
+    assert result.status == 2 and f"Expected k between 1 and {labels}" in result.stderr
+    answer = json.loads(call("predict", run.path, "word1a").stdout)
+    assert set(answer["labels"]) == found
+    measured = json.loads(call("evaluate", run.path, "--json").stdout)
+    assert 0 <= measured["P@1"] <= 100
+    assert measured["P@5"] == pytest.approx(20)

@@ -12,6 +12,7 @@ from tests.helpers.project import PROJECT
 from xmc_keras.data.documents import read_documents
 from xmc_keras.data.formats.document import Document
 from xmc_keras.data.formats.fasttext import write_fasttext
+from xmc_keras.data.preparing.prepared_folder import PreparedFolder
 
 DEBIAN = PROJECT / "data/debian24k"
 
@@ -20,8 +21,8 @@ DEBIAN = PROJECT / "data/debian24k"
 def prepare(call, tmp_path, caplog):
     """Runs the command on `tmp_path/source`; the result goes to `tmp_path/made`."""
 
-    def prepare(*arguments, source="source"):
-        places = [tmp_path / source, tmp_path / "made"]
+    def prepare(*arguments, source="source", target="made"):
+        places = [tmp_path / source, tmp_path / target]
         return call("prepare", *places, *arguments, tensorflow=False)
 
     (tmp_path / "source").mkdir()
@@ -228,6 +229,51 @@ def test_places_that_are_taken(prepare, tmp_path):
     assert read_documents(tmp_path / "made", "train").texts == ["sky"]
     result = prepare(source="made")
     assert result.status == 2 and "a target that is not the source" in result.stderr
+
+
+def test_a_target_within_the_source(prepare, tmp_path, monkeypatch):
+    """Its files are none of the source: stopped, resumed and begun again."""
+    source = tmp_path / "source"
+    (source / "train_texts.txt").write_text("sea\nsky\n")
+    (source / "train_labels.txt").write_text("a\nb\n")
+
+    def stop(folder, summary):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PreparedFolder, "finish", stop)
+        assert prepare(target="source/made").status == 130
+    assert (source / "made.part/state.npz").exists()
+    assert prepare("--resume", target="source/made").status == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(PreparedFolder, "finish", stop)
+        assert prepare("--overwrite", target="source/made").status == 130
+    assert prepare("--resume", target="source/made").status == 0
+    assert prepare("--overwrite", target="source/made").status == 0
+    assert read_documents(source / "made", "train").texts == ["sea", "sky"]
+    assert not list(source.glob("*.part")) and not list(source.glob(".*"))
+    # Other data is still noticed.
+    with monkeypatch.context() as patch:
+        patch.setattr(PreparedFolder, "finish", stop)
+        prepare("--overwrite", target="source/made")
+    (source / "train_texts.txt").write_text("sea\nsun\n\n")
+    result = prepare("--resume", target="source/made")
+    assert result.status == 2 and "Expected the data and settings" in result.stderr
+
+
+def test_a_source_within_the_target(prepare, tmp_path):
+    """It would be deleted with what was prepared earlier."""
+    source = tmp_path / "made/raw"
+    (tmp_path / "source/train.txt").write_text("__label__a sea\n")
+    assert prepare().status == 0
+    (tmp_path / "source").rename(source)
+    for path in ("made/raw", "made/raw/train.txt"):
+        result = prepare("--overwrite", source=path)
+        assert result.status == 2 and "a target without the source in it" in (
+            result.stderr
+        )
+        assert "Choose another target." in result.stderr
+    assert (source / "train.txt").exists()
 
 
 def test_a_killed_program_resumes(tmp_path):

@@ -31,7 +31,8 @@ def make_run(folder, config_path, seed, *overrides):
     model = build_model(config, backbone, tokenizer, clusters, label_set.names)
     ids = np.ones((1, 4), "int32")
     model({"token_ids": ids, "padding_mask": ids > 0, "segment_ids": 0 * ids})
-    for weight in [*model.generator.weights, *model.ranker.weights]:
+    heads = [model.generator, *([model.ranker] if model.ranker else [])]
+    for weight in [weight for head in heads for weight in head.weights]:
         if weight.dtype == "float32":
             weight.assign(random.normal(size=weight.shape))
     model.compile()

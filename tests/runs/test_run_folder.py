@@ -295,6 +295,14 @@ def test_the_data_of_a_run_by_version_0_1_0(project, monkeypatch):
         assert RunFolder(project / "runs/x").data_folder() == project / "data/mine"
 
 
+def test_the_data_that_an_edited_config_names(project, tmp_path):
+    run = begin_in(project, project / "runs/x")
+    (tmp_path / "new").mkdir()
+    text = run.config_path.read_text().replace("data/mine", str(tmp_path / "new"))
+    run.config_path.write_text(text)
+    assert run.data_folder() == tmp_path / "new"
+
+
 def test_a_run_on_documents_in_memory_has_no_data(tmp_path):
     run = begin(tmp_path / "x", dataclasses.replace(CONFIG, data=None))
     with pytest.raises(BadInput, match="one on documents in memory. Say where"):

@@ -3,7 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.runs.run_history import RunHistory, read_history
+from xmc_keras.runs.read_history import read_history
+from xmc_keras.runs.run_history import RunHistory
 
 
 def test_rows_come_back_as_they_were(tmp_path):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import atomic_write, check_writable
+from xmc_keras.files.describe_folder import check_file_for
 
 
 def add_config(parser):
@@ -32,6 +33,7 @@ def check_output(path, overwrite=False):
     check_writable(path, "to write to", "output")
     if path.is_dir():
         raise BadInput("Expected a file to write. Received: a folder.", path)
+    check_file_for(path, "output")
     if path.exists() and not overwrite:
         raise BadInput(
             "Expected no earlier file. Received: an existing file. Replace it with "

@@ -65,6 +65,8 @@ def main(argv=None):
     )
     args = parser.parse_args(argv)
     runs = open_finished_runs(args.runs, least=2)
+    for run in runs:
+        run.model_path(args.model)
     with contextlib.ExitStack() as stack:
         if args.output:
             stack.enter_context(PathLock(args.output, "for metrics", "output"))

@@ -79,6 +79,7 @@ def main(argv=None):
             "a label is a cluster and has one score. Leave --score out.",
             run.path,
         )
+    run.model_path(args.model)
     if args.texts:
         check_reads_texts(run)
         paths = args.texts, args.labels

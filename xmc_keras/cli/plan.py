@@ -55,13 +55,16 @@ def main(argv=None):
     args = parser.parse_args(argv)
     check_sizes(args)
     config = load_config(args.config, args.set)
+    if args.labels is None:
+        check_data(config)
     room = measure_free_memory()
 
     if args.labels is not None:
         sizes = args.labels, args.documents, args.features, args.words
         plan, documents = make_plan(config, None, *sizes)
     else:
-        plan, documents = make_plan(config, read_data(config))
+        train = read_part(config.data, "train", skip_bad_lines=True)
+        plan, documents = make_plan(config, train)
     try:
         check_plan_limits(plan)
     except BadInput as error:
@@ -96,15 +99,14 @@ def check_sizes(args):
             raise BadInput(f"Expected --labels with --{name}. Received: no --labels.")
 
 
-def read_data(config):
-    """Reads the training part of the config's data."""
+def check_data(config):
+    """Raises `BadInput` if there is no folder of data."""
     if config.data is None or not Path(config.data).is_dir():
         raise BadInput(
             "Expected the folder of the data, or its --labels and --documents. "
             "Received: no such folder.",
             config.data,
         )
-    return read_part(config.data, "train", skip_bad_lines=True)
 
 
 def format_report(plan, room, report):

@@ -63,6 +63,7 @@ def main(argv=None):
     run = RunFolder(args.run)
     config = run.config()
     check_reads_texts(run)
+    run.model_path(args.model)
     if args.k is None:
         args.k = min(5, config.num_predictions)
     check(args, config)

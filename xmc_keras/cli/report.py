@@ -24,9 +24,8 @@ from xmc_keras.data.splits import read_part
 from xmc_keras.evaluation.report.write_report import pictures_folder, write_report
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.runs.finished_runs import open_finished_runs
-from xmc_keras.runs.plot_curves import COLUMNS
+from xmc_keras.runs.read_history import COLUMNS, read_history
 from xmc_keras.runs.run_folder import MODELS
-from xmc_keras.runs.run_history import read_history
 
 logger = logging.getLogger("report")
 
@@ -52,6 +51,7 @@ def main(argv=None):
     runs = open_finished_runs(args.runs)
     for run in runs:
         read_history(run.history_path, COLUMNS)
+        run.model_path(args.model)
     with PathLock(output, "to write to", "output"):
         check_places(args, output, folder)
         make_report(args, runs, output)
@@ -65,6 +65,12 @@ def check_places(args, output, folder):
         raise BadInput(
             "Expected no earlier pictures. Received: an existing folder. Replace it "
             "with --overwrite, or choose another place with --output.",
+            folder,
+        )
+    if folder.exists() and any(path.suffix != ".png" for path in folder.iterdir()):
+        raise BadInput(
+            "Expected pictures of an earlier report. Received: other files in this "
+            "folder. Choose another place with --output.",
             folder,
         )
 

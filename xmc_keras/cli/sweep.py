@@ -30,8 +30,8 @@ from xmc_keras.config.config_file import load_config
 from xmc_keras.files.describe_folder import check_folder_for
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.runs.finished_runs import read_metrics
+from xmc_keras.runs.read_history import PRECISIONS, read_history
 from xmc_keras.runs.run_folder import RunFolder
-from xmc_keras.runs.run_history import PRECISIONS, read_history
 
 logger = logging.getLogger("sweep")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.files.describe_folder import check_file_for
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.files.text_file import TextFile, position
 
@@ -58,6 +59,7 @@ class AnswerFile:
                 path,
                 remedy="Choose another `output`.",
             )
+        check_file_for(self.path, "output")
         self._lock.acquire()
         try:
             self._begin(resume, overwrite)

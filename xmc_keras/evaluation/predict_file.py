@@ -9,7 +9,6 @@ from xmc_keras.data.formats.document import BadLines
 from xmc_keras.evaluation.answer_file import AnswerFile, to_json
 from xmc_keras.files.text_file import TextFile, text_lines
 from xmc_keras.progress import Pace
-from xmc_keras.runs.run_folder import MODELS
 
 # A chunk holds this many texts or characters at most: enough to sort by length.
 CHUNK, CHARACTERS = 4096, 32_000_000
@@ -117,11 +116,7 @@ def split_texts(texts):
 
 def describe_answers(run, k, model):
     """What answers depend on besides their texts, a dictionary for JSON."""
-    names = [model] if model else MODELS
-    paths = [run.path / f"{name}.keras" for name in names]
-    path = next((path for path in paths if path.exists()), None)
-    if path is None:
-        run.load_model(model)  # raises the error
+    path = run.model_path(model)
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(2**20):

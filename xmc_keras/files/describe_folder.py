@@ -5,6 +5,14 @@ from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
 
+# Names of the files that make a folder what it is.
+PART = r"(train|trn|test|tst|[XY]\.trn)[._].*"
+OWN = {
+    "a run": r"config\.yaml|label_(names\.txt|counts\.npz)|cluster(s|_ids)\.npy|"
+    r"(history\.csv|metrics\.json|phases\.json|curves\.png)|.*\.keras",
+    "a data set": rf"{PART}|summary\.json|renamed_labels\.tsv",
+    "an export": r"saved_model\.pb",
+}
 RUN, DATA, EXPORT, OTHER = "a run", "a data set", "an export", "other files"
 
 
@@ -36,7 +44,7 @@ def describe_folder(path):
     found = {p.name: p for p in path.iterdir() if not p.name.startswith(".")}
     if "config.yaml" in found and {"label_names.txt", "label_counts.npz"} & {*found}:
         return RUN
-    if any(re.match(r"(train|trn|test|tst|[XY]\.trn)[._]", name) for name in found):
+    if any(re.fullmatch(PART, name) for name in found):
         return DATA
     if "saved_model.pb" in found or any(
         re.fullmatch("[0-9]+", name) and folder.is_dir()
@@ -68,6 +76,36 @@ def check_folder_for(path, purpose, argument):
     if held in (RUN, DATA, EXPORT):
         raise BadInput(
             f"Expected a folder for {purpose}. Received: the folder of {held}.",
+            path,
+            remedy=f"Choose another `{argument}`.",
+        )
+
+
+def check_file_for(path, argument):
+    """Raises `BadInput` if a file belongs to a run, a data set or an export.
+
+    Args:
+        path: string or path of a file to write.
+        argument: string. The argument that sets another path.
+
+    Example:
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("config.yaml", "label_names.txt", "metrics.json"):
+    ...         Path(folder, name).touch()
+    ...     check_file_for(Path(folder, "answers.jsonl"), "output")
+    ...     check_file_for(Path(folder, "metrics.json"), "output")
+    Traceback (most recent call last):
+    xmc_keras.bad_input.BadInput: ...: Expected a file of its own. Received: a file ...
+    """
+    path = Path(path)
+    if not path.is_file():
+        return
+    held = describe_folder(path.resolve().parent)
+    if held in OWN and re.fullmatch(OWN[held], path.resolve().name):
+        raise BadInput(
+            f"Expected a file of its own. Received: a file of {held}.",
             path,
             remedy=f"Choose another `{argument}`.",
         )

@@ -14,13 +14,14 @@ def describe_place(data, run):
         run: absolute path of the run.
 
     Returns:
-        Dictionary for JSON, None without data: `path`, `from_run` (the path relative
-        to the run) and `sizes` (bytes of the files by name).
+        Dictionary for JSON, None without data: `named` (as given), `path`, `from_run`
+        (the path relative to the run) and `sizes` (bytes of the files by name).
     """
     if data is None:
         return None
     path = Path(data).resolve()
     return {
+        "named": str(data),
         "path": str(path),
         "from_run": os.path.relpath(path, run),
         "sizes": measure_files(path),
@@ -65,6 +66,8 @@ def find_data(run, named, place, data=None):
             remedy=remedy,
         )
     path, tried = Path(run).resolve(), []
+    if place is not None and place["named"] != named:  # somebody has edited the config
+        place = None
     if place is not None:
         tried = [path / place["from_run"], Path(place["path"])]
         if Path(named).is_absolute():

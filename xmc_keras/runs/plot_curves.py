@@ -3,14 +3,11 @@
 import matplotlib
 
 from xmc_keras.files.atomic_files import atomic_write
-from xmc_keras.runs.run_history import PRECISIONS, read_history
+from xmc_keras.runs.read_history import COLUMNS, LOSSES, PRECISIONS, read_history
 
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 from matplotlib.ticker import MaxNLocator  # noqa: E402
-
-LOSSES = {"loss": "training", "val_loss": "validation"}
-COLUMNS = (*LOSSES, *PRECISIONS)
 
 
 def plot_curves(run):

@@ -239,8 +239,12 @@ class RunFolder:
                 if path.is_file():  # `RunCheckpoint` removes its own folders
                     path.unlink()
 
-    def load_model(self, name=None):
-        """Loads the run's model, the best one by default; `name` as in `save_model`."""
+    def model_path(self, name=None):
+        """Path of the run's model, the best one by default; `name` as in `save_model`.
+
+        Raises:
+            BadInput: there is none.
+        """
         names = [name] if name else MODELS
         paths = [self.path / f"{n}.keras" for n in names]
         path = next((p for p in paths if p.exists()), None)
@@ -251,6 +255,11 @@ class RunFolder:
                 self.path,
                 remedy="Train the run with `fit`, or continue it with `resume=True`.",
             )
+        return path
+
+    def load_model(self, name=None):
+        """Loads the run's model, the best one by default; `name` as in `save_model`."""
+        path = self.model_path(name)
         import keras
 
         # Registers the models and their layers.

@@ -153,8 +153,13 @@ def check_weights(weights, members):
 
 
 def describe_run(run, model):
-    """What the model card says of a run; raises `BadInput` if it is not finished."""
+    """What the model card says of a run.
+
+    Raises:
+        BadInput: the run is not finished, or has no such model.
+    """
     config = run.config()
+    run.model_path(model)
     metrics = read_metrics(run, CARD_KEYS)
     return {
         "name": run.path.resolve().name,

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.serving.server.find_versions import check_versions
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +62,8 @@ def serve(
             remedy="Choose another `name`.",
         )
     threads = threads or 4 * (os.cpu_count() or 1)
-    # Ports before anything that takes time: an error is reported at once.
+    # Versions and ports before anything that takes time: an error is reported at once.
+    check_versions(folder)
     with bind_socket(host, rest_port, "rest_port") as rest_socket:
         if grpc_port is not None:  # gRPC binds it again, but reports less
             bind_socket(host, grpc_port, "grpc_port").close()

@@ -155,7 +155,7 @@ def _fit(
 
 def load_result(run):
     """The `FitResult` of a finished run."""
-    from xmc_keras.runs.run_history import read_history
+    from xmc_keras.runs.read_history import read_history
 
     metrics = read_metrics(run)
     history = read_history(run.history_path)

@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import logging
 import os
+import re
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
@@ -108,20 +109,35 @@ def prepare_data(
         "quotes": quotes,
         "prefix": prefix,
         "skip_bad_lines": skip_bad_lines,
-        **describe_files(source, test, labels),
+        **describe_files(target, source, test, labels),
     }
     folder = PreparedFolder(target, settings, resume, overwrite)
     return fill_folder(folder, readers, bad_lines, test_share)
 
 
-def describe_files(*paths):
-    """Size and time of each file of the sources: what a folder depends on."""
-    found = {}
+def describe_files(target, *paths):
+    """Size and time of each file of the sources: what a folder depends on.
+
+    The target may be a folder within the source; its files do not count. A source
+    within the target raises `BadInput`, because it would be replaced with it.
+    """
+    found, target = {}, Path(target).resolve()
+    ours = re.compile(rf"\.?{re.escape(target.name)}(\.(part|old|lock))?")
     for path in filter(None, paths):
+        if target in (resolved := Path(path).resolve(), *resolved.parents):
+            raise BadInput(
+                "Expected a target without the source in it. Received: one that holds "
+                f"{path}.",
+                target,
+                remedy="Choose another `target`.",
+            )
         files = Path(path).rglob("*") if os.path.isdir(path) else [Path(path)]
-        for file in sorted(file for file in files if file.is_file()):
+        for file in sorted(file.resolve() for file in files if file.is_file()):
+            above = dict(zip(file.parents, (file, *file.parents)))
+            if target.parent in above and ours.fullmatch(above[target.parent].name):
+                continue
             stat = file.stat()
-            found[str(file.resolve())] = f"{stat.st_size} bytes, {stat.st_mtime_ns}"
+            found[str(file)] = f"{stat.st_size} bytes, {stat.st_mtime_ns}"
     return found
 
 

@@ -12,7 +12,6 @@ from xmc_keras.data.documents import documents_digest
 from xmc_keras.files.atomic_files import atomic_write
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.metrics.filtered_ranking import filter_ranking
-from xmc_keras.runs.run_folder import MODELS
 
 logger = logging.getLogger("report")
 
@@ -73,11 +72,7 @@ def predict_run(run, documents, relevant, name=None, filtered=None):
 
 def _key(run, documents, name):
     digest = hashlib.sha256(documents_digest(documents).encode())
-    paths = [run.path / f"{one}.keras" for one in ([name] if name else MODELS)]
-    path = next((path for path in paths if path.exists()), None)
-    if path is None:
-        run.load_model(name)  # raises an error with the reason
-    with open(path, "rb") as file:
+    with open(run.model_path(name), "rb") as file:
         while block := file.read(2**20):
             digest.update(block)
     return digest.hexdigest()

@@ -11,8 +11,7 @@ from xmc_keras.evaluation.report.calibration import calibrate
 from xmc_keras.evaluation.report.confused_labels import find_confused_labels
 from xmc_keras.evaluation.report.recall_curve import compute_recall_curve
 from xmc_keras.metrics.ranking_metrics import ranking_report
-from xmc_keras.runs.plot_curves import COLUMNS
-from xmc_keras.runs.run_history import read_history
+from xmc_keras.runs.read_history import COLUMNS, read_history
 
 
 @dataclasses.dataclass

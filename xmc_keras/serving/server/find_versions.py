@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from xmc_keras.bad_input import BadInput
+
 
 def find_versions(folder):
     """Finds the folders that TensorFlow Serving treats as versions.
@@ -35,3 +37,30 @@ def find_versions(folder):
             if int(path.name) < 2**63:
                 found[int(path.name)] = path
     return found
+
+
+def check_versions(folder):
+    """Raises `BadInput` if a folder has no versions.
+
+    Args:
+        folder: string or path.
+
+    Example:
+
+    >>> check_versions("exports/missing")
+    Traceback (most recent call last):
+    xmc_keras.bad_input.BadInput: exports/missing: Expected a folder with the ...
+    """
+    received = "no folder whose name is a number"
+    if Path(folder, "saved_model.pb").exists():
+        received = "a SavedModel itself (give the folder that contains it)"
+    try:
+        if find_versions(folder):
+            return
+    except OSError as error:
+        received = error.strerror
+    raise BadInput(
+        "Expected a folder with the versions of a SavedModel in subfolders 1, 2, ... "
+        f"Received: {received}.",
+        folder,
+    )

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.serving.server.find_versions import find_versions
+from xmc_keras.serving.server.find_versions import check_versions, find_versions
 from xmc_keras.serving.server.load_version import load_version
 from xmc_keras.serving.server.serving_error import ServingError
 from xmc_keras.serving.server.version_state import VersionState
@@ -56,19 +56,7 @@ class ModelVersions:
         Raises:
             BadInput: the folder does not exist, has no versions, or none of them loads.
         """
-        received = "no folder whose name is a number"
-        if os.path.exists(self.folder / "saved_model.pb"):
-            received = "a SavedModel itself (give the folder that contains it)"
-        try:
-            found = find_versions(self.folder)
-        except OSError as error:
-            found, received = None, error.strerror
-        if not found:
-            raise BadInput(
-                "Expected a folder with the versions of a SavedModel in subfolders "
-                f"1, 2, ... Received: {received}.",
-                self.folder,
-            )
+        check_versions(self.folder)
         self._look()
         if self._served is None:
             reasons = "; ".join(

@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.files.describe_folder import EXPORT, describe_folder
+from xmc_keras.files.describe_folder import EXPORT, OTHER, describe_folder
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.serving.server.find_versions import find_versions
 
@@ -30,9 +30,10 @@ def choose_version(folder, version=None):
             raise BadInput("Expected a folder for versions. Received: a file.", folder)
         held = describe_folder(folder)
         if held not in (None, EXPORT) or (folder / "saved_model.pb").exists():
-            held = "a version itself" if held == EXPORT else f"the folder of {held}"
+            others = {EXPORT: "a version itself", OTHER: "a folder with other files"}
+            received = others.get(held, f"the folder of {held}")
             raise BadInput(
-                f"Expected a folder for the versions of a model. Received: {held}.",
+                f"Expected a folder for the versions of a model. Received: {received}.",
                 folder,
                 remedy="Give an empty or new folder, or one with versions, as "
                 "`folder`.",
