@@ -169,7 +169,8 @@ def call(monkeypatch, capfd):
             patch.setattr(sys, "argv", [name, *arguments])
             # `runpy` warns of a module that a test has imported.
             patch.delitem(sys.modules, name, raising=False)
-            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+            buffer = io.BufferedReader(io.BytesIO(stdin))
+            patch.setattr(sys, "stdin", io.TextIOWrapper(buffer))
             if not tensorflow:
                 patch.setitem(sys.modules, "keras", None)
             try:

@@ -84,6 +84,20 @@ def test_more_lines_than_are_held_in_memory(tiny_run, call, parrot):
     assert answers(result.stdout) == expected(given)
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_byte_order_mark_is_no_text(tiny_run, tmp_path, call, parrot, mark):
+    content = f"{mark}word1 thing1\r\nword2\r\n\r\nword3".encode()
+    (tmp_path / "in.txt").write_bytes(content)
+    given = ["word1 thing1", "word2", "", "word3"]
+    for arguments, stdin in (
+        ([], content),
+        (["--input", tmp_path / "in.txt"], b""),
+        ([mark + text for text in given], b""),
+    ):
+        result = call("predict", tiny_run.folder, *arguments, stdin=stdin)
+        assert answers(result.stdout) == expected(given)
+
+
 def test_long_texts_end_a_chunk(tiny_run, call, parrot, monkeypatch):
     monkeypatch.setattr("xmc_keras.evaluation.predict_file.CHARACTERS", 10)
     call("predict", tiny_run.folder, stdin=b"long long text\na\nb\nc\nd\n")
@@ -289,6 +303,8 @@ def test_bad_input(tiny_run, tmp_path, call):
 
     error = refused(tiny_run.folder, stdin=b"good\ncaf\xe9\n")
     assert "standard input:2: Expected UTF-8. Received: byte 0xe9 at offset 3." in error
+    error = refused(tiny_run.folder, stdin="sea\nsky\n".encode("utf-16-le"))
+    assert "standard input: Expected UTF-8. Received: UTF-16 without" in error
     assert "argument:2: Expected UTF-8." in refused(tiny_run.folder, "good", "\udce9")
     for k in (0, -1, 11):
         error = refused(tiny_run.folder, "-k", k)

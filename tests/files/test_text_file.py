@@ -1,21 +1,31 @@
 import gzip
 import lzma
+import os
 import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.files.text_file import TextFile, text_lines
+from xmc_keras.files.text_file import TextFile, check_start, raw_lines, text_lines
 
 COMPRESS = {".txt": bytes, ".gz": gzip.compress, ".xz": lzma.compress}
+
+
+def is_refused(content):
+    try:
+        check_start("texts.txt", content)
+    except BadInput:
+        return True
+    return False
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=60), st.sampled_from(sorted(COMPRESS)))
 def test_lines_are_those_of_the_bytes(content, suffix):
+    assume(not is_refused(content))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"texts{suffix}")
         path.write_bytes(COMPRESS[suffix](content))
@@ -65,3 +75,53 @@ def test_texts_before_a_bad_line_come_through():
         next(texts)
     assert str(error.value).startswith("standard input:2: Expected UTF-8. Received: ")
     assert "byte 0xff at offset 1" in str(error.value)
+
+
+TEXTS = {"English": "red rose 0\nred rose 1\n", "Russian": "красная роза\nсиняя\n"}
+
+
+@pytest.mark.parametrize("language", TEXTS)
+@pytest.mark.parametrize("suffix", COMPRESS)
+@pytest.mark.parametrize(
+    "encoding",
+    ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"],
+)
+def test_other_encodings_are_named(tmp_path, language, suffix, encoding):
+    content = TEXTS[language].encode(encoding)
+    path = tmp_path / f"texts{suffix}"
+    path.write_bytes(COMPRESS[suffix](content))
+    with TextFile(path) as file, pytest.raises(BadInput) as error:
+        list(file)
+    message = str(error.value)
+    assert message.startswith(
+        f"{path}: Expected UTF-8. Received: {encoding[:6].upper()}"
+    )
+    name = message.partition("iconv -f ")[2].partition(" ")[0]
+    # What the remedy says gives the text.
+    assert content.decode(name) == TEXTS[language]
+
+
+def test_carriage_returns_alone(tmp_path):
+    path = tmp_path / "texts.txt"
+    path.write_bytes(b"sea\rsky\rsun\r")
+    with TextFile(path) as file, pytest.raises(BadInput, match="carriage returns al"):
+        list(file)
+    for content in (
+        b"sea\r\nsky\rsun\r\n",
+        b"sea",
+        b"s\0a\n",
+        b"sea\r",
+        "é\n".encode(),
+    ):
+        path.write_bytes(content)
+        with TextFile(path) as file:
+            assert b"".join(file) == content
+
+
+def test_a_pipe_without_its_byte_order_mark(tmp_path):
+    read, write = os.pipe()
+    os.write(write, b"\xef\xbb\xbfsea\r\nsky")
+    os.close(write)
+    with open(read, "rb") as file:
+        lines = text_lines("standard input", raw_lines("standard input", file))
+        assert list(lines) == ["sea", "sky"]

@@ -1,10 +1,14 @@
 """Arguments and output files that several commands share."""
 
+import codecs
+import os
+import sys
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import atomic_write, check_writable
 from xmc_keras.files.describe_folder import check_file_for
+from xmc_keras.files.text_file import raw_lines, text_lines
 
 
 def add_config(parser):
@@ -25,6 +29,23 @@ def add_data(parser):
     parser.add_argument(
         "--data", metavar="FOLDER", help="the folder of the run's data, if it was moved"
     )
+
+
+def given_texts(arguments, skip=None):
+    """Texts of the command line, without arguments the lines of standard input.
+
+    Byte order marks are removed, as from files.
+
+    Args:
+        arguments: list of strings.
+        skip: see `text_lines`.
+    """
+    if arguments:
+        texts = (os.fsencode(text) for text in arguments)
+        texts = (text.removeprefix(codecs.BOM_UTF8) for text in texts)
+        return text_lines("argument", texts, skip)
+    source = "standard input"
+    return text_lines(source, raw_lines(source, sys.stdin.buffer), skip)
 
 
 def check_output(path, overwrite=False):

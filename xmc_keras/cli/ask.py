@@ -12,15 +12,13 @@ may be left out; over gRPC, and with TensorFlow Serving, it is needed.
 """
 
 import itertools
-import os
 import re
-import sys
 from urllib.parse import unquote
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.cli.arguments import given_texts
 from xmc_keras.cli.program import command_parser
 from xmc_keras.evaluation.answer_file import to_json
-from xmc_keras.files.text_file import text_lines
 from xmc_keras.serving.client import REST_URL, Client, send
 
 CHUNK = 256  # texts in a request
@@ -69,9 +67,7 @@ def main(argv=None):
             raise BadInput(f"Expected --url host:port with --grpc. Received: {url}.")
     elif "://" not in url:
         url = f"http://{url}"
-    texts = text_lines("argument", map(os.fsencode, args.texts))
-    if not args.texts:
-        texts = text_lines("standard input", sys.stdin.buffer)
+    texts = given_texts(args.texts)
     form = to_json if args.json else to_text
     client = None
     while chunk := list(itertools.islice(texts, CHUNK)):

@@ -17,10 +17,10 @@ command. Memory does not grow with the number of texts.
 import contextlib
 import logging
 import os
-import sys
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.cli.arguments import given_texts
 from xmc_keras.cli.program import command_parser
 from xmc_keras.data.check_reads import check_reads_texts
 from xmc_keras.data.formats.document import BadLines
@@ -74,10 +74,8 @@ def main(argv=None):
             file = stack.enter_context(TextFile(args.input))
             pace = Pace(lambda: file.share)
             texts = text_lines(args.input, file, skip)
-        elif args.texts:
-            texts = text_lines("argument", map(os.fsencode, args.texts), skip)
         else:
-            texts = text_lines("standard input", sys.stdin.buffer, skip)
+            texts = given_texts(args.texts, skip)
         model = args.k, args.model
         if args.output:
             output = open_answers(run, args.output, *model, args.resume, args.overwrite)

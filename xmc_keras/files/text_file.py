@@ -1,11 +1,22 @@
 """Lines of text files, plain or compressed."""
 
+import codecs
 import gzip
+import io
 import lzma
 import os
 import zlib
 
 from xmc_keras.bad_input import BadInput
+
+START = 65_536  # bytes that are looked at before lines are read
+# UTF-32 first: its mark begins with that of UTF-16.
+MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
 
 
 class TextFile:
@@ -21,7 +32,8 @@ class TextFile:
         share: float in [0, 1]. Fraction of the bytes on disk that has been read.
 
     Raises:
-        BadInput: the file cannot be opened or, during iteration, is damaged.
+        BadInput: the file cannot be opened or, during iteration, is damaged or is not
+            what `check_start` expects.
 
     Example:
 
@@ -37,7 +49,7 @@ class TextFile:
     def __init__(self, path):
         self.path = path
         try:
-            self._raw = open(path, "rb")
+            self._raw = open(path, "rb", START)
         except OSError as error:
             raise BadInput(
                 f"Expected a text file. Received: {error.strerror}.", path
@@ -61,9 +73,9 @@ class TextFile:
     def __iter__(self):
         line = 0
         try:
-            for line, content in enumerate(self._decompressed(), 1):
-                if line == 1:
-                    content = content.removeprefix(b"\xef\xbb\xbf")
+            for line, content in enumerate(
+                raw_lines(self.path, self._decompressed()), 1
+            ):
                 yield content
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
             raise BadInput(
@@ -74,14 +86,81 @@ class TextFile:
 
     def _decompressed(self):
         if str(self.path).endswith(".gz"):
-            return gzip.GzipFile(fileobj=self._raw)
+            return io.BufferedReader(gzip.GzipFile(fileobj=self._raw), START)
         if str(self.path).endswith(".xz"):
-            return lzma.LZMAFile(self._raw, format=lzma.FORMAT_XZ)
+            file = lzma.LZMAFile(self._raw, format=lzma.FORMAT_XZ)
+            return io.BufferedReader(file, START)
         return self._raw
 
 
+def raw_lines(source, file):
+    r"""Yields the lines of a binary file, without a byte order mark.
+
+    Args:
+        source: string or path. Name of the file in error messages.
+        file: file in binary mode with `peek`, such as `sys.stdin.buffer`.
+
+    Raises:
+        BadInput: the file begins with what `check_start` does not expect.
+
+    Example:
+
+    >>> file = io.BufferedReader(io.BytesIO(b"\xef\xbb\xbfsea\nsky"))
+    >>> list(raw_lines("standard input", file))
+    [b'sea\n', b'sky']
+    """
+    check_start(source, file.peek(START)[:START])
+    for number, content in enumerate(file):
+        yield content if number else content.removeprefix(codecs.BOM_UTF8)
+
+
+def check_start(source, start):
+    r"""Raises `BadInput` if bytes are not the start of lines of UTF-8.
+
+    That is so for UTF-16 and UTF-32, with and without a byte order mark, and for lines
+    that end in carriage returns alone.
+
+    Args:
+        source: string or path, for the message.
+        start: bytes. The first bytes of a file, or all of them.
+
+    Example:
+
+    >>> check_start("texts.txt", "sea\nsky".encode("utf-16"))
+    Traceback (most recent call last):
+    xmc_keras.bad_input.BadInput: texts.txt: Expected UTF-8. Received: UTF-16. ...
+    """
+    found = next((name for mark, name in MARKS.items() if start.startswith(mark)), None)
+    # The high bytes of letters of Europe, which no text in UTF-8 has often.
+    high = sum(map(start.count, range(8)))
+    if found is None and len(start) >= 8 and 4 * high > len(start):
+        found = "UTF-32" if 2 * start.count(0) > len(start) + 2 else "UTF-16"
+        found += " without a byte order mark"
+    if found:
+        raise BadInput(
+            f"Expected UTF-8. Received: {found}.",
+            source,
+            remedy=f"Convert it: iconv -f {_for_iconv(found, start)} -t UTF-8.",
+        )
+    pieces = [] if b"\n" in start else start.split(b"\r")
+    if len(pieces) > 2:
+        raise BadInput(
+            "Expected lines that end in a line feed. Received: carriage returns alone, "
+            "as old Macintosh programs write them.",
+            source,
+            remedy="Convert it: tr '\\r' '\\n'.",
+        )
+
+
+def _for_iconv(found, start):
+    """The name of an encoding, with the order of its bytes where no mark says it."""
+    if "without" not in found:
+        return found
+    return f"{found[:6]}{'BE' if start[0] < 8 else 'LE'}"
+
+
 def text_lines(source, lines, skip=None):
-    r"""Decodes lines of UTF-8 lazily.
+    r"""Decodes lines of UTF-8 lazily, see also `raw_lines`.
 
     Args:
         source: string. Name of the source in error messages.

@@ -143,3 +143,12 @@ def test_truncated_gzip_names_the_line(monkeypatch):
 def test_no_file(tmp_path):
     with pytest.raises(BadInput, match="no.txt.* Received: No such file"):
         read_feature_file(tmp_path / "no.txt")
+
+
+def test_a_byte_order_mark_and_other_encodings():
+    content = "1 2 2\n0 1:2.5\n"
+    plain, marked = (read(content.encode(e), header=3) for e in ("utf-8", "utf-8-sig"))
+    assert np.array_equal(marked[0].toarray(), [[0, 2.5]])
+    assert np.array_equal(marked[0].toarray(), plain[0].toarray())
+    with pytest.raises(BadInput, match="Expected UTF-8. Received: UTF-16"):
+        read(content.encode("utf-16"))

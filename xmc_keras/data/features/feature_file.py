@@ -1,5 +1,6 @@
 """Reader of a file with labels and weighted features, one document per line."""
 
+import codecs
 import gzip
 import lzma
 import zlib
@@ -13,6 +14,7 @@ from xmc_keras.data.features.feature_lines import (
     FeatureLines,
     parse_feature_lines,
 )
+from xmc_keras.files.text_file import START, check_start
 
 BLOCK = 2**23  # bytes parsed at a time
 
@@ -92,6 +94,9 @@ def _read_blocks(path):
     try:
         with _open(path) as file:
             while block := file.read(BLOCK):
+                if line == 1 and not rest:
+                    check_start(path, block[:START])
+                    block = block.removeprefix(codecs.BOM_UTF8)
                 end = block.rfind(b"\n") + 1
                 if not end:
                     rest.append(block)
