@@ -34,9 +34,7 @@ class BadInput(ValueError):
         Args:
             words: dictionary from phrases of remedies to what takes their place.
         """
-        remedy = self.remedy
-        for phrase, other in words.items():
-            remedy = remedy and remedy.replace(phrase, other)
+        remedy = self.remedy and replace_words(self.remedy, words)
         place = "" if self.path is None else f"{self.path}: "
         if self.path is not None and self.line is not None:
             place = f"{self.path}:{self.line}: "
@@ -47,3 +45,20 @@ class BadInput(ValueError):
         if self.path is not None:
             return self
         return BadInput(self.message, path, self.line, self.remedy)
+
+
+def replace_words(text, words):
+    """Replaces phrases in a text.
+
+    Args:
+        text: string.
+        words: dictionary from phrases to what takes their place.
+
+    Example:
+
+    >>> replace_words("Give `test`.", {"`test`": "--test"})
+    'Give --test.'
+    """
+    for phrase, other in words.items():
+        text = text.replace(phrase, other)
+    return text

@@ -89,7 +89,18 @@ def test_a_folder_that_fit_reads(prepare, tmp_path, caplog):
         "tail_labels": 1.0,
         "labels_fit_texts": None,
         "renamed_labels": 2,
+        "label_names": {
+            "most_frequent": {"plant": 3, "big oak": 1, "big_oak": 1},
+            "others": {"old": 1},
+        },
+        "warnings": [
+            "1 of 3 documents repeat the text of an earlier one: 'red rose' (2 times). "
+            "Check that the text column is as meant, and join the labels of equal "
+            "texts."
+        ],
     }
+    assert "Most frequent: 'plant' (3), 'big oak' (1), 'big_oak' (1)" in result.stdout
+    assert "Others: 'old' (1)\nWarning: 1 of 3 documents repeat" in result.stdout
     assert "documents" in result.stdout and "4 labels; 100.0%" in result.stdout
     assert "2 labels have white space" in caplog.text
 

@@ -15,7 +15,7 @@ from xmc_keras.data.formats.find_parts import find_parts
 from xmc_keras.data.formats.folder import write_folder
 from xmc_keras.data.formats.json_lines import write_json_lines, write_label_list
 from xmc_keras.data.formats.numbered_lines import write_numbered_lines
-from xmc_keras.data.formats.table import write_table
+from xmc_keras.data.formats.tables.table import write_table
 
 NAMES = ["blue", "groß", "old"]
 DOCUMENTS = [

@@ -15,15 +15,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.project import PROJECT
-from xmc_keras.data.formats.columns import Columns
 from xmc_keras.data.formats.document import Document, one_space
 from xmc_keras.data.formats.fasttext import write_fasttext
 from xmc_keras.data.formats.find_format import find_format
-from xmc_keras.data.formats.find_parts import Options, find_parts
+from xmc_keras.data.formats.find_parts import find_parts
 from xmc_keras.data.formats.folder import write_folder
 from xmc_keras.data.formats.json_lines import write_json_lines, write_label_list
 from xmc_keras.data.formats.numbered_lines import write_numbered_lines
-from xmc_keras.data.formats.table import write_table
+from xmc_keras.data.formats.options import Options
+from xmc_keras.data.formats.tables.table import write_table
 
 CHARACTERS = st.characters(codec="utf-8", exclude_characters="\n\r\0")
 LINE = st.text(CHARACTERS).filter(lambda text: text.strip())
@@ -103,6 +103,10 @@ WRITERS = {
 }
 
 
+TABLES = ("csv", "tsv", "parquet")
+OPTIONS = {f: Options(label_separator="|" if f in TABLES else None) for f in WRITERS}
+
+
 @pytest.mark.parametrize("format", WRITERS)
 def test_round_trip(format):
     texts, names, write = WRITERS[format]
@@ -117,8 +121,7 @@ def test_round_trip(format):
         with tempfile.TemporaryDirectory() as folder:
             write(written, folder)
             assert find_format(folder) == format
-            options = Options(Columns(separator="|"))
-            found = list(find_parts(folder, format, options=options)["train"])
+            found = list(find_parts(folder, format, options=OPTIONS[format])["train"])
         assert [set(document.labels) for document in found] == [
             set(document.labels) for document in written
         ]
@@ -193,7 +196,7 @@ def test_parquet_of_every_make(written, data):
     }
     with tempfile.TemporaryDirectory() as folder:
         write_parquet(written, folder, separator, **options)
-        read = Options(Columns(separator="|"))
+        read = Options(label_separator="|")
         found = list(find_parts(folder, "parquet", options=read)["train"])
     assert found == written
 
@@ -207,8 +210,8 @@ def test_every_format_reads_real_documents_alike(tmp_path):
         place = tmp_path / format
         place.mkdir()
         write(expected, place)
-        options = Options(Columns(separator="|"))
-        found = list(find_parts(place, find_format(place), options=options)["train"])
+        assert find_format(place) == format
+        found = list(find_parts(place, format, options=OPTIONS[format])["train"])
         for document, original in zip(found, expected, strict=True):
             assert document.text == original.text
             assert np.array_equal(sorted(document.labels), sorted(original.labels))

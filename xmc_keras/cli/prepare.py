@@ -11,19 +11,33 @@ SOURCE is a folder, or the file of the training part:
                 document per line (AttentionXML, LightXML)
     repository  raw texts of the Extreme Classification Repository: trn.json.gz,
                 tst.json.gz, lbl.json.gz, filter_labels_train.txt, ..._test.txt
+    json        one JSON object per line, with a text and a list of labels: strings,
+                or objects with label or uri (Annif's corpora)
     pecos       X.trn.txt, Y.trn.npz, X.tst.txt, Y.tst.npz and output-items.txt; or
                 trn_X.txt and trn_X_Y.txt
     pecos-tsv   label ids separated by commas, a tab, the text; names of labels in
                 output-items.txt or output-labels.txt
     fasttext    __label__x __label__y the text
-    csv, tsv    with a line of column names
+    csv, tsv    with a line of column names, or with --no-header and columns by number
+    annif       Annif's corpora of short texts: the text, a tab, <uri> <uri>
+    annif-folder  Annif's folders: a.txt with a.tsv or a.key, ...
     parquet     with named columns (pip install "xmc-keras[parquet]")
     datasets    a folder written by save_to_disk of the package datasets
 
 The format is found by file names and first lines and printed, unless --format names
-it. Files may be compressed (.gz, .xz). The test part is next to the training part
-(train.csv and test.csv, trn.json and tst.json), or it is --test, or --test-share of
-the training part, drawn by a hash of the text, so that no text is in both.
+it. Files may be compressed (.gz, .xz) and are UTF-8. A part may be several files:
+train-00000-of-00002.parquet, ... A file of another name is taken where it is the only
+one in the folder. The test part is next to the training part (train.csv and test.csv,
+trn.json and tst.json), or it is --test, or --test-share of the training part, drawn by
+a hash of the text, so that no text is in both.
+
+A label cell is a list (["a", "b"] of JSON, ['a', 'b'] of Python) or text with
+separators. Vectors of 0 and 1 are read as such: place i, from 0, is label i, with the
+name in line i + 1 of --labels. Several label columns of 0 and 1 are a label each:
+--label-column toxic,obscene,insult.
+
+The summary shows label names, and warnings where labels were probably read in another
+way than meant: look at both.
 
 The labels that a filter file leaves out for a document go to test_filter.txt, and
 xmc evaluate leaves them out of the ranking.
@@ -37,8 +51,8 @@ labels.
 import logging
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
-from xmc_keras.cli.program import command_parser
+from xmc_keras.bad_input import BadInput, replace_words
+from xmc_keras.cli.program import WORDS, command_parser
 from xmc_keras.cli.tables import align_columns
 from xmc_keras.data.formats.find_format import FORMATS
 from xmc_keras.data.preparing.data_summary import TAIL
@@ -53,6 +67,8 @@ def main(argv=None):
     if args.resume and (target / "summary.json").exists():
         if not target.with_name(f"{target.name}.part").exists():
             return logger.info("%s is finished", target)
+    # The summary has them.
+    logging.getLogger(prepare_data.__module__).addFilter(is_not_in_summary)
     summary = prepare_data(
         args.source,
         args.target,
@@ -63,6 +79,8 @@ def main(argv=None):
         text_column=args.text_column,
         label_column=args.label_column,
         label_separator=args.label_separator,
+        delimiter=args.delimiter,
+        header=not args.no_header,
         quotes=not args.no_quotes,
         prefix=args.prefix,
         skip_bad_lines=args.skip_bad_lines,
@@ -70,6 +88,11 @@ def main(argv=None):
         overwrite=args.overwrite,
     )
     print(format_summary(summary))
+
+
+def is_not_in_summary(record):
+    """Whether a log record is not a warning that the summary has, too."""
+    return not getattr(record, "in_summary", False)
 
 
 def parse_arguments(argv):
@@ -87,12 +110,26 @@ def parse_arguments(argv):
         "--test-share", type=float, metavar="S", help="make a test part of this share"
     )
     parser.add_argument(
-        "--labels", metavar="FILE", help="names of labels, for formats with label ids"
+        "--labels", metavar="FILE", help="names of labels, for label ids and vectors"
     )
     parser.add_argument("--text-column", metavar="NAME", help="or several: title,body")
-    parser.add_argument("--label-column", metavar="NAME")
     parser.add_argument(
-        "--label-separator", metavar="S", help="between labels of a cell (white space)"
+        "--label-column", metavar="NAME", help="or several of 0 and 1: toxic,insult"
+    )
+    parser.add_argument(
+        "--label-separator",
+        metavar="S",
+        help="between labels of a cell (white space); \\t is a tab",
+    )
+    parser.add_argument(
+        "--delimiter",
+        metavar="C",
+        help="between cells of csv, tsv (found by the first line); \\t is a tab",
+    )
+    parser.add_argument(
+        "--no-header",
+        action="store_true",
+        help="csv, tsv have no line of column names: columns are numbers, from 1",
     )
     parser.add_argument(
         "--no-quotes", action="store_true", help='in csv, tsv: " is a plain character'
@@ -131,7 +168,7 @@ def parse_arguments(argv):
 
 
 def format_summary(summary):
-    """Formats the result of `summarize_data` as a table and a sentence."""
+    """Formats the result of `prepare_data`: a table, label names and warnings."""
     parts = [part for part in ("train", "test") if part in summary]
     rows = [["", *parts]]
     for key in summary[parts[-1]]:
@@ -139,7 +176,15 @@ def format_summary(summary):
         cells = [f"{value:,}" if value != "" else "" for value in values]
         rows.append([key.replace("_", " "), *cells])
     tail = summary["tail_labels"]
-    return (
-        f"{align_columns(rows)}\n{summary['labels']:,} labels; {tail:.1%} of the train "
-        f"labels have at most {TAIL} documents there."
-    )
+    lines = [
+        align_columns(rows),
+        f"{summary['labels']:,} labels; {tail:.1%} of the train labels have at most "
+        f"{TAIL} documents there.",
+    ]
+    for kind, names in summary["label_names"].items():
+        shown = ", ".join(f"{name!r} ({count:,})" for name, count in names.items())
+        if names:
+            lines.append(f"{kind.replace('_', ' ').capitalize()}: {shown}")
+    for warning in summary["warnings"]:
+        lines.append(f"Warning: {replace_words(warning, WORDS)}")
+    return "\n".join(lines)

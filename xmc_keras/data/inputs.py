@@ -1,5 +1,6 @@
 """Building batches of model inputs from documents: words or subword tokens."""
 
+import logging
 import weakref
 
 import scipy.sparse
@@ -8,6 +9,8 @@ from xmc_keras.data.document_batches import DocumentBatches
 from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
 from xmc_keras.data.token_cache import TokenCache
 from xmc_keras.text.text_tokenizer import TextTokenizer
+
+logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 64  # documents per prediction step, without a config
 
@@ -67,6 +70,7 @@ def build_training_inputs(config, model, texts, label_matrix, features, cache=No
         )
     tokenizer = TextTokenizer(model.tokenizer, config.max_tokens)
     tokens = tokenize(tokenizer, texts, cache)
+    warn_of_cut_texts(tokens.lengths, config.max_tokens)
     return make_batches(
         tokens, tokenizer.pad_id, label_matrix, config.batch_size, config, shuffle=True
     )
@@ -77,6 +81,22 @@ def tokenize(tokenizer, texts, cache=None):
     if cache is None:
         return TokenCache(*tokenizer(texts))
     return TokenCache.open(cache, texts, tokenizer)
+
+
+def warn_of_cut_texts(lengths, max_tokens):
+    """Logs a warning if most texts have as many tokens as fit, and so are cut.
+
+    Args:
+        lengths: int array (documents,). Number of tokens of each document, cut.
+        max_tokens: int.
+    """
+    cut = int((lengths >= max_tokens).sum())
+    if 2 * cut > len(lengths):
+        logger.warning(
+            "%s of %s documents reach max_tokens, %d, and the model does not see the "
+            "rest: set a larger max_tokens, as far as the encoder and memory let it",
+            *(f"{cut:,}", f"{len(lengths):,}", max_tokens),
+        )
 
 
 def make_batches(tokens, pad_id, label_matrix, batch_size, config=None, shuffle=False):

@@ -7,12 +7,13 @@ import pytest
 import scipy.sparse
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.data.formats.columns import Columns
-from xmc_keras.data.formats.dataset_rows import DatasetRows
 from xmc_keras.data.formats.filter_pairs import FilterPairs
 from xmc_keras.data.formats.find_format import find_format
-from xmc_keras.data.formats.find_parts import Options, find_parts
+from xmc_keras.data.formats.find_parts import find_parts
 from xmc_keras.data.formats.matrix_documents import MatrixDocuments
+from xmc_keras.data.formats.options import Options
+from xmc_keras.data.formats.tables.columns import Columns
+from xmc_keras.data.formats.tables.dataset_rows import DatasetRows
 
 
 def pairs(reader):
@@ -25,7 +26,9 @@ def pairs(reader):
         ({"train_texts.txt": "", "train_labels.txt": ""}, "folder"),
         ({"train_raw_texts.txt.gz": "", "train.txt": "2 3 4\n0 1:2\n"}, "folder"),
         ({"trn.json.gz": "", "lbl.json.gz": ""}, "repository"),
-        ({"train.jsonl": ""}, "repository"),
+        ({"train.jsonl": ""}, "json"),
+        ({"train.jsonl": '{"target_ind": [0]}'}, "repository"),
+        ({"train.json": "", "lbl.json": ""}, "repository"),
         ({"X.trn.txt": "", "Y.trn.npz": ""}, "pecos"),
         ({"raw/trn_X.txt": "", "trn_X_Y.txt": ""}, "pecos"),
         ({"train.csv": ""}, "csv"),
@@ -51,8 +54,8 @@ def test_a_plain_format_is_found(tmp_path, files, format):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ([], "Received: none of their names. Name its `format`"),
-        (["train.txt"], "none of their names"),
+        ([], "Received: none of their names, but no file. Name its `format`"),
+        (["train.txt"], "train.txt:1: Expected a first line .* Received: '7 8 9'"),
         (["train.csv", "train.parquet"], "Received: parquet or csv"),
     ],
 )
@@ -170,11 +173,11 @@ def test_a_data_set_of_rows():
 def test_columns(tmp_path):
     path = tmp_path / "train.csv"
     path.write_text("id,title,body,tags\n1,Sea,deep,blue;very old\n")
-    options = Options(Columns("title,body", "tags", ";"))
+    options = Options("title,body", "tags", ";")
     found = pairs(find_parts(path, "csv", options=options)["train"])
     assert found == [("Sea deep", ["blue", "very old"])]
-    with pytest.raises(BadInput, match="csv:1: .* 'tag' once.* --label-column"):
-        list(find_parts(path, "csv", options=Options(Columns(None, "tag")))["train"])
+    with pytest.raises(BadInput, match="csv:1: .* 'tag' once.* `label_column`"):
+        list(find_parts(path, "csv", options=Options(None, "tag"))["train"])
     path.write_text("text,text,tags\n1,2,3\n")
     with pytest.raises(BadInput, match="csv:1: Expected a column 'text' once"):
         list(find_parts(path, "csv")["train"])

@@ -188,5 +188,6 @@ def utf8_problem(error):
     """Message for a `UnicodeDecodeError` of a line."""
     return (
         f"Expected UTF-8. Received: byte {error.object[error.start]:#x} at offset "
-        f"{error.start} of the line."
+        f"{error.start} of the line, as in Latin-1 or Windows-1252 (convert the file: "
+        "iconv -f WINDOWS-1252 -t UTF-8)."
     )

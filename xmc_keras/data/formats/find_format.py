@@ -1,9 +1,13 @@
 """Format detection by file names and the first line."""
 
+import json
 import re
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.data.formats.annif_folder import find_pairs
+from xmc_keras.data.formats.options import Options
+from xmc_keras.data.formats.shards import find_shards
 from xmc_keras.files.text_file import TextFile
 
 COMPRESSED = ("", ".gz", ".xz")
@@ -12,24 +16,39 @@ PARTS = {"train": ("train", "trn"), "test": ("test", "tst")}
 NAMES = {
     "folder": ("{part}_raw_texts.txt", "{part}_texts.txt"),
     "repository": ("{part}.json", "{part}.jsonl"),
+    "json": ("{part}.jsonl", "{part}.json", "{part}.ndjson"),
     "pecos": ("X.{part}.txt", "{part}_X.txt", "raw/{part}_X.txt"),
     "parquet": ("{part}.parquet",),
     "csv": ("{part}.csv",),
     "tsv": ("{part}.tsv",),
+    "annif": ("{part}.tsv",),
     "fasttext": ("{part}.txt", "{part}.ft", "{part}.fasttext"),
     "pecos-tsv": ("{part}.txt", "{part}.tsv"),
 }
-FORMATS = (*NAMES, "datasets")
+FORMATS = (*NAMES, "annif-folder", "datasets")
 DATASETS = ("dataset_dict.json", "dataset_info.json")
-FASTTEXT = re.compile(rb"\s*__label__\S")
+SEVERAL_FILES = ("folder", "pecos")  # texts and labels
 NUMBERED = re.compile(rb"\d+(,\d+)*\t")
+URIS = re.compile(rb"[^\t]*\S[^\t]*\t\s*<[^<>\s]+>(\s+<[^<>\s]+>)*\s*")
+# Files of a folder that are not its data.
+OTHERS = re.compile(
+    r"(readme|licen[cs]e|notice|requirements|changelog)(\.\w+)?"
+    r"|(dataset_dict|dataset_info)\.json|(lbl|output-|filter_|Y\.|\.|_).*",
+    re.IGNORECASE,
+)
+TESTS = re.compile(r"(^|[^a-z])(test|tst|valid|validation|dev|eval)([^a-z]|$)", re.I)
 
 
-def find_format(source):
+def find_format(source, options=None, test=None):
     """Detects the format of a data set from its file names and its first line.
+
+    A first line that fits decides over file names, and one that does not fit rules a
+    format out. Of the formats that are left, those that read the given options win.
 
     Args:
         source: string or path. A folder or a file.
+        options: optional `Options`.
+        test: optional string or path. The file of the test part.
 
     Returns:
         string, one of `FORMATS`.
@@ -41,56 +60,126 @@ def find_format(source):
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = Path(folder, "trn.json.gz").touch()
+    ...     Path(folder, "trn.json.gz").touch()
     ...     find_format(folder)
     'repository'
     """
-    source = Path(source)
-    if source.is_dir():
-        found = [name for name in NAMES if find_file(source, name, "train")]
-        if any((source / name).exists() for name in DATASETS):
-            found.append("datasets")
-    elif source.exists():
-        ends = strip_compression(source.name)
-        found = [
-            name
-            for name, patterns in NAMES.items()
-            if any(ends.endswith(Path(pattern).suffix) for pattern in patterns)
-            and name not in ("folder", "pecos")
-        ]
-    else:
+    source, options = Path(source), options or Options()
+    if not source.exists():
         raise BadInput("Expected a file or folder. Received: no such file.", source)
-    by_line = {"fasttext": FASTTEXT, "pecos-tsv": NUMBERED}
-    if len(found) > 1 or set(found) & set(by_line):
-        fits = {}
-        for name in set(found) & set(by_line):
-            path = source if source.is_file() else find_file(source, name, "train")
-            fits[name] = bool(by_line[name].match(_first_line(path)))
-        # A first line that fits decides over file names; one that does not fit rules
-        # the format out.
-        matches = [name for name in found if fits.get(name)]
-        found = matches or [name for name in found if name not in fits]
-    if len(found) == 1:
-        return found[0]
-    received = " or ".join(found) or "none of their names"
+    found = {name: find_train(source, name, test) for name in NAMES}
+    found = {name: paths[0] for name, paths in found.items() if paths}
+    if source.is_dir():
+        named = {n: p for n, p in found.items() if find_files(source, n, "train")}
+        found = named or found  # the only file counts where none has a wanted name
+        if any((source / name).exists() for name in DATASETS):
+            found["datasets"] = source
+        if not found and find_pairs(source):
+            return "annif-folder"
+    fits = {name: _fits(name, path, options.prefix) for name, path in found.items()}
+    matches = [
+        [name for name, fit in fits.items() if fit is wanted] for wanted in (True, None)
+    ]
+    of_options = [[n for n in names if options.read_by(n)] for names in matches]
+    matches = next(filter(None, of_options + matches), [])
+    if len(matches) == 1:
+        return matches[0]
+    if found and not matches:
+        path = next(iter(found.values()))
+        raise BadInput(
+            "Expected a first line of fastText (__label__x __label__y the text) or of "
+            "PECOS (label ids, separated by commas alone, a tab, the text). Received: "
+            f"{_first_line(path)[:60].decode(errors='replace').strip()!r}.",
+            path,
+            1,
+            "Give `prefix` if labels of fastText have another, or name its `format`.",
+        )
+    remedy = "Name its `format`, if it is one of them, or the file of the training part"
     raise BadInput(
-        f"Expected the files of one format: {', '.join(FORMATS)}. Received: "
-        f"{received}.",
+        f"Expected the files of one format: {', '.join(FORMATS)}, such as train.csv, "
+        "trn.json.gz, train-00000-of-00002.parquet, train.txt or train_texts.txt. "
+        f"Received: {' or '.join(matches) or list_names(source)}.",
         source,
-        remedy="Name its `format`, if it is one of them.",
+        remedy=f"{remedy}.",
     )
 
 
-def find_file(folder, format, part):
-    """The path of a part in a folder, or `None`; the text file if labels are separate.
+def _fits(name, path, prefix):
+    """Whether the first line of a file fits a format; `None` if that is open."""
+    if name in ("fasttext", "pecos-tsv", "annif", "tsv"):
+        line = _first_line(path)
+        label = re.compile(rb"(^|\s)" + re.escape(prefix.encode()) + rb"\S")
+        fits = {
+            "fasttext": label.search(line),
+            "pecos-tsv": NUMBERED.match(line),
+            "annif": URIS.fullmatch(line),
+        }
+        # Any line may be that of a table.
+        return None if name == "tsv" else bool(fits[name])
+    if name not in ("repository", "json"):
+        return None
+    try:
+        found = json.loads(_first_line(path, 10_000_000))
+    except (ValueError, RecursionError):
+        found = None
+    if isinstance(found, dict):
+        return ("target_ind" in found) == (name == "repository")
+    of_repository = path.name.startswith(("trn.", "tst.")) or bool(
+        find_existing(path.parent, "lbl.json")
+    )
+    return None if of_repository == (name == "repository") else False
+
+
+def find_train(source, format, test=None):
+    """The files of the training part: by name, as a file, or the only one of a folder.
+
+    Args:
+        source: path of a folder or a file.
+        format: string, a key of `NAMES`.
+        test: optional string or path. The file of the test part, which does not count.
+
+    Returns:
+        list of paths, several if the part is cut into several, or none.
+    """
+    if not source.is_dir():
+        fits = source.exists() and _has_ending(source.name, format)
+        return [source] if fits else []
+    if found := find_files(source, format, "train"):
+        return found
+    if format in SEVERAL_FILES:
+        return []
+    files = [path for path in _data_files(source) if not _is_same(path, test)]
+    if len(files) == 1 and not TESTS.search(files[0].name):
+        return files if _has_ending(files[0].name, format) else []
+    return []
+
+
+def find_files(folder, format, part):
+    """The files of a part in a folder, by their names; the texts if labels are apart.
 
     Args:
         folder: string or path.
         format: string, a key of `NAMES`.
         part: string, `"train"` or `"test"`.
+
+    Returns:
+        list of paths, several if the part is cut into several, or none.
     """
     patterns = [p.format(part=n) for p in NAMES[format] for n in PARTS[part]]
-    return next((found for p in patterns if (found := find_existing(folder, p))), None)
+    found = [path for p in patterns if (path := find_existing(folder, p))]
+    shards = []
+    if format not in SEVERAL_FILES:
+        shards = find_shards(
+            Path(folder), PARTS[part], lambda name: _has_ending(name, format)
+        )
+    if found and shards:
+        raise BadInput(
+            f"Expected a part in one file or in several. Received: {found[0].name} and "
+            f"{shards[0].name}.",
+            folder,
+            remedy="Take one of them away.",
+        )
+    return found[:1] or shards
 
 
 def find_existing(folder, name):
@@ -106,9 +195,39 @@ def strip_compression(name):
     return name
 
 
-def _first_line(path):
+def _has_ending(name, format):
+    """Whether a file name has an ending of a format of one file."""
+    ends = {Path(pattern).suffix for pattern in NAMES[format]}
+    return format not in SEVERAL_FILES and Path(strip_compression(name)).suffix in ends
+
+
+def _data_files(folder):
+    """Files of a folder that have an ending of some format."""
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.is_file()
+        and not OTHERS.fullmatch(path.name)
+        and any(_has_ending(path.name, format) for format in NAMES)
+    ]
+
+
+def _is_same(path, other):
+    return other is not None and path.resolve() == Path(other).resolve()
+
+
+def list_names(source):
+    """Says which files are in a folder, for a message, or the name of a file."""
+    if not source.is_dir():
+        return f"{source.name}, which has none of their endings"
+    names = sorted(path.name for path in source.iterdir())
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return f"none of their names, but {', '.join(names[:10]) or 'no file'}{more}"
+
+
+def _first_line(path, limit=10_000):
     try:
         with TextFile(path) as file:
-            return next(iter(file), b"")[:10_000]
+            return next(iter(file), b"")[:limit]
     except BadInput:  # the reader reports it
         return b""

@@ -1,45 +1,38 @@
 """Opening of the parts of a data set."""
 
+import functools
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.data.formats.columns import Columns
-from xmc_keras.data.formats.dataset_rows import DatasetRows
+from xmc_keras.data.formats.annif_folder import AnnifFolder
 from xmc_keras.data.formats.fasttext import FastTextFile
 from xmc_keras.data.formats.filter_pairs import FilterPairs
 from xmc_keras.data.formats.find_format import (
     FORMATS,
     NAMES,
     PARTS,
+    SEVERAL_FILES,
     find_existing,
-    find_file,
+    find_files,
+    find_train,
+    list_names,
     strip_compression,
 )
 from xmc_keras.data.formats.folder import FolderPart
 from xmc_keras.data.formats.json_lines import JsonLines
 from xmc_keras.data.formats.label_list import read_label_list
+from xmc_keras.data.formats.label_vectors import LabelledDocuments, find_width
 from xmc_keras.data.formats.matrix_documents import MatrixDocuments
 from xmc_keras.data.formats.numbered_lines import NumberedLines
-from xmc_keras.data.formats.parquet import ParquetFile
-from xmc_keras.data.formats.table import Table
+from xmc_keras.data.formats.options import TABLES, WITH_IDS, Options
+from xmc_keras.data.formats.shards import Shards
+from xmc_keras.data.formats.tables.columns import Columns
+from xmc_keras.data.formats.tables.dataset_rows import DatasetRows
+from xmc_keras.data.formats.tables.json_rows import JsonRows
+from xmc_keras.data.formats.tables.parquet import ParquetFile
+from xmc_keras.data.formats.tables.table import Table
 
 LABELS = ("lbl.json", "output-items.txt", "output-labels.txt", "raw/Y.txt", "Y.txt")
-
-
-class Options:
-    """Options of the readers.
-
-    Args:
-        columns: optional `Columns`. Defaults to `Columns()`.
-        labels: optional string or path. The list of label names. Defaults to the file
-            in the folder of the data, if there is one.
-        prefix: string. Prefix of labels in fastText files. Defaults to `"__label__"`.
-        quotes: bool. See `Table`. Defaults to `True`.
-    """
-
-    def __init__(self, columns=None, labels=None, prefix="__label__", quotes=True):
-        self.columns, self.labels = columns or Columns(), labels
-        self.prefix, self.quotes = prefix, quotes
 
 
 def find_parts(source, format, test=None, options=None, skip=None):
@@ -48,8 +41,9 @@ def find_parts(source, format, test=None, options=None, skip=None):
     Args:
         source: string or path. A folder, or the file of the training part.
         format: string, one of `FORMATS`.
-        test: optional string or path. The file of the test part. Defaults to the one in
-            the folder, if `source` is a folder that has one.
+        test: optional string or path. The file of the test part; of Annif's folders, a
+            folder. Defaults to the one in the folder, if `source` is a folder that has
+            one.
         options: optional `Options`.
         skip: optional function from the name of a part to the `skip` argument of its
             reader.
@@ -59,7 +53,8 @@ def find_parts(source, format, test=None, options=None, skip=None):
         The test part may be missing.
 
     Raises:
-        BadInput: the training part, or a file that belongs to a part, is missing.
+        BadInput: the training part, or a file that belongs to a part, is missing, or an
+            option is for other formats.
 
     Example:
 
@@ -73,38 +68,87 @@ def find_parts(source, format, test=None, options=None, skip=None):
     if format not in FORMATS:
         raise ValueError(f"Expected one of {FORMATS}. Received: {format!r}.")
     source, options = Path(source), options or Options()
+    options.check(format)
     skip = skip or (lambda part: None)
-    if format == "datasets":
-        return {
-            part: DatasetRows(rows, options.columns, skip(part))
-            for part, rows in _load_datasets(source).items()
-        }
-    if source.is_dir():
-        paths = {part: find_file(source, format, part) for part in PARTS}
-        if test:
-            paths["test"] = Path(test)
-    else:
-        paths = {"train": source, "test": Path(test) if test else None}
+    if test and format == "datasets":
+        raise BadInput(
+            "Expected the test part in the folder. Received: another file for it.",
+            test,
+            remedy="Leave out `test`, and save both splits in one folder.",
+        )
     if test and not Path(test).exists():
         raise BadInput("Expected the file of the test part. Received: none.", test)
-    if paths["train"] is None:
-        wanted = [p.format(part=n) for p in NAMES[format] for n in PARTS["train"]]
-        raise BadInput(
-            f"Expected {' or '.join(wanted)}, plain or with .gz or .xz. Received: none "
-            "of these.",
-            source,
-        )
+    if format == "datasets":
+        splits = _load_datasets(source)
+        paths = {part: [rows] for part, rows in splits.items()}
+    elif format == "annif-folder":
+        paths = _find_folders(source, test)
+    else:
+        paths = _find_files(source, format, test)
     names = None
-    if format in ("repository", "pecos", "pecos-tsv"):
-        names = _read_label_names(paths["train"], options.labels)
+    if format in WITH_IDS:
+        names = _read_label_names(paths["train"][0], options.labels)
+    elif options.labels is not None:
+        names = read_label_list(options.labels)
+
+    def open_part(part, skip):
+        if len(paths[part]) == 1:
+            return _open(format, paths[part][0], part, names, options, skip)
+        return Shards(
+            paths[part], lambda path: _open(format, path, part, names, options, skip)
+        )
+
+    readers = {part: open_part(part, skip(part)) for part in paths}
+    if format not in (*TABLES, "folder"):
+        return readers
+
+    @functools.cache
+    def width():
+        found = find_width(open_part("train", lambda error: None))
+        found = None if options.columns.several else found
+        options.columns.vectors = found is not None
+        return found
+
+    note = options.columns.note
     return {
-        part: _open(format, path, part, names, options, skip(part))
-        for part, path in paths.items()
-        if path is not None
+        part: LabelledDocuments(reader, width, names, skip(part), note)
+        for part, reader in readers.items()
     }
 
 
+def _find_files(source, format, test):
+    """The files of each part."""
+    paths = {"train": find_train(source, format, test), "test": []}
+    if not source.is_dir():
+        paths["train"] = [source]
+    elif not test:
+        paths["test"] = find_files(source, format, "test")
+    if test:
+        paths["test"] = [Path(test)]
+    if not paths["train"]:
+        wanted = [p.format(part=n) for p in NAMES[format] for n in PARTS["train"]]
+        shards = "" if format in SEVERAL_FILES else ", or in several files, such as "
+        shards += shards and wanted[0].replace(".", "-00000-of-00002.", 1)
+        raise BadInput(
+            f"Expected {' or '.join(wanted)}, plain or with .gz or .xz{shards}. "
+            f"Received: {list_names(source)}.",
+            source,
+        )
+    return {part: found for part, found in paths.items() if found}
+
+
+def _find_folders(source, test):
+    """The folder of each part of Annif's folders."""
+    found = {part: [source / part] for part in PARTS if (source / part).is_dir()}
+    found.setdefault("train", [source])
+    return found | ({"test": [Path(test)]} if test else {})
+
+
 def _open(format, path, part, names, options, skip):
+    if format == "datasets":
+        return DatasetRows(path, options.columns, skip)
+    if format == "annif-folder":
+        return AnnifFolder(path, skip)
     if format == "folder":
         name = strip_compression(path.name).split("_")[0]
         filter_path = find_existing(path.parent, f"{name}_filter.txt")
@@ -113,6 +157,8 @@ def _open(format, path, part, names, options, skip):
         filter_path = find_existing(path.parent, f"filter_labels_{part}.txt")
         pairs = filter_path and FilterPairs(filter_path, names and len(names))
         return JsonLines(path, names, pairs, skip)
+    if format == "json":
+        return JsonRows(path, options.columns, skip)
     if format == "pecos":
         return MatrixDocuments(path, _find_labels(path, format), names, skip)
     if format == "pecos-tsv":
@@ -121,8 +167,10 @@ def _open(format, path, part, names, options, skip):
         return FastTextFile(path, skip, options.prefix)
     if format == "parquet":
         return ParquetFile(path, options.columns, skip)
-    delimiter = "\t" if format == "tsv" else ","
-    return Table(path, options.columns, delimiter, options.quotes, skip)
+    if format == "annif":
+        return Table(path, Columns("1", "2"), "\t", False, skip, header=False)
+    delimiter = options.delimiter
+    return Table(path, options.columns, delimiter, options.quotes, skip, options.header)
 
 
 def _find_labels(path, format):

@@ -26,6 +26,7 @@ class FolderPart:
             `None`.
 
     Attributes:
+        path: the file of the labels.
         share: float in [0, 1]. Fraction of the text file that has been read.
 
     Raises:
@@ -47,6 +48,10 @@ class FolderPart:
         self._paths = [texts_path, labels_path]
         if filter_path is not None:
             self._paths.append(filter_path)
+
+    @property
+    def path(self):
+        return self._paths[1]
 
     @property
     def share(self):

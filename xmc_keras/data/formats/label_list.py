@@ -72,7 +72,9 @@ def make_unique(names):
 
 
 def name_labels(ids, names):
-    """Converts label ids to names; returns `None` if an id is invalid.
+    """Converts label ids to names; returns `None` if an id is invalid or repeated.
+
+    A list that repeats an id is no list of ids, but a vector of zeros and ones.
 
     Args:
         ids: iterable of ints.
@@ -87,7 +89,9 @@ def name_labels(ids, names):
     >>> name_labels([1, 0], names), name_labels([2], names), name_labels([2], None)
     (['rose', 'oak'], None, ['2'])
     """
-    found = []
+    ids, found = list(ids), []
+    if len(set(map(repr, ids))) < len(ids):
+        return None
     for number in ids:
         if type(number) is not int or number < 0:
             return None
@@ -103,9 +107,9 @@ def name_labels(ids, names):
 def id_error(names):
     """Message for ids that `name_labels` does not accept."""
     if names is None:
-        return "Expected label ids, integers from 0."
+        return "Expected different label ids, integers from 0."
     return (
-        f"Expected label ids from 0 to {len(names) - 1}: the label list has "
+        f"Expected different label ids from 0 to {len(names) - 1}: the label list has "
         f"{len(names)} names."
     )
 

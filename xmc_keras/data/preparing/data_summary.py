@@ -3,6 +3,7 @@
 import numpy as np
 
 TAIL = 5  # maximum number of training documents of a tail label
+SHOWN = 3  # label names, or texts
 
 
 def summarize_data(parts, label_counts):
@@ -51,3 +52,51 @@ def summarize_data(parts, label_counts):
         unseen = (label_counts["test"] > 0) & (train == 0)
         summary["test"]["labels_not_in_train"] = int(np.count_nonzero(unseen))
     return summary
+
+
+def select_names(names, counts):
+    """Selects label names to look at.
+
+    Args:
+        names: list of strings.
+        counts: int array (labels,), the number of documents of each.
+
+    Returns:
+        dict of `most_frequent`, the three most frequent names, and `others`, up to
+        three others, evenly spaced from the rarest on: dicts from name to its count.
+
+    Example:
+
+    >>> found = select_names(["a", "b", "c", "d", "e"], np.array([5, 9, 7, 1, 3]))
+    >>> found["most_frequent"], found["others"]
+    ({'b': 9, 'c': 7, 'a': 5}, {'d': 1, 'e': 3})
+    """
+    order = np.argsort(-counts, kind="stable")
+    rest = order[SHOWN:][::-1]
+    rest = rest[:: max(1, len(rest) // SHOWN)][:SHOWN]
+    return {
+        kind: {names[i]: int(counts[i]) for i in found}
+        for kind, found in (("most_frequent", order[:SHOWN]), ("others", rest))
+    }
+
+
+def find_repeats(path, hashes):
+    """Finds the texts of the most documents.
+
+    Args:
+        path: path of a UTF-8 file with one text per line.
+        hashes: uint64 array (documents,) of the texts.
+
+    Returns:
+        list of up to three pairs of a text and its number of documents, more than one.
+    """
+    _, first, counts = np.unique(hashes, return_index=True, return_counts=True)
+    most = np.argsort(-counts, kind="stable")[:SHOWN]
+    most = [i for i in most if counts[i] > 1]
+    lines = {int(first[i]): None for i in most}
+    if lines:
+        with open(path, "rb") as file:
+            for number, line in zip(range(max(lines) + 1), file):
+                if number in lines:
+                    lines[number] = line.decode().rstrip("\n")
+    return [(lines[int(first[i])], int(counts[i])) for i in most]

@@ -8,11 +8,16 @@ import re
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.data.formats.columns import Columns
 from xmc_keras.data.formats.document import BadLines
 from xmc_keras.data.formats.find_format import find_format
-from xmc_keras.data.formats.find_parts import Options, find_parts
-from xmc_keras.data.preparing.data_summary import summarize_data
+from xmc_keras.data.formats.find_parts import find_parts
+from xmc_keras.data.formats.options import PREFIX, Options
+from xmc_keras.data.preparing.data_summary import (
+    find_repeats,
+    select_names,
+    summarize_data,
+)
+from xmc_keras.data.preparing.data_warnings import find_warnings
 from xmc_keras.data.preparing.labels_fit_texts import (
     LEAST,
     measure_label_fit,
@@ -38,10 +43,12 @@ def prepare_data(
     label_column=None,
     label_separator=None,
     quotes=True,
-    prefix="__label__",
+    prefix=PREFIX,
     skip_bad_lines=False,
     resume=False,
     overwrite=False,
+    delimiter=None,
+    header=True,
 ):
     """Converts data in any usual format to the folder that training reads.
 
@@ -57,23 +64,33 @@ def prepare_data(
         test: optional string or path. The file of the test part.
         test_share: optional float in (0, 1). The share of documents that becomes the
             test part, drawn by a hash of the text.
-        labels: optional path. Names of labels, for formats with label ids.
-        text_column, label_column: optional strings. Columns of tables; several text
-            columns are separated by commas.
+        labels: optional path. Names of labels, for label ids and for vectors of zeros
+            and ones.
+        text_column, label_column: optional strings. Columns of tables, or fields of
+            JSON; several are separated by commas. The texts of several columns are
+            joined; several label columns hold 0 and 1 and are a label each.
         label_separator: optional string between labels of a cell. By default white
-            space.
+            space. Lists are read as such, whatever the separator.
         quotes: bool. Whether quotes have a meaning in CSV and TSV. Defaults to `True`.
         prefix: string before each label of fastText. Defaults to `"__label__"`.
         skip_bad_lines: bool. Leave bad documents out and count them, instead of raising
             an error. Defaults to `False`.
         resume: bool. Continue an unfinished folder. Defaults to `False`.
         overwrite: bool. Replace a prepared folder. Defaults to `False`.
+        delimiter: optional string, the character between cells of CSV and TSV. By
+            default it is found by the first line.
+        header: bool. Whether the first line of CSV and TSV has the names of columns,
+            which are otherwise numbers from 1. Defaults to `True`.
 
     Returns:
-        Dictionary, the summary of the data, see `summarize_data`.
+        Dictionary, the summary of the data, see `summarize_data`. `label_names` has the
+        most frequent names and some others, with their numbers of documents;
+        `warnings` are sentences on what was probably not meant, see `find_warnings`,
+        which are also logged.
 
     Raises:
-        BadInput: a file is missing or has bad lines, or the folder cannot be written.
+        BadInput: a file is missing or has bad lines, an option is for other formats, or
+            the folder cannot be written.
 
     Example:
 
@@ -85,13 +102,20 @@ def prepare_data(
     >>> summary["train"]["documents"], summary["labels"]
     (1, 2)
     """
+    options = Options(
+        text_column,
+        label_column,
+        label_separator,
+        labels,
+        delimiter,
+        header,
+        quotes,
+        prefix,
+    )
     if format is None:
-        format = find_format(source)
+        format = find_format(source, options, test)
         logger.info("The format is %s", format)
     bad_lines = {part: BadLines() for part in PARTS}
-    options = Options(
-        Columns(text_column, label_column, label_separator), labels, prefix, quotes
-    )
     skip = bad_lines.get if skip_bad_lines else None
     readers = find_parts(source, format, test, options, skip)
     if test_share is not None and "test" in readers:
@@ -106,13 +130,17 @@ def prepare_data(
         "text_column": text_column,
         "label_column": label_column,
         "label_separator": label_separator,
+        "delimiter": delimiter,
+        "header": header,
         "quotes": quotes,
         "prefix": prefix,
         "skip_bad_lines": skip_bad_lines,
         **describe_files(target, source, test, labels),
     }
     folder = PreparedFolder(target, settings, resume, overwrite)
-    return fill_folder(folder, readers, bad_lines, test_share)
+    return fill_folder(
+        folder, readers, bad_lines, test_share, lambda: options.separation(format)
+    )
 
 
 def describe_files(target, *paths):
@@ -141,7 +169,7 @@ def describe_files(target, *paths):
     return found
 
 
-def fill_folder(folder, readers, bad_lines, test_share=None):
+def fill_folder(folder, readers, bad_lines, test_share=None, separation=None):
     """Fills a folder and moves it into place.
 
     Args:
@@ -149,13 +177,16 @@ def fill_folder(folder, readers, bad_lines, test_share=None):
         readers: dictionary from part to its reader, see `find_parts`.
         bad_lines: dictionary from part to the `BadLines` of what is left out.
         test_share: optional float, the share of training documents to test on.
+        separation: optional callable without arguments, after reading: how labels were
+            separated, see `Options.separation`. By default they were not.
 
     Returns:
         The summary, see `summarize_data`.
     """
     try:
         read_parts(folder, readers, bad_lines, test_share)
-        summary = summarize_folder(folder, bad_lines)
+        path = getattr(readers["train"], "path", None)
+        summary = summarize_folder(folder, bad_lines, path, separation)
         log_warnings(folder, summary, bad_lines)
         folder.finish(summary)
     finally:
@@ -211,8 +242,8 @@ def hash_share(text):
     return int.from_bytes(digest, "little") / 2**64
 
 
-def summarize_folder(folder, bad_lines):
-    """The summary of a filled folder."""
+def summarize_folder(folder, bad_lines, path=None, separation=None):
+    """The summary of a filled folder, whose training part is from `path`."""
     parts = {}
     for part in PARTS:
         figures = {
@@ -224,21 +255,32 @@ def summarize_folder(folder, bad_lines):
             parts[part] = figures
     if "train" not in parts:
         first = bad_lines["train"].first
-        raise BadInput(f"Expected documents to train on. Received: none. {first or ''}")
-    summary = summarize_data(parts, folder.label_counts())
+        raise BadInput(
+            "Expected documents to train on. Received: none. "
+            f"{f'The first: {first}' if first else ''}",
+            path,
+        )
+    names, counts = list(folder.labels.ids), folder.label_counts()
+    summary = summarize_data(parts, counts)
     summary["labels_fit_texts"] = None
-    count = summary["train"]["documents"]
-    sample = sample_documents(
-        *(folder.part / f"train_{kind}.txt" for kind in KINDS[:2]), count
-    )
+    texts, labels = (folder.part / f"train_{kind}.txt" for kind in KINDS[:2])
+    sample = sample_documents(texts, labels, summary["train"]["documents"])
     if (fit := measure_label_fit(*sample)) is not None:
         summary["labels_fit_texts"] = round(fit, 2)
     summary["renamed_labels"] = len(folder.labels.renamed())
+    summary["label_names"] = select_names(names, sum(counts.values()))
+    repeats = find_repeats(texts, parts["train"]["hashes"])
+    separation = separation() if separation else {}
+    summary["warnings"] = find_warnings(
+        names, counts, summary, sample, repeats, **separation
+    )
     return summary
 
 
 def log_warnings(folder, summary, bad_lines):
     """Logs what a person should look at."""
+    for warning in summary["warnings"]:
+        logger.warning("%s", warning, extra={"in_summary": True})
     for part, found in bad_lines.items():
         if found.count:
             first = f" The first: {found.first}" if found.first else ""

@@ -1,8 +1,7 @@
 """Data sets of the Hugging Face `datasets` package."""
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.data.formats.columns import Columns, row_error
-from xmc_keras.data.formats.document import Document, is_usable, refuse
+from xmc_keras.data.formats.tables.columns import Columns
 
 
 class DatasetRows:
@@ -43,22 +42,23 @@ class DatasetRows:
     def __iter__(self):
         names = list(self.dataset.column_names or [])
         texts, labels = self.columns.choose(names, self.path)
-        label_names = _class_names(getattr(self.dataset, "features", None), labels)
+        self.columns.note_choice(self.path, texts, labels)
+        features = getattr(self.dataset, "features", None)
+        # Several label columns are of 0 and 1, whatever their features call these.
+        label_names = _class_names(features, labels[0]) if len(labels) == 1 else None
         total = len(self.dataset) if hasattr(self.dataset, "__len__") else None
         line = 0
         for line, row in enumerate(self.dataset, 1):
             if total:
                 self.share = line / total
-            text = self.columns.join([row.get(name) for name in texts])
-            value = row.get(labels)
+            texts_of = [row.get(name) for name in texts]
+            values = named = [row.get(name) for name in labels]
             if label_names is not None:
-                value = _to_names(value, label_names)
-            found = self.columns.names(value)
-            if text is None or found is None:
-                message = row_error(text, found, row.get(labels))
-                refuse(self.skip, message, self.path, line)
-            elif is_usable(text, found, self.skip, self.path, line):
-                yield Document(text, found, line)
+                named = [_to_names(values[0], label_names)]
+            place = self.skip, self.path, line
+            found = self.columns.document(texts_of, labels, named, *place, values)
+            if found is not None:
+                yield found
         if not line:
             raise BadInput("Expected rows. Received: none.", self.path)
 
@@ -75,7 +75,9 @@ def _to_names(value, names):
     values = [value] if type(value) is int else value
     if not isinstance(values, list | tuple):
         return values
-    # NaN for an id without a name: `Columns.names` refuses it.
+    if len(set(map(str, values))) < len(values):
+        return float("nan")  # a vector; `Columns.names` refuses it
+    # NaN for an id without a name, too.
     return [
         names[v] if type(v) is int and 0 <= v < len(names) else float("nan")
         for v in values

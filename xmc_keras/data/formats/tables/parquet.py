@@ -3,8 +3,7 @@
 import os
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.data.formats.columns import Columns, row_error
-from xmc_keras.data.formats.document import Document, is_usable, refuse
+from xmc_keras.data.formats.tables.columns import Columns
 
 ROWS = 1024  # converted at a time, in addition to pyarrow's memory for a row group
 
@@ -16,8 +15,8 @@ class ParquetFile:
 
     Args:
         path: string or path.
-        columns: optional `Columns`. The label column has lists of strings or integers,
-            or strings. Defaults to `Columns()`.
+        columns: optional `Columns`. Label columns have lists or strings, see
+            `parse_label_cell`. Defaults to `Columns()`.
         skip: optional callable. Called with the `BadInput` of a document that cannot be
             used, which is left out. Defaults to `None`: the error is raised.
 
@@ -61,13 +60,16 @@ class ParquetFile:
                 raise FileNotFoundError("no such file")
             # Opened here because pyarrow leaves a damaged file open.
             with open(self.path, "rb") as raw, pyarrow.parquet.ParquetFile(raw) as file:
-                names = file.schema_arrow.names
-                texts, labels = self.columns.choose(names, self.path)
+                texts, labels = self.columns.choose(file.schema_arrow.names, self.path)
+                self.columns.note_choice(self.path, texts, labels)
                 total = file.metadata.num_rows
-                for batch in file.iter_batches(ROWS, columns=[*texts, labels]):
+                for batch in file.iter_batches(ROWS, columns=[*texts, *labels]):
                     for row in batch.to_pylist():
                         line += 1
-                        found = self._document(row, texts, labels, line)
+                        cells = [[row[n] for n in names] for names in (texts, labels)]
+                        found = self.columns.document(
+                            *(cells[0], labels, cells[1]), self.skip, self.path, line
+                        )
                         if found is not None:
                             yield found
                     self.share = line / max(1, total)
@@ -87,13 +89,3 @@ class ParquetFile:
                 "the file again.",
                 self.path,
             )
-
-    def _document(self, row, texts, labels, line):
-        text = self.columns.join([row[name] for name in texts])
-        names = self.columns.names(row[labels])
-        if text is None or names is None:
-            message = row_error(text, names, row[labels])
-            refuse(self.skip, message, self.path, line)
-        elif is_usable(text, names, self.skip, self.path, line):
-            return Document(text, names, line)
-        return None

@@ -1,0 +1,101 @@
+"""Folders of documents as in Annif: a text in one file, its subjects in another."""
+
+from pathlib import Path
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.data.formats.document import Document, TextRows, is_usable
+from xmc_keras.files.text_file import TextFile
+
+ENDINGS = (".tsv", ".key")
+
+
+class AnnifFolder:
+    r"""Documents of a folder with a text file and a file of subjects for each.
+
+    The subjects of `a.txt` are in `a.tsv`, a URI in angle brackets, a tab and the label
+    on each line, or in `a.key`, a label on each line. The label is the name; without
+    one, the URI is.
+
+    Args:
+        folder: string or path.
+        skip: optional callable. Called with the `BadInput` of a document that cannot be
+            used, which is left out. Defaults to `None`: the error is raised.
+
+    Attributes:
+        path: the text file that is being read.
+        share: float in [0, 1]. Fraction of the documents that has been read.
+
+    Raises:
+        BadInput: there are no documents, or, without `skip`, one has no text, no
+            subjects or invalid UTF-8. A document's line is its number, from 1, in the
+            order of the names.
+
+    Example:
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "a.txt").write_text("red rose\n")
+    ...     _ = Path(folder, "a.tsv").write_text("<http://x/1>\tplant\n")
+    ...     [(document.text, document.labels) for document in AnnifFolder(folder)]
+    [('red rose', ['plant'])]
+
+    Reference: https://github.com/NatLibFi/Annif/wiki/Document-corpus-formats
+    """
+
+    def __init__(self, folder, skip=None):
+        self.folder, self.skip = Path(folder), skip
+        self.path, self.share = self.folder, 0.0
+
+    def __iter__(self):
+        pairs = find_pairs(self.folder)
+        if not pairs:
+            raise BadInput(
+                "Expected a text file and a file of subjects for each document, such "
+                "as a.txt and a.tsv or a.key. Received: none.",
+                self.folder,
+            )
+        for number, (self.path, subjects) in enumerate(pairs, 1):
+            self.share = number / len(pairs)
+            try:
+                with TextFile(self.path) as file:
+                    text = b"".join(file).decode().strip()
+                rows = TextRows(subjects) if subjects.stat().st_size else ()
+                labels = [_name(row) for _, row in rows if row.strip()]
+            except UnicodeDecodeError as error:
+                self._refuse(BadInput(f"Expected UTF-8. Received: {error}.", self.path))
+            except BadInput as error:
+                self._refuse(error)
+            else:
+                if is_usable(text, labels, self.skip, self.path, None):
+                    yield Document(text, labels, number)
+
+    def _refuse(self, error):
+        if self.skip is None:
+            raise error
+        self.skip(error)
+
+
+def find_pairs(folder):
+    """The text files of a folder that have a file of subjects, and those files.
+
+    Args:
+        folder: path.
+
+    Returns:
+        list of pairs of paths, in the order of the names.
+    """
+    return [
+        (path, subjects)
+        for path in sorted(Path(folder).glob("*.txt"))
+        if (subjects := _subjects(path)) is not None
+    ]
+
+
+def _subjects(path):
+    paths = [path.with_suffix(ending) for ending in ENDINGS]
+    return next((path for path in paths if path.exists()), None)
+
+
+def _name(row):
+    uri, _, label = row.partition("\t")
+    return " ".join(label.split()) or " ".join(uri.split()).strip("<>")

@@ -1,0 +1,103 @@
+"""Options of the readers, and which formats read them."""
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.data.formats.tables.columns import Columns
+from xmc_keras.data.formats.tables.table import check_delimiter
+
+PREFIX = "__label__"
+ROWS = ("csv", "tsv")
+TABLES = (*ROWS, "parquet", "json", "datasets")
+WITH_IDS = ("repository", "pecos", "pecos-tsv")
+# The formats that read each option; an option is written with its value if it has one
+# alone.
+READ_BY = {
+    "text_column": TABLES,
+    "label_column": TABLES,
+    "label_separator": TABLES,
+    "labels": (*WITH_IDS, *TABLES),
+    "delimiter": ROWS,
+    "header=False": ROWS,
+    "quotes=False": ROWS,
+    "prefix": ("fasttext",),
+}
+
+
+class Options:
+    """Options of the readers.
+
+    Args:
+        text_column, label_column, label_separator: optional strings, see `Columns`.
+        labels: optional string or path. The list of label names. Defaults to the file
+            in the folder of the data, if there is one.
+        delimiter: optional string. See `Table`.
+        header: bool. See `Table`. Defaults to `True`.
+        quotes: bool. See `Table`. Defaults to `True`.
+        prefix: string. Prefix of labels in fastText files. Defaults to `"__label__"`.
+
+    Attributes:
+        columns: `Columns`.
+
+    Example:
+
+    >>> options = Options(prefix="#")
+    >>> options.read_by("fasttext"), options.read_by("csv")
+    (True, False)
+    """
+
+    def __init__(
+        self,
+        text_column=None,
+        label_column=None,
+        label_separator=None,
+        labels=None,
+        delimiter=None,
+        header=True,
+        quotes=True,
+        prefix=PREFIX,
+    ):
+        self.columns = Columns(text_column, label_column, label_separator)
+        self.labels, self.prefix = labels, prefix
+        self.delimiter = delimiter and check_delimiter(delimiter)
+        self.header, self.quotes = header, quotes
+        is_given = {
+            "text_column": text_column is not None,
+            "label_column": label_column is not None,
+            "label_separator": label_separator is not None,
+            "labels": labels is not None,
+            "delimiter": delimiter is not None,
+            "header=False": not header,
+            "quotes=False": not quotes,
+            "prefix": prefix != PREFIX,
+        }
+        self._given = [option for option, given in is_given.items() if given]
+
+    def read_by(self, format):
+        """Whether a format reads each option that is given."""
+        return all(format in READ_BY[option] for option in self._given)
+
+    def check(self, format):
+        """Raises `BadInput` for an option that a format does not read."""
+        for option in self._given:
+            if format not in READ_BY[option]:
+                raise BadInput(
+                    f"Expected options that {format} reads. Received: one that it "
+                    "ignores.",
+                    remedy=f"Leave out `{option}`, which is for "
+                    f"{', '.join(READ_BY[option])}, or name another `format`.",
+                )
+
+    def separation(self, format):
+        """How labels were separated, after reading: arguments of `find_warnings`."""
+        remedy = None
+        if format in ("folder", "fasttext"):
+            remedy = "write a space instead, or prepare a table or JSON lines"
+        elif format in TABLES and self.columns.split:
+            remedy = "give it as `label_separator`"
+        is_numbered = self.columns.vectors and self.labels is None
+        if self.columns.vectors:
+            remedy = None
+        return {
+            "separator": self.columns.separator,
+            "remedy": remedy,
+            "is_numbered": is_numbered,
+        }

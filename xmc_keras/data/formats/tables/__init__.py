@@ -1,0 +1,1 @@
+"""Readers of tables: documents with named text and label columns."""

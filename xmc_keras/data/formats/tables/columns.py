@@ -1,0 +1,192 @@
+"""Text and label columns of tables."""
+
+import logging
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.data.formats.document import Document, is_usable, refuse
+from xmc_keras.data.formats.tables.label_cell import parse_label_cell
+
+logger = logging.getLogger(__name__)
+
+# Default column names.
+TEXTS = ("text", "document", "abstract", "body")
+TITLED = ("title", "content")
+LABELS = (
+    *("labels", "label", "tags", "categories"),
+    *("subjects", "subject_uris", "topics", "keywords"),
+)
+# What the cells of a column of its own for each label hold.
+YES = {"1", "1.0", "1,0", "true", "yes", "y", "t", "x"}
+NO = {"0", "0.0", "0,0", "false", "no", "n", "f", "", "nan", "none", "null", "<na>"}
+
+
+class Columns:
+    """The text and label columns of a table, and the format of its label cells.
+
+    One label column holds the labels of each document, see `parse_label_cell`. Several
+    label columns are one for each label: a document has the labels in whose columns it
+    has 1, 1.0, true or yes, and not those with 0, 0.0, false, no or an empty cell.
+
+    Args:
+        text: optional string. Name of the text column, or several names separated by
+            commas, whose texts are joined by spaces. Defaults to the first of text,
+            document, abstract and body that exists, otherwise title and content.
+        labels: optional string. Name of the label column, or several names separated by
+            commas. Defaults to the first of labels, label, tags, categories, subjects,
+            subject_uris, topics and keywords that exists.
+        separator: optional string. Separator of the labels in a cell; a backslash and a
+            t are a tab. Defaults to `None`: white space.
+
+    Attributes:
+        split: bool. Whether a cell has been split at the separator so far; others are
+            lists.
+        several: bool. Whether several label columns were chosen.
+        vectors: bool. Whether labels were found to be vectors, see `find_width`.
+
+    Example:
+
+    >>> columns = Columns(separator=";")
+    >>> columns.choose(["id", "title", "content", "tags"], "train.csv")
+    (['title', 'content'], ['tags'])
+    >>> columns.names(["tags"], ["warm; big plant;"])
+    ['warm', 'big plant']
+    >>> columns.names(["warm", "big"], ["0", "1"])
+    ['big']
+    """
+
+    def __init__(self, text=None, labels=None, separator=None):
+        if separator == "":
+            raise ValueError("Expected `separator` to have a character. Received: ''.")
+        self.text, self.labels = text, labels
+        self.separator = separator and separator.replace("\\t", "\t")
+        self.split = self.several = self.vectors = False
+        self._notes = set()
+
+    def choose(self, names, path, line=None, kind="column", remedy=None):
+        """Selects the text and label columns of a table.
+
+        Args:
+            names: list of strings. The column names of the table.
+            path, line: file and line, for error messages.
+            kind: string. What the names are called. Defaults to `"column"`.
+            remedy: optional string, what else to do if a column is missing.
+
+        Returns:
+            `(texts, labels)`: two lists of column names.
+
+        Raises:
+            BadInput: a column is missing or occurs twice, or has texts and labels.
+        """
+        texts, labels = _split(self.text, names), _split(self.labels, names)
+        if texts is None:
+            texts = [name for name in TEXTS if name in names][:1]
+            texts = texts or [name for name in TITLED if name in names]
+        if labels is None:
+            labels = [name for name in LABELS if name in names][:1]
+        there = f"Received: the {kind}s {', '.join(map(str, names))[:200]}."
+        for option, found, known in (
+            ("text", texts, TEXTS + TITLED),
+            ("label", labels, LABELS),
+        ):
+            wrong = [name for name in found if names.count(name) != 1]
+            if not found or wrong:
+                wanted = f"{wrong[0]!r} once" if wrong else f"of {option}s"
+                looked = "" if wrong else f": {', '.join(known)}"
+                raise BadInput(
+                    f"Expected a {kind} {wanted}{looked}. {there}",
+                    path,
+                    line,
+                    f"Name it with `{option}_column`.{' ' if remedy else ''}"
+                    f"{remedy or ''}",
+                )
+        if both := [name for name in texts if name in labels]:
+            raise BadInput(
+                f"Expected texts and labels in different {kind}s. Received: "
+                f"{both[0]!r} for both.",
+                path,
+                line,
+                "Name the other one with `text_column` or `label_column`.",
+            )
+        self.several = len(labels) > 1
+        return texts, labels
+
+    def note(self, message):
+        """Logs a message, once."""
+        if message not in self._notes:
+            self._notes.add(message)
+            logger.info("%s", message)
+
+    def note_choice(self, path, texts, labels):
+        """Logs the columns that `choose` selected, once for each file."""
+        self.note(
+            f"{path}: texts from {', '.join(texts)}, labels from {', '.join(labels)}"
+        )
+
+    def names(self, columns, values):
+        """Parses the label names of a row.
+
+        Args:
+            columns: list of strings. The label columns.
+            values: list of their cells, see `parse_label_cell`; of several columns,
+                strings, ints, floats, bools or `None`.
+
+        Returns:
+            list of strings, or `None` if a cell has another content.
+        """
+        if len(columns) > 1:
+            cells = [_text(value).lower() for value in values]
+            if not all(cell in YES or cell in NO for cell in cells):
+                return None
+            return [name for name, cell in zip(columns, cells) if cell in YES]
+        self.split |= isinstance(values[0], str) and values[0].lstrip()[:1] not in "[("
+        return parse_label_cell(values[0], self.separator)
+
+    def document(self, texts, columns, labels, skip, path, line, received=None):
+        """Makes the document of a row, or passes a `BadInput` to `skip`.
+
+        Args:
+            texts: list of cells, strings or `None` for an empty one.
+            columns, labels: the label columns and their cells, see `names`.
+            skip, path, line: see `refuse`.
+            received: optional list of cells, for the message instead of `labels`.
+
+        Returns:
+            `Document`, or `None`.
+        """
+        names = self.names(columns, labels)
+        if not all(text is None or isinstance(text, str) for text in texts):
+            message = "Expected a string in the text column. Received: another value."
+            refuse(skip, message, path, line)
+        elif names is None:
+            refuse(skip, _label_error(columns, received or labels), path, line)
+        else:
+            text = " ".join(text for text in texts if text)
+            if is_usable(text, names, skip, path, line):
+                return Document(text, names, line)
+        return None
+
+
+def _split(names, there):
+    """Names separated by commas; one of a column may have a comma itself."""
+    if not names:
+        return None
+    return [names] if names in there else [name.strip() for name in names.split(",")]
+
+
+def _text(value):
+    return "" if value is None else str(value).strip()
+
+
+def _label_error(columns, values):
+    """Message for the cells of a row for which `Columns.names` is `None`."""
+    if len(columns) > 1:
+        cells = [_text(value) for value in values]
+        wrong = next(i for i, c in enumerate(cells) if c.lower() not in YES | NO)
+        return (
+            "Expected 0 or 1 in each of several label columns. Received: "
+            f"{cells[wrong][:60]!r} in {columns[wrong]!r}."
+        )
+    return (
+        "Expected labels: a list of strings or of label ids, or strings with "
+        f"separators. Received: {str(values[0])[:60]!r}."
+    )

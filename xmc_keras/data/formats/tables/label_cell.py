@@ -1,0 +1,115 @@
+"""Label names in a cell of a table."""
+
+import ast
+import json
+import re
+import warnings
+
+from xmc_keras.data.formats.document import one_space
+
+NAME_KEYS = ("label", "name", "title", "uri", "id")
+# How pandas, NumPy and Python print a missing value.
+MISSING = {"nan", "NaN", "None", "NaT", "<NA>", "null", "NULL"}
+# A cell that somebody printed from a program, and that is no list: in brackets from its
+# first to its last character, or cut off. "[a] and [b]" and "(a)" are names.
+PRINTED = re.compile(
+    r"""\[[^\[\]]*(\])? | \{[^{}]*\}? | \([^()]*[,'"][^()]*\) | [\[({'"]\s*['"\[({].*
+    | (frozenset|set|array|tensor|list|tuple|dict\w*|Index|Series|deque)\(.*\)""",
+    re.DOTALL | re.VERBOSE,
+)
+ARRAY_ITEM = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s'",\[\]]+""")
+URI = re.compile(r"<([^<>\s]+:[^<>\s]*)>")
+
+
+def parse_label_cell(value, separator=None):
+    r"""Parses the label names in a cell.
+
+    A list is read as such, whatever the separator: a JSON list, a list or tuple as
+    Python prints it (`['a', 'b']`), or an array as NumPy prints it (`['a' 'b']`). Its
+    items are strings, integers, or objects with one of the keys label, name, title,
+    uri and id, in this order. Zeros and ones may be floats or bools. Other text is
+    split at the separator. URIs lose the angle brackets that Annif puts around them.
+
+    Args:
+        value: string, int, list or array of strings, ints, floats, bools or dicts, or
+            `None` for no label.
+        separator: optional string. Defaults to `None`: white space.
+
+    Returns:
+        list of strings, or `None` if the cell has another content: a missing value
+        (`nan`), an array printed with dots, or brackets that are not a list.
+
+    Example:
+
+    >>> parse_label_cell("warm; big plant;", ";"), parse_label_cell("['a b', 'c']", ";")
+    (['warm', 'big plant'], ['a b', 'c'])
+    >>> parse_label_cell("[0 1\n 1]"), parse_label_cell([{"uri": "x:1", "label": "a"}])
+    (['0', '1', '1'], ['a'])
+    >>> parse_label_cell("{'warm', 'big'}") is None
+    True
+    """
+    if value is None:
+        return []
+    if isinstance(value, str):
+        value = _parse_text(value.strip(), separator)
+    if hasattr(value, "tolist"):  # NumPy
+        value = value.tolist()
+    if type(value) is int:
+        value = [value]
+    if not isinstance(value, list | tuple):
+        return None
+    if value and all(isinstance(item, bool | int | float) for item in value):
+        if any(type(item) is not int for item in value):
+            if not all(item in (0, 1) for item in value):
+                return None
+            value = map(int, value)
+        return [str(item) for item in value]
+    names = [_name(item) for item in value]
+    if None in names:
+        return None
+    return [name for name in map(one_space, names) if name]
+
+
+def _parse_text(text, separator):
+    """A list, or `None`."""
+    if text in MISSING:
+        return None
+    if text.startswith(("[", "(")):
+        try:
+            found = _parse_list(text)
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            found = None
+        if isinstance(found, list | tuple):
+            return found
+    if PRINTED.fullmatch(text) or (separator is None and text.startswith(("[", "{"))):
+        return None
+    return text.split() if separator is None else text.split(separator)
+
+
+def _parse_list(text):
+    """The list or tuple in a text in brackets; raises `ValueError` and others."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    items, body = [text], text[1:-1]
+    # NumPy separates by white space, which Python joins: ['a' 'b'] would be ['ab'].
+    if text[0] == "[" and text[-1] == "]" and not ARRAY_ITEM.sub("", body).strip():
+        items = ARRAY_ITEM.findall(body)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes that Python does not know
+        found = [ast.literal_eval(item) for item in items]
+    return found if items[0] is not text else found[0]
+
+
+def _name(item):
+    """The label name of an item of a list, or `None`."""
+    if isinstance(item, dict):
+        found = (item[key] for key in NAME_KEYS if item.get(key) not in (None, ""))
+        item = next(found, None)
+    if type(item) is int:
+        return str(item)
+    if not isinstance(item, str):
+        return None
+    uri = URI.fullmatch(item.strip())
+    return uri[1] if uri else item
