@@ -65,6 +65,12 @@ class FastTextFile:
             if not all(label.split() for label in labels):
                 message = f"Expected a name after {self.prefix}. Received: none."
                 refuse(self.skip, message, self.path, line)
+            elif joined := next((n for n in labels if self.prefix in n), None):
+                message = (
+                    f"Expected white space before each {self.prefix}. Received: "
+                    f"{self.prefix + joined[:60]!r}."
+                )
+                refuse(self.skip, message, self.path, line)
             elif is_usable(text, labels, self.skip, self.path, line):
                 yield Document(text, labels, line)
 

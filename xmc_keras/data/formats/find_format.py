@@ -71,11 +71,11 @@ def find_format(source, options=None, test=None):
     found = {name: paths[0] for name, paths in found.items() if paths}
     if source.is_dir():
         named = {n: p for n, p in found.items() if find_files(source, n, "train")}
+        if not named and any(map(find_pairs, (source, source / "train"))):
+            return "annif-folder"
         found = named or found  # the only file counts where none has a wanted name
         if any((source / name).exists() for name in DATASETS):
             found["datasets"] = source
-        if not found and find_pairs(source):
-            return "annif-folder"
     fits = {name: _fits(name, path, options.prefix) for name, path in found.items()}
     matches = [
         [name for name, fit in fits.items() if fit is wanted] for wanted in (True, None)

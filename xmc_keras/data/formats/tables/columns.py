@@ -84,6 +84,14 @@ class Columns:
         if labels is None:
             labels = [name for name in LABELS if name in names][:1]
         there = f"Received: the {kind}s {', '.join(map(str, names))[:200]}."
+        if both := [name for name in texts if name in labels]:
+            raise BadInput(
+                f"Expected texts and labels in different {kind}s. Received: "
+                f"{both[0]!r} for both.",
+                path,
+                line,
+                "Name the other one with `text_column` or `label_column`.",
+            )
         for option, found, known in (
             ("text", texts, TEXTS + TITLED),
             ("label", labels, LABELS),
@@ -99,14 +107,6 @@ class Columns:
                     f"Name it with `{option}_column`.{' ' if remedy else ''}"
                     f"{remedy or ''}",
                 )
-        if both := [name for name in texts if name in labels]:
-            raise BadInput(
-                f"Expected texts and labels in different {kind}s. Received: "
-                f"{both[0]!r} for both.",
-                path,
-                line,
-                "Name the other one with `text_column` or `label_column`.",
-            )
         self.several = len(labels) > 1
         return texts, labels
 
