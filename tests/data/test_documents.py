@@ -314,3 +314,14 @@ def test_digest_depends_on_every_border():
     ]
     assert len({digest(*one) for one in sets}) == len(sets)
     assert digest(*sets[0]) == digest(*sets[0])
+
+
+def test_vectors_are_no_labels(tmp_path):
+    for skip_bad_lines in (False, True):
+        write(tmp_path, b"sea\nsky", b"old\n0 1 0 0")
+        with pytest.raises(
+            BadInput, match=r"labels.txt:2: .*a vector .* `prepare_data`"
+        ):
+            read_documents(tmp_path, "train", skip_bad_lines)
+    write(tmp_path, b"sea\nsky", b"0 1\n1")
+    assert read_documents(tmp_path, "train").labels == [["0", "1"], ["1"]]

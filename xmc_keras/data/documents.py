@@ -11,6 +11,7 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.data.filters import leave_out
 from xmc_keras.data.formats.document import BadLines
 from xmc_keras.data.formats.folder import FolderPart
+from xmc_keras.data.formats.label_vectors import BITS
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.text.list_texts import list_texts
 
@@ -146,6 +147,14 @@ def read_pair(
     skip = bad_lines if skip_bad_lines else None
     part = FolderPart(texts_path, labels_path, skip, filter_path)
     for text, names, line, left_out in part:
+        if names[0] in BITS and set(names) <= BITS and len(names) > len(set(names)):
+            raise BadInput(
+                "Expected labels separated by white space. Received: a vector of "
+                f"zeros and ones, {' '.join(names)[:60]}.",
+                labels_path,
+                line,
+                "Convert the folder with `prepare_data`, which reads vectors.",
+            )
         documents.texts.append(text)
         documents.labels.append([seen.setdefault(name, name) for name in names])
         documents.lines.append(line)
