@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+from tests.helpers.lock_holder import another_process_writes
 from tests.helpers.project import PROJECT
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import read_documents
@@ -100,12 +101,25 @@ def test_a_set_is_downloaded_and_checked(host, download, tmp_path, caplog):
     assert "xmc fit eurlex4k" in caplog.text
     names = {path.name for path in (tmp_path / "data/downloads/eurlex-4k").iterdir()}
     assert "output-items.txt" in names and len(names) == 5
-    result = download()
-    assert result.status == 2 and "Expected no folder of this set yet" in result.stderr
+    again = download()  # nothing is left to do
+    assert (again.status, again.stdout) == (0, result.stdout)
+    assert f"{folder} is finished" in caplog.text
     assert download("--check", folder).status == 0
     pecos = tmp_path / "data/downloads/eurlex-4k"
     assert download("--check", pecos).status == 0
     assert len(host.asked) == 1
+    (folder / "summary.json").write_text("{")
+    assert "Expected the summary of prepared data" in download().stderr
+    (folder / "summary.json").unlink()
+    result = download()
+    assert result.status == 2 and "Expected no folder of this set yet" in result.stderr
+
+
+def test_two_downloads_at_once(download, tmp_path):
+    with another_process_writes(tmp_path / "data/downloads/eurlex-4k") as process:
+        result = download()
+    assert result.status == 2 and f"process {process.pid} on " in result.stderr
+    assert "or choose another with --data." in result.stderr
 
 
 def test_another_set_is_reported(host, download, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Download of the benchmark sets of the papers."""
 
 import gzip
+import json
 import logging
 import os
 import shutil
@@ -28,7 +29,8 @@ def download_set(name, data="data"):
     """Downloads a benchmark set of the papers, converts it and checks its sizes.
 
     The archive comes from PECOS's collection at archive.org and goes to
-    `<data>/downloads`. An interrupted call can be repeated and continues.
+    `<data>/downloads`. An interrupted call can be repeated and continues; a set that
+    was downloaded is only checked again.
 
     Args:
         name: string, one of `SETS` in `xmc_keras.data.downloads.benchmark_sets`.
@@ -38,14 +40,20 @@ def download_set(name, data="data"):
         Dictionary, the summary of the data, see `summarize_data`.
 
     Raises:
-        BadInput: the set is there already, cannot be downloaded, or is not that of the
-            paper.
+        BadInput: another folder is in its place, another program downloads it, it
+            cannot be downloaded, or is not that of the paper.
     """
     wanted = SETS[name]
     target = Path(data, wanted.folder)
+    if (target / "summary.json").exists():
+        logger.info("%s is finished", target)
+        summary = read_summary(target / "summary.json")
+        compare_sizes(wanted, summary, target)
+        return summary
     if target.exists():
         raise BadInput(
-            "Expected no folder of this set yet. Received: one.",
+            "Expected no folder of this set yet, or one that was downloaded. Received: "
+            "another one.",
             target,
             remedy="Check it with `check_set`, or remove it.",
         )
@@ -68,6 +76,19 @@ def download_set(name, data="data"):
         summary = fill_folder(folder, readers, bad_lines)
     compare_sizes(wanted, summary, target)
     return summary
+
+
+def read_summary(path):
+    """Reads the `summary.json` of a prepared folder."""
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        return {"labels": summary["labels"], **summary}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            f"Expected the summary of prepared data. Received: {error!r}.",
+            path,
+            remedy="Remove this folder and download the set again.",
+        ) from None
 
 
 def check_set(name, folder):
