@@ -19,7 +19,7 @@ def evaluate_run(run, documents, model=None, score=None):
     """
     config, label_set = run.config(), run.label_set()
     filtered = encode_filtered_labels(documents, label_set)
-    loaded = run.load_model(model)
+    loaded = run.load_model(model, label_set)
     if score is not None:
         loaded.score = score
     top, seconds = predict_label_ids(loaded, documents, config, run.cache_path)

@@ -257,8 +257,17 @@ class RunFolder:
             )
         return path
 
-    def load_model(self, name=None):
-        """Loads the run's model, the best one by default; `name` as in `save_model`."""
+    def load_model(self, name=None, label_set=None):
+        """Loads the run's model, the best one by default.
+
+        Args:
+            name: optional string, as in `save_model`.
+            label_set: optional `LabelSet`. The labels that the model must have, read
+                earlier. Defaults to those that the run has now.
+
+        Raises:
+            BadInput: there is no model, it cannot be read, or has other labels.
+        """
         path = self.model_path(name)
         import keras
 
@@ -267,7 +276,7 @@ class RunFolder:
         import xmc_keras.lightxml.lightxml  # noqa: F401
 
         try:
-            return keras.models.load_model(path, compile=False)
+            model = keras.models.load_model(path, compile=False)
         except Exception as error:  # zip, HDF5 and Keras raise many types
             reason = " ".join(str(error).split())[:300]
             raise BadInput(
@@ -276,6 +285,16 @@ class RunFolder:
                 path,
                 remedy="Train the run again.",
             ) from error
+        # Otherwise its label ids would be taken for other names.
+        label_set = label_set or self.label_set()
+        if model.label_set and model.label_set.names != label_set.names:
+            raise BadInput(
+                f"Expected a model with the labels of {self.label_names_path.name}. "
+                "Received: other labels, or the run was replaced meanwhile.",
+                path,
+                remedy="Try again, or train the run again.",
+            )
+        return model
 
     def save_metrics(self, metrics):
         """Writes `metrics.json`."""

@@ -56,7 +56,7 @@ def evaluate_ensemble(runs, documents, train=None, model=None):
     from xmc_keras.evaluation.ensemble.member_weights import choose_member_weights
 
     config, label_set = runs[0].config(), runs[0].label_set()
-    models = [run.load_model(model) for run in runs]
+    models = [run.load_model(model, label_set) for run in runs]
     weights = [1 / len(runs)] * len(runs)
     if held_out is not None:
         logger.info("Weights by %d documents that no run trained on", len(held_out))
