@@ -1,13 +1,15 @@
 import ast
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.helpers.project import PROJECT
 from xmc_keras.bad_input import BadInput
-from xmc_keras.cli.program import COMMANDS, WORDS, main
+from xmc_keras.cli.program import COMMANDS, WORDS, main, set_home
 
 CODE = """
 import sys
@@ -116,6 +118,26 @@ def test_remedies_are_worded_for_the_command_line():
             continue
         worded = BadInput("", remedy=text).word(WORDS)
         assert "`" not in worded, f"{place}: {worded}"
+
+
+def test_a_home_where_there_is_none(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", "kept")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr("os.path.expanduser", lambda path: "/home/somebody")
+        set_home()
+        assert os.environ["HOME"] == "kept"
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    for _ in range(2):
+        set_home()
+        home = os.environ["HOME"]
+        assert home == f"{tmp_path}/xmc-keras-{os.getuid()}"
+        assert os.stat(home).st_mode & 0o777 == 0o700
+    monkeypatch.setattr("os.getuid", lambda: 54321)
+    (tmp_path / "xmc-keras-54321").mkdir()  # of somebody else
+    set_home()
+    assert Path(os.environ["HOME"]).parent == tmp_path
+    assert os.environ["HOME"] != f"{tmp_path}/xmc-keras-54321"
 
 
 def test_the_words_are_options_and_commands(capsys):

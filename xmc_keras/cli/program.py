@@ -1,18 +1,38 @@
 """The `xmc` program: its commands, messages and exit status."""
 
 import argparse
+import contextlib
 import difflib
 import importlib
 import logging
 import os
 import sys
+import tempfile
 
 # Set before TensorFlow is imported, which reports a missing GPU as an error.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-from xmc_keras import __version__
-from xmc_keras.bad_input import BadInput
+
+def set_home():
+    """Sets HOME where there is none, as in a container with a user id of its own.
+
+    Libraries that keep settings and downloads there would fail, or make a folder `~`.
+    """
+    if os.path.isabs(os.path.expanduser("~")):
+        return
+    home = os.path.join(tempfile.gettempdir(), f"xmc-keras-{os.getuid()}")
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(home, 0o700)
+    if os.lstat(home).st_uid != os.getuid():
+        home = tempfile.mkdtemp(prefix="xmc-keras-")
+    os.environ["HOME"] = home
+
+
+set_home()
+
+from xmc_keras import __version__  # noqa: E402
+from xmc_keras.bad_input import BadInput  # noqa: E402
 
 # Each command is a module of this folder; the descriptions are for `xmc --help`.
 COMMANDS = {
