@@ -6,11 +6,13 @@ from pathlib import Path
 from xmc_keras.bad_input import BadInput
 
 # Names of the files that make a folder what it is.
-PART = r"(train|trn|test|tst|[XY]\.trn)[._].*"
+KIND = r"((_raw)?_(texts|labels|filter|X|X_Y))?"
+KIND += r"\.(txt|csv|tsv|jsonl?|parquet|npz)(\.gz|\.xz)?"
+TRAIN, TEST = rf"(train|trn){KIND}|[XY]\.trn\..*", rf"(test|tst){KIND}|[XY]\.tst\..*"
 OWN = {
     "a run": r"config\.yaml|label_(names\.txt|counts\.npz)|cluster(s|_ids)\.npy|"
     r"(history\.csv|metrics\.json|phases\.json|curves\.png)|.*\.keras",
-    "a data set": rf"{PART}|summary\.json|renamed_labels\.tsv",
+    "a data set": rf"{TRAIN}|{TEST}|summary\.json|renamed_labels\.tsv",
     "an export": r"saved_model\.pb",
 }
 RUN, DATA, EXPORT, OTHER = "a run", "a data set", "an export", "other files"
@@ -44,7 +46,7 @@ def describe_folder(path):
     found = {p.name: p for p in path.iterdir() if not p.name.startswith(".")}
     if "config.yaml" in found and {"label_names.txt", "label_counts.npz"} & {*found}:
         return RUN
-    if any(re.fullmatch(PART, name) for name in found):
+    if any(re.fullmatch(TRAIN, name) for name in found):
         return DATA
     if "saved_model.pb" in found or any(
         re.fullmatch("[0-9]+", name) and folder.is_dir()
