@@ -4,11 +4,17 @@ Each goes through `xmc prepare`; labels that nobody meant are never an outcome.
 """
 
 import gzip
+import os
+import threading
 
 import pytest
 
 from tests.helpers.data_files import COUNT, csv_of, csv_with, lines_with, parquet_of
+from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import read_documents
+from xmc_keras.data.formats.find_parts import find_parts
+from xmc_keras.data.formats.label_vectors import LabelledDocuments
+from xmc_keras.data.formats.tables.dataset_rows import DatasetRows
 
 TWO = ["warm", "big_plant"]
 VECTORS = [["1"], ["0", "1"]]
@@ -178,6 +184,21 @@ READ = {
         ["--label-separator", "\\t"],
         [TWO],
     ),
+    "names of columns with spaces and capitals": (
+        {"train.csv": csv_of(["warm"], "Text, LABELS")},
+        [],
+        [["warm"]],
+    ),
+    "the only file of a format": (
+        {"articles.csv": csv_of(["warm"]), "notes.txt": "to do\n"},
+        ["--format", "csv"],
+        [["warm"]],
+    ),
+    "two files, one of them the test part": (
+        {"a.csv": csv_of(["warm"]), "b.csv": csv_of(["warm"])},
+        ["--test", "source/b.csv"],
+        [["warm"]],
+    ),
     "a file of another name": (
         {"articles.csv": csv_of(["warm"]), "README.md": ""},
         [],
@@ -262,9 +283,47 @@ def test_files_of_a_part_that_are_not_whole(prepare_files, names, message):
 def test_bad_lines_of_a_part_in_several_files(prepare_files, tmp_path, caplog):
     names = ["train-00000-of-00002.jsonl", "train-00001-of-00002.jsonl"]
     good = '{"text": "rose", "labels": ["warm"]}\n'
-    files = {names[0]: good, names[1]: good + '{"text": "sea", "labels": [0, 2, 0]}\n'}
+    files = {names[0]: good + '{"text": "sea", "labels": [0, 2, 0]}\n', names[1]: good}
     output, _ = prepare_files(files)
-    assert f"{tmp_path}/source/{names[1]}:2: Expected different label ids" in output
+    assert f"{tmp_path}/source/{names[0]}:2: Expected different label ids" in output
     _, found = prepare_files(files, "--skip-bad-lines")
     assert found == [{"warm"}] * 2
     assert "train: 1 documents left out" in caplog.text
+
+
+def test_one_of_several_files(prepare_files, caplog):
+    name = "train-00000-of-00002.csv"
+    _, found = prepare_files({name: csv_of(["warm"])}, source=name)
+    assert found == [{"warm"}] and "one of 2 files: give their folder" in caplog.text
+
+
+def test_a_pipe_is_read_once(call, tmp_path):
+    count = 3000  # more than the documents that are looked at first
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    content = csv_of([f"[{i % 2}, 1, 0]" for i in range(count)]).encode()
+    writer = threading.Thread(target=pipe.write_bytes, args=[content])
+    writer.start()
+    made = tmp_path / "made"
+    result = call("prepare", pipe, made, "--format", "csv", tensorflow=False)
+    writer.join()
+    assert result.status == 0, result.stderr
+    assert (made / "train_labels.txt").read_text() == "1\n0 1\n" * (count // 2)
+
+
+def test_a_call_that_resumes_in_the_test_part(tmp_path):
+    """It knows from the training part that labels are vectors."""
+    for part, cell in (("train", "[0, 1, 1]"), ("test", "[0, 1]")):
+        (tmp_path / f"{part}.csv").write_text(csv_of([cell]))
+    test = find_parts(tmp_path, "csv")["test"]
+    with pytest.raises(BadInput, match="test.csv:2: Expected a vector of 3 zeros"):
+        list(test)
+
+
+def test_vectors_in_a_data_set_of_rows():
+    class Rows(list):
+        column_names = ["text", "labels"]
+
+    rows = Rows({"text": "sea", "labels": [0.0, 1.0, float(i)]} for i in range(2))
+    found = LabelledDocuments(DatasetRows(rows))
+    assert [document.labels for document in found] == [["1"], ["1", "2"]]

@@ -169,6 +169,16 @@ REFUSED = {
         [],
         "train.txt:1: Expected UTF-8. .*Latin-1 or Windows-1252 .*iconv",
     ),
+    "NUL in a label": (
+        {"train.csv": b"text,labels\na,b\0c\n"},
+        [],
+        "train.csv:2: Expected label names without NUL",
+    ),
+    "prefix in upper case, format named": (
+        {"train.txt": lines_with("__LABEL__warm rose {i}")},
+        ["--format", "fasttext"],
+        "train.txt:1: Expected labels.* begin with __label__.*'__LABEL__warm rose 0'",
+    ),
     "prefix for CSV": (
         csv_with("warm"),
         ["--prefix", "x"],

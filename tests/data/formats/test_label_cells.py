@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.document import Document
-from xmc_keras.data.formats.label_vectors import LabelledDocuments, find_width
+from xmc_keras.data.formats.label_vectors import LabelledDocuments
 from xmc_keras.data.formats.tables.columns import Columns
 from xmc_keras.data.formats.tables.label_cell import parse_label_cell
 
@@ -60,6 +60,10 @@ def test_what_numpy_prints_of_an_array_is_that_array(ids, as_text):
         (3, ["3"]),
         ([{"uri": "x:1", "label": "warm"}, {"uri": "x:2"}], ["warm", "x:2"]),
         ('[{"label": "big plant"}]', ["big plant"]),
+        (
+            "[{'uri': 'x:1', 'label': 'big plant'}, {'uri': 'x:2'}]",
+            ["big plant", "x:2"],
+        ),
         ("<http://x/1> <http://x/2>", ["http://x/1", "http://x/2"]),
         # What nobody meant as names.
         ("{'warm', 'big'}", None),
@@ -128,7 +132,7 @@ def test_a_column_for_each_label(cells, labels):
 def read(lists, names=None, bad=None):
     documents = [Document("text", labels, i) for i, labels in enumerate(lists, 1)]
     skip = None if bad is None else bad.append
-    found = LabelledDocuments(documents, lambda: find_width(documents), names, skip)
+    found = LabelledDocuments(documents, None, names, skip)
     return [document.labels for document in found]
 
 

@@ -115,6 +115,8 @@ def is_usable(text, labels, skip, path, line):
         problem = "Expected labels. Received: none."
     elif not (_is_unicode(text) and all(map(_is_unicode, labels))):
         problem = "Expected valid Unicode. Received: a lone surrogate."
+    elif any("\0" in label for label in labels):
+        problem = "Expected label names without NUL characters. Received: one."
     else:
         return True
     refuse(skip, problem, path, line)

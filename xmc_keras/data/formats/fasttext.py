@@ -62,7 +62,13 @@ class FastTextFile:
                     start = len(self.prefix)
                     labels += [w[start:] for w, yes in zip(words, is_label) if yes]
                     text = " ".join(w for w, yes in zip(words, is_label) if not yes)
-            if not all(label.split() for label in labels):
+            if not labels:
+                message = (
+                    "Expected labels. Received: none. They are words that begin with "
+                    f"{self.prefix}, and this line begins with {text[:60]!r}."
+                )
+                refuse(self.skip, message, self.path, line)
+            elif not all(label.split() for label in labels):
                 message = f"Expected a name after {self.prefix}. Received: none."
                 refuse(self.skip, message, self.path, line)
             elif joined := next((n for n in labels if self.prefix in n), None):

@@ -73,6 +73,8 @@ def find_format(source, options=None, test=None):
         named = {n: p for n, p in found.items() if find_files(source, n, "train")}
         if not named and any(map(find_pairs, (source, source / "train"))):
             return "annif-folder"
+        if not named and len(_data_files(source, test)) > 1:
+            found = {}
         found = named or found  # the only file counts where none has a wanted name
         if any((source / name).exists() for name in DATASETS):
             found["datasets"] = source
@@ -131,7 +133,7 @@ def _fits(name, path, prefix):
 
 
 def find_train(source, format, test=None):
-    """The files of the training part: by name, as a file, or the only one of a folder.
+    """The files of the training part: by name, as a file, or the only one in a folder.
 
     Args:
         source: path of a folder or a file.
@@ -148,10 +150,8 @@ def find_train(source, format, test=None):
         return found
     if format in SEVERAL_FILES:
         return []
-    files = [path for path in _data_files(source) if not _is_same(path, test)]
-    if len(files) == 1 and not TESTS.search(files[0].name):
-        return files if _has_ending(files[0].name, format) else []
-    return []
+    files = [p for p in _data_files(source, test) if _has_ending(p.name, format)]
+    return files if len(files) == 1 and not TESTS.search(files[0].name) else []
 
 
 def find_files(folder, format, part):
@@ -201,19 +201,16 @@ def _has_ending(name, format):
     return format not in SEVERAL_FILES and Path(strip_compression(name)).suffix in ends
 
 
-def _data_files(folder):
-    """Files of a folder that have an ending of some format."""
+def _data_files(folder, test):
+    """Files of a folder that have an ending of some format, but for the test part."""
     return [
         path
         for path in sorted(folder.iterdir())
         if path.is_file()
         and not OTHERS.fullmatch(path.name)
+        and not (test and path.resolve() == Path(test).resolve())
         and any(_has_ending(path.name, format) for format in NAMES)
     ]
-
-
-def _is_same(path, other):
-    return other is not None and path.resolve() == Path(other).resolve()
 
 
 def list_names(source):

@@ -1,6 +1,6 @@
 """Opening of the parts of a data set."""
 
-import functools
+import logging
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
@@ -21,16 +21,18 @@ from xmc_keras.data.formats.find_format import (
 from xmc_keras.data.formats.folder import FolderPart
 from xmc_keras.data.formats.json_lines import JsonLines
 from xmc_keras.data.formats.label_list import read_label_list
-from xmc_keras.data.formats.label_vectors import LabelledDocuments, find_width
+from xmc_keras.data.formats.label_vectors import LabelledDocuments
 from xmc_keras.data.formats.matrix_documents import MatrixDocuments
 from xmc_keras.data.formats.numbered_lines import NumberedLines
 from xmc_keras.data.formats.options import TABLES, WITH_IDS, Options
-from xmc_keras.data.formats.shards import Shards
+from xmc_keras.data.formats.shards import SHARD, Shards
 from xmc_keras.data.formats.tables.columns import Columns
 from xmc_keras.data.formats.tables.dataset_rows import DatasetRows
 from xmc_keras.data.formats.tables.json_rows import JsonRows
 from xmc_keras.data.formats.tables.parquet import ParquetFile
 from xmc_keras.data.formats.tables.table import Table
+
+logger = logging.getLogger(__name__)
 
 LABELS = ("lbl.json", "output-items.txt", "output-labels.txt", "raw/Y.txt", "Y.txt")
 
@@ -102,18 +104,23 @@ def find_parts(source, format, test=None, options=None, skip=None):
     if format not in (*TABLES, "folder"):
         return readers
 
-    @functools.cache
-    def width():
-        found = find_width(open_part("train", lambda error: None))
-        found = None if options.columns.several else found
-        options.columns.vectors = found is not None
-        return found
+    def label(part, sample_width=None):
+        return LabelledDocuments(
+            readers[part], sample_width, names, skip(part), options.columns
+        )
 
-    note = options.columns.note
-    return {
-        part: LabelledDocuments(reader, width, names, skip(part), note)
-        for part, reader in readers.items()
-    }
+    def width():
+        if train.is_sampled:
+            return train.width
+        # A call that resumes in the test part.
+        again = LabelledDocuments(
+            open_part("train", lambda error: None), columns=options.columns
+        )
+        next(iter(again), None)
+        return again.width
+
+    train = label("train")
+    return {part: train if part == "train" else label(part, width) for part in readers}
 
 
 def _find_files(source, format, test):
@@ -121,6 +128,11 @@ def _find_files(source, format, test):
     paths = {"train": find_train(source, format, test), "test": []}
     if not source.is_dir():
         paths["train"] = [source]
+        if (shard := SHARD.fullmatch(source.name)) and int(shard["count"] or 1) > 1:
+            logger.warning(
+                "%s is one of %d files: give their folder to read all of them",
+                *(source, int(shard["count"])),
+            )
     elif not test:
         paths["test"] = find_files(source, format, "test")
     if test:

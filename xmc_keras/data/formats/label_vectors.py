@@ -5,6 +5,7 @@ from collections import Counter
 
 from xmc_keras.data.formats.document import refuse
 from xmc_keras.data.formats.label_list import id_error, name_labels
+from xmc_keras.data.formats.tables.columns import Columns
 
 SAMPLE = 1000  # documents that decide whether labels are vectors
 BITS = {"0", "1"}
@@ -20,14 +21,18 @@ class LabelledDocuments:
 
     Args:
         reader: reader of a part, see `find_parts`.
-        width: callable without arguments. The length of the vectors, or `None`, see
-            `find_width`.
+        sample_width: optional callable without arguments, which finds the length of the
+            vectors, or `None`. By default `find_width` finds it in the first documents
+            of the reader.
         names: optional list of strings. The names of label ids. Defaults to `None`: the
             labels stay as they are, and places of vectors become their numbers.
         skip: see `refuse`.
-        note: optional callable, called with a message if labels are vectors.
+        columns: optional `Columns` of the reader, whose `vectors` is set and whose
+            `note` is called. Several label columns are no vectors.
 
     Attributes:
+        width: int, the length of the vectors, or `None` if labels are no vectors.
+        is_sampled: bool. Whether `width` is known, as from the first document on.
         path: the file that is being read.
         share: float in [0, 1]. Fraction of the part that has been read.
 
@@ -39,14 +44,14 @@ class LabelledDocuments:
 
     >>> from xmc_keras.data.formats.document import Document
     >>> documents = [Document("sea", ["0", "1", "1"], 1)]
-    >>> width = lambda: find_width(documents)
-    >>> [document.labels for document in LabelledDocuments(documents, width)]
+    >>> [document.labels for document in LabelledDocuments(documents)]
     [['1', '2']]
     """
 
-    def __init__(self, reader, width, names=None, skip=None, note=None):
-        self.reader, self.width, self.skip = reader, width, skip
-        self.names, self.note = names, note
+    def __init__(self, reader, sample_width=None, names=None, skip=None, columns=None):
+        self.reader, self.sample_width, self.skip = reader, sample_width, skip
+        self.width, self.is_sampled = None, False
+        self.names, self.columns = names, columns or Columns()
 
     @property
     def path(self):
@@ -57,16 +62,26 @@ class LabelledDocuments:
         return self.reader.share
 
     def __iter__(self):
-        width = self.width()
-        if width and self.note:
-            self.note(
-                f"Labels are vectors of {width} zeros and ones: place i, from 0, is "
-                + (f"label i, such as {self.names[0]!r}" if self.names else "label i")
+        documents = ((self.path, document) for document in self.reader)
+        first = []
+        if self.sample_width is None:
+            # With their paths: a reader of several files may be past some of them.
+            first = list(itertools.islice(documents, SAMPLE))
+            width = find_width(document for _, document in first)
+            self.width = None if self.columns.several else width
+        else:
+            self.width = self.sample_width()
+        self.is_sampled = True
+        self.columns.vectors = self.width is not None
+        if self.width:
+            self.columns.note(
+                f"Labels are vectors of {self.width} zeros and ones: place i, from 0, "
+                f"is label i{f', such as {self.names[0]!r}' if self.names else ''}"
             )
-        for document in self.reader:
-            labels, problem = self._labels(document.labels, width)
+        for path, document in itertools.chain(first, documents):
+            labels, problem = self._labels(document.labels, self.width)
             if problem:
-                refuse(self.skip, problem, self.path, document.line)
+                refuse(self.skip, problem, path, document.line)
             else:
                 yield document._replace(labels=labels)
 

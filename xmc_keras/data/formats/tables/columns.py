@@ -79,10 +79,9 @@ class Columns:
         """
         texts, labels = _split(self.text, names), _split(self.labels, names)
         if texts is None:
-            texts = [name for name in TEXTS if name in names][:1]
-            texts = texts or [name for name in TITLED if name in names]
+            texts = _known(TEXTS, names)[:1] or _known(TITLED, names)
         if labels is None:
-            labels = [name for name in LABELS if name in names][:1]
+            labels = _known(LABELS, names)[:1]
         there = f"Received: the {kind}s {', '.join(map(str, names))[:200]}."
         if both := [name for name in texts if name in labels]:
             raise BadInput(
@@ -171,6 +170,11 @@ def _split(names, there):
     if not names:
         return None
     return [names] if names in there else [name.strip() for name in names.split(",")]
+
+
+def _known(known, names):
+    """The default names that are there, whatever their case."""
+    return [name for one in known for name in names if name.lower() == one]
 
 
 def _text(value):

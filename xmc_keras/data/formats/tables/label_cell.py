@@ -17,7 +17,7 @@ PRINTED = re.compile(
     | (frozenset|set|array|tensor|list|tuple|dict\w*|Index|Series|deque)\(.*\)""",
     re.DOTALL | re.VERBOSE,
 )
-ARRAY_ITEM = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s'",\[\]]+""")
+ARRAY_ITEM = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s'",\[\](){}]+""")
 URI = re.compile(r"<([^<>\s]+:[^<>\s]*)>")
 
 

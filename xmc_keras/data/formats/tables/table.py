@@ -115,7 +115,9 @@ class Table:
             )
 
     def _names(self, row):
-        return row if self.header else [str(n) for n in range(1, len(row) + 1)]
+        if self.header:
+            return [name.strip() for name in row]
+        return [str(n) for n in range(1, len(row) + 1)]
 
     def _guess_delimiter(self, start):
         """The delimiter that gives the first line the columns; the usual one first."""
