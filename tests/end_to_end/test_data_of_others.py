@@ -246,6 +246,7 @@ def test_data_read_as_meant(prepare_files, tmp_path, monkeypatch, case):
     [
         ["train-00000-of-00002.csv", "train-00001-of-00002.csv"],
         ["data/train-00000-of-00002-af3.csv", "data/train-00001-of-00002-0b1.csv"],
+        ["train-0-of-2.csv", "train-1-of-2.csv"],
         ["part-00000-af3.c000.csv", "part-00001-af3.c000.csv"],
         ["train/part-00000.csv", "train/part-00001.csv"],
         ["trn-00000-of-00002.csv.gz", "trn-00001-of-00002.csv.gz"],
@@ -257,7 +258,12 @@ def test_a_part_in_several_files(prepare_files, tmp_path, names):
         return gzip.compress(content) if name.endswith(".gz") else content
 
     files = {name: pack(name, [f"l{i}"] * 3) for i, name in enumerate(names)}
-    test = names[0].replace("00002", "00001").replace("trn", "tst")
+    test = (
+        names[0]
+        .replace("of-00002", "of-00001")
+        .replace("of-2", "of-1")
+        .replace("trn", "tst")
+    )
     test = test.replace("train", "test") if "part" not in test else "test.csv"
     files[test] = pack(test, ["l0"])
     output, found = prepare_files(files)

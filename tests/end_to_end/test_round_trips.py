@@ -3,6 +3,7 @@
 import gzip
 import json
 import lzma
+import re
 import tempfile
 from pathlib import Path
 
@@ -30,9 +31,14 @@ LINE = st.text(CHARACTERS).filter(lambda text: text.strip())
 ANY_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0")).filter(
     lambda text: text.strip()
 )
-WORD = st.text(CHARACTERS).filter(lambda name: name.split() == [name])
+# Lists of 0 and 1 alone are vectors.
+WORD = st.text(CHARACTERS).filter(
+    lambda name: name.split() == [name] and name not in ("0", "1")
+)
 NAME = st.text(CHARACTERS).filter(
-    lambda name: name and name == one_space(name) and "|" not in name
+    lambda name: (
+        name and name == one_space(name) and "|" not in name and name not in ("0", "1")
+    )
 )
 
 
@@ -73,7 +79,12 @@ def write_parquet(documents, folder, separator=None, **options):
     """Labels are lists, or strings if there is a separator."""
     labels = [document.labels for document in documents]
     if separator is not None:
-        labels = [separator.join(names) for names in labels]
+        # With other characters a cell may be a list, or look like one.
+        joined = [separator.join(names) for names in labels]
+        labels = [
+            cell if re.fullmatch(r"[\w |]{5,}", cell) else json.dumps(names)
+            for cell, names in zip(joined, labels)
+        ]
     columns = {"text": [document.text for document in documents], "labels": labels}
     table, path = pyarrow.table(columns), Path(folder, "train.parquet")
     pyarrow.parquet.write_table(table, path, **options)

@@ -96,6 +96,14 @@ def find_parts(source, format, test=None, options=None, skip=None):
     def open_part(part, skip):
         if len(paths[part]) == 1:
             return _open(format, paths[part][0], part, names, options, skip)
+        filter_name = f"filter_labels_{part}.txt"
+        if format == "repository" and find_existing(paths[part][0].parent, filter_name):
+            raise BadInput(
+                "Expected the part in one file, whose documents the filter file "
+                f"numbers. Received: {len(paths[part])} files.",
+                source,
+                remedy=f"Join them, or take {filter_name} away.",
+            )
         return Shards(
             paths[part], lambda path: _open(format, path, part, names, options, skip)
         )

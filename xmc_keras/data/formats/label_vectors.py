@@ -1,6 +1,7 @@
 """Label ids of documents: vectors of zeros and ones, and names for ids."""
 
 import itertools
+import re
 from collections import Counter
 
 from xmc_keras.data.formats.document import refuse
@@ -9,6 +10,7 @@ from xmc_keras.data.formats.tables.columns import Columns
 
 SAMPLE = 1000  # documents that decide whether labels are vectors
 BITS = {"0", "1"}
+IDS = re.compile("[0-9]{1,18}")
 
 
 class LabelledDocuments:
@@ -79,36 +81,36 @@ class LabelledDocuments:
                 f"is label i{f', such as {self.names[0]!r}' if self.names else ''}"
             )
         for path, document in itertools.chain(first, documents):
-            labels, problem = self._labels(document.labels, self.width)
+            labels, problem = self._labels(document.labels)
             if problem:
-                refuse(self.skip, problem, path, document.line)
+                received = f"Received: {', '.join(document.labels)[:60]}."
+                refuse(self.skip, f"{problem} {received}", path, document.line)
+            elif labels is document.labels:
+                yield document
             else:
                 yield document._replace(labels=labels)
 
-    def _labels(self, found, width):
-        """The labels of a document, and what is wrong with them."""
-        received = f"Received: {', '.join(found)[:60]}."
-        if width and (len(found) != width or not set(found) <= BITS):
-            return None, (
-                f"Expected a vector of {width} zeros and ones, as most of the first "
-                f"documents have. {received}"
-            )
-        if width:
+    def _labels(self, found):
+        """The labels of a document, and what was expected if they are wrong."""
+        if self.width:
+            if len(found) != self.width or not set(found) <= BITS:
+                return None, (
+                    f"Expected a vector of {self.width} zeros and ones, as most of the "
+                    "first documents have."
+                )
             found = [str(place) for place, bit in enumerate(found) if bit == "1"]
             if not found:
-                return None, "Expected labels. Received: a vector of zeros."
-        is_ids = all(name.isdecimal() and name.isascii() for name in found)
+                return None, "Expected labels."
+        is_ids = all(map(IDS.fullmatch, found))
         if is_ids and len(set(found)) < len(found):
             return None, (
                 "Expected different label ids, or vectors of zeros and ones in all "
-                f"documents. {received}"
+                "documents."
             )
         if self.names is None:
             return found, None
-        named = None
-        if is_ids and all(len(name) < 19 for name in found):
-            named = name_labels(map(int, found), self.names)
-        return named, None if named else f"{id_error(self.names)} {received}"
+        named = name_labels(map(int, found), self.names) if is_ids else None
+        return named, None if named else id_error(self.names)
 
 
 def find_width(documents):

@@ -4,7 +4,9 @@ import re
 
 from xmc_keras.bad_input import BadInput
 
-SHARD = re.compile(r"(?P<part>\w+)-(?P<number>\d{3,})(-of-(?P<count>\d{3,}))?\b.*")
+SHARD = re.compile(
+    r"(?P<part>\w+)-(?P<number>\d+(?=-of-)|\d{3,})(-of-(?P<count>\d+))?\b.*"
+)
 
 
 class Shards:

@@ -34,8 +34,9 @@ class Columns:
         labels: optional string. Name of the label column, or several names separated by
             commas. Defaults to the first of labels, label, tags, categories, subjects,
             subject_uris, topics and keywords that exists.
-        separator: optional string. Separator of the labels in a cell; a backslash and a
-            t are a tab. Defaults to `None`: white space.
+        separator: optional string. Separator of the labels in a cell; `\\t` and `\\n`
+            typed as two characters are a tab and a newline. Defaults to `None`: white
+            space.
 
     Attributes:
         split: bool. Whether a cell has been split at the separator so far; others are
@@ -58,7 +59,9 @@ class Columns:
         if separator == "":
             raise ValueError("Expected `separator` to have a character. Received: ''.")
         self.text, self.labels = text, labels
-        self.separator = separator and separator.replace("\\t", "\t")
+        self.separator = separator and separator.replace("\\t", "\t").replace(
+            "\\n", "\n"
+        )
         self.split = self.several = self.vectors = False
         self._notes = set()
 

@@ -14,9 +14,10 @@ MISSING = {"nan", "NaN", "None", "NaT", "<NA>", "null", "NULL"}
 # first to its last character, or cut off. "[a] and [b]" and "(a)" are names.
 PRINTED = re.compile(
     r"""\[[^\[\]]*(\])? | \{[^{}]*\}? | \([^()]*[,'"][^()]*\) | [\[({'"]\s*['"\[({].*
-    | (frozenset|set|array|tensor|list|tuple|dict\w*|Index|Series|deque)\(.*\)""",
+    | \w+\(\s*['"\[({].* | (frozenset|set|list|tuple|dict|array)\(.*\)""",
     re.DOTALL | re.VERBOSE,
 )
+SPECIAL = re.compile("""[][(){}'"<]""")
 ARRAY_ITEM = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s'",\[\](){}]+""")
 URI = re.compile(r"<([^<>\s]+:[^<>\s]*)>")
 
@@ -51,6 +52,12 @@ def parse_label_cell(value, separator=None):
     if value is None:
         return []
     if isinstance(value, str):
+        if not SPECIAL.search(value) and value.strip() not in MISSING:
+            # As below, for most cells.
+            names = value.split(separator)
+            return (
+                names if separator is None else [n for n in map(one_space, names) if n]
+            )
         value = _parse_text(value.strip(), separator)
     if hasattr(value, "tolist"):  # NumPy
         value = value.tolist()
