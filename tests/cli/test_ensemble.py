@@ -222,6 +222,7 @@ def test_bad_input(runs, tiny_config, tiny_data, tmp_path, call):
     assert "with config.yaml in it" in refused(a, tmp_path)
     other = tmp_path / "other"
     shutil.copytree(a, other)
+    (other / "digests.json").unlink()  # files that were changed on purpose
     (other / "label_names.txt").write_text("x\ny\n")
     assert "same labels as" in (error := refused(a, other)) and "2, not 20" in error
     shutil.copy(a / "label_names.txt", other)
@@ -241,6 +242,7 @@ def test_bad_input(runs, tiny_config, tiny_data, tmp_path, call):
         shutil.copytree(a, tmp_path / name)
         text = (a / "config.yaml").read_text().replace(str(tiny_data), "gone")
         (tmp_path / name / "config.yaml").write_text(text)
+        (tmp_path / name / "digests.json").unlink()
     error = refused(tmp_path / "first", tmp_path / "second")
     assert f"no folder {Path.cwd() / 'gone'} or " in error and "with --data." in error
 

@@ -148,7 +148,7 @@ def test_bad_input(tiny_run, tmp_path, call):
     (run / "averaged.keras").unlink()
     assert "Expected averaged.keras" in refused(run, "--model", "averaged")
     (run / "best.keras").unlink()
-    assert "Expected best.keras or averaged.keras" in refused(run)
+    assert "Expected best.keras. Received: no model" in refused(run)
     (run / "best.keras").touch()
     (run / "label_names.txt").unlink()
     assert "label_names.txt: " in refused(run)

@@ -193,6 +193,11 @@ def test_runs_without_the_test_part(tiny_run, call, tmp_path, caplog):
     config = (run / "config.yaml").read_text()
     data = next(line for line in config.splitlines() if line.startswith("data: "))
     (run / "config.yaml").write_text(config.replace(data, "data: no/such/folder"))
+    ended = call("export", run, tmp_path / "out", tensorflow=False)
+    assert ended.status == 2 and "remove its line from digests.json" in ended.stderr
+    lines = (run / "digests.json").read_text().splitlines(keepends=True)
+    kept = [line for line in lines if "config.yaml" not in line]
+    (run / "digests.json").write_text("".join(kept))
     ended = call("export", run, tmp_path / "out")
     assert ended.status == 0, ended.stderr
     assert "Checking with label names as texts" in caplog.text

@@ -58,6 +58,7 @@ def test_a_folder_that_fit_reads(prepare, tmp_path, caplog):
         "test_labels.txt",
         "renamed_labels.tsv",
         "summary.json",
+        "digests.json",
     }
     train = read_documents(made, "train")
     assert train.texts == ["red rose", "red rose", "sky"]

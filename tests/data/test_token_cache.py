@@ -55,7 +55,7 @@ def test_tokenises_once(tmp_path):
         assert cache.lengths.tolist() == [8, 2, 20, 5]
         assert isinstance(cache.token_ids.base, np.memmap)
     (only,) = folder.iterdir()
-    assert sorted(os.listdir(only)) == ["offsets.npy", "token_ids.npy"]
+    assert sorted(os.listdir(only)) == ["digests.json", "offsets.npy", "token_ids.npy"]
     assert np.load(only / "token_ids.npy").dtype == np.int32
     assert np.load(only / "offsets.npy").dtype == np.int64
 
@@ -85,7 +85,7 @@ def cut(path, size):
 
 
 def damages():
-    for name in ("token_ids.npy", "offsets.npy"):
+    for name in ("token_ids.npy", "offsets.npy", "digests.json"):
         yield f"without {name}", lambda folder, name=name: os.remove(folder / name)
         for size in (0, 3, 60, 128, 140):
             yield (
@@ -99,6 +99,7 @@ def damages():
         ("offsets.npy", np.array([0, 35])),
         ("offsets.npy", np.array([0, 8, 40, 30, 35])),
         ("offsets.npy", np.array([1, 8, 10, 30, 35])),
+        ("token_ids.npy", np.zeros(35, np.int32)),  # of the right shape
     ]:
         yield (
             f"{name} {array.dtype} {array.shape} {array[-1]}",

@@ -25,7 +25,8 @@ def test_a_picture_of_the_history(tmp_path, monkeypatch):
     monkeypatch.undo()
     pyplot.close(figure)
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
-    assert {path.name for path in tmp_path.iterdir()} == {"history.csv", "curves.png"}
+    names = {"history.csv", "curves.png", "digests.json"}
+    assert {path.name for path in tmp_path.iterdir()} == names
 
 
 def test_a_damaged_history(tmp_path):

@@ -37,6 +37,7 @@ def files(folder):
 def test_what_a_run_begins_with(tmp_path):
     run = begin(tmp_path / "runs" / "new")
     names = {"config.yaml", "label_names.txt", "clusters.npy", "label_counts.npz"}
+    names |= {"digests.json"}
     assert files(run.path) == names
     assert files(tmp_path / "runs") == {"new"}
     assert run.config() == CONFIG
@@ -163,7 +164,7 @@ def test_reading_where_there_is_no_run(tmp_path):
     run = RunFolder(tmp_path / "none")
     with pytest.raises(BadInput, match="none: .*with config.yaml in it. .*`fit`"):
         run.config()
-    with pytest.raises(BadInput, match="none: Expected best.keras or averaged.keras"):
+    with pytest.raises(BadInput, match="none: Expected best.keras. Received: no model"):
         run.load_model()
     with pytest.raises(BadInput, match="none: Expected averaged.keras. .*resume=True"):
         run.load_model("averaged")
@@ -214,7 +215,9 @@ def test_models_are_saved_whole_without_the_optimizer(tmp_path):
     model.fit(x, x[:, :2], verbose=0)
     run.save_model(model, "averaged")
     assert model.optimizer is optimizer
-    loaded = run.load_model()
+    with pytest.raises(BadInput, match="best.keras. Received: only averaged.keras."):
+        run.load_model()
+    loaded = run.load_model("averaged")
     assert getattr(loaded, "optimizer", None) is None
     np.testing.assert_array_equal(
         loaded.predict(x, verbose=0), model.predict(x, verbose=0)

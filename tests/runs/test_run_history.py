@@ -21,7 +21,7 @@ def test_rows_come_back_as_they_were(tmp_path):
     assert history.rows(before=2) == rows[:2] and history.rows(before=0) == []
     lines = (tmp_path / "history.csv").read_text().splitlines()
     assert lines[0] == "epoch,loss,val_loss" and len(lines) == 4
-    assert [path.name for path in tmp_path.iterdir()] == ["history.csv"]
+    assert {path.name for path in tmp_path.iterdir()} == {"history.csv", "digests.json"}
 
 
 def test_an_epoch_trained_again_replaces_the_old_and_later_ones(tmp_path):

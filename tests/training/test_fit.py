@@ -44,6 +44,7 @@ def test_a_run_folder_holds_what_it_should(tiny_run, tiny_config, tiny_data):
         "clusters.npy",
         "config.yaml",
         "curves.png",
+        "digests.json",
         "history.csv",
         "label_counts.npz",
         "label_names.txt",

@@ -61,6 +61,7 @@ def test_a_run_of_words(finished, call):
     files = {path.name for path in folder.iterdir()} - {"stdout"}
     assert files == {
         "best.keras",
+        "digests.json",
         "config.yaml",
         "curves.png",
         "history.csv",

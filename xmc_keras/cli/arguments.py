@@ -8,6 +8,7 @@ from pathlib import Path
 from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import atomic_write, check_writable
 from xmc_keras.files.describe_folder import check_file_for
+from xmc_keras.files.disk_error import explain_disk_errors
 from xmc_keras.files.text_file import raw_lines, text_lines
 
 
@@ -65,6 +66,7 @@ def check_output(path, overwrite=False):
 
 def write_output(path, text):
     """Writes a file atomically, and makes its folder."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with explain_disk_errors(path):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as file:
         file.write(text.encode())

@@ -33,6 +33,7 @@ set_home()
 
 from xmc_keras import __version__  # noqa: E402
 from xmc_keras.bad_input import BadInput  # noqa: E402
+from xmc_keras.files.disk_error import REMEDIES, DiskError  # noqa: E402
 
 # Each command is a module of this folder; the descriptions are for `xmc --help`.
 COMMANDS = {
@@ -111,19 +112,21 @@ def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     command = argv[0] if argv else "--help"
     if command in ("-h", "--help"):
-        print(help_text())
+        run(print, help_text())
     elif command == "--version":
-        print(f"xmc-keras {__version__}")
+        run(print, f"xmc-keras {__version__}")
     elif command in COMMANDS:
         run(importlib.import_module(f"xmc_keras.cli.{command}").main, argv[1:])
     else:
         close = difflib.get_close_matches(command, COMMANDS, 1)
         hint = f"Did you mean {close[0]}?" if close else "See xmc --help."
-        sys.stderr.write(
-            f"error: Expected one of the commands {', '.join(COMMANDS)}. "
-            f"Received: {command}. {hint}\n"
+        end_with_error(
+            BadInput(
+                f"Expected one of the commands {', '.join(COMMANDS)}. Received: "
+                f"{command}.",
+                remedy=hint,
+            )
         )
-        sys.exit(2)
 
 
 def help_text():
@@ -159,16 +162,57 @@ def run(main, *arguments):
     sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         main(*arguments)
+        sys.stdout.flush()
     except BadInput as error:
-        sys.stderr.write(f"error: {error.word(WORDS)}\n")
-        sys.exit(2)
+        end_with_error(error)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(130)
     except BrokenPipeError:
         # The reader of the output has gone; nothing more can be written.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard(sys.stdout)
         sys.exit(141)
+    except OSError as error:
+        # What writes files raises `BadInput`: this is a path that cannot be looked at,
+        # or what the program prints.
+        if error.filename is not None:
+            received = f"Expected a path that can be used. Received: {error.strerror}."
+            remedy = REMEDIES.get(error.errno, "Choose another one.")
+            end_with_error(BadInput(received, error.filename, remedy=remedy))
+        if error.errno in REMEDIES:
+            end_with_error(DiskError.of(error, "standard output"))
+        raise
+    except SystemExit:
+        if not flush(sys.stdout):
+            sys.exit(2)
+        raise
+
+
+def end_with_error(error):
+    """Prints a `BadInput` as one sentence and ends with status 2."""
+    flush(sys.stdout)
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"error: {error.word(WORDS)}\n")
+    flush(sys.stderr)
+    sys.exit(2)
+
+
+def flush(stream):
+    """Flushes a stream; returns False if it cannot be written, and discards the rest.
+
+    Otherwise Python would try it again at its end, and print a traceback.
+    """
+    try:
+        stream.flush()
+    except OSError:
+        discard(stream)
+        return False
+    return True
+
+
+def discard(stream):
+    """Sends what is written to a stream nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

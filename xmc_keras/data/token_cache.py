@@ -11,10 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.files.digests import digest_file, read_digests, record_digests
+from xmc_keras.files.disk_error import explain_disk_errors
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.text.list_texts import list_texts
 
 logger = logging.getLogger(__name__)
+
+FILES = ("token_ids.npy", "offsets.npy")
 
 
 class TokenCache:
@@ -114,6 +118,9 @@ class TokenCache:
     def _read(cls, path, num_documents):
         """Reads the cache at `path`; `None` if there is none or it is damaged."""
         try:
+            found = {name: digest_file(path / name) for name in FILES}
+            if found != read_digests(path):
+                raise ValueError("other content than was written")
             token_ids = np.load(path / "token_ids.npy", mmap_mode="r")
             offsets = np.load(path / "offsets.npy")
         except FileNotFoundError:
@@ -147,20 +154,22 @@ class TokenCache:
         try:
             lock.acquire()
             _remove_left(path)
-            temporary.mkdir(parents=True)
-            np.save(temporary / "token_ids.npy", token_ids.astype(np.int32))
-            np.save(temporary / "offsets.npy", offsets.astype(np.int64))
-            # Mapped before it is moved: the mapping stays valid, whatever another
-            # process does to `path` later.
-            cache = cls(np.load(temporary / "token_ids.npy", mmap_mode="r"), offsets)
-            _replace_folder(temporary, path)
+            with explain_disk_errors(path.parent):
+                temporary.mkdir(parents=True)
+                np.save(temporary / "token_ids.npy", token_ids.astype(np.int32))
+                np.save(temporary / "offsets.npy", offsets.astype(np.int64))
+                record_digests(temporary, FILES)
+                # Mapped before it is moved: the mapping stays valid, whatever another
+                # process does to `path` later.
+                cache = cls(
+                    np.load(temporary / "token_ids.npy", mmap_mode="r"), offsets
+                )
+                _replace_folder(temporary, path)
         except OSError as error:
             raise BadInput(
-                "Expected space for a token cache of "
-                f"{token_ids.nbytes / 1e6:.0f} MB. Received: "
-                f"{error.strerror or error}. Free disk space, make the folder "
-                "writable, or choose another one.",
+                f"Expected to write a token cache. Received: {error.strerror}.",
                 path.parent,
+                remedy="Choose another folder.",
             ) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import hashlib
 import itertools
 import json
 import os
@@ -19,11 +20,11 @@ class AnswerFile:
     """A file of lines that appears only when it is complete.
 
     Until then the lines are in `<path>.part`, which grows by whole chunks, and the
-    settings that they depend on in `<path>.settings.json`. A killed program resumes
-    after the last whole chunk. The content of a chunk does not depend on where the
-    program was stopped, so the file has the same bytes as without an interruption. If
-    the path ends in `.gz`, each chunk is its own member of the gzip file; `zcat` and
-    Python read them as one.
+    settings that they depend on in `<path>.settings.json`, with the digests of the
+    chunks. A killed program resumes after the last chunk that is whole. The content of
+    a chunk does not depend on where the program was stopped, so the file has the same
+    bytes as without an interruption. If the path ends in `.gz`, each chunk is its own
+    member of the gzip file; `zcat` and Python read them as one.
 
     Args:
         path: string or path of the file.
@@ -47,6 +48,7 @@ class AnswerFile:
         self._part = self.path.with_name(f"{self.path.name}.part")
         self._settings_path = self.path.with_name(f"{self.path.name}.settings.json")
         self.finished, self._reading, self._file = False, False, None
+        self._digests, self._expected = [], []  # of the chunks: so far, and before
         self.kept_path = self._part
         self._lock = PathLock(self.path, "for answers", "output")
         if self.path.suffix == ".xz":
@@ -118,23 +120,29 @@ class AnswerFile:
         self._file = open(self._part, "a+b")
         self._reading = resume and self._part_size() > 0
         if self._reading:
-            self._check_settings()
+            self._expected = self._check_settings()
             self._file.seek(0)
             return
         # In this order, so that settings never refer to other lines.
         self._file.truncate(0)
+        self._write_settings()
+
+    def _write_settings(self):
+        content = {"settings": self.settings, "chunks": self._digests}
         with atomic_write(self._settings_path) as file:
-            file.write(json.dumps(self.settings, indent=2).encode() + b"\n")
+            file.write(json.dumps(content, indent=1).encode() + b"\n")
 
     def _read_settings(self):
+        """`(settings, digests of the chunks)`; both None if there are none."""
         try:
-            return json.loads(self._settings_path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
+            content = json.loads(self._settings_path.read_text(encoding="utf-8"))
+            return dict(content["settings"]), list(content["chunks"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None, None
 
     def _check_settings(self):
-        earlier = self._read_settings()
-        if not isinstance(earlier, dict):
+        earlier, digests = self._read_settings()
+        if earlier is None:
             raise BadInput(
                 f"Expected {self._settings_path.name} next to it. Received: no such "
                 "file, or a damaged one.",
@@ -153,12 +161,14 @@ class AnswerFile:
                 self.kept_path,
                 remedy="Start over with `overwrite=True`, or choose another `output`.",
             )
+        return digests
 
     def kept(self, count):
         """The next `count` lines, as bytes, if an earlier start has written them all.
 
-        The first incomplete chunk is cut off; from then on it returns `None`. Of a
-        finished file these are the lines that are left, at most `count`.
+        The first chunk that is incomplete or damaged is cut off; from then on it
+        returns `None`. Of a finished file these are the lines that are left, at most
+        `count`.
         """
         if not self._reading:
             return None
@@ -171,7 +181,10 @@ class AnswerFile:
             else self._read_lines(count)
         )
         if len(lines) == count and lines[-1].endswith(b"\n"):
-            return lines
+            digest = digest_lines(lines)
+            if digest in self._expected[len(self._digests) :][:1]:
+                self._digests.append(digest)
+                return lines
         self._reading = False
         self._file.truncate(start)
         return None
@@ -195,7 +208,8 @@ class AnswerFile:
 
     def write(self, lines):
         """Appends a chunk of lines, which are strings without line ends."""
-        chunk = "".join(f"{line}\n" for line in lines).encode("utf-8")
+        lines = [f"{line}\n".encode() for line in lines]
+        chunk = b"".join(lines)
         if self.path.suffix == ".gz":
             chunk = gzip.compress(chunk, mtime=0)
         try:
@@ -204,6 +218,8 @@ class AnswerFile:
             os.fsync(self._file.fileno())
         except OSError as error:
             raise self._write_error(error) from None
+        self._digests.append(digest_lines(lines))
+        self._write_settings()
 
     def finish(self):
         """Completes the file and gives it its name."""
@@ -225,6 +241,11 @@ class AnswerFile:
             remedy="Free disk space, make the folder writable, or choose another "
             "`output`; continue with `resume=True`.",
         )
+
+
+def digest_lines(lines):
+    """Hex digest of a chunk of lines, as bytes."""
+    return hashlib.sha256(b"".join(lines)).hexdigest()[:16]
 
 
 def to_json(text, found):

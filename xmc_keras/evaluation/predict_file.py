@@ -1,12 +1,12 @@
 """Label names and scores for any number of texts, as lines of JSON."""
 
-import hashlib
 import itertools
 import json
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.document import BadLines
 from xmc_keras.evaluation.answer_file import AnswerFile, to_json
+from xmc_keras.files.digests import digest_file
 from xmc_keras.files.text_file import TextFile, text_lines
 from xmc_keras.progress import Pace
 
@@ -117,12 +117,8 @@ def split_texts(texts):
 def describe_answers(run, k, model):
     """What answers depend on besides their texts, a dictionary for JSON."""
     path = run.model_path(model)
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
     return {
-        "model": f"{path.name} {digest.hexdigest()[:16]}",
+        "model": f"{path.name} {digest_file(path)[:16]}",
         "k": k,
         "predict_batch_size": run.config().predict_batch_size,
         "chunk": [CHUNK, CHARACTERS],

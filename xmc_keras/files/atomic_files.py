@@ -8,10 +8,11 @@ import tempfile
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.files.disk_error import DiskError, find_disk_error
 
 
 @contextlib.contextmanager
-def atomic_write(path):
+def atomic_write(path, before_rename=None):
     """Context manager that writes a binary file atomically.
 
     The bytes go to `<path>.part`, which is renamed to `path` at the end. After an
@@ -19,6 +20,10 @@ def atomic_write(path):
 
     Args:
         path: string or path. The file is compressed if this ends in `.gz`.
+        before_rename: optional callable. Called with the path of the complete part.
+
+    Raises:
+        DiskError: the file cannot be written.
 
     Example:
 
@@ -39,9 +44,19 @@ def atomic_write(path):
                 # No name and no time in the header: equal content, equal bytes.
                 file = stack.enter_context(gzip.GzipFile("", "wb", 6, file, mtime=0))
             yield file
+        if before_rename is not None:
+            before_rename(part)
         os.replace(part, path)
+    except OSError as error:
+        # An error of writing has no name; others are of files that the block reads.
+        own = error.filename in (part, str(part))
+        found = error if own else find_disk_error(error)
+        if found is None or not (own or error.filename is None):
+            raise
+        raise DiskError.of(found, path) from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def replace_folder(new, path):

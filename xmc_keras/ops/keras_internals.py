@@ -5,9 +5,11 @@ here alone. `tests/ops/test_keras_internals.py` looks up every name, and says wh
 has moved.
 """
 
+import os
 import types
 
 from keras.src.backend.common.variables import AutocastScope
+from keras.src.saving import saving_lib
 
 # What `RowwiseAdamW` overrides or calls in its base class, where no wrapper helps.
 OPTIMIZER_HOOKS = (
@@ -21,6 +23,17 @@ OPTIMIZER_HOOKS = (
 def no_autocast():
     """A scope in which a mixed dtype policy does not cast the variables it reads."""
     return AutocastScope(None)
+
+
+def write_keras_file(model, file):
+    """Writes a model as `.keras` to an open binary file.
+
+    `model.save` takes a path, and with little memory HDF5 writes to it: on a full disk
+    that ends the process with a segmentation fault. A file without a name has HDF5
+    write to memory, always.
+    """
+    with open(os.dup(file.fileno()), "wb") as nameless:
+        saving_lib.save_model(model, nameless)
 
 
 def loss_tracker(model):

@@ -3,7 +3,8 @@
 import json
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.runs.run_folder import RunFolder
+from xmc_keras.files.digests import check_digest
+from xmc_keras.runs.run_folder import RESTORE, RunFolder
 
 
 def open_finished_runs(paths, least=1):
@@ -70,13 +71,15 @@ def read_metrics(run, keys=None):
         )
     try:
         metrics = json.loads(run.metrics_path.read_text(encoding="utf-8"))
-        return {key: metrics[key] for key in (metrics if keys is None else keys)}
+        metrics = {key: metrics[key] for key in (metrics if keys is None else keys)}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(
             f"Expected the metrics of a finished run. Received: {error!r}.",
             run.metrics_path,
             remedy="Restore the file, or train the run again.",
         ) from None
+    check_digest(run.metrics_path, RESTORE)
+    return metrics
 
 
 def name_runs(runs):

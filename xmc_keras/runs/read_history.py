@@ -5,6 +5,7 @@ import io
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.files.digests import check_digest
 
 # Columns of validation metrics, and their names in tables.
 PRECISIONS = {f"val_precision_at_{k}": f"P@{k}" for k in (1, 3, 5)}
@@ -71,4 +72,5 @@ def read_history(path, columns=()):
             path,
             line,
         ) from None
+    check_digest(path, REMEDY.split(":")[0])
     return rows

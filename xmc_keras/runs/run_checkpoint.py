@@ -12,6 +12,9 @@ from keras.ops import convert_to_numpy as to_numpy
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import replace_folder
+from xmc_keras.files.digests import check_digest, write_checked
+from xmc_keras.files.disk_error import explain_disk_errors
+from xmc_keras.runs.model_file import load_state, save_state
 
 
 class RunCheckpoint(keras.callbacks.Callback):
@@ -65,15 +68,15 @@ class RunCheckpoint(keras.callbacks.Callback):
             return False
         try:
             progress = json.loads((path / "progress.json").read_text())
+            check_digest(path / "progress.json")
             self.epoch, self.step = progress["epoch"], progress["step"]
             self.seconds = self.earlier_seconds = progress["seconds"]
-            model.load_weights(path / "state.weights.h5")
-            state = load_arrays(path / "random.npz")
-            for i, variable in enumerate(random_state(model)):
-                variable.assign(state[f"arr_{i}"])
+            load_state(path / "state.npz", model, model.optimizer)
             self._loss_state = load_arrays(path / "losses.npz")
             if self.swa is not None:
                 self.swa.set_state(load_arrays(path / "swa.npz"))
+        except BadInput:
+            raise
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             reason = " ".join(str(error).split())[:300]
             raise BadInput(
@@ -124,17 +127,25 @@ class RunCheckpoint(keras.callbacks.Callback):
             return
         part = self._other("part")
         shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        self.model.save_weights(part / "state.weights.h5")
-        np.savez(part / "random.npz", *map(to_numpy, random_state(self.model)))
-        losses = {name: to_numpy(v) for name, v in loss_state(self.model)}
-        np.savez(part / "losses.npz", **(losses if self.step else {}))
-        if self.swa is not None:
-            np.savez(part / "swa.npz", **self.swa.state())
-        progress = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds}
-        (part / "progress.json").write_text(json.dumps(progress))
-        replace_folder(part, self.path)
+        try:
+            with explain_disk_errors(self.path):
+                part.mkdir(parents=True)
+                self._write(part)
+                replace_folder(part, self.path)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
         self._saved_at = time.monotonic()
+
+    def _write(self, folder):
+        # Zip archives check themselves, and NumPy writes them without a copy of all.
+        save_state(folder / "state.npz", self.model, self.model.optimizer)
+        losses = {name: to_numpy(v) for name, v in loss_state(self.model)}
+        np.savez(folder / "losses.npz", **(losses if self.step else {}))
+        if self.swa is not None:
+            np.savez(folder / "swa.npz", **self.swa.state())
+        progress = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds}
+        with write_checked(folder / "progress.json") as file:
+            file.write(json.dumps(progress).encode())
 
     def _other(self, suffix):
         return self.path.with_name(f"{self.path.name}.{suffix}")
@@ -145,12 +156,6 @@ def load_arrays(path):
     # Opened here, because `np.load` leaves damaged files open.
     with open(path, "rb") as file, np.load(file) as arrays:
         return dict(arrays)
-
-
-def random_state(model):
-    """Seeds and counters of the dropout layers, which Keras does not save."""
-    weights = {id(v) for v in model.weights}
-    return [v for v in model.variables if id(v) not in weights]
 
 
 def loss_state(model):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -13,13 +12,16 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config_file import load_config, save_config
 from xmc_keras.config.config_key import format_value
 from xmc_keras.data.documents import documents_digest
-from xmc_keras.files.atomic_files import atomic_write, check_writable, replace_folder
+from xmc_keras.files.atomic_files import check_writable, replace_folder
+from xmc_keras.files.digests import check_digest, record_digests, write_checked
+from xmc_keras.files.disk_error import explain_disk_errors
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.runs.find_data import describe_place, find_data
 
 # The models of a run, the preferred one first.
 MODELS = ("best", "averaged")
+RESTORE = "Restore the file, or train the run again"
 
 
 class RunFolder:
@@ -29,8 +31,9 @@ class RunFolder:
     `label_counts.npz` (document counts of the labels, number of features, a digest of
     the training part, and where the data was), `best.keras` (best on the validation
     split), `averaged.keras` (with SWA), `history.csv`, `curves.png`, `tensorboard/`,
-    `checkpoint/` until the run is finished, and `metrics.json` from then on. Every
-    file is written to a temporary place and then renamed.
+    `checkpoint/` until the run is finished, `metrics.json` from then on, and
+    `digests.json`, which the files are compared with when they are read. Every file is
+    written to a temporary place and then renamed.
 
     Args:
         path: string or path.
@@ -89,7 +92,7 @@ class RunFolder:
                 remedy="Continue it with `resume=True`, replace it with "
                 "`overwrite=True`, or choose another `run`.",
             )
-        earlier = dataclasses.asdict(load_config(self.config_path, resolved=True))
+        earlier = dataclasses.asdict(self.config())
         now = dataclasses.asdict(config)
         changed = [
             f"{key} was {format_value(earlier[key])}, is {format_value(now[key])}"
@@ -118,30 +121,27 @@ class RunFolder:
         path = self.path.resolve()
         part = path.with_name(f"{path.name}.part")
         shutil.rmtree(part, ignore_errors=True)
+        label_matrix = label_set.encode(training_part.labels)
+        label_counts = {
+            "counts": np.asarray(label_matrix.sum(axis=0))[0],
+            "num_documents": len(training_part),
+            "num_features": getattr(training_part, "num_features", 0),
+            "digest": documents_digest(training_part),
+            "data": json.dumps(describe_place(config.data, path)),
+        }
         try:
-            part.mkdir(parents=True)
-            label_set.save(part / self.label_names_path.name)
-            if clusters is not None:
-                np.save(part / self.clusters_path.name, clusters)
-            np.savez(
-                part / self.label_counts_path.name,
-                counts=np.asarray(label_set.encode(training_part.labels).sum(axis=0))[
-                    0
-                ],
-                num_documents=len(training_part),
-                num_features=getattr(training_part, "num_features", 0),
-                digest=documents_digest(training_part),
-                data=json.dumps(describe_place(config.data, path)),
-            )
-            save_config(config, part / self.config_path.name)
-            replace_folder(part, path)
-        except OSError as error:
+            with explain_disk_errors(self.path):
+                part.mkdir(parents=True)
+                label_set.save(part / self.label_names_path.name)
+                if clusters is not None:
+                    np.save(part / self.clusters_path.name, clusters)
+                np.savez(part / self.label_counts_path.name, **label_counts)
+                save_config(config, part / self.config_path.name)
+                record_digests(part, [file.name for file in part.iterdir()])
+                replace_folder(part, path)
+        except BaseException:
             shutil.rmtree(part, ignore_errors=True)
-            raise BadInput(
-                f"Expected to write a run folder. Received: {error.strerror}.",
-                self.path,
-                remedy="Free disk space, or choose another `run`.",
-            ) from error
+            raise
 
     def check_data(self, training_part):
         """Raises `BadInput` if the run was started with another training part."""
@@ -162,7 +162,10 @@ class RunFolder:
                 self.path,
                 remedy="Train one with `fit`.",
             )
-        return load_config(self.config_path, resolved=True)
+        config = load_config(self.config_path, resolved=True)
+        # The model was built by it, so a change would not be true of the model.
+        check_digest(self.config_path, RESTORE)
+        return config
 
     def data_folder(self, data=None):
         """Finds the data of the run, from any working directory.
@@ -183,11 +186,17 @@ class RunFolder:
 
     def label_set(self):
         """The `LabelSet` of the run."""
-        return LabelSet.load(self.label_names_path)
+        label_set = LabelSet.load(self.label_names_path)
+        check_digest(self.label_names_path, RESTORE)
+        return label_set
 
     def clusters(self):
         """The label clusters, (num_clusters, cluster_size) int32."""
         return self._load(self.clusters_path)
+
+    def cluster_ids(self):
+        """The static negatives, int32 (documents, n), see `fix_negatives`."""
+        return self._load(self.cluster_ids_path)
 
     def label_counts(self):
         """`(counts, num_documents)` of the whole training part, see `begin`."""
@@ -210,48 +219,45 @@ class RunFolder:
             # Opened here, because `np.load` leaves damaged files open.
             with open(path, "rb") as file:
                 arrays = np.load(file)
-                if name is None:
-                    return arrays
-                if default is not None and name not in arrays:
-                    return default
-                return arrays[name]
+                if name is not None:
+                    known = default is None or name in arrays
+                    arrays = arrays[name] if known else default
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
             raise BadInput(
                 f"Expected an array of the run. Received: {error}.",
                 path,
                 remedy="Start the run again with `overwrite=True`.",
             ) from None
+        check_digest(path, RESTORE)
+        return arrays
 
     def save_model(self, model, name):
         """Saves the whole model as `<name>.keras`, without the optimizer's state."""
-        part = self.path / f"{name}.part.keras"
-        optimizer, model.optimizer = model.optimizer, None
-        try:
-            model.save(part)
-        finally:
-            model.optimizer = optimizer
-        os.replace(part, self.path / f"{name}.keras")
+        from xmc_keras.runs.model_file import save_model
+
+        save_model(model, self.path / f"{name}.keras")
 
     def remove_half_written(self):
         """Deletes files that an interrupted run left half-written."""
-        for pattern in ("*.part", "*.part.keras"):
+        for pattern in ("*.part", "*.part.keras", ".tmp-*"):
             for path in self.path.glob(pattern):
-                if path.is_file():  # `RunCheckpoint` removes its own folders
+                if path.is_file():
                     path.unlink()
+                elif pattern == ".tmp-*":  # `RunCheckpoint` removes its own folders
+                    shutil.rmtree(path, ignore_errors=True)
 
     def model_path(self, name=None):
-        """Path of the run's model, the best one by default; `name` as in `save_model`.
+        """The path of a model, see `load_model`; raises `BadInput` if it is missing.
 
-        Raises:
-            BadInput: there is none.
+        Never that of another model, whose predictions are not those of `metrics.json`.
         """
-        names = [name] if name else MODELS
-        paths = [self.path / f"{n}.keras" for n in names]
-        path = next((p for p in paths if p.exists()), None)
-        if path is None:
+        name = name or MODELS[0]
+        path = self.path / f"{name}.keras"
+        if not path.exists():
+            others = [n for n in MODELS if (self.path / f"{n}.keras").exists()]
             raise BadInput(
-                f"Expected {' or '.join(p.name for p in paths)}. Received: a folder "
-                "without a model.",
+                f"Expected {path.name}. Received: "
+                + (f"only {others[0]}.keras." if others else "no model."),
                 self.path,
                 remedy="Train the run with `fit`, or continue it with `resume=True`.",
             )
@@ -269,22 +275,9 @@ class RunFolder:
             BadInput: there is no model, it cannot be read, or has other labels.
         """
         path = self.model_path(name)
-        import keras
+        from xmc_keras.runs.model_file import load_model
 
-        # Registers the models and their layers.
-        import xmc_keras.lightdxml.lightdxml
-        import xmc_keras.lightxml.lightxml  # noqa: F401
-
-        try:
-            model = keras.models.load_model(path, compile=False)
-        except Exception as error:  # zip, HDF5 and Keras raise many types
-            reason = " ".join(str(error).split())[:300]
-            raise BadInput(
-                "Expected a saved model. Received: a file that cannot be read "
-                f"({reason}).",
-                path,
-                remedy="Train the run again.",
-            ) from error
+        model = load_model(path)
         # Otherwise its label ids would be taken for other names.
         label_set = label_set or self.label_set()
         if model.label_set and model.label_set.names != label_set.names:
@@ -298,5 +291,5 @@ class RunFolder:
 
     def save_metrics(self, metrics):
         """Writes `metrics.json`."""
-        with atomic_write(self.metrics_path) as file:
+        with write_checked(self.metrics_path) as file:
             file.write(json.dumps(metrics, indent=2).encode() + b"\n")

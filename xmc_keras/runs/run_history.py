@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 
-from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.files.digests import write_checked
 from xmc_keras.runs.read_history import read_history
 
 
@@ -56,5 +56,5 @@ class RunHistory(keras.callbacks.Callback):
         writer = csv.DictWriter(text, row)
         writer.writeheader()
         writer.writerows(self._rows)
-        with atomic_write(self.path) as file:
+        with write_checked(self.path) as file:
             file.write(text.getvalue().encode())

@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.files.disk_error import DiskError
 from xmc_keras.runs.finished_runs import read_metrics
 from xmc_keras.runs.run_folder import MODELS
 from xmc_keras.serving.version.model_card import CARD_KEYS
@@ -196,6 +197,7 @@ def write_version(models, documents, cards, path, folder, k, stored, weights):
     from xmc_keras.serving.version.check_export import check_export
     from xmc_keras.serving.version.documents_to_check import LONG_TEXT, predict_names
     from xmc_keras.serving.version.model_card import write_model_card
+    from xmc_keras.serving.version.version_digests import record_version
 
     # It would make scores depend on how texts are batched, in the third digit.
     tf.config.experimental.enable_tensor_float_32_execution(False)
@@ -227,8 +229,9 @@ def write_version(models, documents, cards, path, folder, k, stored, weights):
         (extra / "labels.txt").write_bytes(b"".join(name + b"\n" for name in names))
         card = write_model_card(cards, descriptions, *stored, weights)
         (extra / "model_card.md").write_text(card, encoding="utf-8")
-    except (OSError, tf.errors.OpError) as error:
-        reason = " ".join(str(error).split())
+        record_version(path)
+    except (OSError, DiskError, tf.errors.OpError) as error:
+        reason = " ".join(str(error.__cause__ or error).split())
         raise BadInput(
             f"Expected to write a SavedModel. Received: {reason:.300}.",
             Path(folder),

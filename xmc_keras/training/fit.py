@@ -8,6 +8,7 @@ import numpy as np
 
 from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.data.splits import split_documents
+from xmc_keras.files.disk_error import DiskError
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.metrics.baselines import rank_by_popularity, rank_by_similarity
 from xmc_keras.runs.finished_runs import read_metrics
@@ -123,7 +124,10 @@ def _fit(
         callbacks=callbacks,
         progress=progress,
     )
-    trained = (fit_lightxml if config.system == "lightxml" else fit_lightdxml)(task)
+    try:
+        trained = (fit_lightxml if config.system == "lightxml" else fit_lightdxml)(task)
+    except DiskError as error:
+        raise error.resumable() from error
 
     # === Evaluation ===
     # Imported late: TensorFlow takes seconds to import, and other errors come first.
@@ -148,7 +152,10 @@ def _fit(
         **trained.found,
     )
     if run is not None:
-        run.save_metrics(metrics)
+        try:
+            run.save_metrics(metrics)
+        except DiskError as error:
+            raise error.resumable() from error
         checkpoint.remove()
     return FitResult(model, trained.history, metrics, checkpoint.seconds)
 

@@ -6,9 +6,12 @@ import logging
 import time
 from pathlib import Path
 
-from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.bad_input import BadInput
+from xmc_keras.files.digests import check_digest, write_checked
 
 logger = logging.getLogger(__name__)
+
+REMEDY = "Restore the file, or remove it: it has only the time that training took"
 
 
 class PhaseSeconds:
@@ -32,7 +35,15 @@ class PhaseSeconds:
         self.path = path and Path(path)
         self.seconds = {}
         if self.path is not None and self.path.exists():
-            self.seconds = json.loads(self.path.read_text())
+            try:
+                self.seconds = json.loads(self.path.read_text())
+            except (OSError, ValueError) as error:
+                raise BadInput(
+                    f"Expected the seconds of phases. Received: {error}.",
+                    self.path,
+                    remedy=f"{REMEDY}.",
+                ) from None
+            check_digest(self.path, REMEDY)
 
     @contextlib.contextmanager
     def __call__(self, name):
@@ -46,7 +57,7 @@ class PhaseSeconds:
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
         logger.info("%s: %.1f s", name.capitalize(), seconds)
         if self.path is not None and self.path.parent.exists():
-            with atomic_write(self.path) as file:
+            with write_checked(self.path) as file:
                 file.write(json.dumps(self.seconds).encode())
 
     def remove(self):

@@ -7,7 +7,7 @@ import numpy as np
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.encode_documents import encode_documents
-from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.files.digests import check_digest, write_checked
 from xmc_keras.labels.label_centroids import compute_centroids
 from xmc_keras.lightdxml.build import lightdxml_optimizer
 from xmc_keras.lightdxml.label_proxy import LabelProxy, train_label_proxy
@@ -77,7 +77,7 @@ def train_lightdxml(
         if (checkpoint.epoch, checkpoint.step) == (begin, 0):
             shortlist = make_shortlist(config, model, batches, begin, phases)
             if run is not None:
-                with atomic_write(path) as file:
+                with write_checked(path) as file:
                     np.save(file, shortlist)
         with phases("classifier epochs"):
             if run is not None:
@@ -167,10 +167,12 @@ def embed_labels(config, features, label_matrix, epoch, phases):
 def load_shortlist(path):
     """Opens the shortlists of a cycle without reading them into memory."""
     try:
-        return np.load(path, mmap_mode="r")
+        shortlist = np.load(path, mmap_mode="r")
     except (OSError, ValueError, EOFError) as error:
         raise BadInput(
             f"Expected the shortlist of the cycle. Received: {error}.",
             path,
             remedy="Start the run again with `overwrite=True`.",
         ) from None
+    check_digest(path)
+    return shortlist

@@ -3,16 +3,21 @@
 import dataclasses
 import logging
 import time
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.bad_input import BadInput
+from xmc_keras.files.digests import write_checked
+from xmc_keras.files.disk_error import explain_disk_errors
 from xmc_keras.lightxml.build import build_optimizer
 from xmc_keras.lightxml.lightxml import LightXML
 from xmc_keras.lightxml.start_from_centroids import start_from_centroids
 from xmc_keras.lightxml.static_negatives import find_top_clusters
 from xmc_keras.progress import Bar
+from xmc_keras.runs.model_file import load_state, save_state
 from xmc_keras.runs.plot_curves import plot_curves
 from xmc_keras.runs.run_checkpoint import RunCheckpoint
 from xmc_keras.runs.run_folder import RunFolder
@@ -107,24 +112,26 @@ def train_stage(
         start_from_centroids(model, documents, generator=first == 0)
         checkpoint.seconds += time.monotonic() - begun
     history = RunHistory(run and run.history_path)
-    fit_epochs(
-        model,
-        batches,
-        validation_batches,
-        [
-            FiniteLoss(),
-            *([swa] if swa else []),
-            best,  # after SWA: it saves the average
-            history,
-            *([] if run is None else [tensorboard(run)]),
-            *callbacks,
-            *progress_callbacks(progress, batches, config, checkpoint),
-            checkpoint,
-        ],
-        checkpoint.epoch,
-        config.epochs,
-        checkpoint.step,
-    )
+    # TensorFlow writes nothing else.
+    with explain_disk_errors(run and run.tensorboard_path, tf.errors.OpError):
+        fit_epochs(
+            model,
+            batches,
+            validation_batches,
+            [
+                FiniteLoss(),
+                *([swa] if swa else []),
+                best,  # after SWA: it saves the average
+                history,
+                *([] if run is None else [tensorboard(run)]),
+                *callbacks,
+                *progress_callbacks(progress, batches, config, checkpoint),
+                checkpoint,
+            ],
+            checkpoint.epoch,
+            config.epochs,
+            checkpoint.step,
+        )
     if swa and swa.count:
         swa.use_average()
         if run is not None:
@@ -179,11 +186,18 @@ def fix_negatives(
         name="recall",
     )
     recall(next(validation_batches.batches(0))[0])
-    weights = run and run.path / "recall.weights.h5"
+    weights = run and run.path / "recall.npz"
     seconds = 0.0
     if run is not None and run.cluster_ids_path.exists():
-        recall.load_weights(weights)
-        cluster_ids = np.load(run.cluster_ids_path)
+        cluster_ids = run.cluster_ids()
+        try:
+            load_state(weights, recall)
+        except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
+            raise BadInput(
+                f"Expected the weights of the first stage. Received: {error}.",
+                weights,
+                remedy="Start the run again with `overwrite=True`.",
+            ) from None
     else:
         stage = dataclasses.replace(
             config,
@@ -204,9 +218,8 @@ def fix_negatives(
         in_order = batches.in_order()
         cluster_ids = in_order.restore(find_top_clusters(recall, in_order.dataset()))
         if run is not None:
-            recall.optimizer = None
-            recall.save_weights(weights)
-            with atomic_write(run.cluster_ids_path) as file:
+            save_state(weights, recall)
+            with write_checked(run.cluster_ids_path) as file:
                 np.save(file, cluster_ids)
             checkpoint.remove()
     if model.is_paired:

@@ -34,6 +34,7 @@ def test_a_stop_anywhere_gives_the_same_bytes(tmp_path):
         "train_labels.txt",
         "renamed_labels.tsv",
         "summary.json",
+        "digests.json",
     }
     for stop in (0, 7, 23, 40):
         path = tmp_path / f"made{stop}"

@@ -1,11 +1,17 @@
+import tempfile
+
 import numpy as np
 import pytest
 
 from tests.helpers import tiny_lightxml as tiny
+from tests.helpers.full_disk import small_disk
 from tests.helpers.tiny_lightdxml import NAMES, all_scores, make_lightdxml, rows_of
 from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
+from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
 from xmc_keras.evaluation.ensemble.member_scores import MemberScores, score_labels
+from xmc_keras.files.disk_error import DiskError
 from xmc_keras.lightdxml.label_words import LabelWords
+from xmc_keras.lightdxml.lightdxml import LightDXML
 
 FEATURES = np.random.default_rng(1).normal(size=(2, 4)).astype("float32")
 LABEL_IDS = np.array([[3, -1, 9, 3], [0, 5, 2, -1]], "int32")
@@ -80,3 +86,15 @@ def test_lightdxml_with_words_of_labels():
     np.testing.assert_allclose(member.scores, found["scores"], atol=1e-5)
     scores = member.scores_of(member.label_ids)
     np.testing.assert_allclose(scores, found["scores"], atol=1e-5)
+
+
+def test_no_space_for_the_features(tmp_path, monkeypatch):
+    """A write to a mapped file on a full disk would end the process."""
+    model = LightDXML(SparseTextEncoder(3, dim=2000), num_labels=5, num_predictions=2)
+    batches = SparseDocumentBatches(np.eye(3), None, 2, shuffle=False)
+    with small_disk(tmp_path / "disk", 12) as disk:
+        monkeypatch.setattr(tempfile, "tempdir", str(disk.path))
+        with pytest.raises(DiskError, match=f"{disk.path}: .* No space left on device"):
+            MemberScores(model, batches)
+        disk.resize(40)
+        assert MemberScores(model, batches).label_ids.shape == (3, 2)

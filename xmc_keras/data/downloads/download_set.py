@@ -17,6 +17,7 @@ from xmc_keras.data.formats.find_format import find_format
 from xmc_keras.data.formats.find_parts import find_parts
 from xmc_keras.data.preparing.prepare_data import fill_folder
 from xmc_keras.data.preparing.prepared_folder import PARTS, PreparedFolder
+from xmc_keras.files.disk_error import DiskError, explain_disk_errors
 from xmc_keras.files.path_lock import PathLock
 
 logger = logging.getLogger(__name__)
@@ -114,18 +115,12 @@ def unpack(archive, folder):
         return
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
     try:
-        with gzip.open(archive) as raw:
-            # As a stream: an archive of many GB is read once.
-            with tarfile.open(fileobj=raw, mode="r|") as members:
-                for member in members:
-                    name = Path(member.name).name
-                    if name in WANTED and member.isfile():
-                        with open(part / name, "wb") as file:
-                            shutil.copyfileobj(members.extractfile(member), file)
-            while raw.read(2**20):  # to the checksum at the end
-                pass
+        with explain_disk_errors(folder):
+            extract(archive, part)
+    except DiskError:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise BadInput(
             f"Expected an intact archive. Received: {error}.",
@@ -138,7 +133,23 @@ def unpack(archive, folder):
             f"Expected {', '.join(WANTED)} in it. Received: no {', '.join(missing)}.",
             archive,
         )
-    os.replace(part, folder)
+    with explain_disk_errors(folder):
+        os.replace(part, folder)
+
+
+def extract(archive, part):
+    """Extracts the files needed from an archive to a new folder."""
+    part.mkdir(parents=True)
+    with gzip.open(archive) as raw:
+        # As a stream: an archive of many GB is read once.
+        with tarfile.open(fileobj=raw, mode="r|") as members:
+            for member in members:
+                name = Path(member.name).name
+                if name in WANTED and member.isfile():
+                    with open(part / name, "wb") as file:
+                        shutil.copyfileobj(members.extractfile(member), file)
+        while raw.read(2**20):  # to the checksum at the end
+            pass
 
 
 def count_documents(folder):

@@ -8,6 +8,7 @@ import urllib.parse
 import urllib.request
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.files.disk_error import explain_disk_errors
 from xmc_keras.files.text_file import position
 from xmc_keras.progress import Bar
 
@@ -32,7 +33,8 @@ def fetch(url, path, remedy):
     """
     if path.exists():
         return logger.info("%s already exists", path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with explain_disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     size = part.stat().st_size if part.exists() else 0
     host = urllib.parse.urlsplit(url).hostname
@@ -46,15 +48,9 @@ def fetch(url, path, remedy):
             total = answer.headers.get("Content-Length")
             total = None if total is None else size + int(total)
             logger.info("Downloading %s, %s bytes", url, total or "unknown")
-            with open(part, "r+b" if size else "wb") as file:
-                file.seek(size)
-                bar = Bar(lambda: position(file) / (total or 1e12), "bytes")
-                bar.skip(size)
-                while block := answer.read(BLOCK):
-                    file.write(block)
-                    bar.advance(len(block))
-                bar.end()
-                received = position(file)
+            # Of the same kinds as errors of the network, but not these.
+            with explain_disk_errors(path):
+                received = save_answer(answer, part, size, total)
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise BadInput(
@@ -66,7 +62,21 @@ def fetch(url, path, remedy):
             f"Expected {total} bytes of {url}. Received: {received}. Run it again to "
             f"resume, or {remedy}"
         )
-    os.replace(part, path)
+    with explain_disk_errors(path):
+        os.replace(part, path)
+
+
+def save_answer(answer, part, size, total):
+    """Appends an answer to the `size` bytes of a file; returns its new size."""
+    with open(part, "r+b" if size else "wb") as file:
+        file.seek(size)
+        bar = Bar(lambda: position(file) / (total or 1e12), "bytes")
+        bar.skip(size)
+        while block := answer.read(BLOCK):
+            file.write(block)
+            bar.advance(len(block))
+        bar.end()
+        return position(file)
 
 
 def _open(request, part):

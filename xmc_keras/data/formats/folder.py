@@ -7,6 +7,7 @@ from pathlib import Path
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.document import Document, refuse
 from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.files.digests import check_digest
 from xmc_keras.files.text_file import TextFile
 
 
@@ -58,6 +59,8 @@ class FolderPart:
         return 0.0 if self._texts is None else self._texts.share
 
     def __iter__(self):
+        for path in self._paths:
+            check_digest(path, "Restore the file, or prepare the data again")
         with contextlib.ExitStack() as stack:
             opened = [stack.enter_context(TextFile(path)) for path in self._paths]
             self._texts = opened[0]

@@ -17,6 +17,8 @@ from xmc_keras.data.formats.document import one_space
 from xmc_keras.data.preparing.check_place import check_place
 from xmc_keras.data.preparing.written_labels import WrittenLabels
 from xmc_keras.files.atomic_files import replace_folder
+from xmc_keras.files.digests import write_digests
+from xmc_keras.files.disk_error import DiskError
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.files.text_file import position
 
@@ -64,7 +66,8 @@ class PreparedFolder:
         # Number of documents of each label, in an array that can grow.
         self._counts = {part: array("q") for part in PARTS}
         self.labels, self._num_saved = WrittenLabels(), 0  # names saved by `keep`
-        self._files, self._sizes = {}, {}
+        self._files, self._sizes, self._digests = {}, {}, {}
+        self._hashes = {}  # SHA-256 of each file so far
         self._lock = PathLock(self.path, "for data", "target")
         self._lock.acquire()
         try:
@@ -110,14 +113,11 @@ class PreparedFolder:
             filtered.append(" ".join(written[number] for number in numbers))
         for kind, lines in zip(KINDS, (texts, labels, filtered)):
             self._write_lines(f"{part}_{kind}.txt", lines)
-        self._write(self._files[f"{part}_hashes"], b"".join(hashes))
+        self._write(f"{part}_hashes", b"".join(hashes))
 
     def _write_lines(self, name, lines):
-        file = self._files[name]
         content = "".join([f"{line}\n" for line in lines])
-        if position(file) == 0 and content.startswith("\ufeff"):
-            content = " " + content  # so that it is not read as a byte order mark
-        self._write(file, content.encode())
+        self._write(name, content.encode())
 
     def _new_label(self, name):
         for counts in self._counts.values():
@@ -128,7 +128,7 @@ class PreparedFolder:
         """Saves the progress, from which `resume` continues."""
         names = self.labels.names(self._num_saved)
         lines = "".join(f"{json.dumps(name)}\n" for name in names)
-        self._write(self._files["label_names"], lines.encode())
+        self._write("label_names", lines.encode())
         self._num_saved = len(self.labels)
         try:
             for file in self._files.values():
@@ -139,6 +139,7 @@ class PreparedFolder:
                 "settings": self.settings,
                 "words": self.words,
                 "sizes": sizes,
+                "digests": {name: h.hexdigest() for name, h in self._hashes.items()},
             }
             new = self.part / "state.npz.new"
             with open(new, "wb") as file:
@@ -154,7 +155,10 @@ class PreparedFolder:
     def hashes(self, part):
         """Hashes of the texts of a part, uint64 (documents,)."""
         file = self._files[f"{part}_hashes"]
-        file.flush()
+        try:
+            file.flush()
+        except OSError as error:
+            raise self._write_error(error) from None
         return np.fromfile(file.name, np.uint64)
 
     def finish(self, summary):
@@ -178,8 +182,12 @@ class PreparedFolder:
                 (self.part / "renamed_labels.tsv").write_bytes(lines.encode())
             text = json.dumps(summary, indent=2) + "\n"
             (self.part / "summary.json").write_text(text, encoding="utf-8")
+            digests = {name: h.hexdigest() for name, h in self._hashes.items()}
+            written = {file.name for file in self.part.iterdir()}
+            names = sorted(written & set(digests))
+            write_digests(self.part, {name: digests[name] for name in names})
             replace_folder(self.part, self.path)
-        except OSError as error:
+        except (OSError, DiskError) as error:
             raise self._write_error(error) from None
         self._lock.release()
 
@@ -201,13 +209,19 @@ class PreparedFolder:
             with contextlib.suppress(OSError):
                 file.close()
 
-    def _write(self, file, content):
+    def _write(self, name, content):
+        bom = content.startswith("\ufeff".encode())
         try:
-            file.write(content)
+            if bom and position(self._files[name]) == 0:
+                content = b" " + content  # so that it is not read as one
+            self._files[name].write(content)
         except OSError as error:
             raise self._write_error(error) from None
+        self._hashes[name].update(content)
 
     def _write_error(self, error):
+        if isinstance(error, DiskError):
+            error = error.__cause__
         return BadInput(
             f"Expected a writable folder. Received: {error.strerror or error}.",
             self.part,
@@ -224,11 +238,12 @@ class PreparedFolder:
                 state = json.loads(str(saved["state"]))
                 counts = {part: array("q", saved[part].tobytes()) for part in PARTS}
             settings, self._sizes = state.pop("settings"), state.pop("sizes")
+            self._digests = state.pop("digests")
             self.words = state.pop("words")
             names = (self.part / "label_names").read_bytes()
             for line in names[: self._sizes["label_names"]].splitlines():
                 self._new_label(json.loads(line))
-        except (ValueError, KeyError, zipfile.BadZipFile):
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
             raise self._resume_error("Received: a damaged state") from None
         changed = [
             f"{key} was {settings.get(key)}, is {self.settings.get(key)}"
@@ -248,6 +263,10 @@ class PreparedFolder:
             if position(file) < size:
                 raise self._resume_error(f"Received: {name} of less than {size} bytes")
             file.truncate(size)  # drops what was written after the last `keep`
+            with open(self.part / name, "rb") as written:
+                self._hashes[name] = hashlib.file_digest(written, "sha256")
+            if size and self._hashes[name].hexdigest() != self._digests[name]:
+                raise self._resume_error(f"Received: {name} of other content")
 
     def _resume_error(self, received):
         return BadInput(

@@ -1,11 +1,14 @@
 """Scores of an ensemble member for the labels of the other members."""
 
+import math
+import os
 import tempfile
 
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from xmc_keras.files.disk_error import explain_disk_errors
 from xmc_keras.lightdxml.scores import score_candidates
 
 
@@ -97,7 +100,12 @@ class MemberScores:
         features, *rest = found
         if self._features is None:
             shape = len(self.batches.order), features.shape[1]
-            with tempfile.TemporaryFile() as file:  # gone with the array
+            with (
+                explain_disk_errors(tempfile.gettempdir()),
+                tempfile.TemporaryFile() as file,  # gone with the array
+            ):
+                # Now, because writing to an array on a full disk ends the process.
+                os.posix_fallocate(file.fileno(), 0, 4 * math.prod(shape))
                 self._features = np.memmap(file, np.float32, "w+", shape=shape)
         self._features[documents] = features.numpy()
         return rest

@@ -1,7 +1,6 @@
 """Predictions of a run for its test part, cached in its folder."""
 
 import dataclasses
-import hashlib
 import logging
 import zipfile
 
@@ -10,6 +9,7 @@ import numpy as np
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import documents_digest
 from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.files.digests import digest_file
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.metrics.filtered_ranking import filter_ranking
 
@@ -64,18 +64,14 @@ def predict_run(run, documents, relevant, name=None, filtered=None):
         try:
             with PathLock(path, "for predictions", "run"), atomic_write(path) as file:
                 np.savez(file, key=key, **dataclasses.asdict(found))
-        except (OSError, BadInput) as error:  # another report on this run, too
+        except BadInput as error:  # a full disk, or another report on this run
             logger.warning("Predictions are not cached: %s", error)
     label_ids, scores = filter_ranking(found.label_ids, filtered, found.scores)
     return dataclasses.replace(found, label_ids=label_ids, scores=scores)
 
 
 def _key(run, documents, name):
-    digest = hashlib.sha256(documents_digest(documents).encode())
-    with open(run.model_path(name), "rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
+    return f"{documents_digest(documents)} {digest_file(run.model_path(name))}"
 
 
 def _read(path, key):

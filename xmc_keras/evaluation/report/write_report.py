@@ -5,6 +5,7 @@ from pathlib import Path
 
 from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.files.atomic_files import atomic_write, replace_folder
+from xmc_keras.files.disk_error import explain_disk_errors
 from xmc_keras.runs.finished_runs import name_runs, read_metrics
 
 
@@ -53,11 +54,12 @@ def write_report(runs, documents, output, model=None):
     folder = pictures_folder(output)
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
     try:
-        for name, image in images.items():
-            (part / f"{name}.png").write_bytes(image)
-        replace_folder(part, folder)
+        with explain_disk_errors(folder):
+            part.mkdir(parents=True)
+            for name, image in images.items():
+                (part / f"{name}.png").write_bytes(image)
+            replace_folder(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     with atomic_write(output) as file:

@@ -6,10 +6,13 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import prediction_log_pb2
 
+from xmc_keras.bad_input import BadInput
+from xmc_keras.files.digests import check_digests
 from xmc_keras.serving.server.answer_request import answer_request
 from xmc_keras.serving.server.served_model import ServedModel, serving_error
 from xmc_keras.serving.server.serving_error import ServingError
 
+DIGESTS_FILE = "assets.extra/digests.json"
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 MAX_RECORDS = 1000  # the limit of TensorFlow Serving
 
@@ -29,9 +32,10 @@ def load_version(path):
         `ServedModel`.
 
     Raises:
-        ServingError: the version cannot be loaded, a warm-up request fails, or there
-            are more than 1000 of them.
+        ServingError: the version cannot be loaded, a file is not as it was exported, a
+            warm-up request fails, or there are more than 1000 of them.
     """
+    check_version(path)
     try:
         model = ServedModel(path)
         try:
@@ -49,6 +53,18 @@ def load_version(path):
     except (OSError, ValueError) as error:  # from the session's loader
         raise ServingError("UNKNOWN", str(error)) from None
     return model
+
+
+def check_version(path):
+    """Raises `ServingError` if a file of a version is not as it was exported.
+
+    TensorFlow compares checksums of the weights only. Versions of others, or of before,
+    have no digests and pass.
+    """
+    try:
+        check_digests(path, DIGESTS_FILE)
+    except BadInput as error:
+        raise ServingError("DATA_LOSS", str(error)) from None
 
 
 def _warm_up(model, path):

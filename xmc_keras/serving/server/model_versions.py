@@ -65,7 +65,9 @@ class ModelVersions:
             )
             reasons = " ".join(reasons.split())  # TensorFlow's may span several lines
             raise BadInput(
-                f"Expected a version that loads. Received: {reasons}.", self.folder
+                f"Expected a version that loads. Received: {reasons}.",
+                self.folder,
+                remedy="Export it again, or restore its files.",
             )
         self._thread.start()
 

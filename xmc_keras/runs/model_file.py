@@ -1,0 +1,151 @@
+"""Models and weights in files that a full disk or a flipped bit cannot spoil.
+
+Both are zip archives, whose checksums are compared when they are read. A full disk
+raises a `DiskError`: nothing is written by HDF5, which it ends with a segmentation
+fault.
+"""
+
+import contextlib
+import tempfile
+import zipfile
+from pathlib import Path
+
+import keras
+import ml_dtypes
+import numpy as np
+
+# Registers the models and their layers.
+import xmc_keras.lightdxml.lightdxml
+import xmc_keras.lightxml.lightxml  # noqa: F401
+from xmc_keras.bad_input import BadInput
+from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.files.disk_error import DiskError, find_disk_error
+from xmc_keras.ops.keras_internals import write_keras_file
+
+
+def save_model(model, path):
+    """Saves a model as `.keras`, atomically, without the optimizer's state.
+
+    Memory: the size of the file, once more.
+
+    Args:
+        model: a built Keras model.
+        path: string or path.
+
+    Raises:
+        DiskError: the file cannot be written.
+    """
+    optimizer, model.optimizer = model.optimizer, None
+    try:
+        with temporary_files(Path(path).parent), atomic_write(path) as file:
+            write_keras_file(model, file)
+    finally:
+        model.optimizer = optimizer
+
+
+def load_model(path):
+    """Loads a `.keras` file and checks it; raises `BadInput` if it is damaged."""
+    try:
+        with temporary_files():
+            with zipfile.ZipFile(path) as archive:
+                # Keras does not compare the checksum of the weights.
+                if damaged := archive.testzip():
+                    raise zipfile.BadZipFile(f"Bad CRC-32 for file {damaged!r}")
+            return keras.models.load_model(path, compile=False)
+    except Exception as error:  # zip, HDF5 and Keras raise many types
+        if (found := find_disk_error(error)) and not is_of(error, path):
+            place = getattr(error, "filename", None) or tempfile.gettempdir()
+            raise DiskError(
+                f"Expected space to unpack {path}. Received: {found.strerror}.",
+                place,
+                remedy="Free disk space there, or set TMPDIR to another folder.",
+            ) from error
+        reason = " ".join(str(error).split())[:300]
+        raise BadInput(
+            f"Expected a saved model. Received: a file that cannot be read ({reason}).",
+            path,
+            remedy="Restore the file, or train the run again.",
+        ) from error
+
+
+def is_of(error, path):
+    """Whether an `OSError` names this file."""
+    return str(getattr(error, "filename", None)) == str(path)
+
+
+@contextlib.contextmanager
+def temporary_files(folder=None):
+    """Context manager in which temporary files go to a folder that is then deleted.
+
+    Keras leaves its own behind after an error. In the folder of the result they are on
+    the disk that has to have space anyway.
+
+    Args:
+        folder: optional path. Where the folder is made; by default where temporary
+            files go.
+    """
+    earlier = tempfile.tempdir
+    try:
+        made = tempfile.TemporaryDirectory(dir=folder, prefix=".tmp-")
+    except OSError as error:
+        raise DiskError.of(error, folder or tempfile.gettempdir()) from error
+    with made as tempfile.tempdir:
+        try:
+            yield
+        finally:
+            tempfile.tempdir = earlier
+
+
+def save_state(path, model, optimizer=None):
+    """Saves the state of a model and its optimizer as `.npz`, one after another.
+
+    Unlike Keras it also saves the seeds and counters of dropout layers.
+
+    Memory: the largest variable, once more.
+
+    Args:
+        path: string or path.
+        model: a built Keras model.
+        optimizer: optional Keras optimizer, built.
+
+    Raises:
+        DiskError: the file cannot be written.
+    """
+    with atomic_write(path) as file:
+        # `np.savez` asks for an array when it writes it.
+        np.savez(file, *map(_Lazy, _variables(model, optimizer)))
+
+
+def load_state(path, model, optimizer=None):
+    """Loads what `save_state` has saved into the same model and optimizer.
+
+    Raises:
+        OSError, ValueError, KeyError, zipfile.BadZipFile: the file is missing, damaged
+            or of another model.
+    """
+    variables = _variables(model, optimizer)
+    # Opened here, because `np.load` leaves damaged files open.
+    with open(path, "rb") as file, np.load(file) as arrays:
+        if len(arrays) != len(variables):
+            raise ValueError(f"{len(arrays)} variables, not {len(variables)}")
+        for i, variable in enumerate(variables):
+            array = arrays[f"arr_{i}"]
+            if variable.dtype == "bfloat16":
+                array = array.view(ml_dtypes.bfloat16)
+            variable.assign(array)
+
+
+def _variables(model, optimizer):
+    return [*model.variables, *(optimizer.variables if optimizer else ())]
+
+
+class _Lazy:
+    """A variable that becomes an array when it is written."""
+
+    def __init__(self, variable):
+        self.variable = variable
+
+    def __array__(self, dtype=None, copy=None):
+        array = keras.ops.convert_to_numpy(self.variable)
+        # NumPy's format has no bfloat16.
+        return array.view(np.uint16) if self.variable.dtype == "bfloat16" else array

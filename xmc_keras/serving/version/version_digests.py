@@ -1,0 +1,18 @@
+"""Digests of the files that a server loads."""
+
+from pathlib import Path
+
+from xmc_keras.files.digests import record_digests
+from xmc_keras.serving.server.load_version import DIGESTS_FILE
+
+FOR_PEOPLE = ("labels.txt", "model_card.md")
+
+
+def record_version(folder):
+    """Writes the digests of a complete version, which `load_version` compares.
+
+    TensorFlow Serving ignores the file. What only people read may be changed.
+    """
+    files = [path for path in Path(folder).rglob("*") if path.is_file()]
+    names = [str(p.relative_to(folder)) for p in files if p.name not in FOR_PEOPLE]
+    record_digests(folder, names, DIGESTS_FILE)
