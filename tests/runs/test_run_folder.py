@@ -135,7 +135,7 @@ def test_check_of_an_earlier_run(tmp_path):
     assert "epochs was 3, is 4; swa_start was 1, is null" in str(error.value)
     run.config_path.write_text("epochs: [")
     run.check(other, overwrite=True)
-    with pytest.raises(BadInput, match="config.yaml:1: Expected YAML"):
+    with pytest.raises(BadInput, match="config.yaml: Expected the file as it was"):
         run.check(other, resume=True)
 
 

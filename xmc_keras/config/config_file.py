@@ -126,6 +126,12 @@ def _read_text(path):
             path,
             line,
         ) from None
+    except PermissionError as error:
+        raise BadInput(
+            f"Expected a config file that can be read. Received: {error.strerror}.",
+            path,
+            remedy="Make it readable.",
+        ) from None
     except OSError as error:
         names = sorted(found.name for found in path.parent.glob("*.yaml"))
         there = ", ".join(names) if names else "no config"

@@ -109,6 +109,8 @@ def read_feature_documents(folder, part, skip_bad_lines=False, num_features=None
     ([['5', '7'], ['7']], [[0.6..., 0.0, 0.8...], [0.0, 1.0, 0.0]])
     """
     data = read_features(folder, part, num_features)
+    if not data.features.shape[1]:
+        raise BadInput("Expected at least one feature. Received: none.", data.path)
     rows = data.label_matrix
     lines = [None] * len(data)
     if data.first_line is not None:

@@ -43,8 +43,9 @@ def read_history(path, columns=()):
     except FileNotFoundError:
         return []
     except OSError as error:
-        received = f"Received: {error.strerror}."
-        raise BadInput(f"Expected a history of epochs. {received}", path) from None
+        raise BadInput(
+            f"Expected a history of epochs. Received: {error.strerror}. {REMEDY}", path
+        ) from None
     try:
         text = content.decode()
     except UnicodeDecodeError as error:

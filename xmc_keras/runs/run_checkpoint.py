@@ -3,7 +3,6 @@
 import json
 import shutil
 import time
-import zipfile
 from pathlib import Path
 
 import keras
@@ -14,6 +13,7 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import replace_folder
 from xmc_keras.files.digests import check_digest, write_checked
 from xmc_keras.files.disk_error import explain_disk_errors
+from xmc_keras.files.unreadable import UNREADABLE
 from xmc_keras.runs.model_file import load_state, save_state
 
 
@@ -77,7 +77,7 @@ class RunCheckpoint(keras.callbacks.Callback):
                 self.swa.set_state(load_arrays(path / "swa.npz"))
         except BadInput:
             raise
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except UNREADABLE as error:
             reason = " ".join(str(error).split())[:300]
             raise BadInput(
                 f"Expected a checkpoint of this run. Received: {reason}.",

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import shutil
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from xmc_keras.files.atomic_files import check_writable, replace_folder
 from xmc_keras.files.digests import check_digest, record_digests, write_checked
 from xmc_keras.files.disk_error import explain_disk_errors
 from xmc_keras.files.path_lock import PathLock
+from xmc_keras.files.unreadable import UNREADABLE
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.runs.find_data import describe_place, find_data
 
@@ -162,10 +162,10 @@ class RunFolder:
                 self.path,
                 remedy="Train one with `fit`.",
             )
-        config = load_config(self.config_path, resolved=True)
         # The model was built by it, so a change would not be true of the model.
-        check_digest(self.config_path, RESTORE)
-        return config
+        return self._checked(
+            self.config_path, lambda path: load_config(path, resolved=True)
+        )
 
     def data_folder(self, data=None):
         """Finds the data of the run, from any working directory.
@@ -186,9 +186,19 @@ class RunFolder:
 
     def label_set(self):
         """The `LabelSet` of the run."""
-        label_set = LabelSet.load(self.label_names_path)
-        check_digest(self.label_names_path, RESTORE)
-        return label_set
+        return self._checked(self.label_names_path, LabelSet.load)
+
+    @staticmethod
+    def _checked(path, read):
+        """What `read(path)` returns, if the file is as it was written."""
+        try:
+            found = read(path)
+        except BadInput as error:
+            check_digest(path, RESTORE)
+            remedy = error.remedy or f"{RESTORE}."
+            raise BadInput(error.message, error.path, error.line, remedy) from error
+        check_digest(path, RESTORE)
+        return found
 
     def clusters(self):
         """The label clusters, (num_clusters, cluster_size) int32."""
@@ -222,7 +232,7 @@ class RunFolder:
                 if name is not None:
                     known = default is None or name in arrays
                     arrays = arrays[name] if known else default
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        except UNREADABLE as error:
             raise BadInput(
                 f"Expected an array of the run. Received: {error}.",
                 path,

@@ -8,6 +8,7 @@ import numpy as np
 from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.encode_documents import encode_documents
 from xmc_keras.files.digests import check_digest, write_checked
+from xmc_keras.files.unreadable import UNREADABLE
 from xmc_keras.labels.label_centroids import compute_centroids
 from xmc_keras.lightdxml.build import lightdxml_optimizer
 from xmc_keras.lightdxml.label_proxy import LabelProxy, train_label_proxy
@@ -168,7 +169,7 @@ def load_shortlist(path):
     """Opens the shortlists of a cycle without reading them into memory."""
     try:
         shortlist = np.load(path, mmap_mode="r")
-    except (OSError, ValueError, EOFError) as error:
+    except UNREADABLE as error:
         raise BadInput(
             f"Expected the shortlist of the cycle. Received: {error}.",
             path,

@@ -3,7 +3,6 @@
 import dataclasses
 import logging
 import time
-from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -12,6 +11,7 @@ import tensorflow as tf
 from xmc_keras.bad_input import BadInput
 from xmc_keras.files.digests import write_checked
 from xmc_keras.files.disk_error import explain_disk_errors
+from xmc_keras.files.unreadable import UNREADABLE
 from xmc_keras.lightxml.build import build_optimizer
 from xmc_keras.lightxml.lightxml import LightXML
 from xmc_keras.lightxml.start_from_centroids import start_from_centroids
@@ -192,7 +192,7 @@ def fix_negatives(
         cluster_ids = run.cluster_ids()
         try:
             load_state(weights, recall)
-        except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
+        except UNREADABLE as error:
             raise BadInput(
                 f"Expected the weights of the first stage. Received: {error}.",
                 weights,

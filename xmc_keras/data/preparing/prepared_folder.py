@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import shutil
-import zipfile
 from array import array
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from xmc_keras.files.digests import write_digests
 from xmc_keras.files.disk_error import DiskError
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.files.text_file import position
+from xmc_keras.files.unreadable import UNREADABLE
 
 PARTS = ("train", "test")
 KINDS = ("texts", "labels", "filter")  # files with one line per document
@@ -243,7 +243,7 @@ class PreparedFolder:
             names = (self.part / "label_names").read_bytes()
             for line in names[: self._sizes["label_names"]].splitlines():
                 self._new_label(json.loads(line))
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+        except UNREADABLE:
             raise self._resume_error("Received: a damaged state") from None
         changed = [
             f"{key} was {settings.get(key)}, is {self.settings.get(key)}"

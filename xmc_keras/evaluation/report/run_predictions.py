@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import zipfile
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from xmc_keras.data.documents import documents_digest
 from xmc_keras.files.atomic_files import atomic_write
 from xmc_keras.files.digests import digest_file
 from xmc_keras.files.path_lock import PathLock
+from xmc_keras.files.unreadable import UNREADABLE
 from xmc_keras.metrics.filtered_ranking import filter_ranking
 
 logger = logging.getLogger("report")
@@ -83,7 +83,7 @@ def _read(path, key):
             if str(cached["key"]) != key:
                 return None
             arrays = [cached[name] for name in names]
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+    except UNREADABLE:
         return None
     return RunPredictions(*arrays[:3], *map(int, arrays[3:]))
 

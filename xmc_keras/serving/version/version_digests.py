@@ -15,4 +15,5 @@ def record_version(folder):
     """
     files = [path for path in Path(folder).rglob("*") if path.is_file()]
     names = [str(p.relative_to(folder)) for p in files if p.name not in FOR_PEOPLE]
+    Path(folder, DIGESTS_FILE).parent.mkdir(exist_ok=True)
     record_digests(folder, names, DIGESTS_FILE)
