@@ -81,10 +81,7 @@ def measured(arguments, documents):
     tokenizer = TextTokenizer(bert, arguments.tokens)
     tokens, labels = sample(documents, arguments.documents, tokenizer)
     num_clusters = -(-labels.shape[1] // Config.max_leaf)
-    top_k = min(Config.top_k, num_clusters)
-    config = Config(
-        data="any", encoder="minilm", max_tokens=arguments.tokens, top_k=top_k
-    )
+    config = Config(data="any", encoder="minilm", max_tokens=arguments.tokens)
     clusters = rectangle(labels.shape[1], num_clusters)
     model = build_model(config, backbone, bert, clusters, None)
     model.compile(build_optimizer(config, 10**6), jit_compile=config.jit_compile)

@@ -132,7 +132,10 @@ def test_max_leaf_gives_the_clusters_that_the_recipe_names(name, num_labels, siz
 @pytest.mark.parametrize(
     "values, message",
     [
-        ({"top_k": 0}, "Expected top_k to be an integer of at least 1. Received: 0."),
+        (
+            {"top_k": 0},
+            "Expected top_k to be an integer of at least 1, or null. Received: 0.",
+        ),
         ({"epochs": 1.0}, "Expected epochs to be an integer"),
         ({"epochs": None}, "Received: null"),
         ({"feature_dropout": 1.0}, "at least 0 and below 1. Received: 1.0."),

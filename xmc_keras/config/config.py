@@ -17,17 +17,18 @@ class Config(LightDXMLKeys, LightXMLKeys, SharedKeys):
     `describe_config()` lists the keys with the values that they accept, their
     defaults and their meaning. Values are checked when a config is made: a wrong
     value, keys that exclude each other, and a key of the other system with another
-    value than its default raise `ValueError`. `load_config()` reads a config from a
-    file; `configs/` has the recipes of the papers.
+    value than its default raise `ValueError`. Sizes that are null depend on the data:
+    `fit()` chooses them. `load_config()` reads a config from a file; `configs/` has
+    the recipes of the papers.
 
     Example:
 
     >>> config = Config(encoder="minilm", epochs=4)
-    >>> config.epochs, config.top_k, config.head_learning_rate
-    (4, 20, 0.005)
+    >>> config.epochs, config.max_leaf, config.head_learning_rate
+    (4, 100, 0.005)
     >>> Config(encoder="minilm", top_k=0)
     Traceback (most recent call last):
-    ValueError: Expected top_k to be an integer of at least 1. Received: 0.
+    ValueError: Expected top_k to be an integer of at least 1, or null. Received: 0.
     >>> Config(encoder="minilm", refresh=2)
     Traceback (most recent call last):
     ValueError: Expected keys of lightxml. Received: refresh, a key of lightdxml. ...

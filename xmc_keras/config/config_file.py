@@ -6,6 +6,7 @@ import difflib
 import yaml
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.config.at_most import AtMost
 from xmc_keras.config.config import Config
 from xmc_keras.config.config_conflicts import (
     find_conflicts,
@@ -14,6 +15,7 @@ from xmc_keras.config.config_conflicts import (
 )
 from xmc_keras.config.config_key import convert_value, takes_null, takes_text
 from xmc_keras.config.recipes import find_recipe, recipe_names
+from xmc_keras.config.resolve_config import SIZES
 from xmc_keras.files.atomic_files import atomic_write
 
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}
@@ -21,6 +23,10 @@ FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 
 def load_config(path, overrides=(), resolved=False) -> Config:
     """Reads a config; a key that the file leaves out has its default.
+
+    A size is `AtMost` if the data was replaced after it was chosen: by `overrides`, or
+    by a file for its base. A recipe for 12,000 documents can so be used on 200. A size
+    that stands in the file that names the data, or in an override, must fit.
 
     Args:
         path: string or path. A YAML file of one mapping with the keys of `Config`, or
@@ -88,7 +94,26 @@ def load_config(path, overrides=(), resolved=False) -> Config:
         values.setdefault(key, field.default)
     for keys, message in find_conflicts(values):
         raise BadInput(message, *next(places[key] for key in keys if key in places))
+    for key in sizes_for_other_data(entries):
+        values[key] = values[key] and AtMost(values[key])
     return Config(**values)
+
+
+def sizes_for_other_data(entries):
+    """The keys of `SIZES` that come from an earlier layer than `data`.
+
+    A layer is a file, or all overrides together.
+    """
+    layers = [
+        None if isinstance(place[0], str) else place[0] for _, _, place in entries
+    ]
+    last = {key: i for i, (key, _, _) in enumerate(entries)}
+    data = last.get("data", -1)
+    return [
+        key
+        for key in SIZES
+        if key in last and last[key] < data and layers[last[key]] != layers[data]
+    ]
 
 
 def save_config(config: Config, path):
@@ -107,7 +132,7 @@ def save_config(config: Config, path):
     True
     """
     values = {
-        key: value
+        key: int(value) if isinstance(value, AtMost) else value
         for key, value in dataclasses.asdict(config).items()
         if system_of(key) in (None, config.system)
     }

@@ -6,6 +6,8 @@ import difflib
 import math
 import typing
 
+from xmc_keras.config.at_most import AtMost
+
 KINDS = {
     str: "text",
     int: "an integer",
@@ -77,7 +79,8 @@ def convert_value(field, value):
         with contextlib.suppress(ValueError, OverflowError):
             value = float(value)
     hint = ""
-    if type(value) not in kinds:
+    kind = int if isinstance(value, AtMost) else type(value)
+    if kind not in kinds:
         fits = False
     elif value is None:
         fits = True

@@ -19,7 +19,11 @@ class LightXMLKeys:
         100,
         minimum=1,
     )
-    top_k: int = _key("Clusters kept, whose labels are ranked.", 20, minimum=1)
+    top_k: int | None = _key(
+        "Clusters kept, whose labels are ranked; null = 20, or all if there are fewer.",
+        None,
+        minimum=1,
+    )
     cluster_seed: int | None = _key(
         "Random seed of the clusters alone, for ensembles of several clusterings that "
         "train on the same documents; null = seed.",

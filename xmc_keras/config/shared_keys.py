@@ -29,9 +29,10 @@ class SharedKeys:
         None,
         minimum=1,
     )
-    validation_documents: int = _key(
-        "Training documents held back for validation, drawn by split_seed.",
-        1000,
+    validation_documents: int | None = _key(
+        "Training documents held back for validation, drawn by split_seed; null = a "
+        "tenth, at most 1,000.",
+        None,
         minimum=1,
     )
     seed: int = _key("Random seed.", 0, **SEEDS)

@@ -10,6 +10,7 @@ from xmc_keras.data.documents import read_documents
 from xmc_keras.data.feature_documents import read_feature_documents
 from xmc_keras.data.features.read_features import has_features
 
+MOST_VALIDATION = 1000  # documents held back by default
 SUFFIXES = ("", ".gz", ".xz")
 
 
@@ -54,6 +55,24 @@ def validation_split(
     return np.sort(order[size:]), np.sort(order[:size])
 
 
+def choose_validation_size(size, num_documents):
+    """The number of validation documents: by default a tenth, from 1 to 1,000.
+
+    Args:
+        size: int, or None for the default. An `AtMost` is lowered to the default.
+        num_documents: int. Documents of the whole training part.
+
+    Example:
+
+    >>> [choose_validation_size(None, number) for number in (5, 200, 10**6)]
+    [1, 20, 1000]
+    """
+    if type(size) is int:
+        return size
+    tenth = max(1, min(MOST_VALIDATION, num_documents // 10))
+    return tenth if size is None else min(int(size), max(1, num_documents // 10))
+
+
 def read_part(folder, part, skip_bad_lines=False, num_features=None):
     """Reads one part of a data set, as texts or, if there are none, as features.
 
@@ -95,7 +114,8 @@ def split_documents(config, num_documents):
     """Draws the training and validation documents of a config.
 
     Args:
-        config: `Config`. Its `validation_documents` are drawn first, then its
+        config: `Config`. Its `validation_documents` (see `choose_validation_size`) are
+            drawn first, then its
             `train_documents` from the rest, both with `split_seed`, or with `seed` if
             that is null.
         num_documents: int. Number of documents of the training part.
@@ -107,7 +127,8 @@ def split_documents(config, num_documents):
         BadInput: there are too few documents.
     """
     seed = config.seed if config.split_seed is None else config.split_seed
-    rest, held_out = validation_split(num_documents, config.validation_documents, seed)
+    size = choose_validation_size(config.validation_documents, num_documents)
+    rest, held_out = validation_split(num_documents, size, seed)
     if config.train_documents is None:
         return rest, held_out
     if config.train_documents > len(rest):

@@ -10,6 +10,8 @@ import scipy.sparse
 
 from xmc_keras.labels.row_chunks import RowChunks
 
+TOP_K = 20  # clusters that a model keeps by default
+
 _STARTS = 2  # random starts for each split; the best result is used
 # 2-means ends when a round raises the mean cosine to the centroids by less than this.
 _TOLERANCE = 1e-5
@@ -179,6 +181,21 @@ def _check(features, max_leaf, seed, num_threads):
                 f"Received: {name}={value!r}."
             )
     return arguments.values()
+
+
+def choose_top_k(top_k, num_clusters):
+    """The number of clusters that a model keeps: by default 20, or all of fewer.
+
+    Args:
+        top_k: int, or None for the default. An `AtMost` is lowered to `num_clusters`.
+        num_clusters: int.
+
+    Example:
+
+    >>> [choose_top_k(None, number) for number in (3, 8192)]
+    [3, 20]
+    """
+    return top_k if type(top_k) is int else min(int(top_k or TOP_K), num_clusters)
 
 
 def compute_cluster_shape(num_labels, max_leaf):

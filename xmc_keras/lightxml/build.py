@@ -5,6 +5,7 @@ from xmc_keras.encoders.multi_layer_cls_encoder import (
     build_encoder,
 )
 from xmc_keras.encoders.paired_encoders import PairedEncoders
+from xmc_keras.labels.label_clustering import choose_top_k
 from xmc_keras.lightxml.cluster_generator import ClusterGenerator
 from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
 from xmc_keras.lightxml.lightxml import LightXML
@@ -54,7 +55,9 @@ def build_model(config, backbone, tokenizer, clusters, label_names):
             f"Received: max_tokens={config.max_tokens}"
         )
     one_label = config.max_leaf == 1
-    top_k = min(config.num_predictions, len(clusters)) if one_label else config.top_k
+    top_k = choose_top_k(config.top_k, len(clusters))
+    if one_label:
+        top_k = min(config.num_predictions, len(clusters))
     generator = ClusterGenerator(
         clusters, top_k, config.initial_probability, name="cluster_generator"
     )

@@ -10,6 +10,7 @@ import numpy as np
 from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config_file import load_config, save_config
 from xmc_keras.config.config_key import format_value
+from xmc_keras.config.resolve_config import is_resolved
 from xmc_keras.data.documents import documents_digest
 from xmc_keras.files.atomic_files import check_writable, replace_folder
 from xmc_keras.files.digests import check_digest, record_digests, write_checked
@@ -98,7 +99,9 @@ class RunFolder:
             f"{key} was {format_value(earlier[key])}, is {format_value(now[key])}"
             for key in now
             # Data that was moved: `check_data` compares what is in it.
-            if earlier[key] != now[key] and key != "data"
+            if earlier[key] != now[key]
+            and key != "data"
+            and not is_resolved(key, now[key], earlier[key])
         ]
         if changed:
             raise BadInput(

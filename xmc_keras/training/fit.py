@@ -6,6 +6,12 @@ import time
 
 import numpy as np
 
+from xmc_keras.bad_input import BadInput
+from xmc_keras.config.resolve_config import (
+    describe_sizes,
+    limit_sizes,
+    resolve_config,
+)
 from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.data.splits import split_documents
 from xmc_keras.files.disk_error import DiskError
@@ -24,6 +30,7 @@ logger = logging.getLogger(__name__)
 # With more labels, comparing every test document with every label takes longer than a
 # baseline is worth.
 NEAREST_LABELS = 100_000
+FEWEST = 3  # documents, or propensities are undefined: ln N - 1 is negative
 
 
 def fit(
@@ -41,7 +48,9 @@ def fit(
     """Trains the LightXML or LightDXML model of a config, and evaluates it.
 
     Args:
-        config: a `Config`, see `load_config`.
+        config: a `Config`, see `load_config`. Sizes that are null are chosen for the
+            documents, see `resolve_config`, and logged. If it names the folder of
+            other data, its sizes are limits.
         train: `Documents` or `FeatureDocuments` to train on.
         validation: optional documents to choose the best epoch by. By default
             `config.validation_documents` of `train`, drawn at random.
@@ -69,8 +78,8 @@ def fit(
     >>> from xmc_keras import Config, Documents
     >>> texts = ["a puzzle game", "an editor of texts", "a game of cards"] * 20
     >>> labels = [["game"], ["editor"], ["game"]] * 20
-    >>> config = Config(system="lightdxml", encoder="words", validation_documents=6,
-    ...     embedding_dim=8, epochs=2, proxy_epochs=0)
+    >>> config = Config(system="lightdxml", encoder="words", embedding_dim=8,
+    ...     epochs=2, proxy_epochs=0)
     >>> result = fit(config, Documents(texts, labels), progress=False)
     >>> len(result.history), sorted(result.model.label_set.names)
     (2, ['editor', 'game'])
@@ -96,12 +105,33 @@ def _fit(
 ):
     """Trains with the run, if any, locked; see `fit`."""
     begun = time.monotonic()
+    config = limit_sizes(config, train)
     if run is not None:
         run.check(config, resume, overwrite)
         if resume and run.finished:
             logger.info("This run is finished: see %s", run.metrics_path)
             return load_result(run)
+    if len(train) < FEWEST:
+        raise BadInput(
+            f"Expected at least {FEWEST} documents to train on. Received: "
+            f"{len(train)}.",
+            train.texts_path,
+        )
+    if not any(train.labels):
+        raise BadInput(
+            "Expected labels to train on. Received: documents without any.",
+            train.labels_path,
+        )
     label_set = LabelSet.from_labels(train.labels)
+    continued = run is not None and resume and run.config_path.exists()
+    if continued:
+        run.check_data(train)
+        config = run.config()
+    else:
+        given, config = config, resolve_config(config, len(train), len(label_set))
+        sizes = describe_sizes(given, config)
+        if sizes:
+            logger.info("Chosen for this data: %s", sizes)
     part = train
     if validation is None:
         part, validation = map(train.subset, split_documents(config, len(train)))
@@ -109,9 +139,6 @@ def _fit(
         "%d documents to train on, %d to validate, %d to test, %d labels",
         *(len(part), len(validation), len(test or ()), len(label_set)),
     )
-    continued = run is not None and resume and run.config_path.exists()
-    if continued:
-        run.check_data(train)
     task = Task(
         config=config,
         everything=train,

@@ -3,7 +3,7 @@
 import logging
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.labels.label_clustering import cluster_labels
+from xmc_keras.labels.label_clustering import cluster_labels, compute_cluster_shape
 from xmc_keras.labels.label_features import fit_tfidf, label_features
 from xmc_keras.training.planning.check_memory import check_memory
 from xmc_keras.training.task import Trained
@@ -21,6 +21,13 @@ def fit_lightxml(task):
         `Trained`.
     """
     config, run, label_set = task.config, task.run, task.label_set
+    num_clusters, _ = compute_cluster_shape(len(label_set), config.max_leaf)
+    if config.max_leaf > 1 and config.top_k > num_clusters:
+        raise BadInput(
+            f"Expected top_k to be at most the number of clusters, {num_clusters}. "
+            f"Received: top_k={config.top_k}.",
+            remedy="Lower top_k or max_leaf, or leave top_k out.",
+        )
 
     # === Label clusters ===
     vectorizer, features = fit_tfidf(task.train.texts)
@@ -32,12 +39,6 @@ def fit_lightxml(task):
         seed = config.seed if config.cluster_seed is None else config.cluster_seed
         clusters = cluster_labels(label_rows, config.max_leaf, seed)
     logger.info("%d clusters of at most %d labels", *clusters.shape)
-    if config.max_leaf > 1 and config.top_k > len(clusters):
-        raise BadInput(
-            f"Expected top_k to be at most the number of clusters, {len(clusters)}. "
-            f"Received: top_k={config.top_k}.",
-            remedy="Lower top_k or max_leaf.",
-        )
     if not task.any_memory:
         most_labels = max(map(len, task.everything.labels))
         check_memory(config, len(label_set), most_labels)

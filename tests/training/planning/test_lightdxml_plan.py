@@ -27,6 +27,7 @@ def make_config(**keys):
 
 
 def make_plan(num_labels=LABELS, num_documents=2000, words=7.5, **keys):
+    keys = {"validation_documents": 1000, **keys}
     config = make_config(**keys)
     return LightDXMLPlan(config, num_labels, num_documents, FEATURES, words)
 

@@ -10,6 +10,7 @@ from xmc_keras.training.planning.memory_plan import PROCESS, XLA, MemoryPlan
 class Plan(MemoryPlan):
     config: Config
     num_documents: int | None = None
+    num_labels: int = 30
 
     def needs(self, gpu=False):
         return {"machine": 5, "GPU": 7} if gpu else {"machine": 9}

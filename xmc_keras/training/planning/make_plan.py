@@ -1,6 +1,7 @@
 """Planning a run from its documents or from sizes."""
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.config.resolve_config import limit_sizes
 from xmc_keras.data.check_reads import check_reads_features
 from xmc_keras.data.feature_documents import FeatureDocuments
 from xmc_keras.encoders.encoder_shape import EncoderShape
@@ -48,6 +49,8 @@ def make_plan(
     >>> sum(plan.parameters.values()) > 5000 * 100 + 20_000 * 100
     True
     """
+    if train is not None:
+        config = limit_sizes(config, train)
     words = config.system == "lightdxml" and config.encoder == "words"
     encoder = None if words else EncoderShape.named(config.encoder)
     most_labels, mean = 8, 0.0

@@ -3,6 +3,8 @@
 import dataclasses
 import math
 
+from xmc_keras.config.resolve_config import resolve_config
+
 # Python, TensorFlow, Keras, graphs and allocators; and the compiler of XLA on a CPU.
 PROCESS, XLA = 1_050_000_000, 400_000_000
 # As in xmc_keras/optimizers/row_updates.py, which would import TensorFlow.
@@ -10,9 +12,13 @@ CHUNK = 2**20
 
 
 class MemoryPlan:
-    """Base class of `LightXMLPlan` and `LightDXMLPlan`, dataclasses with a `config`.
+    """Base class of `LightXMLPlan` and `LightDXMLPlan`, dataclasses.
+
+    Their fields include `config`, `num_labels` and `num_documents`.
 
     Subclasses define `needs(gpu)`, a dictionary of bytes by place.
+
+    The sizes of the config that depend on the data are resolved, see `resolve_config`.
 
     Attributes:
         process: int. Constant bytes of the process.
@@ -22,13 +28,22 @@ class MemoryPlan:
 
     Example:
 
+    >>> from xmc_keras.config.config import Config
     >>> @dataclasses.dataclass
     ... class Plan(MemoryPlan):
+    ...     config: Config
+    ...     num_labels: int
+    ...     num_documents: int | None = None
     ...     def needs(self, gpu):
     ...         return {"machine": 7}
-    >>> Plan().fits({"machine": 7}), Plan().fits({"machine": 6})
-    (True, False)
+    >>> plan = Plan(Config(encoder="minilm"), num_labels=30)
+    >>> plan.fits({"machine": 7}), plan.fits({"machine": 6}), plan.config.top_k
+    (True, False, 1)
     """
+
+    def __post_init__(self):
+        config = resolve_config(self.config, self.num_documents, self.num_labels)
+        object.__setattr__(self, "config", config)  # a plan may be frozen
 
     def changed(self, **changes):
         """The same plan for a config with other values."""

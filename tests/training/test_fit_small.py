@@ -1,0 +1,169 @@
+"""Training on very little data, with the defaults and with recipes for other data."""
+
+import dataclasses
+import logging
+
+import numpy as np
+import pytest
+import yaml
+from scipy.sparse import csr_matrix
+
+from xmc_keras import BadInput, Config, Documents, RunFolder, fit, load_config
+from xmc_keras.metrics.ranking_metrics import precision_at_k
+
+WORDS = [f"word{i}{letter}" for i in range(20) for letter in "abc"]
+LIGHTDXML = {"system": "lightdxml", "encoder": "words", "epochs": 1}
+
+
+def make_documents(number, num_labels, seed=0, unlabelled=0):
+    """Random documents; the first ones have no labels, the others one or two."""
+    random = np.random.default_rng([seed, number, num_labels])
+    texts = [" ".join(random.choice(WORDS, 5)) for _ in range(number)]
+    labels = [
+        [] if i < unlabelled else sorted(set(random.choice(num_labels, 2).astype(str)))
+        for i in range(number)
+    ]
+    return Documents(texts, labels)
+
+
+@pytest.fixture
+def make_config(tiny_encoder):
+    sizes = {"max_tokens": 16, "num_feature_layers": 2}  # those of the encoder
+
+    def make_config(name, **keys):
+        if name in ("lightxml", "lightdxml"):
+            keys = {**LIGHTDXML, **keys} if name == "lightdxml" else keys
+            config = Config(**{"encoder": str(tiny_encoder), "epochs": 1, **keys})
+        else:
+            config = dataclasses.replace(load_config(name), **keys)
+        if config.encoder == "words":
+            return config
+        return dataclasses.replace(config, encoder=str(tiny_encoder), **sizes)
+
+    return make_config
+
+
+def check_fit(config, documents):
+    """Trains and compares the ranking with the metrics: as many labels as there are."""
+    result = fit(config, documents, progress=False)
+    names = {name for labels in documents.labels for name in labels}
+    found = result.model.recommend(documents.texts[:3], k=5)
+    assert [len(labels) for labels in found] == [min(5, len(names))] * 3
+    assert {name for labels in found for name, _ in labels} <= names
+    assert len(result.history) == config.epochs
+    assert all(np.isfinite(list(row.values())).all() for row in result.history)
+    metrics = result.metrics
+    held_out = max(1, len(documents) // 10)
+    assert metrics["validation_documents"] == metrics["documents"] == held_out
+    assert metrics["train_documents"] == len(documents) - held_out
+    assert 0 <= metrics["P@5"] <= 20 * min(5, len(names)) + 1e-9
+    return result
+
+
+@pytest.mark.parametrize(
+    "system, sizes, keys",
+    [
+        ("lightdxml", (3, 1), {}),
+        ("lightdxml_debian24k", (10, 2), {"epochs": 1}),
+        ("lightxml", (3, 1), {}),
+        ("quickstart", (10, 2), {}),
+    ],
+)
+def test_almost_no_data(system, sizes, keys, make_config):
+    check_fit(make_config(system, **keys), make_documents(*sizes))
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("num_labels", [1, 2, 7, 30])
+@pytest.mark.parametrize("documents", [3, 4, 10, 40])
+@pytest.mark.parametrize("unlabelled", [0, 1])
+@pytest.mark.parametrize(
+    "system, keys",
+    [
+        ("lightxml", {}),
+        ("lightxml", {"max_leaf": 1}),
+        ("lightxml", {"max_leaf": 2, "head_start": "centroids"}),
+        ("lightxml", {"epochs": 2, "swa_start": 1, "swa_every": 1}),
+        ("lightxml", {"epochs": 2, "negatives": "static", "max_leaf": 2}),
+        ("lightxml", {"system": "lightdxml"}),
+        ("lightdxml", {}),
+        ("lightdxml", {"proxy_epochs": 0, "num_neighbors": 1}),
+        ("lightdxml_debian24k", {"epochs": 1}),
+        ("amazon670k", {"epochs": 1, "swa_start": None}),
+    ],
+)
+def test_little_data(system, keys, documents, num_labels, unlabelled, make_config):
+    check_fit(
+        make_config(system, **keys),
+        make_documents(documents, num_labels, unlabelled=unlabelled),
+    )
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_too_few_documents(number, make_config):
+    for system in ("lightxml", "lightdxml"):
+        with pytest.raises(BadInput, match=f"at least 3 documents .*ed: {number}"):
+            fit(make_config(system), make_documents(number, 2), progress=False)
+
+
+def test_no_labels_at_all(make_config):
+    documents = make_documents(10, 2, unlabelled=10)
+    with pytest.raises(BadInput, match="Expected labels"):
+        fit(make_config("lightdxml"), documents, progress=False)
+
+
+@pytest.mark.parametrize(
+    "keys, pattern",
+    [
+        ({"validation_documents": 200}, "size=200, num_documents=200"),
+        ({"top_k": 3}, "top_k to be at most the number of clusters, 1. .*top_k out"),
+        ({"train_documents": 181}, "left by the validation split, 180"),
+    ],
+)
+def test_a_size_of_ones_own_must_fit(keys, pattern, make_config):
+    with pytest.raises(BadInput, match=pattern):
+        fit(make_config("lightxml", **keys), make_documents(200, 20), progress=False)
+
+
+def test_it_says_what_it_chose_and_resumes_with_it(
+    call, tmp_path, tiny_data, tiny_encoder, monkeypatch
+):
+    """The four lines of the README on data of a person's own."""
+    monkeypatch.chdir(tmp_path)
+    recipe = tmp_path / "mine.yaml"
+    lines = [f"data: {tiny_data}", f"encoder: {tiny_encoder}", "max_tokens: 16"]
+    lines += ["epochs: 1", "num_feature_layers: 2"]
+    recipe.write_text("\n".join(lines) + "\n")
+    sizes = ["train_documents: 12000", "top_k: 75"]
+    other = "\n".join(["data: other", *lines[1:], *sizes])
+    (tmp_path / "other.yaml").write_text(other)
+    said = call("fit", recipe)
+    assert said.status == 0, said.stderr
+    resolved = yaml.safe_load((tmp_path / "runs/mine/config.yaml").read_text())
+    assert (resolved["validation_documents"], resolved["top_k"]) == (16, 1)
+    # Not finished: it would continue, with what it chose.
+    (tmp_path / "runs/mine/metrics.json").unlink()
+    RunFolder("runs/mine").check(load_config(recipe), resume=True)
+    changed = call("fit", recipe, "--resume", "--set", "top_k=2")
+    assert changed.status == 2 and "top_k was 1, is 2" in changed.stderr
+
+    said = call("fit", "other.yaml", "--data", tiny_data)
+    assert said.status == 0, said.stderr
+    resolved = yaml.safe_load((tmp_path / "runs/other/config.yaml").read_text())
+    assert (resolved["train_documents"], resolved["top_k"]) == (144, 1)
+    settings = ("--data", tiny_data, "--set", "top_k=75", "--run", "runs/new")
+    wrong = call("fit", "other.yaml", *settings)
+    assert wrong.status == 2 and "top_k to be at most" in wrong.stderr
+    assert not (tmp_path / "runs/new").exists()
+
+
+def test_the_choice_is_logged(make_config, caplog):
+    caplog.set_level(logging.INFO)
+    fit(make_config("lightdxml"), make_documents(10, 2), progress=False)
+    assert "Chosen for this data: validation_documents: 1" in caplog.text
+
+
+def test_precision_with_fewer_labels_than_k():
+    """P@5 divides by five, also where there are two labels, as the papers do."""
+    relevant = csr_matrix([[1.0, 1.0]])
+    assert precision_at_k(np.array([[0, 1]]), relevant, 5) == 2 / 5

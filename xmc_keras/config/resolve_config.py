@@ -1,0 +1,106 @@
+"""Sizes of a config that depend on its data."""
+
+import dataclasses
+from pathlib import Path
+
+from xmc_keras.config.at_most import AtMost
+from xmc_keras.data.splits import choose_validation_size
+from xmc_keras.labels.label_clustering import choose_top_k, compute_cluster_shape
+
+# Keys whose values may be too large for a data set. Others, such as num_neighbors,
+# batch_size and num_predictions, already mean "as many as there are" there.
+SIZES = ("train_documents", "validation_documents", "top_k")
+
+
+def resolve_config(config, num_documents, num_labels):
+    """Replaces the sizes that depend on the data, null or `AtMost`, by integers.
+
+    `validation_documents` is a tenth of the documents, from 1 to 1,000, and `top_k` is
+    20, or the number of clusters if that is less. An `AtMost` is lowered to what there
+    is, and to a tenth for `validation_documents`. An integer stays as it is: if it does
+    not fit, training raises an error.
+
+    Args:
+        config: a `Config`.
+        num_documents: int, documents of the whole training part. If it is None, sizes
+            that depend on it stay as they are.
+        num_labels: int.
+
+    Returns:
+        A `Config`.
+
+    Example:
+
+    >>> from xmc_keras.config.config import Config
+    >>> config = resolve_config(Config(encoder="minilm", max_leaf=10), 200, 30)
+    >>> config.validation_documents, config.top_k
+    (20, 4)
+    """
+    changes = {}
+    if config.system == "lightxml":
+        num_clusters, _ = compute_cluster_shape(num_labels, config.max_leaf)
+        changes["top_k"] = choose_top_k(config.top_k, num_clusters)
+    if num_documents is not None:
+        held_out = choose_validation_size(config.validation_documents, num_documents)
+        changes["validation_documents"] = held_out
+        if isinstance(config.train_documents, AtMost):
+            left = max(1, num_documents - held_out)
+            changes["train_documents"] = min(int(config.train_documents), left)
+    return dataclasses.replace(config, **changes)
+
+
+def is_resolved(key, value, integer):
+    """Whether `resolve_config` may have made `integer` of the value of a key.
+
+    Example:
+
+    >>> [is_resolved("top_k", value, 20) for value in (None, AtMost(50), 50)]
+    [True, True, False]
+    """
+    if value is None:
+        return key in ("validation_documents", "top_k")
+    return isinstance(value, AtMost) and integer is not None and integer <= value
+
+
+def limit_sizes(config, documents):
+    """Makes the sizes of a config limits, unless documents are of the config's data.
+
+    A recipe read by `load_config` names its data, but `fit` may get any documents. A
+    config without data keeps its sizes.
+
+    Example:
+
+    >>> from xmc_keras import Config, Documents
+    >>> config = Config(data="tags", encoder="minilm", top_k=50)
+    >>> config = limit_sizes(config, Documents(["a text"], [["a label"]]))
+    >>> resolve_config(config, 10, 30).top_k
+    1
+    """
+    path = documents.texts_path
+    if config.data is None:
+        return config
+    if path is not None and Path(config.data).resolve() in Path(path).resolve().parents:
+        return config
+    sizes = {key: getattr(config, key) for key in SIZES}
+    limits = {k: AtMost(size) for k, size in sizes.items() if size is not None}
+    return dataclasses.replace(config, **limits)
+
+
+def describe_sizes(before, after):
+    """The sizes that `resolve_config` chose, in words; empty if it chose none.
+
+    Example:
+
+    >>> from xmc_keras.config.config import Config
+    >>> config = Config(encoder="minilm")
+    >>> describe_sizes(config, resolve_config(config, 200, 30))
+    'validation_documents: 20, top_k: 1'
+    """
+    parts = []
+    for key in SIZES:
+        old, new = getattr(before, key), getattr(after, key)
+        if old is None and new is not None:
+            parts.append(f"{key}: {new}")
+        elif old != new:
+            parts.append(f"{key}: {new} instead of {old}")
+    return ", ".join(parts)
