@@ -1,10 +1,16 @@
 import io
 import logging
+import re
+import subprocess
+import sys
+import threading
+import time
 
 import pytest
 
+from tests.helpers.project import PROJECT
 from xmc_keras import progress
-from xmc_keras.progress import Pace, format_seconds
+from xmc_keras.progress import Heartbeat, Pace, format_seconds, phase
 
 
 class Terminal(io.StringIO):
@@ -90,3 +96,72 @@ def test_format_seconds():
         "1 h 30 min",
         "2 h 2 min",
     ]
+
+
+def test_a_silent_phase_gives_signs_of_life(caplog):
+    caplog.set_level(logging.INFO)
+    with phase("the whole"), Heartbeat(0.05):
+        with phase("a part"):
+            time.sleep(0.12)
+        with pytest.raises(ValueError), phase("bad"), phase("worse"):
+            raise ValueError
+        assert Heartbeat.phases[-1][0] == "the whole"
+        time.sleep(0.12)
+    assert caplog.messages[0] == "a part: 0 s so far"
+    assert caplog.messages[-1] == "the whole: 0 s so far"
+    assert Heartbeat.phases == [] and Heartbeat.running is None
+
+
+def test_no_sign_of_life_where_there_are_lines_or_no_phase(caplog):
+    caplog.set_level(logging.INFO)
+    with Heartbeat(0.3):
+        time.sleep(0.4)
+        with phase("busy"):
+            for _ in range(8):
+                logging.getLogger("any").info("a line")
+                time.sleep(0.05)
+    assert set(caplog.messages) == {"a line"}
+
+
+def test_the_thread_ends_with_the_block_and_there_is_one():
+    threads = threading.active_count()
+    with Heartbeat(60), Heartbeat(0.01):
+        assert threading.active_count() == threads + 1
+    assert threading.active_count() == threads
+    assert not any(isinstance(h, Heartbeat) for h in logging.getLogger().handlers)
+
+
+# A second stands for half a minute. Label features are computed in Python, clusters in
+# NumPy, and TensorFlow compiles and trains.
+SCALED = """
+import sys
+from xmc_keras import progress
+progress.QUIET_SECONDS = 0.6
+import xmc_keras.training.callbacks.progress as callback
+callback.QUIET_SECONDS = 0.6
+from xmc_keras.cli.program import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.large
+def test_a_program_whose_output_is_a_file_is_never_silent(tmp_path, tiny_config):
+    path = tmp_path / "log"
+    command = [sys.executable, "-c", SCALED, "fit", str(tiny_config)]
+    command += ["--run", str(tmp_path / "run"), "--set", "epochs=2"]
+    with open(path, "wb") as log:
+        process = subprocess.Popen(command, cwd=PROJECT, stdout=log, stderr=log)
+        gaps, size, last = [], 0, None
+        while process.poll() is None:
+            now = time.monotonic()
+            if path.stat().st_size != size:
+                if last is not None:
+                    gaps.append(now - last)
+                size, last = path.stat().st_size, now
+            time.sleep(0.01)
+    assert process.returncode == 0, path.read_text()
+    assert re.search(
+        r"(Training|Building the model|.*xmc fit): \d+ s so far", path.read_text()
+    )
+    # Imports hold Python's lock for up to a second.
+    assert sorted(gaps)[-2] < 2 and max(gaps) < 4

@@ -1,11 +1,16 @@
-"""Progress of a program: a bar on a terminal, or log messages."""
+"""Progress of a program: a bar on a terminal, or log messages, and signs of life."""
 
+import contextlib
 import logging
 import sys
+import threading
 import time
 
 logger = logging.getLogger(__name__)
 
+# Time without a line after which `Heartbeat` gives one: less than half a minute, as
+# code that holds Python's lock may keep it waiting.
+QUIET_SECONDS = 20
 LOG_SECONDS = 10  # minimum time between two messages
 DRAW_SECONDS = 0.2  # minimum time between two drawings of the bar
 WIDTH = 30  # characters of the bar
@@ -23,6 +28,89 @@ def format_seconds(seconds):
     if minutes < 90:
         return f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+class Heartbeat(logging.Handler):
+    """Logs what a program is doing whenever it has said nothing for a while.
+
+    A context manager. Within it a thread looks for the time since the last line: of any
+    logger, of a bar, or one that `saw_line` reports. After `seconds` of silence it logs
+    the innermost `phase` and how long it has taken; outside of phases it is silent, so
+    that a program may wait for input. The thread ends with the block, and a block
+    within another one starts none. Times are monotonic.
+
+    Args:
+        seconds: optional float. Defaults to `QUIET_SECONDS`.
+
+    Example:
+
+    >>> with Heartbeat(), phase("Clustering the labels"):
+    ...     [name for name, _ in Heartbeat.phases]
+    ['Clustering the labels']
+    """
+
+    phases = []  # `(name, time of its begin)`, the innermost last
+    running = None
+    seen = 0.0  # time of the last line
+
+    def __init__(self, seconds=None):
+        super().__init__(logging.INFO)
+        self.seconds = QUIET_SECONDS if seconds is None else seconds
+
+    def __enter__(self):
+        if Heartbeat.running is None:
+            Heartbeat.running = self
+            saw_line()
+            logging.getLogger().addHandler(self)
+            self._ended = threading.Event()
+            self._thread = threading.Thread(
+                target=self._watch, name="heartbeat", daemon=True
+            )
+            self._thread.start()
+        return self
+
+    def __exit__(self, *error):
+        if Heartbeat.running is self:
+            Heartbeat.running = None
+            logging.getLogger().removeHandler(self)
+            self._ended.set()
+            self._thread.join()
+
+    def emit(self, record):
+        saw_line()
+
+    def _watch(self):
+        left = self.seconds
+        while not self._ended.wait(left):
+            now = time.monotonic()
+            left = Heartbeat.seen + self.seconds - now
+            if left > 0:
+                continue
+            left = self.seconds
+            # A copy: the main thread may end a phase at any time.
+            for name, begun in self.phases[-1:]:
+                logger.info("%s: %s so far", name, format_seconds(now - begun))
+            saw_line()
+
+
+def saw_line():
+    """Notes that there was a line of output just now, for `Heartbeat`."""
+    Heartbeat.seen = time.monotonic()
+
+
+@contextlib.contextmanager
+def phase(name):
+    """Names what a `with` block does, for `Heartbeat`.
+
+    Args:
+        name: string, such as `"Clustering the labels"`.
+    """
+    depth = len(Heartbeat.phases)
+    Heartbeat.phases.append((name, time.monotonic()))
+    try:
+        yield
+    finally:
+        del Heartbeat.phases[depth:]
 
 
 class Pace:
@@ -108,6 +196,7 @@ class Bar:
         if now - self._drawn < DRAW_SECONDS:
             return
         self._drawn = now
+        saw_line()
         share = min(1.0, max(self._share(), 1e-9))
         rate = self._counted / (now - self._started)
         left = format_seconds((self.done / share - self.done) / rate)

@@ -34,6 +34,7 @@ set_home()
 from xmc_keras import __version__  # noqa: E402
 from xmc_keras.bad_input import BadInput  # noqa: E402
 from xmc_keras.files.disk_error import REMEDIES, DiskError  # noqa: E402
+from xmc_keras.progress import Heartbeat, phase  # noqa: E402
 
 # Each command is a module of this folder; the descriptions are for `xmc --help`.
 COMMANDS = {
@@ -50,6 +51,10 @@ COMMANDS = {
     "serve": "serve an exported model over REST and gRPC",
     "ask": "ask a server for label names and scores",
 }
+
+# Commands that wait for requests, input or other programs: only the phases that they
+# name themselves are worth a line in the log.
+WAITING = ("serve", "ask", "predict", "sweep")
 
 # Phrases in the remedies of `BadInput`, and how the command line words them.
 WORDS = {
@@ -116,7 +121,9 @@ def main(argv=None):
     elif command == "--version":
         run(print, f"xmc-keras {__version__}")
     elif command in COMMANDS:
-        run(importlib.import_module(f"xmc_keras.cli.{command}").main, argv[1:])
+        waits = command in WAITING
+        with contextlib.nullcontext() if waits else phase(f"xmc {command}"):
+            run(importlib.import_module(f"xmc_keras.cli.{command}").main, argv[1:])
     else:
         close = difflib.get_close_matches(command, COMMANDS, 1)
         hint = f"Did you mean {close[0]}?" if close else "See xmc --help."
@@ -161,7 +168,8 @@ def run(main, *arguments):
     sys.stdout.reconfigure(encoding="utf-8")
     sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        main(*arguments)
+        with Heartbeat():
+            main(*arguments)
         sys.stdout.flush()
     except BadInput as error:
         end_with_error(error)

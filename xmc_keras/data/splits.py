@@ -9,6 +9,7 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import read_documents
 from xmc_keras.data.feature_documents import read_feature_documents
 from xmc_keras.data.features.read_features import has_features
+from xmc_keras.progress import phase
 
 MOST_VALIDATION = 1000  # documents held back by default
 SUFFIXES = ("", ".gz", ".xz")
@@ -100,6 +101,11 @@ def read_part(folder, part, skip_bad_lines=False, num_features=None):
     ...     type(read_part(folder, "train")).__name__
     'FeatureDocuments'
     """
+    with phase(f"Reading {folder}"):
+        return _read_part(folder, part, skip_bad_lines, num_features)
+
+
+def _read_part(folder, part, skip_bad_lines, num_features):
     names = (f"{part}_raw_texts.txt", f"{part}_texts.txt", f"{part}_labels.txt")
     texts = any(
         Path(folder, name + suffix).exists()

@@ -9,6 +9,7 @@ from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.metrics.filtered_ranking import filter_ranking
 from xmc_keras.metrics.inverse_propensity import inverse_propensity
 from xmc_keras.metrics.ranking_metrics import ranking_report, recall_at_k
+from xmc_keras.progress import phase
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,8 @@ def predict_label_ids(model, documents, config=None, cache=None):
     logger.info("Evaluating on %d documents", len(documents))
     batches = build_inputs(model, documents.texts, config=config, cache=cache)
     begun = time.monotonic()
-    found = model.predict(batches.dataset(), verbose=0)["predicted_ids"]
+    with phase(f"Evaluating on {len(documents)} documents"):
+        found = model.predict(batches.dataset(), verbose=0)["predicted_ids"]
     return batches.restore(found), time.monotonic() - begun
 
 

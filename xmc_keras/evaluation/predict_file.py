@@ -8,7 +8,7 @@ from xmc_keras.data.formats.document import BadLines
 from xmc_keras.evaluation.answer_file import AnswerFile, to_json
 from xmc_keras.files.digests import digest_file
 from xmc_keras.files.text_file import TextFile, text_lines
-from xmc_keras.progress import Pace
+from xmc_keras.progress import Pace, phase
 
 # A chunk holds this many texts or characters at most: enough to sort by length.
 CHUNK, CHARACTERS = 4096, 32_000_000
@@ -94,8 +94,10 @@ def answer_texts(run, k=5, model=None):
 
     def answer(texts):
         if not loaded:  # TensorFlow takes seconds to import
-            loaded.append(run.load_model(model))
-        found = loaded[0].recommend(texts, k, run.config().predict_batch_size)
+            with phase(f"Loading {run.path}"):
+                loaded.append(run.load_model(model))
+        with phase(f"Predicting labels for {len(texts)} texts"):
+            found = loaded[0].recommend(texts, k, run.config().predict_batch_size)
         return [to_json(*pair) for pair in zip(texts, found)]
 
     return answer

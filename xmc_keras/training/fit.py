@@ -17,6 +17,7 @@ from xmc_keras.data.splits import split_documents
 from xmc_keras.files.disk_error import DiskError
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.metrics.baselines import rank_by_popularity, rank_by_similarity
+from xmc_keras.progress import Heartbeat, phase
 from xmc_keras.runs.finished_runs import read_metrics
 from xmc_keras.runs.run_folder import RunFolder
 from xmc_keras.training.fit_lightdxml import fit_lightdxml
@@ -63,7 +64,8 @@ def fit(
         any_memory: bool. Start even if the estimated memory is too large. Defaults to
             `False`.
         callbacks: list of additional Keras callbacks for `model.fit`.
-        progress: bool. Whether to show progress. Defaults to `True`.
+        progress: bool. Whether to show progress, and in the log a line at least every
+            half minute, by a `Heartbeat`. Defaults to `True`.
 
     Returns:
         A `FitResult`.
@@ -151,25 +153,41 @@ def _fit(
         callbacks=callbacks,
         progress=progress,
     )
-    try:
-        trained = (fit_lightxml if config.system == "lightxml" else fit_lightdxml)(task)
-    except DiskError as error:
-        raise error.resumable() from error
+    with Heartbeat() if progress else contextlib.nullcontext():
+        try:
+            fit_system = fit_lightxml if config.system == "lightxml" else fit_lightdxml
+            return evaluate_trained(task, fit_system(task), test, begun)
+        except DiskError as error:
+            raise error.resumable() from error
 
-    # === Evaluation ===
+
+def evaluate_trained(task, trained, test, begun):
+    """Evaluates a model right after training, and finishes its run.
+
+    Args:
+        task: the `Task`.
+        trained: `Trained`.
+        test: documents, or None for the validation documents.
+        begun: float. Monotonic time at which `fit` began.
+
+    Returns:
+        A `FitResult`.
+    """
     # Imported late: TensorFlow takes seconds to import, and other errors come first.
     from xmc_keras.evaluation.evaluate import evaluate
 
+    config, train, run = task.config, task.everything, task.run
     model, checkpoint = trained.model, trained.checkpoint
     if run is not None:
         model = run.load_model()
-    held_out = validation if test is None else test
+    held_out = task.validation if test is None else test
     settings = {"train": train, "config": config}
     metrics = evaluate(model, held_out, **settings, cache=run and run.cache_path)
-    metrics["baselines"] = evaluate_baselines(trained, task, held_out)
+    with phase("Evaluating the baselines"):
+        metrics["baselines"] = evaluate_baselines(trained, task, held_out)
     metrics.update(
-        train_documents=len(part),
-        validation_documents=len(validation),
+        train_documents=len(task.train),
+        validation_documents=len(task.validation),
         skipped_lines=train.skipped + (0 if test is None else test.skipped),
         propensity_a=config.propensity_a,
         propensity_b=config.propensity_b,

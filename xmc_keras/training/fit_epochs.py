@@ -1,6 +1,7 @@
 """Training epochs with `model.fit`, also from the middle of an epoch."""
 
 from xmc_keras.metrics.precision_at_k import PrecisionAtK
+from xmc_keras.progress import phase
 
 
 def compile_and_build(model, optimizer, config, validation_batches):
@@ -8,13 +9,14 @@ def compile_and_build(model, optimizer, config, validation_batches):
 
     Built before `fit`, because a checkpoint is loaded into existing variables.
     """
-    model.compile(
-        optimizer=optimizer,
-        metrics=[PrecisionAtK(k) for k in (1, 3, 5)],
-        jit_compile=config.jit_compile,
-    )
-    model(next(validation_batches.batches(0))[0])
-    model.optimizer.build(model.trainable_variables)
+    with phase("Building the model"):
+        model.compile(
+            optimizer=optimizer,
+            metrics=[PrecisionAtK(k) for k in (1, 3, 5)],
+            jit_compile=config.jit_compile,
+        )
+        model(next(validation_batches.batches(0))[0])
+        model.optimizer.build(model.trainable_variables)
 
 
 def fit_epochs(model, batches, validation_batches, callbacks, first, last, step=0):
@@ -32,12 +34,13 @@ def fit_epochs(model, batches, validation_batches, callbacks, first, last, step=
         spans = [(first, step, first + 1), (first + 1, 0, last)]
     for epoch, skipped, end in spans:
         if epoch < end:
-            model.fit(
-                batches.dataset(epoch, skipped),
-                validation_data=validation_batches.dataset(),
-                initial_epoch=epoch,
-                epochs=end,
-                callbacks=callbacks,
-                shuffle=False,  # the batches are shuffled already
-                verbose=0,
-            )
+            with phase("Training"):
+                model.fit(
+                    batches.dataset(epoch, skipped),
+                    validation_data=validation_batches.dataset(),
+                    initial_epoch=epoch,
+                    epochs=end,
+                    callbacks=callbacks,
+                    shuffle=False,  # the batches are shuffled already
+                    verbose=0,
+                )

@@ -9,6 +9,7 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.encoder_shape import EncoderShape
 from xmc_keras.labels.label_features import label_features
 from xmc_keras.lightdxml.hnsw_rows import make_hnsw_index
+from xmc_keras.progress import phase
 from xmc_keras.training.phase_seconds import PhaseSeconds
 from xmc_keras.training.planning.check_memory import check_plan
 from xmc_keras.training.planning.lightdxml_plan import LightDXMLPlan
@@ -41,8 +42,9 @@ def fit_lightdxml(task):
     begun = time.monotonic()
     vectorizer, features = None, getattr(task.train, "features", None)
     if features is None:
-        vectorizer = fit_vectorizer(config, task.train.texts)
-        features = vectorizer.transform(task.train.texts)
+        with phase(f"Counting the words of {len(task.train)} texts"):
+            vectorizer = fit_vectorizer(config, task.train.texts)
+            features = vectorizer.transform(task.train.texts)
     words_seconds = time.monotonic() - begun
     label_matrix = label_set.encode(task.train.labels)
     warn_of_empty(features, label_matrix)
@@ -59,7 +61,8 @@ def fit_lightdxml(task):
     backbone = tokenizer = None
     if config.encoder != "words":
         logger.info("Loading the encoder %s", config.encoder)
-        backbone, tokenizer = load_encoder(config.encoder)
+        with phase(f"Loading the encoder {config.encoder}"):
+            backbone, tokenizer = load_encoder(config.encoder)
     try:
         model = build_lightdxml(
             config,

@@ -5,6 +5,7 @@ import logging
 from xmc_keras.bad_input import BadInput
 from xmc_keras.labels.label_clustering import cluster_labels, compute_cluster_shape
 from xmc_keras.labels.label_features import fit_tfidf, label_features
+from xmc_keras.progress import phase
 from xmc_keras.training.planning.check_memory import check_memory
 from xmc_keras.training.task import Trained
 
@@ -30,14 +31,16 @@ def fit_lightxml(task):
         )
 
     # === Label clusters ===
-    vectorizer, features = fit_tfidf(task.train.texts)
-    label_matrix = label_set.encode(task.train.labels)
-    label_rows = label_features(features, label_matrix)
+    with phase("Computing label features"):
+        vectorizer, features = fit_tfidf(task.train.texts)
+        label_matrix = label_set.encode(task.train.labels)
+        label_rows = label_features(features, label_matrix)
     if task.continued:
         clusters = run.clusters()
     else:
         seed = config.seed if config.cluster_seed is None else config.cluster_seed
-        clusters = cluster_labels(label_rows, config.max_leaf, seed)
+        with phase(f"Clustering {len(label_set)} labels"):
+            clusters = cluster_labels(label_rows, config.max_leaf, seed)
     logger.info("%d clusters of at most %d labels", *clusters.shape)
     if not task.any_memory:
         most_labels = max(map(len, task.everything.labels))
@@ -55,7 +58,8 @@ def fit_lightxml(task):
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
     logger.info("Loading the encoder %s", config.encoder)
-    backbone, tokenizer = load_encoder(config.encoder)
+    with phase(f"Loading the encoder {config.encoder}"):
+        backbone, tokenizer = load_encoder(config.encoder)
     try:
         model = build_model(config, backbone, tokenizer, clusters, label_set.names)
     except ValueError as error:

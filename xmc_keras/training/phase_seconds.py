@@ -8,6 +8,7 @@ from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.files.digests import check_digest, write_checked
+from xmc_keras.progress import phase
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,8 @@ class PhaseSeconds:
     def __call__(self, name):
         """Times a `with` block."""
         begun = time.monotonic()
-        yield
+        with phase(name.capitalize()):
+            yield
         self.add(name, time.monotonic() - begun)
 
     def add(self, name, seconds):

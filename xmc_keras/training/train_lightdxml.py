@@ -15,6 +15,7 @@ from xmc_keras.lightdxml.label_proxy import LabelProxy, train_label_proxy
 from xmc_keras.lightdxml.log_inclusion import log_inclusion
 from xmc_keras.lightdxml.scores import choose_beta
 from xmc_keras.lightdxml.shortlist_labels import shortlist_labels
+from xmc_keras.progress import phase
 from xmc_keras.runs.plot_curves import plot_curves
 from xmc_keras.runs.run_checkpoint import RunCheckpoint
 from xmc_keras.runs.run_history import RunHistory
@@ -101,7 +102,8 @@ def train_lightdxml(
             )
     if config.logq_correction:
         correct_bias(config, model.classifier.label_bias, batches.labels)
-    features = encode_documents(model.encoder, batches.in_order())
+    with phase("Encoding all documents"):
+        features = encode_documents(model.encoder, batches.in_order())
     model.refresh(embed_labels(config, features, batches.labels, config.epochs, phases))
     report = None
     if config.beta is None:
@@ -136,7 +138,8 @@ def make_shortlist(config, model, batches, epoch, phases):
     Returns:
         int32 array (documents, n), padded with `-1`.
     """
-    features = encode_documents(model.encoder, batches.in_order())
+    with phase("Encoding all documents"):
+        features = encode_documents(model.encoder, batches.in_order())
     embeddings = embed_labels(config, features, batches.labels, epoch, phases)
     model.refresh(embeddings)
     with phases("shortlists"):

@@ -16,7 +16,7 @@ from xmc_keras.lightxml.build import build_optimizer
 from xmc_keras.lightxml.lightxml import LightXML
 from xmc_keras.lightxml.start_from_centroids import start_from_centroids
 from xmc_keras.lightxml.static_negatives import find_top_clusters
-from xmc_keras.progress import Bar
+from xmc_keras.progress import Bar, phase
 from xmc_keras.runs.model_file import load_state, save_state
 from xmc_keras.runs.plot_curves import plot_curves
 from xmc_keras.runs.run_checkpoint import RunCheckpoint
@@ -109,7 +109,8 @@ def train_stage(
         if progress:
             documents = show_progress(batches, documents)
         # In a second stage the generator is already trained.
-        start_from_centroids(model, documents, generator=first == 0)
+        with phase("Initializing the heads"):
+            start_from_centroids(model, documents, generator=first == 0)
         checkpoint.seconds += time.monotonic() - begun
     history = RunHistory(run and run.history_path)
     # TensorFlow writes nothing else.
@@ -216,7 +217,9 @@ def fix_negatives(
         )
         seconds = checkpoint.seconds
         in_order = batches.in_order()
-        cluster_ids = in_order.restore(find_top_clusters(recall, in_order.dataset()))
+        with phase("Finding the clusters of all documents"):
+            found = find_top_clusters(recall, in_order.dataset())
+        cluster_ids = in_order.restore(found)
         if run is not None:
             save_state(weights, recall)
             with write_checked(run.cluster_ids_path) as file:

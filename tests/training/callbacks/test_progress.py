@@ -5,8 +5,8 @@ import pytest
 from xmc_keras.training.callbacks.progress import Progress
 
 
-def play(progress, epochs, capsys, monkeypatch, first_epoch=0, first_step=0):
-    """Plays the calls of `fit` with a step a second; returns what is printed."""
+def play(progress, epochs, capsys, monkeypatch, first_epoch=0, first_step=0, seconds=1):
+    """Plays the calls of `fit`, steps of some seconds; returns what is printed."""
     now = [0.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     monkeypatch.setattr("time.time", lambda: now[0])
@@ -15,24 +15,33 @@ def play(progress, epochs, capsys, monkeypatch, first_epoch=0, first_step=0):
         start = first_step if epoch == first_epoch else 0
         for batch in range(progress.num_batches - start):
             progress.on_train_batch_begin(batch)
-            now[0] += 1
+            now[0] += seconds
             progress.on_train_batch_end(batch, {"loss": 12.3456789 / (batch + 1)})
         progress.on_epoch_end(epoch, {"loss": 1.0, "val_loss": 2.0})
     return capsys.readouterr().out
 
 
 def test_in_a_file_a_few_lines_an_epoch(capsys, monkeypatch):
-    lines = play(Progress(1000, 3), 3, capsys, monkeypatch).splitlines()
+    shown = play(Progress(1000, 3), 3, capsys, monkeypatch, seconds=0.1)
+    lines = shown.splitlines()
     begins = [i for i, line in enumerate(lines) if line.startswith("Epoch ")]
     assert [lines[i] for i in begins] == [
         "Epoch 1 of 3",
-        "Epoch 2 of 3, about 33 min left",
-        "Epoch 3 of 3, about 17 min left",
+        "Epoch 2 of 3, about 3 min left",
+        "Epoch 3 of 3, about 2 min left",
     ]
-    assert lines[1] == "  100/1000, 15 min left: loss 0.1235"
-    assert lines[9] == "  900/1000, 2 min left: loss 0.01372"
+    assert lines[1] == "  100/1000, 90 s left: loss 0.1235"
+    assert lines[9] == "  900/1000, 10 s left: loss 0.01372"
     assert lines[10] == "  loss 1, val_loss 2"
     assert len(lines) == 3 * 11
+
+
+@pytest.mark.parametrize("seconds", [7, 25])
+def test_in_a_file_a_line_at_least_every_half_minute(seconds, capsys, monkeypatch):
+    shown = play(Progress(100, 1), 1, capsys, monkeypatch, seconds=seconds)
+    steps = [int(line.split("/")[0]) for line in shown.splitlines()[1:-1]]
+    gaps = [(b - a) * seconds for a, b in zip([0, *steps], [*steps, 100])]
+    assert max(gaps) <= 30
 
 
 @pytest.mark.parametrize("num_batches", [1, 3, 11])

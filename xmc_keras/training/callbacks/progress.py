@@ -5,7 +5,7 @@ import time
 
 import keras
 
-from xmc_keras.progress import format_seconds
+from xmc_keras.progress import QUIET_SECONDS, Heartbeat, format_seconds, phase, saw_line
 
 LINES = 10  # per epoch, if the output is not a terminal
 
@@ -14,7 +14,8 @@ class Progress(keras.callbacks.Callback):
     """Prints losses and time left of each epoch, and the time left of the run.
 
     Keras's own bar knows neither the rest of a resumed epoch nor the remaining epochs,
-    and it writes a line per step to a file.
+    and it writes a line per step to a file. Here a file gets ten lines per epoch, and
+    one at the next step if there was none for `QUIET_SECONDS`.
 
     Args:
         num_batches: int. Steps per epoch.
@@ -51,13 +52,22 @@ class Progress(keras.callbacks.Callback):
             # The losses are already running means: Keras must not average them again.
             self.bar.stateful_metrics = set(logs)
             self.bar.update(done, list(logs.items()))
+            saw_line()
             return
         step = self.first_step + done
         tenths = LINES * step // self.num_batches
-        if tenths > self.lines and step < self.num_batches:
+        quiet = time.monotonic() - Heartbeat.seen > QUIET_SECONDS
+        if (quiet or tenths > self.lines) and step < self.num_batches:
             self.lines = tenths
             left = self.left(self.num_batches - step)
             self.write(f"  {step}/{self.num_batches}, {left} left: {format_logs(logs)}")
+
+    def on_test_begin(self, logs=None):
+        self.validating = phase("Validating")
+        self.validating.__enter__()
+
+    def on_test_end(self, logs=None):
+        self.validating.__exit__(None, None, None)
 
     def on_epoch_end(self, epoch, logs=None):
         self.first_step = 0
@@ -67,6 +77,7 @@ class Progress(keras.callbacks.Callback):
         """Writes a line to standard output, where the bar of Keras is, too."""
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
+        saw_line()
 
     def left(self, steps):
         return format_seconds(self.seconds / self.steps * steps)
