@@ -18,4 +18,5 @@ def start(name, *arguments, **kwargs):
     command = [sys.executable, f"trainers/{name}.py", *map(str, arguments)]
     kwargs = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **kwargs}
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # that of the tests
     return subprocess.Popen(command, cwd=PROJECT, env=environment, **kwargs)

@@ -3,6 +3,10 @@
 import tensorflow as tf
 from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
+from xmc_keras.ops.log_level import apply_log_level
+
+apply_log_level()  # whatever is compiled has this module in its imports
+
 
 def in_xla():
     """Whether the code runs while a function with `jit_compile=True` is traced.
