@@ -81,6 +81,9 @@ def train_lightdxml(
             if run is not None:
                 with write_checked(path) as file:
                     np.save(file, shortlist)
+                # Checkpoints of earlier cycles are gone, too.
+                for earlier in set(run.path.glob("shortlist-*.npy")) - {path}:
+                    earlier.unlink()
         with phases("classifier epochs"):
             if run is not None:
                 shortlist = load_shortlist(path)

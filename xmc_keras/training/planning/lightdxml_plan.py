@@ -191,15 +191,30 @@ class LightDXMLPlan(MemoryPlan):
         return {"machine": machine, "GPU": peak - self.process - self.matrix}
 
     @property
-    def disk(self):
-        """Sizes of the files of a run and its export, without label names."""
-        weights = sum(self.weights.values())
-        whole = weights + 12 * self.vocabulary * (self.encoder is None)
+    def files(self):
+        return {
+            "best.keras": self._model,
+            "token cache": self.token_cache * (self.encoder is not None),
+            "checkpoint": sum(self.weights.values()) + sum(self.moments.values()),
+            "shortlists": self.shortlists,
+        }
+
+    @property
+    def disk_peak(self):
+        files = self.files
+        checkpoint, shortlists = files["checkpoint"], files["shortlists"]
+        # A checkpoint replaces the last one, or the model is saved at the end, or the
+        # shortlists of a cycle replace those of the last one.
+        written = max(checkpoint, files["best.keras"])
+        if self.cycles > 1:
+            written = max(written, shortlists)
+        return files["token cache"] + checkpoint + shortlists + written
+
+    @property
+    def exports(self):
+        whole = self._model
         half = whole - 4 * self.num_labels * self.dim  # of two tables
         return {
-            "best.keras": whole,
-            "checkpoint": weights + sum(self.moments.values()),
-            "shortlists": self.shortlists,
             "SavedModel float32": whole,
             "SavedModel float16": half,
             "and encoder float16": half - 2 * self._encoder,
@@ -243,6 +258,11 @@ class LightDXMLPlan(MemoryPlan):
             positives = min(positives, config.max_positives)
         rows = batch * (positives + min(config.num_neighbors, self.num_labels))
         return min(self.num_labels, rows + config.random_negatives)
+
+    @property
+    def _model(self):
+        words = 12 * self.vocabulary * (self.encoder is None)
+        return sum(self.weights.values()) + words
 
     @property
     def _documents(self):

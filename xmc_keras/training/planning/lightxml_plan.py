@@ -174,17 +174,34 @@ class LightXMLPlan(MemoryPlan):
         return {"machine": machine, "GPU": max(on_gpu) - self.process}
 
     @property
-    def disk(self):
-        """Sizes of the files of a run and its export, without label names."""
+    def files(self):
+        whole, config = sum(self.weights.values()), self.config
+        sizes = {"best.keras": whole}
+        if config.swa_start is not None:
+            sizes["averaged.keras"] = whole
+        if config.negatives == "static":
+            # The generator with its encoder: its best weights and its last ones.
+            recall = 4 * (self.encoder.parameters + self.parameters["generator"])
+            ids = 4 * (self.train_documents or 0) * (config.top_k or 0)
+            sizes["static negatives"] = 2 * recall + ids
+        sizes["token cache"] = self.token_cache
+        moments = sum(self.moments.values())
+        return sizes | {"checkpoint": whole + moments + self.averages // 2}
+
+    @property
+    def disk_peak(self):
+        # While a checkpoint replaces the last one; there is no average yet.
+        files = self.files
+        averaged = files.get("averaged.keras", 0)
+        return sum(files.values()) - averaged + files["checkpoint"]
+
+    @property
+    def exports(self):
         whole = sum(self.weights.values())
         # Without a ranker the reduced precision applies to the generator's weights.
         part = "label table" if self.config.max_leaf > 1 else "generator"
         table = self.parameters[part]
-        sizes = {
-            "best.keras": whole,
-            "checkpoint": whole + sum(self.moments.values()) + self.averages // 2,
-            "SavedModel float32": whole,
-        }
+        sizes = {"SavedModel float32": whole}
         rest = whole - table * (self._table_bytes if part == "label table" else 4)
         sizes["SavedModel float16"] = rest + 2 * table
         if part == "label table":  # plus one scale per row

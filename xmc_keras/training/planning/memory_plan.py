@@ -9,6 +9,7 @@ from xmc_keras.config.resolve_config import resolve_config
 PROCESS, XLA = 1_050_000_000, 400_000_000
 # As in xmc_keras/optimizers/row_updates.py, which would import TensorFlow.
 CHUNK = 2**20
+TEMPORARY = ("checkpoint", "shortlists")  # files of an unfinished run
 
 
 class MemoryPlan:
@@ -16,7 +17,8 @@ class MemoryPlan:
 
     Their fields include `config`, `num_labels` and `num_documents`.
 
-    Subclasses define `needs(gpu)`, a dictionary of bytes by place.
+    Subclasses define dictionaries of bytes: `needs(gpu)`, by place, and `files` and
+    `exports`, by name; and `disk_peak`, the most bytes of the files.
 
     The sizes of the config that depend on the data are resolved, see `resolve_config`.
 
@@ -53,6 +55,26 @@ class MemoryPlan:
     def fits(self, room):
         """Whether `needs` are within `room`, a dictionary of free bytes by place."""
         return all(n <= room[place] for place, n in self.needs("GPU" in room).items())
+
+    @property
+    def disk(self):
+        """Sizes of the files of a run and of its exports, in bytes.
+
+        *In training, at most* is their sum at its peak: a file is written next to the
+        one that it replaces. *When it is finished* is what stays. Label names, logs and
+        pictures are left out; the token cache is that of documents of `max_tokens`.
+        """
+        stay = [size for name, size in self.files.items() if name not in TEMPORARY]
+        return {
+            **self.files,
+            "in training, at most": self.disk_peak,
+            "when it is finished": sum(stay),
+            **self.exports,
+        }
+
+    @property
+    def token_cache(self):
+        return 4 * self.config.max_tokens * (self.num_documents or 0)
 
     @property
     def process(self):
