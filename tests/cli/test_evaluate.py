@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from tests.helpers.slow_metrics import slow_ndcg, slow_precision, slow_recall
+from xmc_keras import BadInput, Documents
 from xmc_keras.data.document_batches import DocumentBatches
 from xmc_keras.data.token_cache import TokenCache
+from xmc_keras.evaluation.evaluate_run import evaluate_run
 from xmc_keras.runs.run_folder import RunFolder
 from xmc_keras.text.text_tokenizer import TextTokenizer
 
@@ -139,10 +141,14 @@ def test_bad_input(tiny_run, tmp_path, call):
     (tmp_path / "config.yaml").write_text(
         "system: lightdxml\ndata: a\nencoder: words\n"
     )
-    assert "with --score. Received: lightdxml" in refused(tmp_path, "--score=label")
+    error = refused(tmp_path, "--score=label")
+    assert "its score. Received: lightdxml. Leave --score out." in error
     (tmp_path / "config.yaml").write_text("data: a\nencoder: minilm\nmax_leaf: 1\n")
     error = refused(tmp_path, "--score=product")
-    assert "Expected a run with a ranker with --score. Received: max_leaf: 1" in error
+    assert "Expected a run with a ranker, to choose its score. Received: max" in error
+    assert error.endswith("Leave --score out.\n")
+    with pytest.raises(BadInput, match="Leave `score` out"):
+        evaluate_run(RunFolder(tmp_path), Documents(["a"], [["b"]]), score="product")
     run = tmp_path / "run"
     shutil.copytree(tiny_run.folder, run)
     (run / "averaged.keras").unlink()

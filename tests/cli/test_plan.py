@@ -261,3 +261,9 @@ def test_lightdxml_measured(data, plan, words_config):
         r"\d+\.\d\d hours of it are exact search for shortlists\.\n$",
         result.stdout,
     )
+
+
+def test_numbers_of_words_for_an_encoder_that_reads_tokens(plan, tiny_config):
+    for option in ("--features", "--words"):
+        result = plan(tiny_config, "--labels", "20", option, "9")
+        assert result.status == 2 and "Leave them out." in result.stderr

@@ -38,6 +38,20 @@ def test_all_clusters_are_kept_and_at_most_20(labels, top_k):
     assert resolve_config(config(), 10**5, labels).top_k == top_k
 
 
+@pytest.mark.parametrize(
+    "documents, keys, every",
+    [
+        (200, {}, None),
+        (200, {"swa_start": 0}, 6),  # 180 documents, 32 a step
+        (200, {"swa_start": 0, "swa_every": 7}, 7),
+        (200, {"swa_start": 0, "train_documents": 10}, 1),
+        (10**5, {"swa_start": 0}, 100),
+    ],
+)
+def test_swa_averages_in_a_short_epoch_too(documents, keys, every):
+    assert resolve_config(config(**keys), documents, 50).swa_every == every
+
+
 def test_integers_stay():
     chosen = {"train_documents": 9, "validation_documents": 500, "top_k": 50}
     assert resolve_config(config(**chosen), 10, 3) == config(**chosen)

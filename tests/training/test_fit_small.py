@@ -83,7 +83,7 @@ def test_almost_no_data(system, sizes, keys, make_config):
         ("lightxml", {}),
         ("lightxml", {"max_leaf": 1}),
         ("lightxml", {"max_leaf": 2, "head_start": "centroids"}),
-        ("lightxml", {"epochs": 2, "swa_start": 1, "swa_every": 1}),
+        ("lightxml", {"epochs": 2, "swa_start": 1}),
         ("lightxml", {"epochs": 2, "negatives": "static", "max_leaf": 2}),
         ("lightxml", {"system": "lightdxml"}),
         ("lightdxml", {}),

@@ -27,7 +27,7 @@ from xmc_keras.cli.tables import NAMES, metrics_table
 from xmc_keras.data.check_reads import check_reads_texts
 from xmc_keras.data.documents import check_labels_known, read_pair
 from xmc_keras.data.splits import read_part
-from xmc_keras.evaluation.evaluate_run import evaluate_run
+from xmc_keras.evaluation.evaluate_run import check_score, evaluate_run
 from xmc_keras.runs.run_folder import MODELS, RunFolder
 
 
@@ -67,18 +67,7 @@ def main(argv=None):
         )
     run = RunFolder(args.run)
     config = run.config()
-    if args.score and config.system != "lightxml":
-        raise BadInput(
-            "Expected a run of system: lightxml with --score. Received: "
-            f"{config.system}. Leave --score out.",
-            run.path,
-        )
-    if args.score and config.max_leaf == 1:
-        raise BadInput(
-            "Expected a run with a ranker with --score. Received: max_leaf: 1, where "
-            "a label is a cluster and has one score. Leave --score out.",
-            run.path,
-        )
+    check_score(run, args.score)
     run.model_path(args.model)
     if args.texts:
         check_reads_texts(run)

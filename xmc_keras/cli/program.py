@@ -82,6 +82,8 @@ WORDS = {
     "weigh the runs equally": "leave --weights out",
     "`skip_bad_lines=True`": "--skip-bad-lines",
     "`overwrite=True`": "--overwrite",
+    "`score`": "--score",
+    "`weights`": "--weights",
     "`resume=True`": "--resume",
     "`output`": "--output",
     "`run`": "with --run",

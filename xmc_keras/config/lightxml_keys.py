@@ -95,4 +95,8 @@ class LightXMLKeys:
         None,
         minimum=0,
     )
-    swa_every: int = _key("Steps between two averages.", 100, minimum=1)
+    swa_every: int | None = _key(
+        "Steps between two averages; null = 100, or an epoch if that is shorter.",
+        None,
+        minimum=1,
+    )

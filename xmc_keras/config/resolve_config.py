@@ -1,6 +1,7 @@
 """Sizes of a config that depend on its data."""
 
 import dataclasses
+import math
 from pathlib import Path
 
 from xmc_keras.config.at_most import AtMost
@@ -10,13 +11,17 @@ from xmc_keras.labels.label_clustering import choose_top_k, compute_cluster_shap
 # Keys whose values may be too large for a data set. Others, such as num_neighbors,
 # batch_size and num_predictions, already mean "as many as there are" there.
 SIZES = ("train_documents", "validation_documents", "top_k")
+# Keys whose null stands for an integer.
+RESOLVED = ("validation_documents", "top_k", "swa_every")
+SWA_EVERY = 100  # steps between two averages by default
 
 
 def resolve_config(config, num_documents, num_labels):
     """Replaces the sizes that depend on the data, null or `AtMost`, by integers.
 
     `validation_documents` is a tenth of the documents, from 1 to 1,000, and `top_k` is
-    20, or the number of clusters if that is less. An `AtMost` is lowered to what there
+    20, or the number of clusters if that is less. With SWA, `swa_every` is 100, or the
+    steps of an epoch. An `AtMost` is lowered to what there
     is, and to a tenth for `validation_documents`. An integer stays as it is: if it does
     not fit, training raises an error.
 
@@ -46,6 +51,10 @@ def resolve_config(config, num_documents, num_labels):
         if isinstance(config.train_documents, AtMost):
             left = max(1, num_documents - held_out)
             changes["train_documents"] = min(int(config.train_documents), left)
+        if config.swa_start is not None and config.swa_every is None:
+            trained = changes.get("train_documents", config.train_documents)
+            steps = math.ceil((trained or num_documents - held_out) / config.batch_size)
+            changes["swa_every"] = max(1, min(SWA_EVERY, steps))
     return dataclasses.replace(config, **changes)
 
 
@@ -58,7 +67,7 @@ def is_resolved(key, value, integer):
     [True, True, False]
     """
     if value is None:
-        return key in ("validation_documents", "top_k")
+        return key in RESOLVED
     return isinstance(value, AtMost) and integer is not None and integer <= value
 
 
@@ -97,7 +106,7 @@ def describe_sizes(before, after):
     'validation_documents: 20, top_k: 1'
     """
     parts = []
-    for key in SIZES:
+    for key in dict.fromkeys((*SIZES, *RESOLVED)):
         old, new = getattr(before, key), getattr(after, key)
         if old is None and new is not None:
             parts.append(f"{key}: {new}")

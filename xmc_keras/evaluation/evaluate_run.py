@@ -1,5 +1,6 @@
 """Metrics of a run on documents."""
 
+from xmc_keras.bad_input import BadInput
 from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.evaluation.evaluate import measure_predictions, predict_label_ids
 
@@ -16,7 +17,11 @@ def evaluate_run(run, documents, model=None, score=None):
 
     Returns:
         Dictionary of metrics, see `evaluate`.
+
+    Raises:
+        BadInput: the run has no second score, see `check_score`.
     """
+    check_score(run, score)
     config, label_set = run.config(), run.label_set()
     filtered = encode_filtered_labels(documents, label_set)
     loaded = run.load_model(model, label_set)
@@ -33,3 +38,27 @@ def evaluate_run(run, documents, model=None, score=None):
         counts=run.label_counts(),
     )
     return {**metrics, "skipped_lines": documents.skipped}
+
+
+def check_score(run, score):
+    """Raises `BadInput` if a `score` is given for a run that has but one.
+
+    Only a LightXML with a ranker has two: the product, and the label's own.
+    """
+    if score is None:
+        return
+    config = run.config()
+    if config.system != "lightxml":
+        raise BadInput(
+            "Expected a run of system: lightxml, to choose its score. Received: "
+            f"{config.system}.",
+            run.path,
+            remedy="Leave `score` out.",
+        )
+    if config.max_leaf == 1:
+        raise BadInput(
+            "Expected a run with a ranker, to choose its score. Received: max_leaf: 1, "
+            "where a label is a cluster and has one score.",
+            run.path,
+            remedy="Leave `score` out.",
+        )

@@ -146,6 +146,11 @@ def choose_k(k, most):
 
 
 def check_weights(weights, members):
+    if weights is not None and len(members) == 1:
+        raise BadInput(
+            "Expected several models to weigh. Received: one.",
+            remedy="Leave `weights` out.",
+        )
     if weights is not None and len(weights) != len(members):
         raise BadInput(
             f"Expected as many weights as models, {len(members)}. Received: "

@@ -197,10 +197,7 @@ def evaluate_trained(task, trained, test, begun):
         **trained.found,
     )
     if run is not None:
-        try:
-            run.save_metrics(metrics)
-        except DiskError as error:
-            raise error.resumable() from error
+        run.save_metrics(metrics)
         checkpoint.remove()
     return FitResult(model, trained.history, metrics, checkpoint.seconds)
 

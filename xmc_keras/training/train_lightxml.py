@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.config.resolve_config import SWA_EVERY
 from xmc_keras.files.digests import write_checked
 from xmc_keras.files.disk_error import explain_disk_errors
 from xmc_keras.files.unreadable import UNREADABLE
@@ -87,7 +88,8 @@ def train_stage(
     compile_and_build(model, optimizer, config, validation_batches)
     swa = None
     if config.swa_start is not None:
-        swa = SWA(config.swa_start, config.swa_every)
+        every = config.swa_every or min(SWA_EVERY, len(batches))
+        swa = SWA(config.swa_start, every)
         swa.set_model(model)
     best = BestModel(run)
     checkpoint = RunCheckpoint(
@@ -141,7 +143,7 @@ def train_stage(
         logger.warning(
             "No averaged model: from epoch %d on there were fewer than swa_every=%d "
             "steps.",
-            *(config.swa_start + 1, config.swa_every),
+            *(config.swa_start + 1, swa.every),
         )
     return history, checkpoint, best
 

@@ -52,6 +52,11 @@ def make_plan(
     if train is not None:
         config = limit_sizes(config, train)
     words = config.system == "lightdxml" and config.encoder == "words"
+    if not words and (num_features or num_words):
+        raise BadInput(
+            "Expected numbers of features and words with encoder: words alone. "
+            f"Received: encoder: {config.encoder}, which reads tokens. Leave them out."
+        )
     encoder = None if words else EncoderShape.named(config.encoder)
     most_labels, mean = 8, 0.0
     if train is not None:
