@@ -101,8 +101,11 @@ def test_saved_graph(model, module, tmp_path):
         ("indices", [1, 2, model.encoder.num_features], "Expected indices from 0 to"),
         ("indices", [1, 2, -1], "Expected indices from 0 to"),
         ("indices", [1, 2], "as many values as indices"),
-        ("row_splits", [0, 2, 2, 4], "row_splits|nvals|assertion failed"),
-        ("row_splits", [1, 2, 2, 3], "row_splits|assertion failed"),
+        ("row_splits", [0, 2, 2, 4], "Expected row_splits"),
+        ("row_splits", [1, 2, 2, 3], "Expected row_splits"),
+        ("row_splits", [], "Expected row_splits"),
+        ("row_splits", [0, 2, 1, 3], "Expected row_splits"),
+        ("indices", [1, 2, 2**31 - 1], r"row\] \[2\] \[with index\] \[2147483647\]"),
     ):
         wrong = {**inputs, name: np.array(value, inputs[name].dtype)}
         with pytest.raises(ServingError, match=message):
@@ -111,6 +114,61 @@ def test_saved_graph(model, module, tmp_path):
         labels = np.array([[b"p"]], object)
         served.predict({**inputs, "labels": labels}, "score")
     served.close()
+
+
+@pytest.fixture(scope="module")
+def served(module, tmp_path_factory):
+    path = tmp_path_factory.mktemp("served")
+    tf.saved_model.save(module, str(path), signatures_of(module))
+    served = ServedModel(path)
+    yield served
+    served.close()
+
+
+@pytest.mark.parametrize("name", ["serving_default", "top_k", "score", "embed"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        [np.nan, 1],
+        [1, -np.nan],
+        [np.inf, 1],
+        [1, -np.inf],
+        [np.inf, -np.inf],
+        [1e38, 1],  # its square is infinite: the row would be empty
+        [1.5e19, 1.5e19],  # the sum of squares is
+        [2e-38, 0],  # its square is 0: the row would be empty, too
+        [-1e-20, 1e-20],
+    ],
+)
+def test_values_that_cannot_be_scaled_are_refused(served, module, name, values):
+    inputs = {
+        "indices": np.array([0, 1, 2, 3], np.int32),
+        "values": np.array([0.5, 0.5, *values], np.float32),
+        "row_splits": np.array([0, 1, 2, 4]),
+    }
+    more = {"top_k": {"k": np.int32(1)}, "score": {"labels": np.full((3, 1), b"p")}}
+    with pytest.raises(
+        ServingError, match=r"Scale the row.*\[2\]$|in row\] \[2\]"
+    ) as e:
+        served.predict({**inputs, **more.get(name, {})}, name)
+    assert e.value.code == "INVALID_ARGUMENT"  # HTTP status 400
+
+
+@pytest.mark.parametrize("scale", [1e-14, 1e-6, 1e6, 1e18])
+def test_scalable_values_are_scaled(served, module, scale):
+    expected = served.predict(module.inputs_of(ROWS))
+    found = served.predict(module.inputs_of(ROWS * scale))
+    np.testing.assert_allclose(found["scores"], expected["scores"], atol=1e-6)
+
+
+def test_zeros_are_an_empty_document(served, module):
+    zero = {
+        "indices": np.array([1], np.int32),
+        "values": np.zeros(1, np.float32),
+        "row_splits": np.array([0, 1]),
+    }
+    expected = served.predict(module.inputs_of(ROWS[1:2]))["scores"]
+    np.testing.assert_allclose(served.predict(zero)["scores"], expected, atol=1e-6)
 
 
 def test_which_class(model):

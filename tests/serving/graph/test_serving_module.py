@@ -66,8 +66,22 @@ def test_one_model_answers_as_recommend(ranker):
         check_rows(names_and_scores(answer), model.recommend(TEXTS, k))
 
 
-def test_top_k_takes_the_largest_k_within_its_bounds(alone):
-    assert ask(alone, "top_k", text=["a", "b"], k=[1, 3])["labels"].shape == (2, 3)
+def test_each_text_has_its_own_k(first, alone):
+    texts = ["a", "b c", "d"]
+    answer = ask(alone, "top_k", text=texts, k=[1, 3, 0])
+    assert answer["labels"].shape == answer["scores"].shape == (3, 3)
+    expected = [first.recommend([t], k)[0] for t, k in zip(texts, (1, 3, 1))]
+    check_rows(names_and_scores(answer), expected)
+    assert answer["labels"][0].tolist()[1:] == [b"", b""]
+    assert answer["scores"][0].tolist()[1:] == [0, 0]
+    column = ask(alone, "top_k", text=texts, k=[[1], [3], [0]])
+    np.testing.assert_array_equal(column["labels"], answer["labels"])
+    for k in ([1, 2], [], [1, 2, 3, 4]):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="a k for each row"):
+            ask(alone, "top_k", text=texts, k=np.array(k, "int32"))
+
+
+def test_top_k_stays_within_its_bounds(alone):
     assert ask(alone, "top_k", text=["a"], k=99)["labels"].shape == (1, 4)
     assert ask(alone, "top_k", text=["a"], k=-1)["labels"].shape == (1, 1)
 
@@ -85,6 +99,12 @@ def test_no_texts(alone):
     none = tf.zeros([0], tf.string)
     assert ask(alone, "serving_default", text=none)["labels"].shape == (0, 2)
     assert ask(alone, "embed", text=none)["embedding"].shape == (0, 8)
+    assert ask(alone, "top_k", text=none, k=3)["labels"].shape == (0, 3)
+    no_k = np.zeros(0, "int32")
+    assert ask(alone, "top_k", text=none, k=no_k)["labels"].shape == (0, 1)
+    for shape in [(0,), (0, 2)]:
+        labels = np.zeros(shape, object)
+        assert ask(alone, "score", text=none, labels=labels)["scores"].shape == shape
 
 
 def test_score(first, alone):
@@ -95,9 +115,89 @@ def test_score(first, alone):
     np.testing.assert_allclose(answer["scores"], expected, atol=1e-5)
 
 
-def test_score_wants_labels_for_each_text(alone):
-    with pytest.raises(tf.errors.InvalidArgumentError, match="a row for each text"):
-        ask(alone, "score", text=["a", "b"], labels=[["p"]])
+def test_score_of_pairs(alone):
+    texts, labels = ["a b", "c", "a b"], ["t", "no such", "p"]
+    pairs = ask(alone, "score", text=texts, labels=labels)["scores"]
+    table = ask(alone, "score", text=texts, labels=[labels] * 3)["scores"]
+    assert pairs.shape == (3,) and pairs[1] == -1
+    np.testing.assert_allclose(pairs, np.diag(table), atol=1e-6)
+
+
+@pytest.mark.parametrize("labels", [[["p"]], "p", ["p"], [[["p"]], [["q"]]]])
+def test_score_wants_labels_for_each_text(alone, labels):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="labels, for each row"):
+        ask(alone, "score", text=["a", "b"], labels=labels)
+
+
+# === Requests that a server merges ===
+
+
+def merge(requests):
+    """One request of several, as TensorFlow Serving's batching merges them."""
+    for request in requests:
+        (size,) = {len(value) for value in request.values()}  # it refuses others
+        assert size
+    shapes = [{k: np.shape(v)[1:] for k, v in request.items()} for request in requests]
+    assert all(shape == shapes[0] for shape in shapes)  # it refuses others
+    return {key: np.concatenate([r[key] for r in requests]) for key in requests[0]}
+
+
+def merged_and_alone(module, name, requests):
+    """Pairs of the answers to each request, merged with the others and alone."""
+    answer = ask(module, name, **merge(requests))
+    ends = np.cumsum([len(request["text"]) for request in requests])
+    assert all(len(values) == ends[-1] for values in answer.values())
+    parts = {key: np.split(values, ends[:-1]) for key, values in answer.items()}
+    for i, request in enumerate(requests):
+        part = {key: values[i] for key, values in parts.items()}
+        yield part, ask(module, name, **request)
+
+
+def some_requests(count):
+    random_numbers = np.random.default_rng(count)
+    for _ in range(count):
+        n = random_numbers.integers(1, 4)
+        yield (
+            random_numbers,
+            [
+                " ".join(
+                    random_numbers.choice(WORDS[5:], random_numbers.integers(0, 7))
+                )
+                for _ in range(n)
+            ],
+        )
+
+
+@pytest.mark.parametrize("members", ["alone", "both"])
+def test_merged_requests_of_other_k(request, members):
+    module = request.getfixturevalue(members)
+    requests = [
+        {"text": texts, "k": rng.integers(-1, 6, len(texts), "int32")}
+        for rng, texts in some_requests(20)
+    ]
+    for merged, own in merged_and_alone(module, "top_k", requests):
+        check_rows(names_and_scores(merged), names_and_scores(own))
+        width = own["labels"].shape[1]
+        assert (merged["labels"][:, width:] == b"").all()
+        assert (merged["scores"][:, width:] == 0).all()
+
+
+def test_merged_requests_of_pairs(both):
+    requests = [
+        {"text": texts, "labels": rng.choice(list("pqrstux"), len(texts))}
+        for rng, texts in some_requests(20)
+    ]
+    for merged, own in merged_and_alone(both, "score", requests):
+        np.testing.assert_allclose(merged["scores"], own["scores"], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["serving_default", "embed"])
+def test_merged_requests_of_texts(both, name):
+    requests = [{"text": texts} for _, texts in some_requests(20)]
+    for merged, own in merged_and_alone(both, name, requests):
+        for key, values in own.items():
+            if key != "labels":
+                np.testing.assert_allclose(merged[key], values, atol=1e-5)
 
 
 def test_embed(first, second, both):
@@ -160,7 +260,7 @@ def test_score_of_too_many_labels(first, monkeypatch):
     asked = {"text": ["a"], "labels": [["p", "q"]]}
     assert ask(module, "score", **asked)["scores"].shape == (1, 2)
     with pytest.raises(
-        tf.errors.InvalidArgumentError, match="at most 2 labels per text"
+        tf.errors.InvalidArgumentError, match="at most 2 labels per row"
     ):
         ask(module, "score", text=["a"], labels=[["p", "q", "r"]])
 

@@ -10,6 +10,8 @@ SPECS = (
     tf.TensorSpec([None], tf.float32, "values"),
     tf.TensorSpec([None], tf.int64, "row_splits"),
 )
+# Smaller sums of squares lose digits, or are 0 where the values are not.
+LEAST_SQUARES = 1e-30
 
 
 class FeatureServingModule(ServingModule):
@@ -20,7 +22,8 @@ class FeatureServingModule(ServingModule):
     (int32), with their weights at the same positions of `values` (float32).
     `row_splits` (int64) starts with 0 and has one element more than there are
     documents. Rows are scaled to norm 1, as in training. A feature that was not in
-    training is an error.
+    training is an error, and so is a row that cannot be scaled: with NaN, infinity, or
+    values whose squares float32 cannot sum up (1e38, or 1e-38 alone).
 
     Args:
         models: list of one `LightDXML` without tokenizer and vectorizer, or of several
@@ -42,7 +45,7 @@ class FeatureServingModule(ServingModule):
 
     def signatures(self):
         k = tf.TensorSpec(None, tf.int32, "k")
-        labels = tf.TensorSpec([None, None], tf.string, "labels")
+        labels = tf.TensorSpec(None, tf.string, "labels")
 
         @tf.function(input_signature=SPECS, autograph=False)
         def serving_default(indices, values, row_splits):
@@ -52,12 +55,12 @@ class FeatureServingModule(ServingModule):
 
         @tf.function(input_signature=[*SPECS, k], autograph=False)
         def top_k(indices, values, row_splits, k):
-            """The same for the `k` of the request."""
-            return self._predict((indices, values, row_splits), self._largest(k))
+            """The same for the `k` of the request, one for all or [n]."""
+            return self._top_k((indices, values, row_splits), k)
 
         @tf.function(input_signature=[*SPECS, labels], autograph=False)
         def score(indices, values, row_splits, labels):
-            """csr rows and label names `labels` [n, m] to `scores` [n, m]."""
+            """csr rows and label names `labels` [n, m] or [n] to their `scores`."""
             return self._score((indices, values, row_splits), labels)
 
         @tf.function(input_signature=SPECS, autograph=False)
@@ -75,17 +78,57 @@ class FeatureServingModule(ServingModule):
         """`(ids, weights)`, ragged."""
         specs = zip(documents, SPECS)
         ids, values, splits = (tf.ensure_shape(x, spec.shape) for x, spec in specs)
-        known = tf.debugging.Assert(
-            tf.reduce_all((ids >= 0) & (ids < self.num_features)),
-            [f"Expected indices from 0 to {self.num_features - 1}."],
-        )
         same_size = tf.debugging.assert_equal(
             tf.size(ids), tf.size(values), "Expected as many values as indices."
         )
-        with tf.control_dependencies([known, same_size]):
-            # Asserts that the splits start at 0, never decrease and end at the last id.
-            ids = tf.RaggedTensor.from_row_splits(ids, splits)
+        none = tf.constant([-1], tf.int64)  # instead of a first and a last one
+        increasing = tf.debugging.Assert(
+            (tf.concat([splits, none], 0)[0] == 0)
+            & (tf.concat([none, splits], 0)[-1] == tf.size(ids, tf.int64))
+            & tf.reduce_all(splits[1:] >= splits[:-1]),
+            [
+                "Expected row_splits that start with 0, never decrease and end with "
+                "the number of indices. Received:",
+                splits,
+            ],
+        )
+        with tf.control_dependencies([same_size, increasing]):
+            ids = tf.RaggedTensor.from_row_splits(
+                tf.identity(ids), tf.identity(splits), validate=False
+            )
         rows = ids.value_rowids()
+        known = (ids.values >= 0) & (ids.values < self.num_features)
         squares = tf.math.unsorted_segment_sum(values**2, rows, ids.nrows())
-        norms = tf.gather(tf.sqrt(squares), rows)
+        nonzero = tf.cast(values != 0, tf.int32)
+        empty = tf.math.unsorted_segment_sum(nonzero, rows, ids.nrows()) == 0
+        # False for NaN, and for rows whose norm would be infinity or 0.
+        scalable = (squares >= LEAST_SQUARES) & (squares <= tf.float32.max) | empty
+        checks = [
+            tf.debugging.Assert(
+                tf.reduce_all(known),
+                [
+                    f"Expected indices from 0 to {self.num_features - 1}, the features "
+                    "of the training data. Leave out other features. Received: row",
+                    _first(~known, rows),
+                    "with index",
+                    _first(~known, ids.values),
+                ],
+            ),
+            tf.debugging.Assert(
+                tf.reduce_all(scalable),
+                [
+                    "Expected finite values with a sum of squares that float32 can "
+                    "hold. Scale the row, or correct it. Received: another one in row",
+                    _first(~scalable, tf.range(ids.nrows())),
+                ],
+            ),
+        ]
+        with tf.control_dependencies(checks):
+            norms = tf.gather(tf.sqrt(squares), rows)
         return ids, ids.with_values(tf.math.divide_no_nan(values, norms))
+
+
+def _first(places, values):
+    """The value at the first of the places, or -1 if there is none."""
+    none = tf.constant([-1], values.dtype)
+    return tf.concat([tf.boolean_mask(values, places), none], 0)[0]

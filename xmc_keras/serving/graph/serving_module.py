@@ -30,16 +30,22 @@ class ServingModule(tf.Module):
     - `serving_default(text)` returns `labels` (texts, k) string and `scores`
       (texts, k) float32, best first. If a model has fewer than k candidates, the
       rest is `""` with score 0.
-    - `top_k(text, k)` returns the same for the k of the request: the largest, if it
-      has one per text, and at most `most_labels`.
+    - `top_k(text, k)` returns the same for the k of the request, one for all texts or
+      one for each, at least 1 and at most `most_labels`. A row with a smaller k than
+      another one ends with `""` and score 0.
     - `score(text, labels)` returns `scores` (texts, n) float32 of given label names,
-      -1 for unknown labels.
+      -1 for unknown labels. With one name per text, `labels` (texts,), so are the
+      `scores`.
     - `embed(text)` returns `embedding` (texts, dim) float32, the text representation;
       those of an ensemble are concatenated.
 
     The scores of an ensemble are averages. Each model offers its best labels, and
     every model scores all offered labels, with 0 for a label that it does not know;
     see `rank_together`.
+
+    No answer depends on the other texts of a call, because a server that batches
+    concatenates the rows of several requests and splits the outputs again. So each
+    row keeps its own k, and pairs of a text and a label always have the same shape.
 
     The graph computes in float32 and has no jit-compiled function, which a stock
     server refuses. The texts of a request are sorted by length and encoded `BLOCK` at
@@ -98,7 +104,7 @@ class ServingModule(tf.Module):
     def signatures(self):
         """Dictionary of name to `tf.function`, for `tf.saved_model.save`."""
         k = tf.TensorSpec(None, tf.int32, "k")
-        labels = tf.TensorSpec([None, None], tf.string, "labels")
+        labels = tf.TensorSpec(None, tf.string, "labels")
 
         @tf.function(input_signature=[TEXT], autograph=False)
         def serving_default(text):
@@ -107,12 +113,12 @@ class ServingModule(tf.Module):
 
         @tf.function(input_signature=[TEXT, k], autograph=False)
         def top_k(text, k):
-            """The same for the `k` of the request."""
-            return self._predict(text, self._largest(k))
+            """The same for the `k` of the request, one for all or [n]."""
+            return self._top_k(text, k)
 
         @tf.function(input_signature=[TEXT, labels], autograph=False)
         def score(text, labels):
-            """`text` [n] and label names `labels` [n, m] to `scores` [n, m]."""
+            """`text` [n] and label names `labels` [n, m] or [n] to their `scores`."""
             return self._score(text, labels)
 
         @tf.function(input_signature=[TEXT], autograph=False)
@@ -123,9 +129,25 @@ class ServingModule(tf.Module):
         functions = (serving_default, top_k, score, embed)
         return {function.python_function.__name__: function for function in functions}
 
-    def _largest(self, k):
-        # Not an assertion: an empty request may have no k at all.
-        return tf.clip_by_value(tf.reduce_max(k), 1, self.most_labels)
+    def _top_k(self, documents, k):
+        count = self._count(documents)
+        k = tf.clip_by_value(tf.reshape(k, [-1]), 1, self.most_labels)
+        one_or_each = tf.debugging.Assert(
+            (tf.size(k) == 1) | (tf.size(k) == count),
+            [
+                "Expected one k for all rows, or a k for each row. Received:",
+                tf.shape(k),
+            ],
+        )
+        with tf.control_dependencies([one_or_each]):
+            # An empty request may have no k at all.
+            width = tf.maximum(tf.reduce_max(k), 1)
+        answer = self._predict(documents, width)
+        kept = tf.range(width) < tf.broadcast_to(k, [count])[:, tf.newaxis]
+        return {
+            "labels": tf.where(kept, answer["labels"], ""),
+            "scores": tf.where(kept, answer["scores"], 0.0),
+        }
 
     def _predict(self, documents, k):
         def rank_block(inputs, rows):
@@ -138,28 +160,31 @@ class ServingModule(tf.Module):
         return {"labels": self.labels.names_of(label_ids), "scores": scores}
 
     def _score(self, documents, labels):
-        labels = tf.ensure_shape(labels, [None, None])
-        same_size = tf.debugging.assert_equal(
-            tf.shape(labels)[0],
-            self._count(documents),
-            "Expected a row for each text.",
+        shape, count = tf.shape(labels), self._count(documents)
+        rank = tf.rank(labels)
+        fits = tf.debugging.Assert(
+            (rank >= 1) & (rank <= 2) & (tf.concat([shape, [-1]], 0)[0] == count),
+            [
+                "Expected a label, or a list of labels, for each row. Received: shape",
+                shape,
+            ],
         )
+        with tf.control_dependencies([fits]):
+            width = tf.concat([shape, [1, 1]], 0)[1]  # of one label per row: 1
         few_labels = tf.debugging.assert_less_equal(
-            tf.shape(labels)[1],
-            MOST_SCORED,
-            f"Expected at most {MOST_SCORED} labels per text.",
+            width, MOST_SCORED, f"Expected at most {MOST_SCORED} labels per row."
         )
-        with tf.control_dependencies([same_size, few_labels]):
-            label_ids = self.labels.ids(labels)
+        with tf.control_dependencies([few_labels]):
+            table = tf.reshape(labels, [count, width])
+            label_ids = self.labels.ids(table)
 
         def compute_scores(inputs, rows):
             ids = tf.gather(label_ids, rows)
             encoded = [m.encode(x) for m, x in zip(self._members, inputs)]
             return [tf.where(ids < 0, -1.0, self._mean_scores(encoded, ids))]
 
-        width = tf.shape(labels)[1]
         (scores,) = self._in_blocks(documents, compute_scores, [(tf.float32, width)])
-        return {"scores": scores}
+        return {"scores": tf.reshape(scores, shape)}
 
     def _embed(self, documents):
         def compute_features(inputs, rows):

@@ -109,6 +109,7 @@ class ServedModel:
 
 
 def serving_error(error):
-    """Converts a `tf.errors.OpError`, without the stack trace of the graph."""
-    message = error.message.split("\n\nOriginal stack trace")[0]
+    """Converts a `tf.errors.OpError`, without what Python adds to its message."""
+    message = error.message.removeprefix("Graph execution error:\n\n")
+    message = message.split("\n\nOriginal stack trace")[0]
     return ServingError(CODES.get(error.error_code, "UNKNOWN"), message)
