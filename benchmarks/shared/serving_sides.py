@@ -86,6 +86,13 @@ class Grpc:
 @contextlib.contextmanager
 def server(folder):
     """Runs `xmc serve`; yields its REST port, its gRPC port and the served version."""
+    with server_process(folder) as (_, *found):
+        yield found
+
+
+@contextlib.contextmanager
+def server_process(folder):
+    """Same as `server`, with the process before the ports."""
     ports = free_ports(2)
     command = [sys.executable, "-m", "xmc_keras.cli.program", "serve"]
     command.append(str(Path(folder).absolute()))
@@ -94,7 +101,7 @@ def server(folder):
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
         try:
-            yield *ports, wait_for_version(process, ports[0], log)
+            yield process, *ports, wait_for_version(process, ports[0], log)
         finally:
             process.terminate()
             try:
