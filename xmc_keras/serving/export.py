@@ -1,5 +1,6 @@
 """Export of models and runs as a version of a SavedModel."""
 
+import contextlib
 import dataclasses
 import logging
 from pathlib import Path
@@ -133,6 +134,26 @@ def export_runs(
     return version
 
 
+@contextlib.contextmanager
+def unoptimized_graphs():
+    """Scope in which functions are traced to run as they are.
+
+    Otherwise each function asks for its graph to be rewritten at its first call, even
+    in a session that rewrites none. Rewriting takes most of the time in which a server
+    gets ready, and makes answers no faster.
+    """
+    import tensorflow as tf
+
+    optimizer = tf.config.optimizer
+    before = optimizer.get_experimental_options()
+    optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    try:
+        yield
+    finally:
+        off = before.get("disable_meta_optimizer", False)
+        optimizer.set_experimental_options({"disable_meta_optimizer": off})
+
+
 def choose_k(k, most):
     """Returns `k`, or its default; raises `BadInput` if it is out of range."""
     if k is None:
@@ -224,7 +245,8 @@ def write_version(models, documents, cards, path, folder, k, stored, weights):
         for name, function in signatures.items()
     }
     try:
-        tf.saved_model.save(module, str(path), signatures)
+        with unoptimized_graphs():
+            tf.saved_model.save(module, str(path), signatures)
         names = module.labels.names.numpy()
         requests = make_warm_up_requests(
             *map(module.inputs_of, (documents[:1], several)), names[:2]

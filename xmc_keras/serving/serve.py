@@ -1,9 +1,11 @@
 """Server of a model, with the interface of TensorFlow Serving."""
 
+import contextlib
 import logging
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from pathlib import Path
@@ -11,6 +13,7 @@ from urllib.parse import quote
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.serving.server.find_versions import check_versions
+from xmc_keras.serving.server.memory import limit_arenas
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +76,7 @@ def serve(
 
 
 def _serve(folder, name, rest_socket, grpc_port, max_body_mb, threads, poll_seconds):
+    limit_arenas()
     uvicorn, build_app, build_grpc_server, ModelVersions = import_libraries()
     host, port = rest_socket.getsockname()[:2]
     host = f"[{host}]" if ":" in host else host
@@ -165,6 +169,9 @@ def bind_socket(host, port, argument):
 def import_libraries():
     """What serving needs, imported after all arguments are checked."""
     try:
+        # Keras, which TensorFlow imports, would import them: 85 MB, and a second.
+        with hidden("matplotlib", "sklearn"):
+            import tensorflow  # noqa: F401
         import uvicorn
 
         from xmc_keras.serving.server.grpc_service import build_grpc_server
@@ -178,3 +185,15 @@ def import_libraries():
             remedy="Run: pip install 'xmc-keras[serve]'",
         ) from None
     return uvicorn, build_app, build_grpc_server, ModelVersions
+
+
+@contextlib.contextmanager
+def hidden(*packages):
+    """Makes packages that are not imported yet look as if they were not installed."""
+    packages = set(packages) - set(sys.modules)
+    sys.modules.update(dict.fromkeys(packages))
+    try:
+        yield
+    finally:
+        for package in packages:
+            del sys.modules[package]

@@ -6,6 +6,7 @@ import tensorflow as tf
 import tensorflow_text  # noqa: F401 (registers the ops of the tokenizer)
 from tensorflow.core.protobuf import saved_model_pb2
 
+from xmc_keras.serving.server.memory import free_unused_memory
 from xmc_keras.serving.server.serving_error import ServingError
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -53,6 +54,9 @@ class ServedModel:
             if not name.startswith("__")
         }
         config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
+        # Rewriting the graph of each signature would take most of the first calls and
+        # makes later ones no faster; export/serving/session.config says the same.
+        config.graph_options.rewrite_options.disable_meta_optimizer = True
         config.gpu_options.allow_growth = True  # otherwise it reserves the whole GPU
         self._session = tf.compat.v1.Session(graph=tf.Graph(), config=config)
         try:
@@ -69,6 +73,8 @@ class ServedModel:
         except Exception:
             self._session.close()
             raise
+        finally:
+            free_unused_memory()
 
     def signature(self, name=DEFAULT_SIGNATURE):
         """The `SignatureDef` of a name; `""` stands for `serving_default`."""
@@ -106,6 +112,8 @@ class ServedModel:
     def close(self):
         """Frees the memory. No call may be in progress."""
         self._session.close()
+        self._session = self._callables = None
+        free_unused_memory()
 
 
 def serving_error(error):
