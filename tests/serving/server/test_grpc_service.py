@@ -270,6 +270,15 @@ def test_no_model_is_named(server):
     assert refused(server.prediction.GetModelMetadata, metadata) == expected
     status = get_model_status_pb2.GetModelStatusRequest()
     assert refused(server.service.GetModelStatus, status) == expected
+    nameless = "INVALID_ARGUMENT", "ModelSpec has no name specified."
+    asked = request(name="", text=["a"])
+    asked.model_spec.version.value = 2
+    assert refused(server.predict, asked) == nameless
+    metadata.model_spec.name = ""
+    metadata.metadata_field.append("signature_def")
+    assert refused(server.prediction.GetModelMetadata, metadata) == nameless
+    status.model_spec.name = ""
+    assert refused(server.service.GetModelStatus, status)[0] == "NOT_FOUND"
 
 
 def test_an_error_that_nobody_expected(server, monkeypatch, caplog):
@@ -330,6 +339,14 @@ def test_methods_that_are_not_offered(server, caplog):
     for method, asked in (
         (server.prediction.Classify, classification_pb2.ClassificationRequest()),
         (server.prediction.Regress, regression_pb2.RegressionRequest()),
+    ):
+        assert refused(method, asked) == ("INVALID_ARGUMENT", "Missing ModelSpec")
+        asked.model_spec.name = "zz"
+        assert refused(method, asked)[0] == "NOT_FOUND"
+        asked.model_spec.name = "m"
+        code, message = refused(method, asked)
+        assert code == "INVALID_ARGUMENT" and "tf.Example" in message
+    for method, asked in (
         (server.prediction.MultiInference, inference_pb2.MultiInferenceRequest()),
         (
             server.service.HandleReloadConfigRequest,

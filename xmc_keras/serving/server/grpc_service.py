@@ -1,4 +1,10 @@
-"""gRPC interface of TensorFlow Serving."""
+"""gRPC interface of TensorFlow Serving for one model.
+
+Known differences: there are no version labels; `Classify` and `Regress` fail with
+INVALID_ARGUMENT whatever they are given, because they need tf.Example features;
+`MultiInference`, `SessionRun` and `HandleReloadConfigRequest` are UNIMPLEMENTED; a
+message is cut after 2000 bytes, and its wording may differ.
+"""
 
 import functools
 import logging
@@ -28,7 +34,7 @@ def build_grpc_server(models, address, threads, max_body_bytes=64 * 2**20):
     """Builds the gRPC server of a model, bound to its port but not started.
 
     It answers `PredictionService.Predict`, `GetModelMetadata` and
-    `ModelService.GetModelStatus`; the other methods are UNIMPLEMENTED.
+    `ModelService.GetModelStatus`.
 
     Args:
         models: `ModelVersions`.
@@ -96,6 +102,8 @@ def _unimplemented(self, request, context):
 
 
 def _use(models, spec):
+    if not spec.name:
+        raise ServingError("INVALID_ARGUMENT", "ModelSpec has no name specified.")
     choice = spec.WhichOneof("version_choice")
     if choice == "version_label":
         raise ServingError(
@@ -112,10 +120,21 @@ def _use(models, spec):
 
 
 class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-    Classify = Regress = MultiInference = _unimplemented
+    MultiInference = _unimplemented
 
     def __init__(self, models):
         self.models = models
+
+    @_method
+    def Classify(self, request):
+        with _use(self.models, request.model_spec):
+            raise ServingError(
+                "INVALID_ARGUMENT",
+                "Expected Predict. Received: Classify or Regress, which need "
+                "tf.Example features that this model does not have.",
+            )
+
+    Regress = Classify
 
     @_method
     def Predict(self, request):

@@ -1,9 +1,11 @@
 """TensorFlow Serving's REST interface for one model, on starlette.
 
 It follows tensorflow_model_server, whose recorded requests and responses are in
-tests/helpers/golden.jsonl. All known differences are intentional:
+tests/helpers/golden.jsonl and golden_more.jsonl. All known differences are
+intentional:
 
-- `GET /` returns a page for trying the model; TensorFlow Serving returns 404.
+- `GET /` and `HEAD /` return a page for trying the model; TensorFlow Serving returns
+  404.
 - One model is served, without version labels: `/labels/x:predict` returns 400
   `Unrecognized servable version label`, as TensorFlow Serving does without labels.
 - `:classify` and `:regress` always return 400: they require tf.Example features,
@@ -26,7 +28,8 @@ tests/helpers/golden.jsonl. All known differences are intentional:
 - Requests never time out, and there is no CORS option. `OPTIONS` works the same.
 - Metrics are always on. They count only REST `:predict` requests to the served model,
   so that invented names do not fill the memory.
-- Requests that are not HTTP do not get here: uvicorn answers them in plain text.
+- Requests that are not HTTP do not get here: uvicorn answers them in plain text. To it
+  a request of HTTP/1.1 without `Host` is one of them, 400; TensorFlow Serving answers.
 
 It is meant for development and small scale. Use TensorFlow Serving in production.
 """
@@ -63,10 +66,13 @@ NAME = "/v1/models/([^/:]+)"
 VERSION = r"(?:/versions/([0-9]+)|/labels/([^/:]+))?"
 PREDICTION = re.compile(f"{NAME}{VERSION}:(classify|regress|predict)", re.I)
 INFORMATION = re.compile(f"/v1/models(?:/([^/:]+))?{VERSION}(/metadata)?", re.I)
-NOT_FOUND = """<HTML><HEAD>
-<TITLE>404 Not Found</TITLE>
+# Methods that TensorFlow Serving's HTTP library knows.
+METHODS = set("GET HEAD POST PUT DELETE OPTIONS TRACE CONNECT PATCH".split())
+ABSOLUTE = re.compile(rb"https?://[^/]*", re.I)
+ERROR_PAGE = """<HTML><HEAD>
+<TITLE>{status} {reason}</TITLE>
 </HEAD><BODY>
-<H1>Not Found</H1>
+<H1>{reason}</H1>
 </BODY></HTML>
 """
 
@@ -80,7 +86,7 @@ def build_app(models, max_body_bytes, threads):
         threads: integer. Requests that are computed concurrently; the rest wait.
 
     Returns:
-        A starlette application.
+        An ASGI application.
     """
     metrics = RestMetrics(models)
     page = page_response(models.name)
@@ -91,7 +97,7 @@ def build_app(models, max_body_bytes, threads):
     def show_metrics(request):
         return Response(metrics.page(), headers={"content-type": CONTENT_TYPE})
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", show_page),
             Route(METRICS, show_metrics),
@@ -99,6 +105,15 @@ def build_app(models, max_body_bytes, threads):
         ],
         exception_handlers={404: not_found, Exception: internal_error},
     )
+
+    async def route(scope, receive, send):
+        # HTTP/1.1 also allows `GET http://host/path`.
+        if scope["type"] == "http" and (match := ABSOLUTE.match(scope["raw_path"])):
+            path = scope["raw_path"][match.end() :] or b"/"
+            scope = {**scope, "raw_path": path, "path": unquote(path.decode("latin-1"))}
+        await app(scope, receive, send)
+
+    return route
 
 
 class RestApi:
@@ -118,6 +133,8 @@ class RestApi:
         path = request.scope["raw_path"].decode("latin-1")
         if query := request.scope["query_string"].decode("latin-1"):
             path += f"?{query}"
+        if request.method not in METHODS:
+            return error_page(501, "Not Implemented")
         if not PREFIX.fullmatch(path):
             return not_found()
         if request.method == "OPTIONS":
@@ -131,7 +148,8 @@ class RestApi:
             return json_response(encode_error(error.message), 413)
         except ServingError as error:
             status = HTTP_STATUS.get(error.code, 500)
-            return json_response(encode_error(error.message), status)
+            body = encode_error(error.message) if error.message else b""
+            return json_response(body, status)
         except ClientDisconnect:
             return Response(status_code=HTTP_STATUS["CANCELLED"])  # no one reads it
         except Exception:
@@ -222,10 +240,10 @@ class Target:
         self.label = None if label is None else unquote(label)
         self.version = None
         if version is not None:
-            # The length comes first: `int` is slow for millions of digits.
+            # The length comes first: `int` is slow for millions of digits. TensorFlow
+            # Serving gives no reason.
             if len(version) > 4000 or int(version) >= 2**63:
-                message = f"Failed to convert version: {version[:30]} to numeric."
-                raise invalid_error(message)
+                raise invalid_error("")
             self.version = int(version)
 
 
@@ -238,8 +256,13 @@ def json_response(body, status=200):
 
 
 def not_found(request=None, error=None):
+    return error_page(404, "Not Found")
+
+
+def error_page(status, reason):
+    page = ERROR_PAGE.format(status=status, reason=reason)
     # Not media_type: starlette would add a charset to it.
-    return Response(NOT_FOUND, 404, headers={"content-type": "text/html"})
+    return Response(page, status, headers={"content-type": "text/html"})
 
 
 def internal_error(request=None, error=None):
