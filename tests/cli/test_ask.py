@@ -53,7 +53,7 @@ def server():
     def answer(path, body):
         if path == "/":
             return 200, b'<form action="v1/models/a%20model:predict">'
-        k = body["inputs"].get("k", 2)
+        k = max(body["inputs"].get("k", [2]))
         return 200, {"outputs": scored(body["inputs"]["text"], k)}
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -89,7 +89,7 @@ def test_a_request_by_rest(server):
     texts, default = ["a", "日本 \U0001f600\x00"], "serving_default"
     assert server.asked == [
         (PREDICT, {"signature_name": default, "inputs": {"text": texts}}),
-        (PREDICT, {"signature_name": "top_k", "inputs": {"text": ["a"], "k": 1}}),
+        (PREDICT, {"signature_name": "top_k", "inputs": {"text": ["a"], "k": [1]}}),
     ]
 
 

@@ -108,8 +108,8 @@ def test_signature_shapes(exported):
         },
         "score": {
             "text": text,
-            "labels": ("DT_STRING", [-1, -1]),
-            "scores": ("DT_FLOAT", [-1, -1]),
+            "labels": ("DT_STRING", None),
+            "scores": ("DT_FLOAT", None),
         },
         "embed": {"text": text, "embedding": ("DT_FLOAT", [-1, 64])},
     }

@@ -16,6 +16,7 @@ from google.protobuf import (
     text_format,
     wrappers_pb2,
 )
+from tensorflow.core.protobuf import config_pb2, rewriter_config_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from tests.helpers.serving_folder import (
@@ -44,12 +45,14 @@ FLAGS = {
     "monitoring_config_file",
     "tensorflow_intra_op_parallelism",
     "tensorflow_inter_op_parallelism",
+    "tensorflow_session_config_file",
 }
 SHARED_FLAGS = {
     "model_config_file": "/etc/xmc/models.config",
     "model_config_file_poll_wait_seconds": "10",
     "allow_version_labels_for_unavailable_models": "true",
     "monitoring_config_file": "/etc/xmc/monitoring.config",
+    "tensorflow_session_config_file": "/etc/xmc/session.config",
 }
 
 
@@ -186,6 +189,18 @@ def test_monitoring_config(messages):
     assert f'"{METRICS}"' in (REST / "rest_app.py").read_text("utf-8")
 
 
+def test_session_config():
+    found = text_format.Parse(read("session.config"), config_pb2.ConfigProto())
+    # The same as in `xmc serve`.
+    assert found == config_pb2.ConfigProto(
+        graph_options=config_pb2.GraphOptions(
+            rewrite_options=rewriter_config_pb2.RewriterConfig(
+                disable_meta_optimizer=True
+            )
+        )
+    )
+
+
 @pytest.mark.parametrize(
     "text", ["max_batch_size: 32", "max_batch { value: 1 }", "max_batch_size { }}"]
 )
@@ -290,11 +305,14 @@ def test_probes_ask_for_the_status_of_the_model():
 
 
 def test_a_pod_has_the_time_to_finish_its_requests():
+    # The server ignores SIGTERM, so that all of it has to pass in preStop.
     (sleep, seconds) = container()["lifecycle"]["preStop"]["exec"]["command"]
     grace = deployment()["spec"]["terminationGracePeriodSeconds"]
-    rest_timeout = 30  # the default of the server
+    rest_timeout, unrouting = 30, 10  # the default of the server, and of the files
     assert sleep == "sleep"
-    assert int(seconds) + rest_timeout <= grace
+    assert unrouting + rest_timeout <= int(seconds) < grace <= int(seconds) + 5
+    text = " ".join(PAGE.split())
+    assert f"waits {seconds} seconds" in text and f"SIGKILL after {grace}" in text
 
 
 def test_volumes_are_where_the_flags_look():
@@ -375,3 +393,5 @@ def test_kserve_serves_the_same_model():
     scaler = kubernetes["HorizontalPodAutoscaler"]["spec"]
     replicas = scaler["minReplicas"], scaler["maxReplicas"]
     assert (predictor["minReplicas"], predictor["maxReplicas"]) == replicas
+    key = "terminationGracePeriodSeconds"
+    assert predictor[key] == deployment()["spec"][key]

@@ -72,7 +72,8 @@ class Client:
         texts = list_texts(texts)
         if not texts:
             return []
-        more = {} if k is None else {"signature": "top_k", "k": k}
+        # One k per text: a server that batches refuses one for all.
+        more = {} if k is None else {"signature": "top_k", "k": [k] * len(texts)}
         found = self.predict(texts, **more)
         try:
             return [
