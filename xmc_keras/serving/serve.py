@@ -1,6 +1,7 @@
 """Server of a model, with the interface of TensorFlow Serving."""
 
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -76,8 +77,9 @@ def serve(
 
 
 def _serve(folder, name, rest_socket, grpc_port, max_body_mb, threads, poll_seconds):
-    limit_arenas()
     uvicorn, build_app, build_grpc_server, ModelVersions = import_libraries()
+    gc.collect()
+    gc.freeze()  # libraries stay, and looking for unused objects is faster without them
     host, port = rest_socket.getsockname()[:2]
     host = f"[{host}]" if ":" in host else host
     max_body_bytes = int(max_body_mb * 2**20)
@@ -168,6 +170,9 @@ def bind_socket(host, port, argument):
 
 def import_libraries():
     """What serving needs, imported after all arguments are checked."""
+    limit_arenas()
+    # TensorFlow's own allocator would keep the memory of a version that has left.
+    os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
     try:
         # Keras, which TensorFlow imports, would import them: 85 MB, and a second.
         with hidden("matplotlib", "sklearn"):

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import gc
 
 M_ARENA_MAX = -8  # of glibc's mallopt
 ARENAS = 2
@@ -17,7 +18,12 @@ def limit_arenas():
 
 
 def free_unused_memory():
-    """Returns what was freed to the system, which glibc does not do by itself."""
+    """Deletes what is unused, and returns its memory to the system.
+
+    A session and its graph refer to each other, so that they last until Python looks
+    for such cycles; and glibc keeps what was freed.
+    """
+    gc.collect()
     with _glibc() as library:
         library.malloc_trim(0)
 
