@@ -186,8 +186,8 @@ def describe_run(run, model):
         BadInput: the run is not finished, or has no such model.
     """
     config = run.config()
-    run.model_path(model)
     metrics = read_metrics(run, CARD_KEYS)
+    run.model_path(model)
     return {
         "name": run.path.resolve().name,
         "config": dataclasses.asdict(config),
