@@ -214,7 +214,10 @@ def test_runs_without_the_test_part(tiny_run, call, tmp_path, caplog):
         (["{run}", "{exported}", "--version", "1"], "a version that does not exist"),
         (["{run}", "{out}", "--version", "-2"], "Expected a positive version"),
         (["{run}", "{run}/config.yaml"], "config.yaml: Expected a folder for versions"),
-        (["{run}", "{run}/config.yaml/x"], "Expected a place for a version. Received: Not a directory"),
+        (
+            ["{run}", "{run}/config.yaml/x"],
+            "Expected a place for a version. Received: Not a directory",
+        ),
     ],
 )
 def test_bad_input(call, tiny_run, exported, tmp_path, arguments, message):
