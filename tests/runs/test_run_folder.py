@@ -293,6 +293,7 @@ def test_the_data_of_a_run_by_version_0_1_0(project, monkeypatch):
     with np.load(path) as arrays:
         old = {name: arrays[name] for name in arrays if name != "data"}
     np.savez(path, **old)
+    (path.parent / "digests.json").unlink()
     for where in (project, "/"):
         monkeypatch.chdir(where)
         assert RunFolder(project / "runs/x").data_folder() == project / "data/mine"
@@ -303,6 +304,7 @@ def test_the_data_that_an_edited_config_names(project, tmp_path):
     (tmp_path / "new").mkdir()
     text = run.config_path.read_text().replace("data/mine", str(tmp_path / "new"))
     run.config_path.write_text(text)
+    (run.path / "digests.json").unlink()
     assert run.data_folder() == tmp_path / "new"
 
 
@@ -316,3 +318,13 @@ def test_a_run_on_documents_in_memory_has_no_data(tmp_path):
 def test_a_run_whose_data_was_moved_is_continued(tmp_path):
     run = begin(tmp_path / "x")
     run.check(dataclasses.replace(CONFIG, data="moved"), resume=True)
+
+
+def test_a_run_killed_when_it_was_finished(tmp_path):
+    run = begin(tmp_path / "run")
+    before = files(run.path)
+    for name in ("checkpoint", "checkpoint.old", "checkpoint.part"):
+        (run.path / name).mkdir()
+        (run.path / name / "state.npz").write_bytes(b"state")
+    run.remove_checkpoint()
+    assert files(run.path) == before

@@ -76,6 +76,7 @@ def fit_run(args, config, run):
     """
     run.check(config, args.resume, args.overwrite)
     if args.resume and run.finished:
+        run.remove_checkpoint()
         return None
 
     # Imported late: scikit-learn takes a second to import, and other errors come first.

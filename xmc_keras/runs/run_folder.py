@@ -259,6 +259,12 @@ class RunFolder:
                 elif pattern == ".tmp-*":  # `RunCheckpoint` removes its own folders
                     shutil.rmtree(path, ignore_errors=True)
 
+    def remove_checkpoint(self):
+        """Deletes the checkpoint that a run killed at its very end has left."""
+        for suffix in ("", ".old", ".part"):
+            path = self.checkpoint_path.with_name(f"checkpoint{suffix}")
+            shutil.rmtree(path, ignore_errors=True)
+
     def model_path(self, name=None):
         """The path of a model, see `load_model`; raises `BadInput` if it is missing.
 

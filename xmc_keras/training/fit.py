@@ -112,6 +112,7 @@ def _fit(
         run.check(config, resume, overwrite)
         if resume and run.finished:
             logger.info("This run is finished: see %s", run.metrics_path)
+            run.remove_checkpoint()
             return load_result(run)
     if len(train) < FEWEST:
         raise BadInput(

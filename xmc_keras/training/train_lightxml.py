@@ -193,6 +193,7 @@ def fix_negatives(
     seconds = 0.0
     if run is not None and run.cluster_ids_path.exists():
         cluster_ids = run.cluster_ids()
+        RunFolder(run.path / "recall").remove_checkpoint()
         try:
             load_state(weights, recall)
         except UNREADABLE as error:
