@@ -130,7 +130,7 @@ def test_fit(programs, debian, tmp_path, kind, count):
         assert files(folder.parent) == files(whole.parent), (how, value)
         shutil.rmtree(folder.parent)
     print(f"{kind}: {killed} kills of {operations} operations, {again} while resuming")
-    assert killed >= count - 2
+    assert killed >= count // 2
 
 
 def test_prepare(programs, tmp_path):
