@@ -17,7 +17,7 @@ publishes.
 
 import logging
 
-from xmc_keras.cli.prepare import format_summary
+from xmc_keras.cli.prepare import format_summary, leave_warnings_to_summary
 from xmc_keras.cli.program import command_parser
 from xmc_keras.data.downloads.benchmark_sets import SETS
 from xmc_keras.data.downloads.download_set import check_set, download_set
@@ -37,5 +37,6 @@ def main(argv=None):
         check_set(args.name, args.check)
         logger.info("%s has the documents and labels of the paper", args.check)
     else:
+        leave_warnings_to_summary()
         print(format_summary(download_set(args.name, args.data)))
         logger.info("The sizes match the paper. Train with: xmc fit %s", args.name)

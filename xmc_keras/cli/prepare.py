@@ -67,8 +67,7 @@ def main(argv=None):
     if args.resume and (target / "summary.json").exists():
         if not target.with_name(f"{target.name}.part").exists():
             return logger.info("%s is finished", target)
-    # The summary has them.
-    logging.getLogger(prepare_data.__module__).addFilter(is_not_in_summary)
+    leave_warnings_to_summary()
     summary = prepare_data(
         args.source,
         args.target,
@@ -90,8 +89,12 @@ def main(argv=None):
     print(format_summary(summary))
 
 
-def is_not_in_summary(record):
-    """Whether a log record is not a warning that the summary has, too."""
+def leave_warnings_to_summary():
+    """Leaves the warnings that `format_summary` shows out of the log."""
+    logging.getLogger(prepare_data.__module__).addFilter(_is_not_in_summary)
+
+
+def _is_not_in_summary(record):
     return not getattr(record, "in_summary", False)
 
 

@@ -103,4 +103,6 @@ def test_a_summary_of_one_part():
     found = summarize_data(parts, {"train": np.array([6, 5, 0]), "test": np.zeros(3)})
     assert found["train"]["duplicates"] == 2 and found["train"]["labels"] == 2
     assert found["tail_labels"] == 0.5 and "test" not in found
+    found |= {"label_names": {"most_frequent": {"a": 6}, "others": {}}, "warnings": []}
     assert "documents               3\n" in format_summary(found)
+    assert format_summary(found).endswith("\nMost frequent: 'a' (6)")

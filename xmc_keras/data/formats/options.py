@@ -79,10 +79,11 @@ class Options:
         """Raises `BadInput` for an option that a format does not read."""
         for option in self._given:
             if format not in READ_BY[option]:
+                written = f"`{option}`"
                 raise BadInput(
                     f"Expected options that {format} reads. Received: one that it "
                     "ignores.",
-                    remedy=f"Leave out `{option}`, which is for "
+                    remedy=f"Leave out {written}, which is for "
                     f"{', '.join(READ_BY[option])}, or name another `format`.",
                 )
 

@@ -95,19 +95,22 @@ class Columns:
                 "Name the other one with `text_column` or `label_column`.",
             )
         for option, found, known in (
-            ("text", texts, TEXTS + TITLED),
-            ("label", labels, LABELS),
+            ("`text_column`", texts, TEXTS + TITLED),
+            ("`label_column`", labels, LABELS),
         ):
             wrong = [name for name in found if names.count(name) != 1]
             if not found or wrong:
-                wanted = f"{wrong[0]!r} once" if wrong else f"of {option}s"
+                wanted = (
+                    f"{wrong[0]!r} once"
+                    if wrong
+                    else f"of {option[1:].partition('_')[0]}s"
+                )
                 looked = "" if wrong else f": {', '.join(known)}"
                 raise BadInput(
                     f"Expected a {kind} {wanted}{looked}. {there}",
                     path,
                     line,
-                    f"Name it with `{option}_column`.{' ' if remedy else ''}"
-                    f"{remedy or ''}",
+                    f"Name it with {option}.{' ' if remedy else ''}{remedy or ''}",
                 )
         self.several = len(labels) > 1
         return texts, labels
