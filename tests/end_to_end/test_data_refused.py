@@ -9,9 +9,21 @@ from tests.helpers.data_files import csv_of, csv_with, lines_with, parquet_of
 SET = "{'warm', 'big'}"
 REFUSED = {
     "set": (csv_with(SET), [], "train.csv:2: Expected labels: .*'warm', 'big'"),
-    "set, separator": (csv_with(SET), ["--label-separator", ","], "Expected labels: a"),
-    "list cut off": (csv_with("['warm', 'big"), [], "Expected labels: a list"),
-    "array with dots": (csv_with("[0 0 ... 0 1]"), [], "Expected labels: a list"),
+    "set, separator": (
+        csv_with(SET),
+        ["--label-separator", ","],
+        "Expected labels: strings",
+    ),
+    "list cut off": (
+        csv_with("['warm', 'big"),
+        [],
+        "Expected labels: strings with .* or a list",
+    ),
+    "array with dots": (
+        csv_with("[0 0 ... 0 1]"),
+        [],
+        "Expected labels: strings with .* or a list",
+    ),
     "missing value": (
         csv_with("warm", "nan"),
         [],

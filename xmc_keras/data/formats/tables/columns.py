@@ -197,6 +197,6 @@ def _label_error(columns, values):
             f"{cells[wrong][:60]!r} in {columns[wrong]!r}."
         )
     return (
-        "Expected labels: a list of strings or of label ids, or strings with "
-        f"separators. Received: {str(values[0])[:60]!r}."
+        "Expected labels: strings with separators, or a list of strings or label ids, "
+        f'such as ["a", "b"]. Received: {str(values[0])[:60]!r}.'
     )

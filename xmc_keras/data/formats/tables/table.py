@@ -111,7 +111,9 @@ class Table:
                 yield found
         if self.header and line == end:
             raise BadInput(
-                "Expected rows after the column names. Received: none.", self.path
+                "Expected rows after the column names. Received: none.",
+                self.path,
+                remedy="Give the file that has the documents.",
             )
 
     def _names(self, row):
