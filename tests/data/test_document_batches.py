@@ -287,3 +287,36 @@ def test_wrong_arguments():
         batches.in_order().restore(np.zeros(2))
     with pytest.raises(ValueError, match="3 rows, one per document. Received: 4"):
         batches.with_shortlist(np.zeros((4, 2), np.int32))
+
+
+def test_short_training_has_few_lengths():
+    """Each document still occurs once, and epochs keep the lengths."""
+    random = np.random.default_rng(0)
+    sizes = random.integers(1, 100, 90)
+    tokens = TokenCache(np.arange(sizes.sum()) + 1, np.append(0, sizes.cumsum()))
+    labels = csr_matrix(np.eye(90, dtype=np.float32))
+    usual = DocumentBatches(tokens, labels, 8, pad_id=0, shuffle=True)
+
+    def widths(batches, epoch=0):
+        return [x["token_ids"].shape[1] for x, _ in batches.batches(epoch)]
+
+    before = widths(usual)
+    assert widths(usual.with_few_lengths(1, cost=0)) == before
+    one = usual.with_few_lengths(1, cost=10**6)
+    assert set(widths(one)) == {max(before)}
+    some = usual.with_few_lengths(2, cost=400)
+    assert 1 < len(set(widths(some))) < len(set(before))
+    assert all(few >= width for few, width in zip(widths(some), before))
+    assert set(widths(some, epoch=1)) == set(widths(some))
+    seen = np.concatenate([y[y >= 0] for _, y in some.batches(3)])
+    assert sorted(seen) == list(range(90))
+    assert some.in_order().lengths is None
+
+
+def test_long_training_keeps_its_lengths():
+    """More batches than a window: nothing changes, bit for bit."""
+    tokens = TokenCache(np.arange(1, 61), np.arange(61))
+    long = DocumentBatches(tokens, None, 1, pad_id=0, shuffle=True)
+    assert long.with_few_lengths(1, cost=10**9) is long
+    fixed = DocumentBatches(tokens, None, 9, pad_id=0, shuffle=True, fixed_length=4)
+    assert fixed.with_few_lengths(1, cost=10**9) is fixed

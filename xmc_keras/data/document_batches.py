@@ -6,6 +6,8 @@ import numpy as np
 import tensorflow as tf
 from scipy.sparse import csr_matrix
 
+from xmc_keras.ops.kernel_shapes import choose_lengths
+
 # Shuffled documents are sorted by length within windows of this many batches: wide
 # enough for little padding (Debian-24K, 128 tokens: 4 %), narrow enough to stay random.
 WINDOW = 50
@@ -107,6 +109,7 @@ class DocumentBatches:
         self.segment_ids = segment_ids
         self.labels = None if label_matrix is None else csr_matrix(label_matrix)
         self.negatives, self.negatives_key = None, None
+        self.lengths = None  # of batches, see `with_few_lengths`
         self._longest_first = np.argsort(-tokens.lengths, kind="stable")
 
     def __len__(self):
@@ -122,6 +125,28 @@ class DocumentBatches:
         """Returns a copy without shuffling, for prediction with `restore`."""
         batches = copy.copy(self)
         batches.shuffle = batches.drop_remainder = False
+        batches.lengths = None
+        return batches
+
+    def with_few_lengths(self, epochs, cost):
+        """Returns a copy with fewer different lengths, if training is short.
+
+        Only for at most 50 batches: they are sorted as a whole, so that all epochs have
+        the same lengths. Others are worth compiling, and are left as they are.
+
+        Args:
+            epochs: int. Epochs of the whole training.
+            cost: float, see `choose_lengths`.
+        """
+        if not self.shuffle or self.fixed_length or self.num_batches > WINDOW:
+            return self
+        parts = self._epoch(0)
+        lengths, places = np.unique(
+            [self._length(documents) for documents in parts], return_inverse=True
+        )
+        counts = epochs * np.bincount(places, [len(documents) for documents in parts])
+        batches = copy.copy(self)
+        batches.lengths = choose_lengths(lengths, counts, cost)
         return batches
 
     def with_shortlist(self, shortlist):
@@ -249,10 +274,17 @@ class DocumentBatches:
         starts = size * random.permutation(self.num_batches)
         return [order[i : i + size] for i in starts]
 
-    def _batch(self, documents):
+    def _length(self, documents):
+        """The number of tokens that a batch of documents is padded to."""
         length = int(self.tokens.lengths[documents].max())
         length += -length % self.pad_multiple
         length = min(length, self.longest)
+        if self.lengths is None:
+            return length
+        return int(self.lengths[np.searchsorted(self.lengths, length)])
+
+    def _batch(self, documents):
+        length = self._length(documents)
         token_ids, mask = self.tokens.padded(documents, length, self.pad_id)
         x = {"token_ids": token_ids, "padding_mask": mask}  # (batch, length)
         if self.segment_ids:

@@ -1,18 +1,26 @@
 """Building batches of model inputs from documents: words or subword tokens."""
 
 import logging
+import math
 import weakref
 
 import scipy.sparse
+import tensorflow as tf
 
 from xmc_keras.data.document_batches import DocumentBatches
 from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
 from xmc_keras.data.token_cache import TokenCache
+from xmc_keras.progress import phase
 from xmc_keras.text.text_tokenizer import TextTokenizer
 
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 64  # documents per prediction step, without a config
+
+# Tokens times parameters of the encoder that train in the time of compiling one batch
+# length: the encoder's kernels, or the whole step with `jit_compile`. See "Starting up"
+# in docs/results/speed.md.
+KERNELS, WHOLE_STEP = 8e10, 9.5e11
 
 # The tokenizer of each model, because making one takes seconds.
 _tokenizers = weakref.WeakKeyDictionary()
@@ -71,16 +79,24 @@ def build_training_inputs(config, model, texts, label_matrix, features, cache=No
     tokenizer = TextTokenizer(model.tokenizer, config.max_tokens)
     tokens = tokenize(tokenizer, texts, cache)
     warn_of_cut_texts(tokens.lengths, config.max_tokens)
-    return make_batches(
+    batches = make_batches(
         tokens, tokenizer.pad_id, label_matrix, config.batch_size, config, shuffle=True
     )
+    parameters = sum(math.prod(weight.shape) for weight in model.encoder.weights)
+    compiling = KERNELS
+    if config.jit_compile is True or (
+        config.jit_compile == "auto" and tf.config.list_physical_devices("GPU")
+    ):
+        compiling = WHOLE_STEP
+    return batches.with_few_lengths(config.epochs, compiling / parameters)
 
 
 def tokenize(tokenizer, texts, cache=None):
     """Tokenizes texts to a `TokenCache`, in the folder `cache` or in memory."""
-    if cache is None:
-        return TokenCache(*tokenizer(texts))
-    return TokenCache.open(cache, texts, tokenizer)
+    with phase(f"Tokenising {len(texts)} texts"):
+        if cache is None:
+            return TokenCache(*tokenizer(texts))
+        return TokenCache.open(cache, texts, tokenizer)
 
 
 def warn_of_cut_texts(lengths, max_tokens):
