@@ -77,6 +77,9 @@ def test_limits_are_lowered():
         "500, top_k: 2 instead of 75"
     )
     assert describe_sizes(limits, large) == ""
+    fits = config(validation_documents=AtMost(100))
+    assert resolve_config(fits, 200, 9).validation_documents == 100
+    assert resolve_config(fits, 199, 9).validation_documents == 19
     changed = dataclasses.replace(limits, epochs=9)
     assert type(changed.top_k) is AtMost
 

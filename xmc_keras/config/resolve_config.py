@@ -21,9 +21,9 @@ def resolve_config(config, num_documents, num_labels):
 
     `validation_documents` is a tenth of the documents, from 1 to 1,000, and `top_k` is
     20, or the number of clusters if that is less. With SWA, `swa_every` is 100, or the
-    steps of an epoch. An `AtMost` is lowered to what there
-    is, and to a tenth for `validation_documents`. An integer stays as it is: if it does
-    not fit, training raises an error.
+    steps of an epoch. An `AtMost` is lowered to what there is, and
+    `validation_documents` of more than half of the documents to a tenth. An integer
+    stays as it is: if it does not fit, training raises an error.
 
     Args:
         config: a `Config`.

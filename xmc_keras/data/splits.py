@@ -60,7 +60,8 @@ def choose_validation_size(size, num_documents):
     """The number of validation documents: by default a tenth, from 1 to 1,000.
 
     Args:
-        size: int, or None for the default. An `AtMost` is lowered to the default.
+        size: int, or None for the default. An `AtMost` of more than half of the
+            documents is lowered to the default.
         num_documents: int. Documents of the whole training part.
 
     Example:
@@ -70,8 +71,9 @@ def choose_validation_size(size, num_documents):
     """
     if type(size) is int:
         return size
-    tenth = max(1, min(MOST_VALIDATION, num_documents // 10))
-    return tenth if size is None else min(int(size), max(1, num_documents // 10))
+    if size is not None and 2 * size <= num_documents:
+        return int(size)
+    return max(1, min(MOST_VALIDATION, num_documents // 10))
 
 
 def read_part(folder, part, skip_bad_lines=False, num_features=None):
