@@ -1,3 +1,4 @@
+import itertools
 import json
 import os
 import shutil
@@ -7,12 +8,14 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import config_pb2, saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from tests.helpers.answers import check_equal
 from tests.helpers.made_run import make_run
 from tests.helpers.project import PROJECT
 from xmc_keras.runs.run_folder import RunFolder
+from xmc_keras.serving.export import unoptimized_graphs
 from xmc_keras.serving.server.load_version import WARMUP_FILE, load_version
 from xmc_keras.serving.server.served_model import ServedModel
 
@@ -81,6 +84,29 @@ def test_a_session_needs_nothing_of_ours(exported):
     command = [sys.executable, "-c", code, exported / "1"]
     process = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
     assert process.stdout == "(1, 5)\nset()\n", process.stderr
+
+
+def test_no_function_asks_for_its_graph_to_be_rewritten(exported):
+    saved_model = saved_model_pb2.SavedModel()
+    saved_model.ParseFromString((exported / "1/saved_model.pb").read_bytes())
+    graph = saved_model.meta_graphs[0].graph_def
+    nodes = [graph.node, *(function.node_def for function in graph.library.function)]
+    options = [
+        config_pb2.ConfigProto.FromString(node.attr["config_proto"].s)
+        for node in itertools.chain(*nodes)
+        if "config_proto" in node.attr
+    ]
+    assert len(options) > 4
+    for each in options:
+        assert each.graph_options.rewrite_options.disable_meta_optimizer
+
+
+def test_graphs_are_rewritten_again_after_an_export():
+    optimizer = tf.config.optimizer
+    with pytest.raises(ValueError), unoptimized_graphs():
+        assert optimizer.get_experimental_options()["disable_meta_optimizer"]
+        raise ValueError
+    assert not optimizer.get_experimental_options().get("disable_meta_optimizer")
 
 
 def test_signature_shapes(exported):
