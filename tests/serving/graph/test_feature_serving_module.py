@@ -171,6 +171,21 @@ def test_zeros_are_an_empty_document(served, module):
     np.testing.assert_allclose(served.predict(zero)["scores"], expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["serving_default", "embed"])
+def test_a_server_that_merges_requests_refuses_features(served, name):
+    """Whatever it merges: it splits outputs by the rows of the inputs."""
+    request = {  # as many indices as row_splits: else it is refused before
+        "indices": np.array([0, 1, 2], np.int32),
+        "values": np.ones(3, np.float32),
+        "row_splits": np.array([0, 1, 3]),
+    }
+    for answer in served.predict(request, name).values():
+        assert len(answer) != len(request["indices"])
+    merged = {key: np.concatenate([value] * 2) for key, value in request.items()}
+    with pytest.raises(ServingError, match="Expected row_splits"):
+        served.predict(merged, name)
+
+
 def test_which_class(model):
     texts = make_lightdxml()
     assert choose_module_class([texts, texts]) is ServingModule

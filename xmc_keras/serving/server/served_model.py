@@ -1,5 +1,6 @@
 """One version of a SavedModel, loaded and ready to predict."""
 
+import copy
 from pathlib import Path
 
 import tensorflow as tf
@@ -48,11 +49,13 @@ class ServedModel:
                 "NOT_FOUND",
                 "Could not find meta graph def matching supplied tags: { serve }",
             )
+        # Copies, because a part of a message keeps all of it, with the graph.
         self.signatures = {
-            name: signature
+            name: copy.deepcopy(signature)
             for name, signature in signatures[0].items()
             if not name.startswith("__")
         }
+        del saved_model, signatures
         config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
         # Rewriting the graph of each signature would take most of the first calls and
         # makes later ones no faster; export/serving/session.config says the same.
