@@ -25,6 +25,7 @@ intentional:
 - Responses are compact JSON. Messages show at most 200 characters of a value, and
   their wording may differ.
 - Metadata leaves out `__saved_model_init_op`, which cannot be called.
+- `HEAD` is answered with the headers of the whole response, its length among them.
 - Requests never time out, and there is no CORS option. `OPTIONS` works the same.
 - Metrics are always on. They count only REST `:predict` requests to the served model,
   so that invented names do not fill the memory.
