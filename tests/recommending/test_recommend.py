@@ -65,7 +65,7 @@ def test_any_sequence_of_strings(model, make):
         ({"k": None}, "k=None$"),
         ({"k": True}, "k=True$"),
         ({"k": [1]}, r"k=\[1\]$"),
-        ({"k": 101}, "k=101.*num_predictions=100 labels: choose a smaller `k`"),
+        ({"k": 101}, "k=101.*num_predictions=100 labels: choose fewer"),
         ({"batch_size": 0}, "`batch_size`.*of at least 1. Received: batch_size=0$"),
         ({"batch_size": 1.5}, r"batch_size=1\.5$"),
     ],

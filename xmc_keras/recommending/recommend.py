@@ -81,8 +81,8 @@ def check_integer(name, value, meaning, most=None):
     remedy = ""
     if number is not None and most is not None and number > most:
         remedy = (
-            f". The model ranks num_predictions={most} labels: choose a smaller "
-            f"`{name}`, or make the model with more `num_predictions`."
+            f". The model ranks num_predictions={most} labels: choose fewer, or make "
+            "the model with more."
         )
     limit = "of at least 1" if most is None else f"from 1 to {most}"
     raise ValueError(

@@ -299,7 +299,8 @@ class RunFolder:
         model = load_model(path)
         # Otherwise its label ids would be taken for other names.
         label_set = label_set or self.label_set()
-        if model.label_set and model.label_set.names != label_set.names:
+        known = getattr(model, "label_set", None)
+        if known and known.names != label_set.names:
             raise BadInput(
                 f"Expected a model with the labels of {self.label_names_path.name}. "
                 "Received: other labels, or the run was replaced meanwhile.",
