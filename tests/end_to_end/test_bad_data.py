@@ -230,6 +230,7 @@ def test_bad_lines_are_left_out_and_counted(data, recipe, tmp_path, call, caplog
     assert len(warnings) == 3
     assert "58 documents, 2 bad lines left out. The first: " in warnings[0]
     assert "train_texts.txt:7: " in warnings[0]
+    assert "skip" not in warnings[0]  # which was done
     assert "39 documents, 1 bad lines left out" in warnings[1]
     assert "'new'" in warnings[2] and "relevant and unreachable" in warnings[2]
 

@@ -33,6 +33,8 @@ READ = {
     "vector of NumPy": (csv_with("[0 1 0 0]", "[1. 1. 0. 0.]"), [], VECTORS),
     "vector of words": (csv_with("0 1 0 0", "1 1 0 0"), [], VECTORS),
     "vector of bools": (csv_with("[False, True]", "[True, True]"), [], VECTORS),
+    "vector of digits": (csv_with("0100", "1100"), [], VECTORS),
+    "numbers of zeros and ones": (csv_with("100", "110"), [], [["100"], ["110"]]),
     "vector with separator": (csv_with("0;1", "1;1"), ["--label-separator=;"], VECTORS),
     "vector with names": (
         csv_with("[0, 1, 0]", "[1, 1, 0]") | {"names.txt": "warm\nbig\nold\n"},
@@ -301,6 +303,21 @@ def test_one_of_several_files(prepare_files, caplog):
     name = "train-00000-of-00002.csv"
     _, found = prepare_files({name: csv_of(["warm"])}, source=name)
     assert found == [{"warm"}] and "one of 2 files: give their folder" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "names, is_read",
+    [
+        (["articles-00000-of-00002.csv", "articles-00001-of-00002.csv"], True),
+        (["valid-00000-of-00002.csv", "valid-00001-of-00002.csv"], False),
+        (["articles-00000-of-00001.csv", "other-00000-of-00001.csv"], False),
+        (["articles-00000-of-00001.csv", "other.csv"], False),
+    ],
+)
+def test_a_part_in_several_files_of_another_name(prepare_files, names, is_read):
+    files = {name: csv_of([f"l{i}"] * 3) for i, name in enumerate(names)}
+    output, found = prepare_files(files)
+    assert found == ([{"l0"}] * 3 + [{"l1"}] * 3 if is_read else None), output
 
 
 def test_a_pipe_is_read_once(call, tmp_path):

@@ -1,7 +1,10 @@
+import bz2
 import gzip
+import io
 import lzma
 import os
 import tempfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,13 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.files.text_file import TextFile, check_start, raw_lines, text_lines
 
 COMPRESS = {".txt": bytes, ".gz": gzip.compress, ".xz": lzma.compress}
+
+
+def zip_of(content):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("sea.txt", content)
+    return file.getvalue()
 
 
 def is_refused(content):
@@ -99,6 +109,24 @@ def test_other_encodings_are_named(tmp_path, language, suffix, encoding):
     name = message.partition("iconv -f ")[2].partition(" ")[0]
     # What the remedy says gives the text.
     assert content.decode(name) == TEXTS[language]
+
+
+@pytest.mark.parametrize(
+    "content, kind, remedy",
+    [
+        (gzip.compress(b"sea"), "a gzip file", "a name that ends in .gz"),
+        (lzma.compress(b"sea"), "an xz file", "a name that ends in .xz"),
+        (bz2.compress(b"sea"), "a bzip2 file", "bunzip2"),
+        (zip_of(b"sea"), "a zip archive", "save it as CSV"),
+        (b"PAR1\x15\x04", "a Parquet file", "a name that ends in .parquet"),
+    ],
+)
+def test_files_that_are_no_text(tmp_path, content, kind, remedy):
+    path = tmp_path / "train.csv"
+    path.write_bytes(content)
+    expected = f"train.csv: Expected text. Received: {kind}.*{remedy}"
+    with TextFile(path) as file, pytest.raises(BadInput, match=expected):
+        list(file)
 
 
 def test_carriage_returns_alone(tmp_path):

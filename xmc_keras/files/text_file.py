@@ -18,6 +18,19 @@ MARKS = {
     codecs.BOM_UTF16_BE: "UTF-16",
 }
 
+# First bytes of files that are no text, what they are, and what to do.
+BINARY = {
+    b"\x1f\x8b": ("a gzip file", "Give it a name that ends in .gz."),
+    b"\xfd7zXZ\0": ("an xz file", "Give it a name that ends in .xz."),
+    b"BZh9": ("a bzip2 file", "Unpack it: bunzip2."),
+    b"\x28\xb5\x2f\xfd": ("a Zstandard file", "Unpack it: zstd -d."),
+    b"PK\3\4": ("a zip archive, as of a spreadsheet", "Unpack it, or save it as CSV."),
+    b"\xd0\xcf\x11\xe0": ("a spreadsheet or document of Office", "Save it as CSV."),
+    b"PAR1": ("a Parquet file", "Give it a name that ends in .parquet."),
+    b"SQLite format 3\0": ("an SQLite database", "Export the documents as CSV."),
+    b"%PDF-": ("a PDF document", "Extract its text."),
+}
+
 
 class TextFile:
     r"""Lines of a file as bytes, with the fraction read so far.
@@ -117,8 +130,8 @@ def raw_lines(source, file):
 def check_start(source, start):
     r"""Raises `BadInput` if bytes are not the start of lines of UTF-8.
 
-    That is so for UTF-16 and UTF-32, with and without a byte order mark, and for lines
-    that end in carriage returns alone.
+    That is so for binary files, for UTF-16 and UTF-32, with and without a byte order
+    mark, and for lines that end in carriage returns alone.
 
     Args:
         source: string or path, for the message.
@@ -130,6 +143,9 @@ def check_start(source, start):
     Traceback (most recent call last):
     xmc_keras.bad_input.BadInput: texts.txt: Expected UTF-8. Received: UTF-16. ...
     """
+    for mark, (kind, remedy) in BINARY.items():
+        if start.startswith(mark):
+            raise BadInput(f"Expected text. Received: {kind}.", source, remedy=remedy)
     found = next((name for mark, name in MARKS.items() if start.startswith(mark)), None)
     # The high bytes of letters of Europe, which no text in UTF-8 has often.
     high = sum(map(start.count, range(8)))

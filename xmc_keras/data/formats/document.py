@@ -46,6 +46,8 @@ def one_space(name):
 class BadLines:
     """Counts the lines that a reader leaves out, and keeps the first error.
 
+    The error is kept without its remedy, because the line is left out already.
+
     Pass it to a reader as `skip`.
 
     Attributes:
@@ -55,7 +57,7 @@ class BadLines:
     Example:
 
     >>> bad_lines = BadLines()
-    >>> bad_lines(ValueError("one")), bad_lines(ValueError("two"))
+    >>> bad_lines(BadInput("one")), bad_lines(BadInput("two"))
     (None, None)
     >>> bad_lines.count, str(bad_lines.first)
     (2, 'one')
@@ -66,7 +68,7 @@ class BadLines:
 
     def __call__(self, error):
         self.count += 1
-        self.first = self.first or error
+        self.first = self.first or BadInput(error.message, error.path, error.line)
 
 
 def refuse(skip, message, path, line):

@@ -7,7 +7,7 @@ from pathlib import Path
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.annif_folder import find_pairs
 from xmc_keras.data.formats.options import Options
-from xmc_keras.data.formats.shards import find_shards
+from xmc_keras.data.formats.shards import TESTS, find_shards
 from xmc_keras.files.text_file import TextFile
 
 COMPRESSED = ("", ".gz", ".xz")
@@ -36,7 +36,7 @@ OTHERS = re.compile(
     r"|(dataset_dict|dataset_info)\.json|(lbl|output-|filter_|Y\.|\.|_).*",
     re.IGNORECASE,
 )
-TESTS = re.compile(r"(^|[^a-z])(test|tst|valid|validation|dev|eval)([^a-z]|$)", re.I)
+TEST_NAME = re.compile(rf"(^|[^a-z])({'|'.join(TESTS)})([^a-z]|$)", re.IGNORECASE)
 
 
 def find_format(source, options=None, test=None):
@@ -151,7 +151,7 @@ def find_train(source, format, test=None):
     if format in SEVERAL_FILES:
         return []
     files = [p for p in _data_files(source, test) if _has_ending(p.name, format)]
-    return files if len(files) == 1 and not TESTS.search(files[0].name) else []
+    return files if len(files) == 1 and not TEST_NAME.search(files[0].name) else []
 
 
 def find_files(folder, format, part):

@@ -16,10 +16,10 @@ IDS = re.compile("[0-9]{1,18}")
 class LabelledDocuments:
     """Documents of a reader, with labels for vectors, and names for label ids.
 
-    Labels such as 0, 1, 0, 1 are a vector: the document has the labels at the places of
-    the ones, counted from 0. They are read as vectors if all lists of the first
-    documents have zeros and ones alone and one length of at least 2, or if most do and
-    an id is repeated. Otherwise a list that repeats a label id is refused.
+    Labels such as 0, 1, 0, 1, or 0101 alone, are a vector: the document has the labels
+    at the places of the ones, counted from 0. They are read as vectors if all lists of
+    the first documents have zeros and ones alone and one length of at least 2, or if
+    most do and an id is repeated. Otherwise a list that repeats a label id is refused.
 
     Args:
         reader: reader of a part, see `find_parts`.
@@ -93,6 +93,7 @@ class LabelledDocuments:
     def _labels(self, found):
         """The labels of a document, and what was expected if they are wrong."""
         if self.width:
+            found = _split_digits(found, self.width)
             if len(found) != self.width or not set(found) <= BITS:
                 return None, (
                     f"Expected a vector of {self.width} zeros and ones, as most of the "
@@ -113,6 +114,29 @@ class LabelledDocuments:
         return named, None if named else id_error(self.names)
 
 
+def _split_digits(labels, width):
+    """The digits of a label such as 0110, if it has this number of them."""
+    is_one = len(labels) == 1 and len(labels[0]) == width
+    return list(labels[0]) if is_one else labels
+
+
+def _split_all_digits(lists):
+    """The digits of labels such as 0110 and 1000, if all documents have one of these.
+
+    One has to begin with 0, as label ids do not.
+    """
+    names = [labels[0] for labels in lists if len(labels) == 1]
+    widths = set(map(len, names))
+    if (
+        len(names) < len(lists)
+        or len(widths) != 1
+        or not set("".join(names)) <= BITS
+        or not any(len(name) > 2 and name[0] == "0" for name in names)
+    ):
+        return lists
+    return list(map(list, names))
+
+
 def find_width(documents):
     """The length of the vectors that the labels of documents are, or `None`.
 
@@ -126,6 +150,7 @@ def find_width(documents):
     True
     """
     lists = [document.labels for document in itertools.islice(documents, SAMPLE)]
+    lists = _split_all_digits(lists)
     vectors = [labels for labels in lists if set(labels) <= BITS]
     if not vectors:
         return None

@@ -8,6 +8,8 @@ SHARD = re.compile(
     r"(?P<part>\w+)-(?P<number>\d+(?=-of-)|\d{3,})(-of-(?P<count>\d+))?\b.*"
 )
 
+TESTS = ("test", "tst", "valid", "validation", "dev", "eval")
+
 
 class Shards:
     """Documents of several files, one after the other.
@@ -47,7 +49,8 @@ def find_shards(folder, parts, fits):
 
     Their names are those of Hugging Face and TensorFlow, `train-00000-of-00002.csv`, or
     those of Spark, `part-00000.csv`, in the folder itself, in `data` or in a folder
-    with the name of the part.
+    with the name of the part. If all files of the folder have one other name, such as
+    `articles-00000-of-00002.csv`, they are the training part.
 
     Args:
         folder: path.
@@ -67,7 +70,7 @@ def find_shards(folder, parts, fits):
     []
     """
     # Files without the name of a part are the training part, where nothing says more.
-    own = ["part"] if "train" in parts else []
+    own = _find_own_name(folder, fits) if "train" in parts else []
     places = [(folder, [*parts, *own]), (folder / "data", parts)]
     places += [(folder / part, [*parts, "part"]) for part in parts]
     for place, names in places:
@@ -82,6 +85,15 @@ def find_shards(folder, parts, fits):
             _check_whole(place, matches)
             return [path for path, _ in matches]
     return []
+
+
+def _find_own_name(folder, fits):
+    """The name of the files of a folder if all have one, else that of Spark."""
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    matches = [SHARD.fullmatch(path.name) for path in files if fits(path.name)]
+    names = {match["part"] if match else None for match in matches}
+    is_plain = len(names) == 1 and not names & {None, *TESTS}
+    return list(names) if is_plain else ["part"]
 
 
 def _check_whole(folder, matches):

@@ -259,6 +259,7 @@ def summarize_folder(folder, bad_lines, path=None, separation=None):
             "Expected documents to train on. Received: none. "
             f"{f'The first: {first}' if first else ''}",
             path,
+            remedy="Correct the lines, or check the format and the columns.",
         )
     names, counts = list(folder.labels.ids), folder.label_counts()
     summary = summarize_data(parts, counts)

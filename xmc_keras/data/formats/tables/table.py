@@ -1,5 +1,6 @@
 """CSV and TSV files."""
 
+import contextlib
 import csv
 import itertools
 import json
@@ -83,7 +84,11 @@ class Table:
         return self._rows.share
 
     def __iter__(self):
-        lines = (text for _, text in self._rows)
+        # Closed here, because a row that raises an error leaves the file open.
+        with contextlib.closing(iter(self._rows)) as rows:
+            yield from self._documents(text for _, text in rows)
+
+    def _documents(self, lines):
         start, delimiter, offset = _read_start(lines), self.delimiter, 0
         if start and (given := SEPARATOR_LINE.fullmatch(start[-1])):
             delimiter, offset = delimiter or given[1], len(start)
