@@ -469,8 +469,6 @@ def test_a_few_damaged_files():
     assert counts["counted"] > FEW / 4
 
 
-# Readers that an error ends leave their file to the collector, which may be late.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.large
 def test_many_damaged_files():
     counts = check_files(MANY, "many")
