@@ -125,7 +125,7 @@ def test_score_of_pairs(alone):
 
 @pytest.mark.parametrize("labels", [[["p"]], "p", ["p"], [[["p"]], [["q"]]]])
 def test_score_wants_labels_for_each_text(alone, labels):
-    with pytest.raises(tf.errors.InvalidArgumentError, match="labels, for each row"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="a row for each text"):
         ask(alone, "score", text=["a", "b"], labels=labels)
 
 
@@ -260,7 +260,7 @@ def test_score_of_too_many_labels(first, monkeypatch):
     asked = {"text": ["a"], "labels": [["p", "q"]]}
     assert ask(module, "score", **asked)["scores"].shape == (1, 2)
     with pytest.raises(
-        tf.errors.InvalidArgumentError, match="at most 2 labels per row"
+        tf.errors.InvalidArgumentError, match="at most 2 labels per text"
     ):
         ask(module, "score", text=["a"], labels=[["p", "q", "r"]])
 

@@ -165,14 +165,14 @@ class ServingModule(tf.Module):
         fits = tf.debugging.Assert(
             (rank >= 1) & (rank <= 2) & (tf.concat([shape, [-1]], 0)[0] == count),
             [
-                "Expected a label, or a list of labels, for each row. Received: shape",
+                "Expected a row for each text: a label, or labels. Received: shape",
                 shape,
             ],
         )
         with tf.control_dependencies([fits]):
-            width = tf.concat([shape, [1, 1]], 0)[1]  # of one label per row: 1
+            width = tf.concat([shape, [1, 1]], 0)[1]  # of one label per text: 1
         few_labels = tf.debugging.assert_less_equal(
-            width, MOST_SCORED, f"Expected at most {MOST_SCORED} labels per row."
+            width, MOST_SCORED, f"Expected at most {MOST_SCORED} labels per text."
         )
         with tf.control_dependencies([few_labels]):
             table = tf.reshape(labels, [count, width])
