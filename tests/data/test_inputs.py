@@ -1,6 +1,7 @@
 import types
 
 import keras_nlp
+import numpy as np
 import scipy.sparse
 
 from xmc_keras.config.config import Config
@@ -10,7 +11,10 @@ VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "sea", "sky"]
 
 
 def test_a_warning_where_most_texts_are_cut(caplog):
-    model = types.SimpleNamespace(tokenizer=keras_nlp.models.BertTokenizer(VOCABULARY))
+    model = types.SimpleNamespace(
+        tokenizer=keras_nlp.models.BertTokenizer(VOCABULARY),
+        encoder=types.SimpleNamespace(weights=[np.zeros(3)]),
+    )
     labels = scipy.sparse.csr_matrix([[1.0]] * 3)
     # Two special tokens and a word each.
     for texts, warned in (

@@ -10,7 +10,6 @@ tensorboard/ and metrics.json. It can be interrupted at any time: --resume conti
 from the last checkpoint.
 """
 
-import dataclasses
 import logging
 from pathlib import Path
 
@@ -49,10 +48,8 @@ def main(argv=None):
         help="start even if xmc plan estimates that memory is too small",
     )
     args = parser.parse_args(argv)
-    config = load_config(args.config, args.set)
-    if args.data:
-        config = dataclasses.replace(config, data=args.data)
-    if config.data is None or args.data == "":
+    config = load_config(args.config, args.set, data=args.data)
+    if not config.data:
         raise BadInput(
             "Expected a folder of data. Received: none. Set data in the recipe, or "
             "use --data.",

@@ -21,7 +21,7 @@ from xmc_keras.files.atomic_files import atomic_write
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 
 
-def load_config(path, overrides=(), resolved=False) -> Config:
+def load_config(path, overrides=(), resolved=False, data=None) -> Config:
     """Reads a config; a key that the file leaves out has its default.
 
     A size is `AtMost` if the data was replaced after it was chosen: by `overrides`, or
@@ -41,6 +41,7 @@ def load_config(path, overrides=(), resolved=False) -> Config:
         resolved: bool. Whether the file is the `config.yaml` of a run. Those of
             version 0.1.0 list the keys of both systems; those of the other one are
             ignored. Defaults to `False`.
+        data: optional string. The value of the key `data`, exactly; overrides all.
 
     Raises:
         BadInput: with file and line, or the override: no such file, invalid YAML, a
@@ -63,6 +64,8 @@ def load_config(path, overrides=(), resolved=False) -> Config:
     entries = _read_file(path)
     for override in overrides:
         entries += _read_override(override)
+    if data is not None:
+        entries.append(("data", data, (f"setting data={data}", None)))
     if resolved:
         entries = _upgrade(entries)
 
