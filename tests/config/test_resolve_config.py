@@ -103,6 +103,10 @@ def test_which_sizes_were_chosen_for_other_data(tmp_path):
     assert limits(recipe, "data=c") == {"top_k", "train_documents"}
     assert limits(recipe, "epochs=2") == {"train_documents"}
 
+    found = load_config(base, ["top_k=30"], data="null # 'c'")
+    assert found.data == "null # 'c'"
+    assert (type(found.top_k), type(found.train_documents)) == (int, AtMost)
+
 
 def test_documents_of_other_data(tmp_path):
     chosen = config(data=str(tmp_path), top_k=75)

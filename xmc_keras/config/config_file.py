@@ -24,9 +24,10 @@ FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 def load_config(path, overrides=(), resolved=False, data=None) -> Config:
     """Reads a config; a key that the file leaves out has its default.
 
-    A size is `AtMost` if the data was replaced after it was chosen: by `overrides`, or
-    by a file for its base. A recipe for 12,000 documents can so be used on 200. A size
-    that stands in the file that names the data, or in an override, must fit.
+    A size is `AtMost`, a limit, if the data was replaced after it was chosen: by `data`
+    or `overrides`, or by a file for its base. A recipe for 12,000 documents can so be
+    used on 200. A size that stands in the file that names the data, or in an override,
+    must fit.
 
     Args:
         path: string or path. A YAML file of one mapping with the keys of `Config`, or
@@ -41,7 +42,7 @@ def load_config(path, overrides=(), resolved=False, data=None) -> Config:
         resolved: bool. Whether the file is the `config.yaml` of a run. Those of
             version 0.1.0 list the keys of both systems; those of the other one are
             ignored. Defaults to `False`.
-        data: optional string. The value of the key `data`, exactly; overrides all.
+        data: optional string. The folder of the data, which overrides all others.
 
     Raises:
         BadInput: with file and line, or the override: no such file, invalid YAML, a
