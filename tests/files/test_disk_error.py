@@ -68,6 +68,14 @@ def test_what_tensorflow_says_of_a_full_disk(tmp_path):
                 tf.io.write_file(str(disk.path / "a"), b"x" * 100_000)
 
 
+def test_a_file_of_its_own_keeps_its_name(tmp_path):
+    """Within TensorFlow's errors alone, as a model that is saved while it trains."""
+    with pytest.raises(DiskError, match="/no/best.keras: .* No such file"):
+        with explain_disk_errors(tmp_path / "events", tf.errors.OpError):
+            with atomic_write(tmp_path / "no/best.keras"):
+                pass
+
+
 def test_other_errors_stay_what_they_are(tmp_path):
     path = tmp_path / "a"
     for error in (

@@ -29,7 +29,15 @@ class DiskError(BadInput):
 
     @classmethod
     def of(cls, error, path):
-        """The `DiskError` of an `OSError` raised while `path` was written."""
+        """The `DiskError` of an error raised while `path` was written.
+
+        Args:
+            error: `OSError`, or the `DiskError` of a file within, at its temporary
+                place.
+            path: string or path.
+        """
+        if isinstance(error, DiskError):
+            return cls(error.message, path, remedy=error.remedy)
         return cls(
             f"Expected to write here. Received: {error.strerror or error}.",
             path,
@@ -81,12 +89,11 @@ def explain_disk_errors(path, kind=Exception):
     """
     try:
         yield
-    except DiskError as error:  # of a file within, at its temporary place
-        raise DiskError(error.message, path, remedy=error.remedy) from error
-    except BadInput:
-        raise
     except kind as error:
-        found = find_disk_error(error)
+        if isinstance(error, BadInput):
+            found = error if isinstance(error, DiskError) else None
+        else:
+            found = find_disk_error(error)
         if found is None:
             raise
         raise DiskError.of(found, path) from error
