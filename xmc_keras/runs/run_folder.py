@@ -273,12 +273,16 @@ class RunFolder:
         name = name or MODELS[0]
         path = self.path / f"{name}.keras"
         if not path.exists():
-            others = [n for n in MODELS if (self.path / f"{n}.keras").exists()]
+            received = "no model"
+            remedy = "Train the run with `fit`, or continue it with `resume=True`."
+            for other in MODELS:
+                if (self.path / f"{other}.keras").exists():
+                    received = f"only {other}.keras"
+                    remedy = "Choose it with `model`, or train the run with `fit`."
             raise BadInput(
-                f"Expected {path.name}. Received: "
-                + (f"only {others[0]}.keras." if others else "no model."),
+                f"Expected {path.name}. Received: {received}.",
                 self.path,
-                remedy="Train the run with `fit`, or continue it with `resume=True`.",
+                remedy=remedy,
             )
         return path
 
