@@ -12,7 +12,7 @@ import numpy as np
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.files.digests import digest_file, read_digests, record_digests
-from xmc_keras.files.disk_error import explain_disk_errors
+from xmc_keras.files.disk_error import DiskError, explain_disk_errors
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.text.list_texts import list_texts
 
@@ -166,11 +166,7 @@ class TokenCache:
                 )
                 _replace_folder(temporary, path)
         except OSError as error:
-            raise BadInput(
-                f"Expected to write a token cache. Received: {error.strerror}.",
-                path.parent,
-                remedy="Choose another folder.",
-            ) from error
+            raise DiskError.of(error, path.parent) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
             lock.release()
@@ -185,11 +181,10 @@ def _add_suffix(path):
 def _remove_left(path):
     """Deletes what killed programs have left behind of this cache."""
     for left in path.parent.glob(f"{path.name}.*"):
+        # Another program may be writing it.
         lock = PathLock(left, "for a token cache", "folder")
-        with contextlib.suppress(BadInput):
-            if lock.try_acquire():  # nobody is writing it
-                shutil.rmtree(left, ignore_errors=True)
-                lock.release()
+        with contextlib.suppress(BadInput), lock:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _replace_folder(source, target):

@@ -12,6 +12,7 @@ from pathlib import Path
 from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import atomic_write
 from xmc_keras.files.describe_folder import check_file_for
+from xmc_keras.files.disk_error import DiskError
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.files.text_file import TextFile, position
 
@@ -65,9 +66,9 @@ class AnswerFile:
         self._lock.acquire()
         try:
             self._begin(resume, overwrite)
-        except OSError as error:
+        except (OSError, DiskError) as error:
             self._close()
-            raise self._write_error(error) from None
+            raise self._disk_error(error) from None
         except BaseException:
             self._close()
             raise
@@ -216,10 +217,10 @@ class AnswerFile:
             self._file.write(chunk)
             self._file.flush()
             os.fsync(self._file.fileno())
-        except OSError as error:
-            raise self._write_error(error) from None
-        self._digests.append(digest_lines(lines))
-        self._write_settings()
+            self._digests.append(digest_lines(lines))
+            self._write_settings()
+        except (OSError, DiskError) as error:
+            raise self._disk_error(error) from None
 
     def finish(self):
         """Completes the file and gives it its name."""
@@ -231,16 +232,11 @@ class AnswerFile:
             os.replace(self._part, self.path)
             self._settings_path.unlink(missing_ok=True)
         except OSError as error:
-            raise self._write_error(error) from None
+            raise self._disk_error(error) from None
         self._close()
 
-    def _write_error(self, error):
-        return BadInput(
-            f"Expected to write answers. Received: {error.strerror or error}.",
-            self.path,
-            remedy="Free disk space, make the folder writable, or choose another "
-            "`output`; continue with `resume=True`.",
-        )
+    def _disk_error(self, error):
+        return DiskError.of(error, self.path).resumable()
 
 
 def digest_lines(lines):

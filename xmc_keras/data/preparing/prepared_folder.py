@@ -79,7 +79,7 @@ class PreparedFolder:
             self._open()
         except OSError as error:
             self._release()
-            raise self._write_error(error) from None
+            raise self._disk_error(error) from None
         except BaseException:
             self._release()
             raise
@@ -146,7 +146,7 @@ class PreparedFolder:
                 np.savez(file, state=json.dumps(state), **self.label_counts())
             os.replace(new, self.part / "state.npz")
         except OSError as error:
-            raise self._write_error(error) from None
+            raise self._disk_error(error) from None
 
     def label_counts(self):
         """Number of documents of each label, a dict from part to int64 (labels,)."""
@@ -158,7 +158,7 @@ class PreparedFolder:
         try:
             file.flush()
         except OSError as error:
-            raise self._write_error(error) from None
+            raise self._disk_error(error) from None
         return np.fromfile(file.name, np.uint64)
 
     def finish(self, summary):
@@ -188,7 +188,7 @@ class PreparedFolder:
             write_digests(self.part, {name: digests[name] for name in names})
             replace_folder(self.part, self.path)
         except (OSError, DiskError) as error:
-            raise self._write_error(error) from None
+            raise self._disk_error(error) from None
         self._lock.release()
 
     def close(self):
@@ -216,18 +216,11 @@ class PreparedFolder:
                 content = b" " + content  # so that it is not read as one
             self._files[name].write(content)
         except OSError as error:
-            raise self._write_error(error) from None
+            raise self._disk_error(error) from None
         self._hashes[name].update(content)
 
-    def _write_error(self, error):
-        if isinstance(error, DiskError):
-            error = error.__cause__
-        return BadInput(
-            f"Expected a writable folder. Received: {error.strerror or error}.",
-            self.part,
-            remedy="Choose another path, or free disk space and continue with "
-            "`resume=True`.",
-        )
+    def _disk_error(self, error):
+        return DiskError.of(error, self.part).resumable()
 
     def _restore(self):
         path = self.part / "state.npz"
