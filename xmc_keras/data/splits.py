@@ -123,9 +123,8 @@ def split_documents(config, num_documents):
 
     Args:
         config: `Config`. Its `validation_documents` (see `choose_validation_size`) are
-            drawn first, then its
-            `train_documents` from the rest, both with `split_seed`, or with `seed` if
-            that is null.
+            drawn first, then its `train_documents` from the rest, both with
+            `split_seed`, or with `seed` if that is null.
         num_documents: int. Number of documents of the training part.
 
     Returns:

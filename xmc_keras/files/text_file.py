@@ -24,7 +24,7 @@ BINARY = {
     b"\xfd7zXZ\0": ("an xz file", "Give it a name that ends in .xz."),
     b"BZh9": ("a bzip2 file", "Unpack it: bunzip2."),
     b"\x28\xb5\x2f\xfd": ("a Zstandard file", "Unpack it: zstd -d."),
-    b"PK\3\4": ("a zip archive, as of a spreadsheet", "Unpack it, or save it as CSV."),
+    b"PK\3\4": ("a zip archive or spreadsheet", "Unpack it, or save it as CSV."),
     b"\xd0\xcf\x11\xe0": ("a spreadsheet or document of Office", "Save it as CSV."),
     b"PAR1": ("a Parquet file", "Give it a name that ends in .parquet."),
     b"SQLite format 3\0": ("an SQLite database", "Export the documents as CSV."),

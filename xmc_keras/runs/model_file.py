@@ -1,8 +1,8 @@
 """Models and weights in files that a full disk or a flipped bit cannot spoil.
 
 Both are zip archives, whose checksums are compared when they are read. A full disk
-raises a `DiskError`: nothing is written by HDF5, which it ends with a segmentation
-fault.
+raises a `DiskError`, because HDF5 writes to memory alone: on a full disk it ends the
+process with a segmentation fault.
 """
 
 import contextlib

@@ -10,11 +10,7 @@ from xmc_keras.files.disk_error import DiskError
 from xmc_keras.runs.finished_runs import read_metrics
 from xmc_keras.runs.run_folder import MODELS
 from xmc_keras.serving.version.model_card import CARD_KEYS
-from xmc_keras.serving.version.version_folder import (
-    choose_version,
-    new_version,
-    reserve_version,
-)
+from xmc_keras.serving.version.version_folder import new_version, reserve_version
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +108,6 @@ def export_runs(
     if data is not None:
         runs[0].data_folder(data)
     cards = [describe_run(run, model) for run in runs]
-    choose_version(folder, version)
     most = min(min(x["num_labels"], x["config"]["num_predictions"]) for x in cards)
     k = choose_k(k, most)
     with (

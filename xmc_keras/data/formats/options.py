@@ -79,26 +79,22 @@ class Options:
         """Raises `BadInput` for an option that a format does not read."""
         for option in self._given:
             if format not in READ_BY[option]:
-                written = f"`{option}`"
                 raise BadInput(
                     f"Expected options that {format} reads. Received: one that it "
                     "ignores.",
-                    remedy=f"Leave out {written}, which is for "
+                    remedy=f"Leave out `{option}`, which is for "
                     f"{', '.join(READ_BY[option])}, or name another `format`.",
                 )
 
     def separation(self, format):
         """How labels were separated, after reading: arguments of `find_warnings`."""
-        remedy = None
-        if format in ("folder", "fasttext"):
-            remedy = "write a space instead, or prepare a table or JSON lines"
-        elif format in TABLES and self.columns.split:
+        columns, remedy = self.columns, None
+        if format in TABLES and columns.split and not columns.vectors:
             remedy = "give it as `label_separator`"
-        is_numbered = self.columns.vectors and self.labels is None
-        if self.columns.vectors:
-            remedy = None
+        elif format in ("folder", "fasttext") and not columns.vectors:
+            remedy = "write a space instead, or prepare a table or JSON lines"
         return {
-            "separator": self.columns.separator,
+            "separator": columns.separator,
             "remedy": remedy,
-            "is_numbered": is_numbered,
+            "is_numbered": columns.vectors and self.labels is None,
         }

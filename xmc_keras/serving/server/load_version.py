@@ -58,8 +58,8 @@ def load_version(path):
 def check_version(path):
     """Raises `ServingError` if a file of a version is not as it was exported.
 
-    TensorFlow compares checksums of the weights only. Versions of others, or of before,
-    have no digests and pass.
+    TensorFlow compares checksums of the weights only. Versions of other programs, and
+    those of earlier releases, have no digests and pass.
     """
     try:
         check_digests(path, DIGESTS_FILE)

@@ -22,7 +22,8 @@ def choose_version(folder, version=None):
             existing one.
 
     Raises:
-        BadInput: the version exists, or the number is not positive.
+        BadInput: the version exists, the number is not positive, or the folder holds
+            something else or cannot be read.
     """
     folder = Path(folder)
     try:

@@ -48,7 +48,6 @@ class Table:
             Defaults to `True`.
         skip: optional callable. Called with the `BadInput` of a document that cannot be
             used, which is left out. Defaults to `None`: the error is raised.
-
         header: bool. Whether the first row has the names of the columns, otherwise
             they are numbers from 1. Defaults to `True`.
 
@@ -216,13 +215,13 @@ def _is_utf8(cell):
 def write_table(documents, path, delimiter=None, separator="|"):
     """Writes a file for `Table` with `Columns(separator=separator)`, atomically.
 
+    Labels that contain the separator, or would be read otherwise, become a JSON list.
+
     Args:
         documents: iterable of `Document`.
         path: string or path. Compressed if it ends in `.gz`.
         delimiter: optional string. See `Table`.
         separator: string. Separator of the labels in a cell. Defaults to `"|"`.
-
-    Labels that contain the separator, or would be read otherwise, become a JSON list.
     """
     delimiter = delimiter or ("\t" if ".tsv" in str(path)[-8:] else ",")
     with atomic_write(path) as file:
