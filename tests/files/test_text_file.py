@@ -120,6 +120,7 @@ def test_other_encodings_are_named(tmp_path, language, suffix, encoding):
         (zip_of(b"sea"), "a zip archive", "save it as CSV"),
         (b"PAR1\x15\x04", "a Parquet file", "a name that ends in .parquet"),
     ],
+    ids=["gzip", "xz", "bzip2", "zip", "Parquet"],
 )
 def test_files_that_are_no_text(tmp_path, content, kind, remedy):
     path = tmp_path / "train.csv"
