@@ -146,20 +146,22 @@ def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path, monkeypatch):
 
 
 def test_what_killed_programs_left_is_deleted(tmp_path):
+    # Of this cache, which is whole, and of others; and a lock without its folder.
     TokenCache.open(tmp_path, TEXTS, Letters())
     (whole,) = tmp_path.iterdir()
-    left, written, other = (
-        tmp_path / name
-        for name in (f"{whole.name}.0123abcd", f"{whole.name}.4567abcd", "other.12ab")
-    )
-    for folder in (left, written, other):
+    names = (f"{whole.name}.0123abcd", "tokens-1f.89ab0123", f"{whole.name}.4567abcd")
+    left, of_another, written = (tmp_path / name for name in names)
+    for folder in (left, of_another, written, tmp_path / "other.12ab"):
         folder.mkdir()
     (left / "token_ids.npy").write_bytes(b"half")
-    (whole / "offsets.npy").unlink()
+    (tmp_path / ".tokens-2a.01234567.lock").write_text("{}")
+    (tmp_path / f".{left.name}.lock").touch()
+    (tmp_path / ".tokens-3a.01234567.lock").touch()  # just being taken
     with another_process_writes(written):
-        cache = TokenCache.open(tmp_path, TEXTS, Letters())
-        assert rows(cache) == EXPECTED
-        assert {p for p in tmp_path.iterdir() if p.is_dir()} == {whole, written, other}
+        assert rows(TokenCache.open(tmp_path, TEXTS, Letters())) == EXPECTED
+        names = {path.name for path in tmp_path.iterdir()}
+    kept = {whole.name, written.name, f".{written.name}.lock", "other.12ab"}
+    assert names == {*kept, ".tokens-3a.01234567.lock"}
 
 
 def test_a_folder_that_cannot_be_made_or_read_is_reported(tmp_path):

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from tests.helpers.damaged import as_an_owner
 from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config import Config
 from xmc_keras.data.documents import Documents
@@ -112,12 +113,12 @@ def test_check_of_places_where_there_is_no_run(tmp_path):
             RunFolder(tmp_path / "other").check(CONFIG, **flags)
 
 
-def test_check_where_nothing_may_be_written(tmp_path, monkeypatch):
-    def forbidden(path, *arguments, **kwargs):
-        raise PermissionError(13, "Permission denied", path)
-
-    monkeypatch.setattr(os, "mkdir", forbidden)
-    with pytest.raises(BadInput, match="Received: Permission denied. Choose another"):
+def test_check_where_nothing_may_be_written(tmp_path):
+    tmp_path.chmod(0o555)
+    with (
+        as_an_owner(),
+        pytest.raises(BadInput, match="Received: Permission denied. Choose another"),
+    ):
         RunFolder(tmp_path / "new").check(CONFIG)
 
 

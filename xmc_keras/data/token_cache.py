@@ -13,7 +13,7 @@ import numpy as np
 from xmc_keras.bad_input import BadInput
 from xmc_keras.files.digests import digest_file, read_digests, record_digests
 from xmc_keras.files.disk_error import DiskError, explain_disk_errors
-from xmc_keras.files.path_lock import PathLock
+from xmc_keras.files.path_lock import PathLock, remove_left
 from xmc_keras.text.list_texts import list_texts
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,8 @@ class TokenCache:
     `TokenCache.open` tokenises the texts the first time and from then on reads
     `<folder>/tokens-<key>/`. The key is a digest of the tokenizer's fingerprint and of
     all texts, so a cache of other texts or settings is never used by mistake. Only the
-    pages that batches read are in memory.
+    pages that batches read are in memory. What killed programs have left behind in the
+    folder is deleted.
 
     Args:
         token_ids: int32 array (tokens,). All documents, one after the other.
@@ -74,6 +75,7 @@ class TokenCache:
         texts = list_texts(texts)
         if not texts:
             raise ValueError("Expected at least one text. Received: an empty list")
+        _remove_left(Path(folder))
         path = Path(folder) / f"tokens-{_key(texts, tokenizer)}"
         cache = cls._read(path, len(texts))
         if cache is None:
@@ -153,7 +155,6 @@ class TokenCache:
         lock = PathLock(temporary, "for a token cache", "folder")
         try:
             lock.acquire()
-            _remove_left(path)
             with explain_disk_errors(path.parent):
                 temporary.mkdir(parents=True)
                 np.save(temporary / "token_ids.npy", token_ids.astype(np.int32))
@@ -178,13 +179,16 @@ def _add_suffix(path):
     return path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}")
 
 
-def _remove_left(path):
-    """Deletes what killed programs have left behind of this cache."""
-    for left in path.parent.glob(f"{path.name}.*"):
-        # Another program may be writing it.
-        lock = PathLock(left, "for a token cache", "folder")
-        with contextlib.suppress(BadInput), lock:
-            shutil.rmtree(left, ignore_errors=True)
+def _remove_left(folder):
+    """Deletes what killed programs have left behind in a folder of caches."""
+    names = {path.name for path in folder.glob("tokens-*.*")}
+    for file in folder.glob(".tokens-*.*.lock"):
+        # An empty one may be that of a program that is just taking it.
+        with contextlib.suppress(OSError):
+            if file.stat().st_size:
+                names.add(file.name.removeprefix(".").removesuffix(".lock"))
+    for name in names:
+        remove_left(folder / name, [folder / name])
 
 
 def _replace_folder(source, target):

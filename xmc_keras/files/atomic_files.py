@@ -107,9 +107,9 @@ def check_writable(path, purpose, argument):
     above = Path(path).resolve().parents
     try:
         Path(path).exists()  # raises if the name is too long
-        # Create a folder and remove it: asking for permissions says yes to root even
-        # where writing fails.
-        with tempfile.TemporaryDirectory(dir=next(p for p in above if p.exists())):
+        # Asking for permissions says yes to root even where writing fails. The file has
+        # no name where the system can do that, so a killed program leaves nothing.
+        with tempfile.TemporaryFile(dir=next(p for p in above if p.exists())):
             pass
     except OSError as error:
         raise place_error(path, purpose, argument, error) from None

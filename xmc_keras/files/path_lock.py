@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shlex
+import shutil
 import socket
 import sys
 import threading
@@ -181,6 +182,23 @@ class PathLock:
                 *(self.path, error.strerror),
             )
         return _is_file(descriptor, file)
+
+
+def remove_left(path, paths):
+    """Deletes what a killed program has left, and its lock.
+
+    While another program holds the lock, nothing is deleted.
+
+    Args:
+        path: path. What the program was writing.
+        paths: iterable of paths. Folders to delete.
+    """
+    lock = PathLock(path, "to clean", "folder")
+    with contextlib.suppress(BadInput):  # the files of another user
+        if lock.try_acquire():
+            for left in paths:
+                shutil.rmtree(left, ignore_errors=True)
+            lock.release()
 
 
 def _open_file(file):

@@ -4,9 +4,14 @@ import sys
 
 import pytest
 
+from tests.helpers.lock_holder import another_process_writes
 from tests.helpers.project import PROJECT
 from xmc_keras.bad_input import BadInput
-from xmc_keras.serving.version.version_folder import choose_version, new_version
+from xmc_keras.serving.version.version_folder import (
+    choose_version,
+    new_version,
+    reserve_version,
+)
 
 
 def test_next_version(tmp_path):
@@ -105,3 +110,32 @@ def test_a_killed_export_leaves_no_version(tmp_path):
     assert killed.returncode == -9
     assert [name for name in os.listdir(tmp_path) if name.isdigit()] == []
     assert choose_version(tmp_path) == 1
+
+
+def test_what_killed_exports_left_is_deleted_whatever_their_numbers(tmp_path):
+    code = (
+        "import os, sys\n"
+        "from xmc_keras.serving.version.version_folder import *\n"
+        "with reserve_version(sys.argv[1], int(sys.argv[2])) as version:\n"
+        "    with new_version(sys.argv[1], version) as path:\n"
+        "        (path / 'half').write_text('half')\n"
+        "        if version != 3: os.kill(os.getpid(), 9)\n"
+        "    os.kill(os.getpid(), 9)"
+    )
+    for number in "1", "1792140000", "3":
+        command = [sys.executable, "-c", code, tmp_path, number]
+        assert subprocess.run(command, cwd=PROJECT).returncode == -9
+        left = {
+            path.name.rpartition("-")[0] or path.name for path in tmp_path.iterdir()
+        }
+        unfinished = f".tmp-{number}" if number != "3" else "3"
+        assert left == {unfinished, f".{number}.lock"}
+    (tmp_path / ".tmp-2-ab").mkdir()
+    with another_process_writes(tmp_path / "2"):
+        with reserve_version(tmp_path) as version:
+            assert version == 4
+            names = {path.name for path in tmp_path.iterdir()}
+            assert names == {"3", ".tmp-2-ab", ".2.lock", ".4.lock"}
+    with reserve_version(tmp_path, 2):
+        pass
+    assert os.listdir(tmp_path) == ["3"]

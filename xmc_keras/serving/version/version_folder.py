@@ -9,7 +9,7 @@ from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.files.describe_folder import EXPORT, OTHER, describe_folder
-from xmc_keras.files.path_lock import PathLock
+from xmc_keras.files.path_lock import PathLock, remove_left
 from xmc_keras.serving.server.find_versions import find_versions
 
 
@@ -60,8 +60,8 @@ def choose_version(folder, version=None):
 def reserve_version(folder, version=None):
     """Yields the number of a new version, which no other export takes meanwhile.
 
-    Two exports to one folder get two numbers. What a killed export of this number left
-    behind is deleted.
+    Two exports to one folder get two numbers. What killed exports have left behind in
+    the folder is deleted.
 
     Args:
         folder, version: see `choose_version`.
@@ -78,6 +78,7 @@ def reserve_version(folder, version=None):
     (1, 2)
     """
     folder, number = Path(folder), choose_version(folder, version)
+    _remove_left(folder)
     while True:
         lock = PathLock(folder / str(number), "for a version", "folder")
         if version is not None:
@@ -91,12 +92,21 @@ def reserve_version(folder, version=None):
                 number += 1
                 continue
             choose_version(folder, number)
-            for left in folder.glob(f".tmp-{number}-*"):
-                shutil.rmtree(left, ignore_errors=True)
             yield number
             return
         finally:
             lock.release()
+
+
+def _remove_left(folder):
+    """Deletes what killed exports have left behind, whatever their numbers."""
+    left = {}
+    for path in folder.glob(".tmp-[0-9]*-*"):
+        left.setdefault(path.name.split("-")[1], []).append(path)
+    for path in folder.glob(".[0-9]*.lock"):
+        left.setdefault(path.name.split(".")[1], [])
+    for number, paths in left.items():
+        remove_left(folder / number, paths)
 
 
 @contextlib.contextmanager
