@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from tests.helpers.fit_runs import Killed
 from xmc_keras.bad_input import BadInput
 from xmc_keras.cli.prepare import format_summary
 from xmc_keras.data.formats.document import Document
@@ -55,6 +56,36 @@ def test_a_stop_anywhere_gives_the_same_bytes(tmp_path):
         assert folder.label_counts()["train"].tolist() == counts.tolist()
         folder.finish({"x": 2})
         assert contents(path) == expected
+
+
+@pytest.mark.parametrize("options", [{"resume": True}, {"overwrite": True}])
+def test_nothing_is_kept_of_what_was_killed_when_it_was_finished(
+    tmp_path, monkeypatch, options
+):
+    folder = PreparedFolder(tmp_path / "made", {"a": 1})
+    folder.add("train", some(40))
+    folder.keep()
+    with monkeypatch.context() as patch:
+        patch.setattr("xmc_keras.files.atomic_files.os.replace", kill)
+        with pytest.raises(Killed):
+            folder.finish({"x": 2})
+    folder._release()
+    assert (tmp_path / "made.part/renamed_labels.tsv").exists()
+    # Another file, whose labels are written as they are.
+    folder = PreparedFolder(tmp_path / "made", {"a": 2}, **options)
+    folder.add("train", [Document("a text", ["label"], 1)])
+    folder.keep()
+    folder.finish({"x": 3})
+    assert set(contents(tmp_path / "made")) == {
+        "train_texts.txt",
+        "train_labels.txt",
+        "summary.json",
+        "digests.json",
+    }
+
+
+def kill(*paths):
+    raise Killed
 
 
 def test_folders_that_cannot_be_resumed(tmp_path):

@@ -16,7 +16,7 @@ from xmc_keras.data.formats.document import one_space
 from xmc_keras.data.preparing.check_place import check_place
 from xmc_keras.data.preparing.written_labels import WrittenLabels
 from xmc_keras.files.atomic_files import replace_folder
-from xmc_keras.files.digests import write_digests
+from xmc_keras.files.digests import DIGESTS, write_digests
 from xmc_keras.files.disk_error import DiskError
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.files.text_file import position
@@ -24,6 +24,7 @@ from xmc_keras.files.unreadable import UNREADABLE
 
 PARTS = ("train", "test")
 KINDS = ("texts", "labels", "filter")  # files with one line per document
+FINISHED = ("renamed_labels.tsv", "summary.json", DIGESTS)
 
 
 class PreparedFolder:
@@ -73,8 +74,9 @@ class PreparedFolder:
         try:
             check_place(self.path, self.part, resume, overwrite)
             self.part.mkdir(parents=True, exist_ok=True)
-            if not resume:
-                (self.part / "state.npz").unlink(missing_ok=True)
+            # What a `finish` that was killed has left; `_open` truncates the others.
+            for name in FINISHED if resume else (*FINISHED, "state.npz"):
+                (self.part / name).unlink(missing_ok=True)
             self._restore()
             self._open()
         except OSError as error:
