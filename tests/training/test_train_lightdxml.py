@@ -1,4 +1,6 @@
+import gc
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -141,6 +143,9 @@ def test_killed_in_each_phase(finished, call, tmp_path, monkeypatch):
     for key in METRICS:
         assert metrics(folder)[key] == pytest.approx(metrics(straight)[key], abs=1e-3)
     assert not list(folder.glob("shortlist*")) and not (folder / "checkpoint").exists()
+    # Deleted shortlists are closed, so that their disk space is free.
+    gc.collect()
+    assert f"{folder}/" not in Path("/proc/self/maps").read_text()
 
 
 def test_a_shortlist_that_is_gone(finished, call, tmp_path, monkeypatch):

@@ -88,21 +88,27 @@ def train_lightdxml(
             if run is not None:
                 shortlist = load_shortlist(path)
             bar = [Progress(len(batches), config.epochs, checkpoint.step)]
-            fit_epochs(
-                model,
-                batches.with_shortlist(shortlist),
-                validation_batches,
-                [
-                    FiniteLoss(),
-                    history,
-                    *callbacks,
-                    *(bar if progress else []),
-                    checkpoint,
-                ],
-                checkpoint.epoch,
-                end,
-                checkpoint.step,
-            )
+            cycle = batches.with_shortlist(shortlist)
+            try:
+                fit_epochs(
+                    model,
+                    cycle,
+                    validation_batches,
+                    [
+                        FiniteLoss(),
+                        history,
+                        *callbacks,
+                        *(bar if progress else []),
+                        checkpoint,
+                    ],
+                    checkpoint.epoch,
+                    end,
+                    checkpoint.step,
+                )
+            finally:
+                # TensorFlow never lets go of the batches of a data set, and an open
+                # file keeps its space on the disk after it is deleted.
+                cycle.negatives = None
     if config.logq_correction:
         correct_bias(config, model.classifier.label_bias, batches.labels)
     with phase("Encoding all documents"):
