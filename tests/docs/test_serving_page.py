@@ -128,7 +128,7 @@ def test_page_says_what_the_export_program_takes(call):
     for option, default, meaning in rows:
         described = usage.split(option.strip("`"), 1)[1].split(" --")[0]
         if re.fullmatch(r"\d+|`float32`", default):
-            assert f"({default.strip('`')})" in described
+            assert re.search(rf"\({default.strip('`')}[,)]", described)
         for precision in re.findall(r"`((?:float|int)\d+)`", default + meaning):
             assert precision in described
 

@@ -13,7 +13,7 @@ class Task:
     """Documents, labels and options to train with, see `fit`.
 
     Args:
-        config: a `Config`.
+        config: a `Config`, see `resolve_config`.
         everything: documents of the whole training part, whose label counts define
             the propensities.
         train, validation: documents to train on and to validate on.

@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.config.resolve_config import SWA_EVERY
 from xmc_keras.files.digests import write_checked
 from xmc_keras.files.disk_error import explain_disk_errors
 from xmc_keras.files.unreadable import UNREADABLE
@@ -41,7 +40,7 @@ def train_lightxml(
     saved in its folder as `best.keras` and, with SWA, `averaged.keras`.
 
     Args:
-        config: a `Config` of `system: lightxml`.
+        config: a `Config` of `system: lightxml`, see `resolve_config`.
         model: a `LightXML`, see `build_model`.
         batches: batches of training documents, see `build_training_inputs`.
         validation_batches: batches of validation documents, see `build_inputs`.
@@ -88,8 +87,7 @@ def train_stage(
     compile_and_build(model, optimizer, config, validation_batches)
     swa = None
     if config.swa_start is not None:
-        every = config.swa_every or min(SWA_EVERY, len(batches))
-        swa = SWA(config.swa_start, every)
+        swa = SWA(config.swa_start, config.swa_every)
         swa.set_model(model)
     best = BestModel(run)
     checkpoint = RunCheckpoint(
@@ -143,7 +141,7 @@ def train_stage(
         logger.warning(
             "No averaged model: from epoch %d on there were fewer than swa_every=%d "
             "steps.",
-            *(config.swa_start + 1, swa.every),
+            *(config.swa_start + 1, config.swa_every),
         )
     return history, checkpoint, best
 
