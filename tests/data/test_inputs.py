@@ -13,7 +13,7 @@ VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "sea", "sky"]
 def test_a_warning_where_most_texts_are_cut(caplog):
     model = types.SimpleNamespace(
         tokenizer=keras_nlp.models.BertTokenizer(VOCABULARY),
-        encoder=types.SimpleNamespace(weights=[np.zeros(3)]),
+        encoder=types.SimpleNamespace(weights=[np.zeros((2, 3))]),
     )
     labels = scipy.sparse.csr_matrix([[1.0]] * 3)
     # Two special tokens and a word each.

@@ -7,12 +7,37 @@ import pytest
 from tests.helpers.data_files import csv_of, csv_with, lines_with, parquet_of
 
 SET = "{'warm', 'big'}"
+URIS = "rose {i}\t<http://x/1>,<http://x/2>"
 REFUSED = {
     "set": (csv_with(SET), [], "train.csv:2: Expected labels: .*'warm', 'big'"),
     "set, separator": (
         csv_with(SET),
         ["--label-separator", ","],
         "Expected labels: strings",
+    ),
+    "column names in the middle": (
+        {"train.csv": "text,labels\na,warm\ntext,labels\nb,big\n"},
+        [],
+        "train.csv:3: Expected a document. Received: the column names again",
+    ),
+    "lists in a folder": (
+        {
+            "train_texts.txt": lines_with("rose {i}"),
+            "train_labels.txt": lines_with('["warm", "big plant"]'),
+        },
+        [],
+        "train_labels.txt:1: Expected labels separated by white space. Received: a "
+        "list",
+    ),
+    "lists in brackets, one name each": (
+        csv_with("(warm)", "(warm; big)"),
+        [],
+        "train.csv:3: Expected labels",
+    ),
+    "URIs with commas": (
+        {"train.tsv": lines_with("rose {i}\t<http://x/1>", URIS)},
+        [],
+        "train.tsv:2: Expected labels",
     ),
     "list cut off": (
         csv_with("['warm', 'big"),

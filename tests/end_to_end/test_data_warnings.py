@@ -33,6 +33,25 @@ WARNED = {
         "The separator '|' is in no cell, or separates nothing: each document has one "
         "label, such as 'big oak;warm' (6 documents), 'sea' (6 documents).",
     ),
+    "commas of Chinese and Japanese": (
+        csv_with("海，空"),
+        [],
+        "12 of 12 documents have a label that holds '，', ",
+    ),
+    "lists and text": (
+        {
+            "train.jsonl": "".join(
+                lines_with(row)
+                for row in (
+                    '{{"text": "a {i}", "labels": ["sea", "big oak"]}}',
+                    '{{"text": "b {i}", "labels": "big oak"}}',
+                )
+            )
+        },
+        [],
+        "Some label cells are lists, and others text that is split at white space, "
+        "such as 'big oak'. Write all as lists, or give a separator",
+    ),
     "commas in a folder": (
         {"train_texts.txt": lines_with("a {i}"), "train_labels.txt": "a,b\n" * 6},
         [],

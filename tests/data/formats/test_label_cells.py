@@ -11,6 +11,7 @@ from xmc_keras.data.formats.label_vectors import LabelledDocuments
 from xmc_keras.data.formats.tables.columns import Columns
 from xmc_keras.data.formats.tables.label_cell import parse_label_cell
 
+URIS = "<http://x/1> <http://x/2>"
 NAMES = st.lists(
     st.text(st.characters(codec="utf-8"), max_size=8).map(
         lambda t: " ".join(t.split())
@@ -64,7 +65,7 @@ def test_what_numpy_prints_of_an_array_is_that_array(ids, as_text):
             "[{'uri': 'x:1', 'label': 'big plant'}, {'uri': 'x:2'}]",
             ["big plant", "x:2"],
         ),
-        ("<http://x/1> <http://x/2>", ["http://x/1", "http://x/2"]),
+        (URIS, ["http://x/1", "http://x/2"]),
         # What nobody meant as names.
         ("{'warm', 'big'}", None),
         ("{warm,big}", None),
@@ -82,6 +83,12 @@ def test_what_numpy_prints_of_an_array_is_that_array(ids, as_text):
         ([["warm"]], None),
         ("('warm')", None),
         ("(warm, big)", None),
+        ("(warm; big plant)", None),
+        ("(warm|big)", None),
+        ("<http://x/1>,<http://x/2>", None),
+        ("<http://x/1><http://x/2>", None),
+        ("<3", ["<3"]),
+        ("<big>_plant", ["<big>_plant"]),
         ('"[""warm""]"', None),
         ("['warm', nan]", None),
         ("[None, 'warm']", None),
@@ -99,8 +106,8 @@ def test_what_numpy_prints_of_an_array_is_that_array(ids, as_text):
 )
 @pytest.mark.parametrize("separator", [None, "|"])
 def test_label_cells(cell, names, separator):
-    if separator is not None and isinstance(cell, str) and cell.startswith("<"):
-        names = [cell]
+    if separator is not None and cell is URIS:
+        names = None
     assert parse_label_cell(cell, separator) == names
 
 
@@ -108,6 +115,24 @@ def test_names_with_brackets_and_a_separator():
     assert parse_label_cell("[a]|[b]", "|") == ["[a]", "[b]"]
     assert parse_label_cell("[sic] a; b", ";") == ["[sic] a", "b"]
     assert Columns(separator="\\t").names(["l"], ["a b\tc"]) == ["a b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "is_split"),
+    [
+        ("warm big", True),
+        ("(s)-limonene big", True),
+        ("(unknown)", True),
+        ('["warm"]', False),
+        (["warm"], False),
+        ("('warm', 'big')", False),
+        (3, False),
+    ],
+)
+def test_cells_that_are_split(cell, is_split):
+    columns = Columns()
+    assert columns.names(["l"], [cell])
+    assert columns.split is is_split
 
 
 @pytest.mark.parametrize(

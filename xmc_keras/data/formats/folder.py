@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import re
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
@@ -9,6 +10,9 @@ from xmc_keras.data.formats.document import Document, refuse
 from xmc_keras.files.atomic_files import atomic_write
 from xmc_keras.files.digests import check_digest
 from xmc_keras.files.text_file import TextFile
+
+# A list of strings, as JSON and Python write it.
+LIST = re.compile(r"""\s*\[\s*(["']).*\1\s*\]\s*""")
 
 
 class FolderPart:
@@ -84,9 +88,12 @@ class FolderPart:
         except UnicodeDecodeError as error:
             received = f"invalid UTF-8 at byte offset {error.start} of the line"
         else:
-            if which == 2 or (text and not text.isspace()):
+            if which == 1 and text[:1] in "[ \t" and LIST.fullmatch(text):
+                received = f"a list, {text[:60]!r}"
+            elif which == 2 or (text and not text.isspace()):
                 return text
-            received = "an empty line"
+            else:
+                received = "an empty line"
         expected = ("a text", *["labels separated by white space"] * 2)[which]
         message = f"Expected {expected}. Received: {received}."
         refuse(self.skip, message, self._paths[which], line)

@@ -97,4 +97,5 @@ class Options:
             "separator": columns.separator,
             "remedy": remedy,
             "is_numbered": columns.vectors and self.labels is None,
+            "ambiguous": columns.ambiguous,
         }

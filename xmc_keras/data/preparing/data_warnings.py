@@ -4,7 +4,7 @@ import unicodedata
 
 import numpy as np
 
-SEPARATORS = ",;|"
+SEPARATORS = ",;|，；、"
 TRUTHS = [{"0", "1"}, {"0.0", "1.0"}, {"true", "false"}, {"yes", "no"}]
 MAX_TOKENS = 128  # the default of `Config.max_tokens`
 OFTEN = 0.1  # share of documents that repeat another one's text
@@ -20,6 +20,7 @@ def find_warnings(
     separator=None,
     remedy=None,
     is_numbered=False,
+    ambiguous=None,
 ):
     """Finds signs that labels or texts were read in another way than meant.
 
@@ -35,6 +36,8 @@ def find_warnings(
             labels were not separated, but in lists or numbers.
         is_numbered: bool. Whether labels are the places in vectors, whose names are
             numbers as they should be. Defaults to `False`.
+        ambiguous: optional string. A cell that was split at white space, while others
+            are lists.
 
     Returns:
         list of strings. Each says what was found, with counts and up to three examples,
@@ -56,6 +59,7 @@ def find_warnings(
     found = [
         remedy and _unused_separator(labels, documents, separator, remedy),
         remedy and _separators_in_names(labels, sample[1], separator, remedy),
+        ambiguous and _ambiguous_cells(ambiguous),
         _twins(labels),
         None if is_numbered else _truths(labels),
         _on_every_document(labels, documents),
@@ -130,6 +134,14 @@ def _separators_in_names(labels, sample, separator, remedy):
             f"{remedy}."
         )
     return None
+
+
+def _ambiguous_cells(cell):
+    return (
+        "Some label cells are lists, and others text that is split at white space, "
+        f"such as {cell[:60]!r}. Write all as lists, or give a separator that is in "
+        "none as `label_separator`."
+    )
 
 
 def _twins(labels):

@@ -4,7 +4,7 @@ import logging
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.document import Document, is_usable, refuse
-from xmc_keras.data.formats.tables.label_cell import parse_label_cell
+from xmc_keras.data.formats.tables.label_cell import parse_label_cell, parse_list
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +42,8 @@ class Columns:
         split: bool. Whether a cell has been split at the separator so far; others are
             lists.
         several: bool. Whether several label columns were chosen.
+        ambiguous: string or `None`. The first cell of a split into several labels at
+            white space, where other cells are lists.
         vectors: bool. Whether labels were found to be vectors, see `find_width`.
 
     Example:
@@ -63,7 +65,7 @@ class Columns:
             "\\n", "\n"
         )
         self.split = self.several = self.vectors = False
-        self._notes = set()
+        self._notes, self._has_lists, self._words = set(), False, None
 
     def choose(self, names, path, line=None, kind="column", remedy=None):
         """Selects the text and label columns of a table.
@@ -115,6 +117,10 @@ class Columns:
         self.several = len(labels) > 1
         return texts, labels
 
+    @property
+    def ambiguous(self):
+        return self._words if self._has_lists else None
+
     def note(self, message):
         """Logs a message, once."""
         if message not in self._notes:
@@ -143,8 +149,15 @@ class Columns:
             if not all(cell in YES or cell in NO for cell in cells):
                 return None
             return [name for name, cell in zip(columns, cells) if cell in YES]
-        self.split |= isinstance(values[0], str) and values[0].lstrip()[:1] not in "[("
-        return parse_label_cell(values[0], self.separator)
+        cell = values[0]
+        names = parse_label_cell(cell, self.separator)
+        if names and not isinstance(cell, int):
+            is_text = isinstance(cell, str) and parse_list(cell.strip()) is None
+            self.split |= is_text
+            self._has_lists |= not is_text
+            if is_text and self.separator is None and len(names) > 1:
+                self._words = self._words or cell
+        return names
 
     def document(self, texts, columns, labels, skip, path, line, received=None):
         """Makes the document of a row, or passes a `BadInput` to `skip`.

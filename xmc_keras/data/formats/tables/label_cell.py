@@ -13,7 +13,7 @@ MISSING = {"nan", "NaN", "None", "NaT", "<NA>", "null", "NULL"}
 # A cell that somebody printed from a program, and that is no list: in brackets from its
 # first to its last character, or cut off. "[a] and [b]" and "(a)" are names.
 PRINTED = re.compile(
-    r"""\[[^\[\]]*(\])? | \{[^{}]*\}? | \([^()]*[,'"][^()]*\) | [\[({'"]\s*['"\[({].*
+    r"""\[[^\[\]]*(\])? | \{[^{}]*\}? | \([^()]*[,;|'"][^()]*\) | [\[({'"]\s*['"\[({].*
     | \w+\(\s*['"\[({].* | (frozenset|set|list|tuple|dict|array)\(.*\)""",
     re.DOTALL | re.VERBOSE,
 )
@@ -81,20 +81,30 @@ def _parse_text(text, separator):
     """A list, or `None`."""
     if text in MISSING:
         return None
-    if text.startswith(("[", "(")):
-        try:
-            found = _parse_list(text)
-        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-            found = None
-        if isinstance(found, list | tuple):
-            return found
+    if (found := parse_list(text)) is not None:
+        return found
     if PRINTED.fullmatch(text) or (separator is None and text.startswith(("[", "{"))):
         return None
     return text.split() if separator is None else text.split(separator)
 
 
-def _parse_list(text):
-    """The list or tuple in a text in brackets; raises `ValueError` and others."""
+def parse_list(text):
+    """The list or tuple that a text is, as JSON, Python or NumPy write it, or `None`.
+
+    >>> parse_list("['a' 'b']"), parse_list("('a', 'b')"), parse_list("(a) b")
+    (['a', 'b'], ('a', 'b'), None)
+    """
+    if not text.startswith(("[", "(")):
+        return None
+    try:
+        found = _read_list(text)
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return None
+    return found if isinstance(found, list | tuple) else None
+
+
+def _read_list(text):
+    """The value of a text in brackets; raises `ValueError` and others."""
     try:
         return json.loads(text)
     except ValueError:
@@ -118,5 +128,8 @@ def _name(item):
         return str(item)
     if not isinstance(item, str):
         return None
-    uri = URI.fullmatch(item.strip())
-    return uri[1] if uri else item
+    item = item.strip()
+    if not (uri := URI.match(item)):
+        return item
+    # What follows is another URI, and the separator another one than meant.
+    return uri[1] if uri.end() == len(item) else None

@@ -103,8 +103,10 @@ class Table:
         places = [[names.index(name) for name in found] for found in (texts, labels)]
         if not self.header:
             rows = itertools.chain([(line, row)], rows)
-        end = line
+        end, header = line, self.header and row
         for line, row in rows:
+            if row == header:
+                row = "Expected a document. Received: the column names again."
             if isinstance(row, str):
                 refuse(self.skip, row, self.path, line)
                 continue
