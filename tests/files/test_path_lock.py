@@ -4,6 +4,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -38,6 +39,24 @@ def assert_free(path):
         command = [sys.executable, "-c", code, os.path.realpath(path)]
         run = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
     assert run.returncode == 1 and "BadInput" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/", "The root of the file system"),
+        ("missing/../x", "No such file or directory"),
+        ("../../../../../../../../../..", "The root of the file system"),
+        ("loop/../x", "Too many levels of symbolic links"),
+    ],
+)
+def test_places_that_nothing_can_be_written_to(tmp_path, monkeypatch, path, reason):
+    monkeypatch.chdir(tmp_path)
+    os.symlink("loop", "loop")
+    expected = re.escape(f"{path}: Expected a place for a run. Received: {reason}.")
+    with pytest.raises(BadInput, match=expected), lock(path):
+        pass
+    assert os.listdir() == ["loop"]
 
 
 def test_the_second_learns_who_holds_it(tmp_path):

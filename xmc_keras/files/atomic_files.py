@@ -1,6 +1,7 @@
 """Atomic writing of files and folders: complete, or not there at all."""
 
 import contextlib
+import errno
 import gzip
 import os
 import shutil
@@ -104,8 +105,8 @@ def check_writable(path, purpose, argument):
     Traceback (most recent call last):
     xmc_keras.bad_input.BadInput: setup.py/a: Expected a place for a run. Received: ...
     """
-    above = Path(path).resolve().parents
     try:
+        above = resolve_place(path).parents
         Path(path).exists()  # raises if the name is too long
         # Asking for permissions says yes to root even where writing fails. The file has
         # no name where the system can do that, so a killed program leaves nothing.
@@ -113,6 +114,34 @@ def check_writable(path, purpose, argument):
             pass
     except OSError as error:
         raise place_error(path, purpose, argument, error) from None
+
+
+def resolve_place(path):
+    """The path without links and `..`, if something can be written there.
+
+    The kernel looks each folder up before it goes back by a `..`, and `Path.resolve`
+    does not.
+
+    Raises:
+        OSError: the path is the root of the file system, or a folder before a `..` is
+            missing.
+
+    Example:
+
+    >>> resolve_place("docs/../runs/") == Path("runs").resolve()
+    True
+    >>> resolve_place("no such folder/../runs")
+    Traceback (most recent call last):
+    FileNotFoundError: [Errno 2] No such file or directory: 'no such folder'
+    """
+    path = Path(path)
+    for place, part in enumerate(path.parts):
+        if part == "..":
+            os.stat(Path(*path.parts[:place]))
+    found = Path(os.path.realpath(path))
+    if not found.name:
+        raise OSError(errno.EISDIR, "The root of the file system")
+    return found
 
 
 def place_error(path, purpose, argument, error):

@@ -16,7 +16,7 @@ import weakref
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.files.atomic_files import check_writable, place_error
+from xmc_keras.files.atomic_files import check_writable, place_error, resolve_place
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class PathLock:
             return True
         try:
             # A link is followed, so that all names of a folder have the same lock.
-            path = self.path.resolve()
+            path = resolve_place(self.path)
             file = path.with_name(f".{path.name}.lock")
             made, descriptor = self._open(file)
         except BlockingIOError:
