@@ -153,6 +153,15 @@ def test_predictions_are_computed_once(runs, tiny_data, tmp_path, monkeypatch):
     assert len(computed) == 2
 
 
+def test_clusters_that_are_missing(runs, tmp_path, call):
+    shutil.copytree(runs[0].path, tmp_path / "run")
+    (tmp_path / "run/clusters.npy").unlink()
+    result = call("report", tmp_path / "run", "--output", tmp_path / "page.html")
+    assert result.status == 2 and not (tmp_path / "page.html").exists()
+    error = f"{tmp_path}/run/clusters.npy: Expected an array of the run. Received: "
+    assert error in result.stderr and "--overwrite" in result.stderr
+
+
 def test_lightdxml_has_no_clusters(tiny_data, tmp_path, call):
     from tests.helpers.tiny_lightdxml import make_lightdxml
 

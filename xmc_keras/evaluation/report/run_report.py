@@ -79,7 +79,7 @@ def report_run(name, run, metrics, relevant, predictions):
         **measure_recall(top, relevant),
     }
     cluster_labels = cluster_documents = None
-    if run.clusters_path.exists():
+    if config.system == "lightxml":
         clusters = run.clusters()
         cluster_labels = (clusters >= 0).sum(axis=1)
         label_documents = np.append(counts, 0)[clusters]  # a pad reads the last one
