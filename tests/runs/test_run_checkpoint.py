@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.runs.run_checkpoint import RunCheckpoint
+from xmc_keras.runs.run_folder import RunFolder
 from xmc_keras.runs.run_history import RunHistory
 from xmc_keras.training.callbacks.swa import SWA
 
@@ -139,7 +140,7 @@ def test_killed_while_a_checkpoint_is_written(tmp_path, unbroken):
     assert checkpoint.restore(make())
     assert (checkpoint.epoch, checkpoint.step) == (EPOCHS, 0)
     part.mkdir()
-    checkpoint.remove()
+    RunFolder(tmp_path).remove_checkpoint()
     assert {p.name for p in tmp_path.iterdir()} == HISTORY
 
 
@@ -147,7 +148,6 @@ def test_no_checkpoint(tmp_path):
     checkpoint = RunCheckpoint(tmp_path / "checkpoint")
     assert checkpoint.restore(make()) is False
     assert (checkpoint.epoch, checkpoint.step, checkpoint.seconds) == (0, 0, 0)
-    checkpoint.remove()
 
 
 def test_time_is_counted_over_restarts(tmp_path):

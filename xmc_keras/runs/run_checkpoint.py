@@ -87,13 +87,6 @@ class RunCheckpoint(keras.callbacks.Callback):
         self._first_step = self.step
         return True
 
-    def remove(self):
-        """Deletes the checkpoint, once the run is finished."""
-        if self.path is None:
-            return
-        for path in (self.path, self._other("old"), self._other("part")):
-            shutil.rmtree(path, ignore_errors=True)
-
     def on_train_begin(self, logs=None):
         self._seen_at = time.monotonic()
 

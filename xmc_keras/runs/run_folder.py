@@ -260,7 +260,7 @@ class RunFolder:
                     shutil.rmtree(path, ignore_errors=True)
 
     def remove_checkpoint(self):
-        """Deletes the checkpoint that a run killed at its very end has left."""
+        """Deletes the checkpoint, also a half-written one, once the run is finished."""
         for suffix in ("", ".old", ".part"):
             path = self.checkpoint_path.with_name(f"checkpoint{suffix}")
             shutil.rmtree(path, ignore_errors=True)

@@ -199,7 +199,7 @@ def evaluate_trained(task, trained, test, begun):
     )
     if run is not None:
         run.save_metrics(metrics)
-        checkpoint.remove()
+        run.remove_checkpoint()
     return FitResult(model, trained.history, metrics, checkpoint.seconds)
 
 

@@ -188,10 +188,10 @@ def fix_negatives(
     )
     recall(next(validation_batches.batches(0))[0])
     weights = run and run.path / "recall.npz"
+    recall_run = run and RunFolder(run.path / "recall")
     seconds = 0.0
     if run is not None and run.cluster_ids_path.exists():
         cluster_ids = run.cluster_ids()
-        RunFolder(run.path / "recall").remove_checkpoint()
         try:
             load_state(weights, recall)
         except UNREADABLE as error:
@@ -208,9 +208,7 @@ def fix_negatives(
             ranking_encoder="shared",
             swa_start=None,
         )
-        recall_run = None
         if run is not None:
-            recall_run = RunFolder(run.path / "recall")
             recall_run.path.mkdir(exist_ok=True)
         logger.info("Training the generator alone")
         _, checkpoint, _ = train_stage(
@@ -225,7 +223,8 @@ def fix_negatives(
             save_state(weights, recall)
             with write_checked(run.cluster_ids_path) as file:
                 np.save(file, cluster_ids)
-            checkpoint.remove()
+    if run is not None:
+        recall_run.remove_checkpoint()
     if model.is_paired:
         model.encoder.begin_ranking()
         model.generator.trainable = False
