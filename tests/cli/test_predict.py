@@ -326,6 +326,8 @@ def test_bad_input(tiny_run, tmp_path, call):
         (["--output", tmp_path / "o.xz"], "a plain file or .gz to write."),
         (["--output", tmp_path], "Expected a file to write. Received: a folder. Choo"),
         (["--output", tmp_path, "--overwrite"], "Received: a folder. Choose another "),
+        (["--output", "."], ".: Expected a file to write. Received: a folder. Choose"),
+        (["--output", "/"], "/: Expected a file to write. Received: a folder. Choose"),
         (["--output", texts / "x"], "Expected a place for answers. Received: Not a di"),
     ):
         assert message in refused(tiny_run.folder, *arguments)

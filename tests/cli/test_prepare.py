@@ -1,5 +1,6 @@
 import json
 import lzma
+import os
 import re
 import signal
 import time
@@ -241,6 +242,18 @@ def test_places_that_are_taken(prepare, tmp_path):
     assert read_documents(tmp_path / "made", "train").texts == ["sky"]
     result = prepare(source="made")
     assert result.status == 2 and "a target that is not the source" in result.stderr
+
+
+@pytest.mark.parametrize("target", [".", "sub/..", "missing/../x"])
+def test_a_target_without_a_name(call, tmp_path, monkeypatch, target):
+    (tmp_path / "train.txt").write_text("__label__a sea\n")
+    (tmp_path / "empty/sub").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "empty")
+    for flags in ([], ["--resume"], ["--overwrite"]):
+        command = ["prepare", tmp_path / "train.txt", target, *flags]
+        result = call(*command, tensorflow=False)
+        fails(result, f"{target}: Expected a place for data. Received: ", tmp_path)
+    assert os.listdir() == ["sub"] and not os.listdir("sub")
 
 
 def test_a_target_within_the_source(prepare, tmp_path, monkeypatch):

@@ -65,7 +65,7 @@ def main(argv=None):
     args = parse_arguments(argv)
     target = Path(args.target)
     if args.resume and (target / "summary.json").exists():
-        if not target.with_name(f"{target.name}.part").exists():
+        if not Path(f"{target}.part").exists():
             return logger.info("%s is finished", target)
     leave_warnings_to_summary()
     summary = prepare_data(

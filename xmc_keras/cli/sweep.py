@@ -65,7 +65,7 @@ def main(argv=None):
         load_config(path, args.set)  # checks all of them before the first is trained
     runs = Path(args.runs)
     check_folder_for(runs, "the runs of a sweep", "runs")
-    with PathLock(runs, "for the runs of a sweep", "runs"):
+    with PathLock(runs.resolve(), "for the runs of a sweep", "runs"):
         failed = train_all(args, configs, runs)
     if failed:
         logger.error("Failed: %s", ", ".join(failed))

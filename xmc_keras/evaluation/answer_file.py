@@ -46,11 +46,8 @@ class AnswerFile:
 
     def __init__(self, path, settings, resume=False, overwrite=False):
         self.path, self.settings = Path(path), settings
-        self._part = self.path.with_name(f"{self.path.name}.part")
-        self._settings_path = self.path.with_name(f"{self.path.name}.settings.json")
         self.finished, self._reading, self._file = False, False, None
         self._digests, self._expected = [], []  # of the chunks: so far, and before
-        self.kept_path = self._part
         self._lock = PathLock(self.path, "for answers", "output")
         if self.path.suffix == ".xz":
             raise BadInput(
@@ -63,6 +60,9 @@ class AnswerFile:
                 remedy="Choose another `output`.",
             )
         check_file_for(self.path, "output")
+        self._part = self.path.with_name(f"{self.path.name}.part")
+        self._settings_path = self.path.with_name(f"{self.path.name}.settings.json")
+        self.kept_path = self._part
         self._lock.acquire()
         try:
             self._begin(resume, overwrite)

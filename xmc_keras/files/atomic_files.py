@@ -123,8 +123,8 @@ def resolve_place(path):
     does not.
 
     Raises:
-        OSError: the path is the root of the file system, or a folder before a `..` is
-            missing.
+        OSError: the path is `.`, ends in `..` or is the root of the file system, which
+            cannot be replaced, or a folder before a `..` is missing.
 
     Example:
 
@@ -135,13 +135,12 @@ def resolve_place(path):
     FileNotFoundError: [Errno 2] No such file or directory: 'no such folder'
     """
     path = Path(path)
+    if path.name in ("", ".."):
+        raise OSError(errno.EBUSY, "A folder without a name of its own")
     for place, part in enumerate(path.parts):
         if part == "..":
             os.stat(Path(*path.parts[:place]))
-    found = Path(os.path.realpath(path))
-    if not found.name:
-        raise OSError(errno.EISDIR, "The root of the file system")
-    return found
+    return Path(os.path.realpath(path))
 
 
 def place_error(path, purpose, argument, error):

@@ -61,7 +61,6 @@ class PreparedFolder:
 
     def __init__(self, path, settings, resume=False, overwrite=False):
         self.path, self.settings = Path(path), settings
-        self.part = self.path.with_name(f"{self.path.name}.part")
         self.state = {"parts_read": 0, "read": 0, "bad_lines": {}}
         self.words = dict.fromkeys(PARTS, 0)
         # Number of documents of each label, in an array that can grow.
@@ -72,6 +71,7 @@ class PreparedFolder:
         self._lock = PathLock(self.path, "for data", "target")
         self._lock.acquire()
         try:
+            self.part = self.path.with_name(f"{self.path.name}.part")
             check_place(self.path, self.part, resume, overwrite)
             self.part.mkdir(parents=True, exist_ok=True)
             # What a `finish` that was killed has left; `_open` truncates the others.
