@@ -165,7 +165,7 @@ def test_labels_that_are_not_those_of_the_model(tiny_run, tmp_path, call):
     shutil.copytree(tiny_run.folder, run)
     names = (run / "label_names.txt").read_text().splitlines()
     (run / "label_names.txt").write_text("\n".join(names[::-1]) + "\n")
-    (run / "digests.json").unlink()
+    (run / "digests.json").unlink()  # it would be found by its digest
     result = call("evaluate", run)
     assert result.status == 2 and result.stderr.startswith(f"error: {run}/best.keras: ")
     assert "Expected a model with the labels of label_names.txt" in result.stderr

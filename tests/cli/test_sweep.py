@@ -131,6 +131,7 @@ def test_a_run_of_another_config_is_not_mistaken_for_this_one(
     call("sweep", *arguments, tensorflow=False)
     result = call("sweep", *arguments, "--set", "top_k=3", tensorflow=False)
     assert result.status == 1 and "top_k was null, is 3" in caplog.text
+    assert "--overwrite, or choose another with --run" in caplog.text
     assert "not measured" in result.stdout and len(trained) == 1
 
 

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.cli.arguments import write_output
-from xmc_keras.cli.program import command_parser
+from xmc_keras.cli.program import WORDS, command_parser
 from xmc_keras.config.config_file import load_config
 from xmc_keras.files.describe_folder import check_folder_for
 from xmc_keras.files.path_lock import PathLock
@@ -98,7 +98,7 @@ def train_all(args, configs, runs):
                 found[name][seed] = metrics
             except BadInput as error:
                 failed.append(f"{name}-{seed}")
-                logger.error("%s failed: %s", failed[-1], error)
+                logger.error("%s failed: %s", failed[-1], error.word(WORDS))
             rows = summarize(found, quality)
             report = format_json(rows, configs, found, failed)
             write_output(table.with_suffix(".json"), report)
