@@ -237,6 +237,10 @@ def test_bad_input(runs, tmp_path, call):
         return result.stderr
 
     assert "Expected each run once" in refused(a, a)
+    for place in (".", "/", "missing/../page.html"):
+        result = call("report", a, "--output", place, tensorflow=False)
+        assert result.status == 2, result.stderr
+        assert result.stderr.startswith(f"error: {place}: Expected a place to write")
     other = tmp_path / "other"
     shutil.copytree(a, other)
     (other / "metrics.json").unlink()

@@ -106,6 +106,23 @@ def test_too_few_documents(number, make_config):
             fit(make_config(system), make_documents(number, 2), progress=False)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("quickstart", make_documents(9, 2)), "`config` to be a `Config`.*`load_conf"),
+        ((Config(**LIGHTDXML), ["a", "b"]), "`train` to be `Documents` or"),
+        ((Config(**LIGHTDXML), make_documents(9, 2), ["a"]), "`validation` to be"),
+        (
+            (Config(**LIGHTDXML), make_documents(9, 2), None, Documents([], [])),
+            "Expected documents in `test`. Received: none",
+        ),
+    ],
+)
+def test_arguments_of_other_kinds(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        fit(*arguments, progress=False)
+
+
 def test_no_labels_at_all(make_config):
     documents = make_documents(10, 2, unlabelled=10)
     with pytest.raises(BadInput, match="Expected labels"):

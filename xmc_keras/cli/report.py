@@ -47,12 +47,13 @@ def main(argv=None):
         help="leave bad lines out and count them, instead of stopping; as in training",
     )
     args = parser.parse_args(argv)
-    output, folder = Path(args.output), pictures_folder(args.output)
+    output = Path(args.output)
     runs = open_finished_runs(args.runs)
     for run in runs:
         read_history(run.history_path, COLUMNS)
         run.model_path(args.model)
     with PathLock(output, "to write to", "output"):
+        folder = pictures_folder(output)
         check_places(args, output, folder)
         make_report(args, runs, output)
     logger.info("Saved %s and %s", output, folder)

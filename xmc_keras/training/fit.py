@@ -7,11 +7,14 @@ import time
 import numpy as np
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.config.config import Config
 from xmc_keras.config.resolve_config import (
     describe_sizes,
     limit_sizes,
     resolve_config,
 )
+from xmc_keras.data.documents import Documents
+from xmc_keras.data.feature_documents import FeatureDocuments
 from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.data.splits import split_documents
 from xmc_keras.files.disk_error import DiskError
@@ -71,6 +74,8 @@ def fit(
         A `FitResult`.
 
     Raises:
+        ValueError: `config` is no `Config`, or documents are not `Documents` or
+            `FeatureDocuments`.
         BadInput: config, documents and run do not fit together; another program is
             writing the run; there is too little memory; or the loss becomes infinite
             or NaN.
@@ -86,11 +91,31 @@ def fit(
     >>> len(result.history), sorted(result.model.label_set.names)
     (2, ['editor', 'game'])
     """
+    _check_arguments(config, train=train, validation=validation, test=test)
     if run is not None and not isinstance(run, RunFolder):
         run = RunFolder(run)
     settings = resume, overwrite, any_memory, callbacks, progress
     with contextlib.nullcontext() if run is None else run.lock:
         return _fit(config, train, validation, test, run, *settings)
+
+
+def _check_arguments(config, **parts):
+    """Raises an error for arguments of other kinds, before work begins."""
+    if not isinstance(config, Config):
+        raise ValueError(
+            f"Expected `config` to be a `Config`. Received: {config!r:.80}. "
+            "`load_config` reads one from a recipe."
+        )
+    for name, part in parts.items():
+        if part is None and name != "train":
+            continue
+        if not isinstance(part, Documents | FeatureDocuments):
+            raise ValueError(
+                f"Expected `{name}` to be `Documents` or `FeatureDocuments`. Received: "
+                f"{type(part).__name__}."
+            )
+        if name != "train" and not len(part):
+            raise BadInput(f"Expected documents in `{name}`. Received: none.")
 
 
 def _fit(
