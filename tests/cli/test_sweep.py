@@ -144,6 +144,8 @@ def test_bad_input(configs, trained, call):
 
     plain = configs / "plain.yaml"
     assert "--seeds to be at least 1" in refused(plain, "--seeds", 0)
+    error = refused(plain, "--runs", plain)
+    assert "Expected a folder for the runs of a sweep. Received: a file." in error
     assert "plain twice" in refused(plain, plain)
     (configs / "wrong.yaml").write_text("epochs: three\n")
     assert "wrong.yaml:1: " in refused(plain, configs / "wrong.yaml")

@@ -57,7 +57,7 @@ def describe_folder(path):
 
 
 def check_folder_for(path, purpose, argument):
-    """Raises `BadInput` if a folder holds a run, a data set or an export.
+    """Raises `BadInput` for a file, or a folder of a run, a data set or an export.
 
     Args:
         path: string or path.
@@ -74,7 +74,13 @@ def check_folder_for(path, purpose, argument):
     xmc_keras.bad_input.BadInput: ...: Expected a folder for an ensemble. Received: ...
     """
     path = Path(path)
-    held = describe_folder(path) if path.is_dir() else None
+    if path.exists() and not path.is_dir():
+        raise BadInput(
+            f"Expected a folder for {purpose}. Received: a file.",
+            path,
+            remedy=f"Choose another `{argument}`.",
+        )
+    held = describe_folder(path) if path.exists() else None
     if held in (RUN, DATA, EXPORT):
         raise BadInput(
             f"Expected a folder for {purpose}. Received: the folder of {held}.",
