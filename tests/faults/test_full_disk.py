@@ -76,9 +76,10 @@ def test_fit_on_disks_of_all_sizes(call, words_config, tmp_path):
 @pytest.mark.large
 def test_fit_lightxml_on_disks_of_all_sizes(call, tiny_run, tiny_config, tmp_path):
     with small_disk(tmp_path / "disk") as disk:
-        said = fit_on(call, disk, tiny_config, range(4, 3000, 36))
+        said = fit_on(call, disk, tiny_config, range(4, 3000, 108))
         assert_same_metrics(disk.path / "r", tiny_run.folder)
-    assert {"/r", "/r/checkpoint", "/r/best.keras", "/r/tensorboard"} <= places(said)
+    # Which of the others is the first that does not fit depends on the sizes.
+    assert {"/cache", "/r/tensorboard"} <= places(said), places(said)
 
 
 @pytest.mark.large
