@@ -90,6 +90,8 @@ def test_a_folder_gives_the_same_model(system, parts, make_config, tmp_path):
     assert again.metrics["P@1"] == folder.metrics["P@1"]
     with pytest.raises(BadInput, match="`resume=True`.*`overwrite=True`"):
         fit(config, train, run=run)
+    with pytest.raises(BadInput, match="training part that the run was started with"):
+        fit(config, train.subset(range(100)), run=run, resume=True, progress=False)
 
 
 def test_static_negatives_without_a_folder(parts, make_config):

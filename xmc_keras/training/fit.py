@@ -136,6 +136,7 @@ def _fit(
     if run is not None:
         run.check(config, resume, overwrite)
         if resume and run.finished:
+            run.check_data(train)
             logger.info("This run is finished: see %s", run.metrics_path)
             run.remove_checkpoint()
             return load_result(run)
