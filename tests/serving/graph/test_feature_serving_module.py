@@ -110,7 +110,7 @@ def test_saved_graph(model, module, tmp_path):
         wrong = {**inputs, name: np.array(value, inputs[name].dtype)}
         with pytest.raises(ServingError, match=message):
             served.predict(wrong)
-    with pytest.raises(ServingError, match="for each row"):
+    with pytest.raises(ServingError, match="a row for each"):
         labels = np.array([[b"p"]], object)
         served.predict({**inputs, "labels": labels}, "score")
     served.close()
