@@ -59,7 +59,7 @@ def test_fit(call, words_config, tmp_path):
     assert call("fit", words_config, "--run", tmp_path / "whole").status == 0
     with small_disk(tmp_path / "disk") as disk:
         said = fit_on(call, disk, words_config, [4, 60, 180, 2000])
-        assert len(said) >= 3 and all("--resume" in sentence for sentence in said)
+        assert len(said) >= 2 and all("--resume" in sentence for sentence in said)
         assert_same_metrics(disk.path / "r", tmp_path / "whole")
 
 

@@ -78,9 +78,12 @@ def test_a_link_to_a_folder(tmp_path):
 def test_the_current_folder(tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    RunFolder(".").check(CONFIG)
-    begin(".")
-    assert files(tmp_path / "here") > {"config.yaml"}
+    # It is replaced by the run, and the program would stand in a deleted folder.
+    with pytest.raises(BadInput, match=r"^\.: Expected a place for a run.*of its own"):
+        RunFolder(".").check(CONFIG)
+    begin(tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    assert RunFolder(".").config() == CONFIG
 
 
 def test_begin_where_nothing_can_be_written(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from tests.helpers.programs import start
 from tests.helpers.project import PROJECT
 from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config_file import load_config
-from xmc_keras.data.documents import Documents
+from xmc_keras.data.documents import read_documents
 from xmc_keras.data.splits import validation_split
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.runs.run_checkpoint import RunCheckpoint
@@ -279,7 +279,7 @@ def test_a_loss_that_is_no_number_ends_the_run(tiny_config, tmp_path, call):
 def test_a_run_that_another_process_writes(tiny_run, tiny_config, tmp_path):
     config, run = load_config(tiny_config), tmp_path / "run"
     shutil.copytree(tiny_run.folder, run)
-    train = Documents(["a"], [["x"]])
+    train = read_documents(config.data, "train")
     with another_process_writes(run) as process:
         for flags in ({}, {"resume": True}, {"overwrite": True}):
             with pytest.raises(BadInput, match=f"process {process.pid} on "):
