@@ -141,6 +141,7 @@ def test_carriage_returns_alone(tmp_path):
         b"s\0a\n",
         b"sea\r",
         "é\n".encode(),
+        b"\1 \2 \3\n\4 \5 \6\n",
     ):
         path.write_bytes(content)
         with TextFile(path) as file:

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from tests.helpers.golden_model import write_golden_model
 from tests.helpers.programs import start
 from tests.helpers.project import PROJECT
 
@@ -13,13 +14,18 @@ import tensorflow as tf
 import xmc_keras.ops.xla
 tf.function(lambda x: x + 1, jit_compile=True)(tf.ones(2))
 """
+LOAD = """
+import sys
+from xmc_keras.serving.server.load_version import load_version
+load_version(sys.argv[1])
+"""
 NOTICE = "Compiled cluster using XLA"
 
 
-def run(**environment):
+def run(*arguments, code=COMPILE, **environment):
     environment = {**os.environ, "PYTHONPATH": str(PROJECT), **environment}
     environment = {k: v for k, v in environment.items() if v is not None}
-    command = [sys.executable, "-c", COMPILE]
+    command = [sys.executable, "-c", code, *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0
     return done.stderr
@@ -27,6 +33,12 @@ def run(**environment):
 
 def test_the_level_counts_for_xla():
     assert run(TF_CPP_MIN_LOG_LEVEL="3") == ""
+
+
+def test_the_level_counts_for_a_served_version(tmp_path):
+    write_golden_model(tmp_path / "1")
+    said = run(tmp_path / "1", code=LOAD, TF_CPP_MIN_LOG_LEVEL="3")
+    assert not re.search(r"^[IWE]\d{4} |InitializeLog", said, re.MULTILINE), said
 
 
 @pytest.mark.large

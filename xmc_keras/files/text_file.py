@@ -147,9 +147,11 @@ def check_start(source, start):
         if start.startswith(mark):
             raise BadInput(f"Expected text. Received: {kind}.", source, remedy=remedy)
     found = next((name for mark, name in MARKS.items() if start.startswith(mark)), None)
-    # The high bytes of letters of Europe, which no text in UTF-8 has often.
+    # The high bytes of letters of Europe, which no text in UTF-8 has often; those of
+    # spaces and line ends among them are NUL.
     high = sum(map(start.count, range(8)))
-    if found is None and len(start) >= 8 and 4 * high > len(start):
+    is_wide = 4 * high > len(start) and 40 * start.count(0) > len(start)
+    if found is None and len(start) >= 8 and is_wide:
         found = "UTF-32" if 2 * start.count(0) > len(start) + 2 else "UTF-16"
         found += " without a byte order mark"
     if found:

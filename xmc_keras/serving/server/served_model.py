@@ -7,8 +7,11 @@ import tensorflow as tf
 import tensorflow_text  # noqa: F401 (registers the ops of the tokenizer)
 from tensorflow.core.protobuf import saved_model_pb2
 
+from xmc_keras.ops.log_level import apply_log_level
 from xmc_keras.serving.server.memory import free_unused_memory
 from xmc_keras.serving.server.serving_error import ServingError
+
+apply_log_level()  # a session writes notices about its graph
 
 DEFAULT_SIGNATURE = "serving_default"
 CODES = {
