@@ -79,7 +79,7 @@ def test_fit_lightxml_on_disks_of_all_sizes(call, tiny_run, tiny_config, tmp_pat
         said = fit_on(call, disk, tiny_config, range(4, 3000, 108))
         assert_same_metrics(disk.path / "r", tiny_run.folder)
     # Which of the others is the first that does not fit depends on the sizes.
-    assert {"/cache", "/r/tensorboard"} <= places(said), places(said)
+    assert "/cache" in places(said) and len(places(said)) > 1, places(said)
 
 
 @pytest.mark.large
@@ -128,16 +128,18 @@ def test_what_is_written_of_finished_runs(call, tiny_run, words_config, tmp_path
     copy = tmp_path / "copy"
     assert call("fit", words_config, "--run", tmp_path / "words").status == 0
     shutil.copytree(tiny_run.folder, copy)
-    with small_disk(tmp_path / "disk") as disk:
-        for name, *arguments in (
-            ["report", copy, "--output", disk.path / "report.html"],
-            ["ensemble", copy, tmp_path / "words", "--output", disk.path / "both"],
-            ["export", copy, disk.path / "exports"],
-            ["export", tmp_path / "words", disk.path / "words"],
-        ):
+    for i, (name, *arguments) in enumerate(
+        (
+            ["report", copy, "--output", "{}/report.html"],
+            ["ensemble", copy, tmp_path / "words", "--output", "{}/both"],
+            ["export", copy, "{}/exports"],
+            ["export", tmp_path / "words", "{}/words"],
+        )
+    ):
+        with small_disk(tmp_path / f"disk{i}") as disk:
+            arguments = [str(argument).format(disk.path) for argument in arguments]
             said = grow(call, disk, range(4, 4000, 200), name, *arguments)
             assert said, name
-            disk.resize(8000)
 
 
 @pytest.mark.large

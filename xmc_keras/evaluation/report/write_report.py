@@ -59,11 +59,11 @@ def write_report(runs, documents, output, model=None):
             part.mkdir(parents=True)
             for name, image in images.items():
                 (part / f"{name}.png").write_bytes(image)
-            replace_folder(part, folder)
+        # Both are complete before either gets its name.
+        with atomic_write(output, lambda _: replace_folder(part, folder)) as file:
+            file.write(text.encode())
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    with atomic_write(output) as file:
-        file.write(text.encode())
     return folder
 
 
