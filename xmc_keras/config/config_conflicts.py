@@ -145,6 +145,12 @@ def _lightdxml_conflicts(values):
             "Expected label_words to be 0 with a transformer, which reads subwords. "
             f"Received: {values['label_words']}.",
         )
+    if values["linear"] and not values["label_words"]:
+        yield (
+            ("linear", "label_words"),
+            "Expected label_words with linear: true, which joins them. Received: "
+            "label_words 0.",
+        )
     if values["optimizer"] == "rowwise_sgd":
         yield (
             ("optimizer", "system"),

@@ -80,6 +80,18 @@ class LightDXMLKeys:
         minimum=0,
     )
     label_words_scale: float = _key("Initial scale of that cosine.", 6.0, above=0)
+    linear: bool = _key(
+        "After training, join a linear one-vs-all model of the words, by weights chosen "
+        "on the validation split: at least as good as linear models alone. Not "
+        "published.",
+        False,
+    )
+    linear_c: float | None = _key(
+        "Weight of the loss in the linear model; null = the best of a few on the "
+        "validation split.",
+        None,
+        above=0,
+    )
     beta: float | None = _key(
         "Weight of the classifier in a score; null = the best on the validation split.",
         None,

@@ -1,6 +1,8 @@
 """Logits from the words of each label's documents."""
 
 import keras
+import numpy as np
+import scipy.sparse
 import tensorflow as tf
 from keras import ops
 
@@ -185,6 +187,18 @@ class LabelWords(keras.layers.Layer):
         rest = ops.sqrt(ops.maximum(squares, NOTHING**2))
         cosines = tf.reduce_sum(gained * (sums - own), axis=1) / rest
         return place_words(ops.where(rest > NOTHING, cosines, 0.0), places, label_ids)
+
+    def sparse_rows(self, num_words=None):
+        """The heaviest `num_words` words of each label as a sparse matrix.
+
+        Returns:
+            csr matrix float32 (num_labels, num_features), without gains and scale.
+        """
+        ids, weights = self.word_ids.numpy(), self.word_weights.numpy()
+        labels, ranks = np.nonzero(ids[:, :num_words] >= 0)
+        arrays = weights[labels, ranks], (labels, ids[labels, ranks])
+        shape = self.num_labels, self.num_features
+        return scipy.sparse.csr_matrix(arrays, shape, np.float32)
 
     def compute_output_shape(self, inputs_shape=None, label_ids_shape=None):
         if label_ids_shape is None:  # its weights need no shape of the inputs

@@ -1,6 +1,7 @@
 """The LightDXML model."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
@@ -11,6 +12,7 @@ from xmc_keras.labels.label_set import LabelSet
 
 # The classes of a saved model must be imported before Keras can load it.
 from xmc_keras.lightdxml import label_words  # noqa: F401
+from xmc_keras.lightdxml.document_words import DocumentWords
 from xmc_keras.lightdxml.loss import summed_cross_entropy
 from xmc_keras.lightdxml.nearest_labels import NearestLabels
 from xmc_keras.lightdxml.scores import fuse_scores
@@ -21,8 +23,18 @@ from xmc_keras.lightdxml.shortlist_logits import (
     shortlist_logits,
 )
 from xmc_keras.metrics import precision_at_k  # noqa: F401
+from xmc_keras.one_vs_all import sparse_one_vs_all  # noqa: F401
 from xmc_keras.optimizers import rowwise_adamw, warmup_decay  # noqa: F401
 from xmc_keras.recommending.recommender import Recommender
+
+MEMBERS = ("encoder", "lexical", "linear", "tokenizer")
+
+
+class BatchWords(NamedTuple):
+    """The words of a batch, as `LightDXML.read_words` returns them."""
+
+    lexical: DocumentWords | None
+    linear: tf.Tensor | None  # logits (batch, num_labels)
 
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
@@ -64,6 +76,9 @@ class LightDXML(Recommender):
         lexical: optional `LabelWords`, an addition to the published method: its logits
             are added to those of the classifier, in training and in prediction. Only
             for inputs of words.
+        linear: optional `SparseOneVsAll`, an addition to the published method: its
+            logits are added in prediction, see `join_linear`. Only for inputs of words
+            and `candidates_from="classifier"`.
         vectorizer: optional `WordVectorizer`, for `recommend`; saved with the model.
         tokenizer: optional keras-nlp tokenizer, for `recommend` with an encoder of
             subwords; saved with the model.
@@ -104,6 +119,7 @@ class LightDXML(Recommender):
         random_negatives=0,
         initial_probability=0.5,
         lexical=None,
+        linear=None,
         vectorizer=None,
         tokenizer=None,
         max_tokens=128,
@@ -121,6 +137,12 @@ class LightDXML(Recommender):
                 "random_negatives",
                 "0 without `shared_negatives`",
                 random_negatives,
+            ),
+            (
+                linear is None or candidates_from == "classifier",
+                "candidates_from",
+                '"classifier" with `linear`',
+                candidates_from,
             ),
         ):
             if not valid:
@@ -147,6 +169,7 @@ class LightDXML(Recommender):
             num_labels, initial_probability, name="shortlist_classifier"
         )
         self.lexical = lexical
+        self.linear = linear
         self.vectorizer = vectorizer
         self.tokenizer = tokenizer
         self.max_tokens = max_tokens
@@ -166,6 +189,8 @@ class LightDXML(Recommender):
             self.classifier.build(features_shape, candidates_shape)
         if self.lexical is not None and not self.lexical.built:
             self.lexical.build(inputs_shape, candidates_shape)
+        if self.linear is not None and not self.linear.built:
+            self.linear.build(inputs_shape)
         self.beta = self.add_weight(
             (),
             initializer=keras.initializers.Constant(self.first_beta),
@@ -182,9 +207,8 @@ class LightDXML(Recommender):
 
     def call(self, inputs, training=None):
         features = self.encoder(inputs, training=training)  # (batch, dim)
-        words = None if self.lexical is None else self.lexical.words(inputs)
         if not training:
-            return self.rank(features, words)
+            return self.rank(features, self.read_words(inputs))
         if "label_ids" not in inputs or "shortlist" not in inputs:
             raise ValueError(
                 "Expected `label_ids` and `shortlist` in the training input. "
@@ -192,7 +216,9 @@ class LightDXML(Recommender):
             )
         positives = ops.cast(inputs["label_ids"], "int32")
         shortlist = ops.cast(inputs["shortlist"], "int32")
-        lexical = None if words is None else (self.lexical, words)
+        lexical = None
+        if self.lexical is not None:
+            lexical = self.lexical, self.lexical.words(inputs)
         if self.shared_negatives:
             random_ids = keras.random.randint(
                 (1, self.random_negatives), 0, self.num_labels, seed=self.random
@@ -206,20 +232,32 @@ class LightDXML(Recommender):
             self.classifier, features, positives, shortlist, lexical
         )
 
+    def read_words(self, inputs):
+        """What `rank` and `logits` need of a batch's words; None if nothing."""
+        if self.lexical is None and self.linear is None:
+            return None
+        return BatchWords(
+            None if self.lexical is None else self.lexical.words(inputs),
+            None if self.linear is None else self.linear(inputs),
+        )
+
     def logits(self, features, label_ids, words=None):
         """Logits (batch, n) float32 of label ids (batch, n) without padding.
 
-        `words` are the `DocumentWords` of the batch, if the model has `lexical`.
+        For `words` see `read_words`.
         """
         logits = self.classifier(features, label_ids)
         if self.lexical is not None:
-            logits += self.lexical.scale * self.lexical.cosines(words, label_ids)
+            cosines = self.lexical.cosines(words.lexical, label_ids)
+            logits += self.lexical.scale * cosines
+        if self.linear is not None:
+            logits += tf.gather(words.linear, label_ids, batch_dims=1)
         return logits
 
     def rank(self, features, words=None):
         """Computes the outputs of `call` in prediction from features (batch, dim).
 
-        For `words` see `logits`.
+        For `words` see `read_words`.
         """
         if self.candidates_from == "embeddings":
             candidates, cosines = self.nearest(features)  # (batch, candidates)
@@ -240,15 +278,24 @@ class LightDXML(Recommender):
 
     def best(self, features, words=None):
         """The classifier's best labels and their logits, both (batch, candidates)."""
-        k, lexical = self.num_candidates, self.lexical
-        if lexical is None:
+        k, lexical, linear = self.num_candidates, self.lexical, self.linear
+        if words is None:
             return self.classifier.best(features, k)
-        candidates, logits = self.classifier.best(
-            features, k, lambda *part: lexical.scale * lexical.coarse(words, *part)
-        )
-        # The search used few words of each label: add the rest for the candidates.
-        rest = lexical.cosines(words, candidates, lexical.coarse_words)
-        return candidates, logits + lexical.scale * rest
+
+        def more(start, end):
+            logits = 0.0
+            if lexical is not None:
+                logits += lexical.scale * lexical.coarse(words.lexical, start, end)
+            if linear is not None:
+                logits += words.linear[:, start:end]
+            return logits
+
+        candidates, logits = self.classifier.best(features, k, more)
+        if lexical is not None:
+            # The search used few words of each label: add the rest for the candidates.
+            rest = lexical.cosines(words.lexical, candidates, lexical.coarse_words)
+            logits += lexical.scale * rest
+        return candidates, logits
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
@@ -262,7 +309,7 @@ class LightDXML(Recommender):
         config = super().get_config()
         names = "num_labels num_candidates candidates_from max_positives"
         names += " shared_negatives random_negatives max_tokens num_predictions"
-        for name in ("encoder", "lexical", "tokenizer"):
+        for name in MEMBERS:
             config[name] = keras.saving.serialize_keras_object(getattr(self, name))
         config["train_encoder"] = self.encoder.trainable
         config["beta"] = self.first_beta
@@ -274,8 +321,9 @@ class LightDXML(Recommender):
     @classmethod
     def from_config(cls, config):
         config = dict(config)
-        for name in ("encoder", "lexical", "tokenizer"):
-            config[name] = keras.saving.deserialize_keras_object(config[name])
+        for name in MEMBERS:
+            # A model saved by an earlier version has no `linear`.
+            config[name] = keras.saving.deserialize_keras_object(config.get(name))
         if not config.pop("train_encoder"):
             # The layers of a frozen encoder are deserialized as trainable.
             for variable in config["encoder"].weights:

@@ -44,11 +44,11 @@ class MemberScores:
     def __init__(self, model, batches):
         self.batches = batches
         self._features = None
-        lexical = getattr(model, "lexical", None)
+        is_lightdxml = not hasattr(model, "generator")
 
         def words(x):
-            """Extra arguments of a LightDXML with words of labels."""
-            return {} if lexical is None else {"words": lexical.words(x)}
+            """Extra arguments of a LightDXML."""
+            return {"words": model.read_words(x)} if is_lightdxml else {}
 
         @tf.function(reduce_retracing=True, autograph=False)
         def rank(x):
@@ -118,7 +118,7 @@ def score_labels(model, features, label_ids, words=None):
         model: a `LightXML` or `LightDXML`.
         features: float tensor (batch, dim), from its encoder.
         label_ids: int32 tensor (batch, n), `-1` pads.
-        words: the `DocumentWords` of the batch, if a `LightDXML` has `lexical`.
+        words: the result of `LightDXML.read_words`.
 
     Returns:
         float32 tensor (batch, n), `0` for pads.

@@ -97,11 +97,10 @@ def _predict(run, model, documents, relevant):
         model, documents.texts, relevant, run.config(), run.cache_path
     )
     generator = getattr(model, "generator", None)
-    lexical = getattr(model, "lexical", None)
 
     @tf.function(reduce_retracing=True, autograph=False)
     def predict(x, label_ids):
-        words = {} if lexical is None else {"words": lexical.words(x)}
+        words = {} if generator is not None else {"words": model.read_words(x)}
         outputs = model.rank(model.encoder(x, training=False), **words)
         if generator is None:
             ranks = find_places(outputs["candidates"], label_ids)

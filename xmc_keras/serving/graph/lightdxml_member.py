@@ -8,6 +8,7 @@ from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
 from xmc_keras.lightdxml.nearest_labels import normalize_rows
 from xmc_keras.lightdxml.scores import fuse_scores, score_candidates
 from xmc_keras.serving.graph.searched_table import SearchedTable
+from xmc_keras.serving.graph.stored_rows import StoredRows
 from xmc_keras.serving.graph.stored_words import StoredWords
 from xmc_keras.text.text_tokenizer import TextTokenizer
 
@@ -78,6 +79,10 @@ class LightDXMLMember:
             searched = model.candidates_from == "classifier"
             self._words = StoredWords(model.lexical, table_dtype, searched)
             self.weights += self._words.variables
+        self._linear = None
+        if model.linear is not None:
+            self._linear = StoredRows(model.linear, table_dtype)
+            self.weights += self._linear.variables
         if self.vectorizer is not None:
             self.weights += self.vectorizer.variables
 
@@ -116,10 +121,11 @@ class LightDXMLMember:
         return z if encoder.block is None else z + ops.relu(encoder.block(z))
 
     def encode(self, inputs):
-        """Input of `rank` and `label_scores`: features, and words if labels have
-        them."""
+        """Input of `rank` and `label_scores`: features, words if labels have them, and
+        logits of the linear member."""
         words = None if self._words is None else self._words.prepare_block(*inputs)
-        return self.features(inputs), words
+        linear = None if self._linear is None else self._linear.logits(*inputs)
+        return self.features(inputs), words, linear
 
     def rank(self, encoded):
         candidates, logits, cosines = self._candidates(encoded)
@@ -154,18 +160,20 @@ class LightDXMLMember:
 
     def _search_scores(self, encoded):
         """Search scores (block, num_labels) of all labels."""
-        features, words = encoded
+        features, words, linear = encoded
         if self._model.candidates_from == "embeddings":
             return tf.matmul(normalize_rows(features), self.searched.columns())
         found = tf.matmul(features, self.searched.columns()) + self._label_bias
-        return found if words is None else found + self._words.searched_logits(words)
+        if words is not None:
+            found += self._words.searched_logits(words)
+        return found if linear is None else found + linear
 
     def _logits_and_cosines(self, encoded, ids, found):
         """Logits and cosines of labels (block, n), one of which is `found`.
 
         The cosines are meaningless with `_by_logits`.
         """
-        features, words = encoded
+        features, words, _ = encoded
         logits = cosines = found
         if self._gathered is not None:
             rows = tf.gather(self._gathered, ids)

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from xmc_keras.ops.postings import invert_rows, sum_postings
+
 
 class BlockWords(NamedTuple):
     """Words of a block of documents, made by `StoredWords.prepare_block`."""
@@ -62,14 +64,11 @@ class StoredWords:
         first = 0
         if searched:
             first = lexical.coarse_words
-            labels, ranks = np.nonzero(ids[:, :first] >= 0)
-            words = ids[labels, ranks]
-            order = np.argsort(words, kind="stable")
-            counts = np.bincount(words, minlength=lexical.num_features)
-            self._starts = self._add_variable(np.cumsum([0, *counts]).astype(np.int32))
-            self._labels = self._add_variable(labels[order].astype(np.int32))
-            word_weights = weights[labels, ranks][order]
-            self._word_weights = self._add_variable(word_weights.astype(table_dtype))
+            rows = lexical.sparse_rows(first)
+            parts = invert_rows(rows, table_dtype)
+            self._starts, self._labels, self._word_weights = map(
+                self._add_variable, parts
+            )
         self._has_rows = first < ids.shape[1]
         if self._has_rows:
             self._ids = self._add_variable(ids[:, first:] + 1)
@@ -98,28 +97,10 @@ class StoredWords:
 
     def searched_logits(self, words):
         """Logits (block, num_labels) of all labels from their heaviest words."""
-        found = tf.ragged.range(
-            tf.gather(self._starts, words.ids),
-            tf.gather(self._starts, words.ids + 1),
-            row_splits_dtype=tf.int32,
+        postings = self._starts, self._labels, self._word_weights
+        return sum_postings(
+            postings, self._num_labels, words.ids, words.rows, words.values, words.size
         )
-        places = found.values
-        # The word of each place: the number of words that end before it.
-        word = tf.cumsum(
-            tf.raw_ops.DenseBincount(
-                input=found.row_splits[1:],
-                size=tf.size(places),  # larger values are not counted
-                weights=tf.zeros([0], tf.int32),
-            )
-        )
-        weights = tf.cast(tf.gather(self._word_weights, places), tf.float32)
-        labels = tf.gather(words.rows, word) * self._num_labels
-        labels += tf.gather(self._labels, places)
-        weights *= tf.gather(words.values, word)
-        logits = tf.math.unsorted_segment_sum(
-            weights, labels, words.size * self._num_labels
-        )
-        return tf.reshape(logits, [words.size, self._num_labels])
 
     def logits(self, words, label_ids):
         """Logits (block, n) of labels from the words that the search leaves out.
