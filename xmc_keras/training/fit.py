@@ -201,6 +201,7 @@ def evaluate_trained(task, trained, test, begun):
         A `FitResult`.
     """
     # Imported late: TensorFlow takes seconds to import, and other errors come first.
+    from xmc_keras.evaluation.below_baselines import warn_of_baselines
     from xmc_keras.evaluation.evaluate import evaluate
 
     config, train, run = task.config, task.everything, task.run
@@ -212,6 +213,11 @@ def evaluate_trained(task, trained, test, begun):
     metrics = evaluate(model, held_out, **settings, cache=run and run.cache_path)
     with phase("Evaluating the baselines"):
         metrics["baselines"] = evaluate_baselines(trained, task, held_out)
+    metrics["warnings"] = warn_of_baselines(
+        metrics, metrics["baselines"], config, "validation" if test is None else "test"
+    )
+    for warning in metrics["warnings"]:
+        logger.warning(warning)
     metrics.update(
         train_documents=len(task.train),
         validation_documents=len(task.validation),

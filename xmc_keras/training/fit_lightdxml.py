@@ -87,7 +87,7 @@ def fit_lightdxml(task):
     validation_batches = build_inputs(
         model, task.validation.texts, relevant, config, task.cache
     )
-    history, checkpoint, report = train_lightdxml(
+    history, checkpoint, found = train_lightdxml(
         config,
         model,
         batches,
@@ -98,10 +98,7 @@ def fit_lightdxml(task):
         task.progress,
         phases,
     )
-    metrics = {"phase_seconds": {k: round(v, 1) for k, v in phases.seconds.items()}}
-    if report is not None:
-        metrics["beta"] = float(model.beta.numpy())
-        metrics["validation_by_beta"] = report
+    found["phase_seconds"] = {k: round(v, 1) for k, v in phases.seconds.items()}
     phases.remove()
     return Trained(
         model=model,
@@ -109,7 +106,7 @@ def fit_lightdxml(task):
         history=history,
         vectorizer=vectorizer,
         label_features=label_features(features, label_matrix),
-        found=metrics,
+        found=found,
     )
 
 
