@@ -119,7 +119,7 @@ def predict_parts(model, batches, predict=None):
         `logits`, `cosines`, and `words`, the part of the logits that is from
         `LabelWords`, 0 without them.
     """
-    predict, found = predict or parts_function(model), []
+    predict, found = predict or parts_function(model, batches), []
     for batch in batches.batches():
         x = batch[0] if isinstance(batch, tuple) else batch
         parts = predict({name: tf.convert_to_tensor(v) for name, v in x.items()})
@@ -127,10 +127,14 @@ def predict_parts(model, batches, predict=None):
     return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
 
 
-def parts_function(model):
-    """A `tf.function` from an input to the parts of its scores."""
+def parts_function(model, batches):
+    """A `tf.function` from inputs like those of the batches to the parts of scores."""
+    batch = next(batches.batches())
+    x = batch[0] if isinstance(batch, tuple) else batch
+    # Of any length: else it is traced again for most of them.
+    shapes = {name: tf.TensorSpec([None] * v.ndim, v.dtype) for name, v in x.items()}
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(input_signature=[shapes])
     def predict(x):
         features, words = model.encoder(x, training=False), None
         if model.lexical is not None:

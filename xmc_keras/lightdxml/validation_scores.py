@@ -41,9 +41,10 @@ class ValidationScores:
     Example:
 
     >>> from scipy.sparse import csr_matrix
-    >>> parts = {"candidates": np.array([[0, 1]] * 3), "words": np.zeros([3, 2])}
-    >>> parts |= {"logits": np.array([[2.0, 1.0]] * 3), "cosines": np.zeros([3, 2])}
-    >>> log_q = np.array([-3.0, -1.0], "float32")
+    >>> zeros = np.zeros([3, 2], "float32")
+    >>> parts = {"candidates": np.array([[0, 1]] * 3), "cosines": zeros}
+    >>> parts |= {"logits": zeros + np.float32([2, 1]), "words": zeros}
+    >>> log_q = np.float32([-3, -1])
     >>> scores = ValidationScores(parts, csr_matrix([[0, 1]] * 3), log_q)
     >>> scores.choose(ScoreWeights(), shares=[0.25, 0.75])
     ScoreWeights(share=0.75, factor=1.0, beta=1.0)

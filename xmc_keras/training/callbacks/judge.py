@@ -63,7 +63,7 @@ class Judge(keras.callbacks.Callback):
                 config.batch_size,
                 config.random_negatives,
             )
-        self._predict = parts_function(model)
+        self._predict = parts_function(model, validation_batches)
         self._embeddings = None  # of a frozen encoder, which stay as they are
 
     @property
