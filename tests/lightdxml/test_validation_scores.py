@@ -66,31 +66,33 @@ def test_precisions_of_each_document(weights, included):
 
 
 def test_no_single_change_of_the_chosen_weights_is_better():
-    """But by less than noise, for share and factor."""
+    """But by noise, in which the value nearest to the prior is taken."""
     grids = {"share": [0, 0.5, 1], "factor": [0.5, 1, 2], "beta": [0, 0.5, 1]}
     moved = 0
     for seed in range(20):
         parts, relevant = make_parts(seed)
+        # Words that are right, so that there is something to choose.
+        right = relevant.toarray()[np.arange(DOCUMENTS)[:, None], parts["candidates"]]
+        parts["words"] += np.float32(1.5 * right)
         scores = ValidationScores(parts, relevant, LOG_Q)
         prior = ScoreWeights(0.5, 1.0, 1.0)
         chosen = scores.choose(prior, *grids.values())
-        now = plain(parts, relevant, chosen, 0.0)
         moved += chosen[:2] != prior[:2]
-        for beta in grids["beta"]:
-            other = plain(parts, relevant, chosen._replace(beta=beta), 0.0)
-            assert other.mean() <= now.mean() + 1e-9
+
+        def tried(name, value):
+            return plain(parts, relevant, chosen._replace(**{name: value}), 0.0)
+
+        now = plain(parts, relevant, chosen, 0.0).mean()
+        assert all(tried("beta", b).mean() <= now + 1e-9 for b in grids["beta"])
         for name in ("share", "factor"):
-            values = {name: getattr(prior, name)}
-            start = plain(parts, relevant, chosen._replace(**values), 0.0)
-            for value in grids[name]:
-                other = chosen._replace(**{name: value})
-                gains = (plain(parts, relevant, other, 0.0) - start).mean(axis=1)
-                noise = gains.std(ddof=1) / len(gains) ** 0.5
-                best = gains.mean() <= (now - start).mean() + 1e-9
-                assert best or gains.mean() <= noise + 1e-9
-            if getattr(chosen, name) != getattr(prior, name):
-                gains = (now - start).mean(axis=1)
-                assert gains.mean() > gains.std(ddof=1) / len(gains) ** 0.5
+            found = {value: tried(name, value).mean(axis=1) for value in grids[name]}
+            best = max(found.values(), key=np.mean)
+            start = getattr(prior, name)
+            for value in sorted(found, key=lambda value: abs(value - start)):
+                loss = best - found[value]
+                if loss.mean() <= 3 * loss.std(ddof=1) / len(loss) ** 0.5:
+                    assert getattr(chosen, name) == value
+                    break
     assert 3 <= moved
 
 
@@ -104,14 +106,20 @@ def two_labels(documents, right):
     return ValidationScores(parts, relevant, np.float32([-3, -1]))
 
 
-@pytest.mark.parametrize("right, share", [(10, 1), (9, 1), (6, 0), (5, 0), (2, 0)])
+@pytest.mark.parametrize("right, share", [(10, 1), (9, 1), (8, 0), (5, 0), (2, 0)])
 def test_a_difference_that_may_be_noise_changes_nothing(right, share):
-    """6 documents better and 4 worse: a mean of 0.2, a standard error of 0.33."""
+    """8 documents better and 2 worse: a mean of 0.6, a standard error of 0.27."""
     assert two_labels(10, right).choose(ScoreWeights(), [0, 1]).share == share
 
 
 def test_a_single_document_proves_nothing():
     assert two_labels(1, 1).choose(ScoreWeights(), [0, 1]) == ScoreWeights()
+
+
+def test_the_nearest_of_values_that_are_as_good():
+    scores = two_labels(10, 10)  # from a share of 0.5 on
+    assert scores.choose(ScoreWeights(), [0.2, 0.6, 0.8, 1]).share == 0.6
+    assert scores.choose(ScoreWeights(1.0), [0.2, 0.6, 0.8, 1]).share == 1
 
 
 def test_the_parts_are_those_of_the_model():

@@ -9,6 +9,9 @@ from xmc_keras.lightdxml.scores import find_best_places
 SHARES = tuple(i / 10 for i in range(11))
 FACTORS = (0.5, 0.7, 1.0, 1.4, 2.0)
 ROUNDS = 3  # of the coordinate search, at most
+# Standard errors that may be noise. Three, because the best of several values is
+# compared, and because a random split has near copies of training documents.
+NOISE = 3
 
 
 class ScoreWeights(typing.NamedTuple):
@@ -74,11 +77,11 @@ class ValidationScores:
     def choose(self, prior, shares=(), factors=(), betas=()):
         """Chooses the weights with the best mean of P@1, P@3 and P@5.
 
-        One weight after another is set to its best value, given the others, until none
-        changes. Share and factor leave their `prior` only for a value that is better
-        by more than one standard error of the difference, over the documents: small
-        splits are noisy, and a difference that may be noise changes nothing. Beta is
-        the best of all, as published; ties go to the largest.
+        One weight after another is set, given the others, until none changes. Share and
+        factor are set to the value nearest to their `prior` that is not worse than the
+        best one by more than `NOISE` standard errors of the difference, over the
+        documents: small splits are noisy, and a difference that may be noise changes
+        nothing. Beta is the best of all, as published; ties go to the largest.
 
         Args:
             prior: `ScoreWeights`.
@@ -101,12 +104,14 @@ class ValidationScores:
         return now
 
     def _move(self, now, prior, name, values):
-        start = now._replace(**{name: getattr(prior, name)})
-        tried = {w: self.precisions(w) for w in (start, *_with(now, name, values))}
-        # `max` returns the first: a tie stays at the prior.
-        best = max(tried, key=lambda w: tried[w].mean())
-        gains = (tried[best] - tried[start]).mean(axis=1)
-        return best if gains.mean() > standard_error(gains) else start
+        values = sorted({*values, getattr(prior, name)})
+        values.sort(key=lambda value: abs(value - getattr(prior, name)))
+        tried = [self.precisions(now._replace(**{name: v})) for v in values]
+        best = max(tried, key=np.mean)
+        for value, found in zip(values, tried):
+            losses = (best - found).mean(axis=1)
+            if losses.mean() <= NOISE * standard_error(losses):
+                return now._replace(**{name: value})
 
 
 def standard_error(values):
@@ -118,7 +123,3 @@ def standard_error(values):
     if len(values) < 2:
         return np.inf
     return float(np.std(values, ddof=1) / np.sqrt(len(values)))
-
-
-def _with(weights, name, values):
-    return [weights._replace(**{name: value}) for value in values]
