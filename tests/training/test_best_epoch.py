@@ -6,8 +6,10 @@ import keras
 import numpy as np
 import pytest
 
+from tests.helpers.fit_runs import Killed
 from xmc_keras import Config, Documents, RunFolder, evaluate, fit, read_documents
 from xmc_keras.cli.sweep import on_validation
+from xmc_keras.runs.run_checkpoint import RunCheckpoint
 
 WORDS = {"system": "lightdxml", "encoder": "words", "embedding_dim": 16}
 WORDS |= {"validation_documents": 30, "num_predictions": 10, "batch_size": 16}
@@ -81,13 +83,19 @@ def test_label_words_alone_if_no_epoch_is_better(parts, caplog):
     assert share > 0 and biases.min() < biases.max()
 
 
-def test_the_start_of_lightxml_counts(parts, tiny_encoder):
-    train, _ = parts
-    settings = {"encoder": str(tiny_encoder), "max_tokens": 16, "pooling": "mean"}
+def destroyed_lightxml(encoder, **keys):
+    """A config whose start is better than any epoch."""
+    settings = {"encoder": str(encoder), "max_tokens": 16, "pooling": "mean"}
     settings |= {"num_feature_layers": 2, "max_leaf": 5, "top_k": 4, "warmup": 0}
     settings |= {"validation_documents": 30, "num_predictions": 10, "epochs": 3}
-    settings |= {**DESTROYING, "schedule": "constant", "patience": 1}
-    result = fit(Config(**settings, head_start="centroids"), train, progress=False)
+    settings |= {**DESTROYING, "schedule": "constant", "head_start": "centroids"}
+    return Config(**settings, **keys)
+
+
+def test_the_start_of_lightxml_counts(parts, tiny_encoder):
+    train, _ = parts
+    config = destroyed_lightxml(tiny_encoder, patience=1)
+    result = fit(config, train, progress=False)
     metrics = result.metrics
     assert metrics["best_epoch"] == 0 and len(result.history) == 1  # and early stop
     assert metrics["validation"] == metrics["validation_at_start"]
@@ -98,11 +106,37 @@ def test_the_start_of_lightxml_counts(parts, tiny_encoder):
     assert metrics["P@5"] > 10
 
 
+@pytest.mark.large
+def test_the_start_of_lightxml_is_known_after_a_restart(
+    parts, tiny_encoder, tmp_path, monkeypatch
+):
+    train, test = parts
+    config = destroyed_lightxml(tiny_encoder, patience=2)
+    whole = fit(config, train, test=test, run=tmp_path / "whole", progress=False)
+    save = RunCheckpoint.save
+
+    def save_and_die(checkpoint):
+        save(checkpoint)
+        raise Killed
+
+    folder = tmp_path / "killed"
+    for resume in (False, True):
+        with monkeypatch.context() as patch:
+            patch.setattr(RunCheckpoint, "save", save_and_die)
+            with pytest.raises(Killed):
+                fit(config, train, run=folder, resume=resume, progress=False)
+    again = fit(config, train, test=test, run=folder, resume=True, progress=False)
+    assert len(again.history) == len(whole.history) == 2
+    same = ["best_epoch", "validation", "validation_at_start", *NAMES]
+    for name in same:
+        assert again.metrics[name] == pytest.approx(whole.metrics[name], abs=1e-3)
+    assert again.metrics["best_epoch"] == 0
+    names = [{p.name for p in run.iterdir()} for run in (folder, tmp_path / "whole")]
+    assert names[0] == names[1] and "start.json" not in names[0]
+
+
 def test_a_run_that_ends_early_is_resumed_to_the_same_end(parts, tmp_path, monkeypatch):
     """Killed after its last epoch: it does not go on, and finishes the best one."""
-
-    class Killed(BaseException):
-        pass
 
     def die(*arguments, **kwargs):
         raise Killed
