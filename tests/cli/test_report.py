@@ -16,6 +16,7 @@ from xmc_keras.evaluation.report.html_table import make_html_table
 from xmc_keras.evaluation.report.pictures import shorten
 from xmc_keras.evaluation.report.run_predictions import predict_run
 from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.runs.finished_runs import read_metrics
 from xmc_keras.runs.run_folder import RunFolder
 
 PICTURES = {"by_frequency", "calibration", "candidates", "clusters", "curves"}
@@ -106,6 +107,27 @@ def test_one_page_of_one_run_and_of_four(
         expected["found"] += len(right & seen)
         expected["missed"] += len(right - seen)
     assert {kind: page.chips.count(kind) for kind in expected} == expected
+
+
+def test_warnings_and_what_was_chosen(runs, tmp_path, call):
+    folder = tmp_path / "warned"
+    shutil.copytree(runs[0].path, folder)
+    run = RunFolder(folder)
+    quality = {"P@1": 61.234, "P@3": 40.0, "P@5": 30.0}
+    found = {"warnings": ["P@1 is below <popular>."], "best_epoch": 0, "beta": 0.35}
+    run.save_metrics({**read_metrics(run), **found, "validation": quality})
+    output = tmp_path / "page.html"
+    result = call("report", folder, runs[1].path, "--output", output)
+    assert result.status == 0, result.stderr
+    words = " ".join(Page(output.read_text("utf-8")).words)
+    assert "Warning, warned: P@1 is below <popular>." in " ".join(words.split())
+    assert words.count("Warning") == 1  # the other run has none
+    chosen = words.partition("Chosen on the validation split")[2].partition("Training")
+    assert "best epoch 0 –" in " ".join(chosen[0].split())
+    assert "61.23 / 40.00 / 30.00" in chosen[0] and "0.35" in chosen[0]
+    assert "logq" not in chosen[0]
+    again = call("report", runs[1].path, "--output", output, "--overwrite")
+    assert again.status == 0 and "Chosen on" not in output.read_text("utf-8")
 
 
 def test_predictions_are_computed_once(runs, tiny_data, tmp_path, monkeypatch):

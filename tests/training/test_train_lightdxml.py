@@ -142,7 +142,10 @@ def test_killed_in_each_phase(finished, call, tmp_path, monkeypatch):
         assert row == pytest.approx(other, rel=1e-3, abs=1e-3)
     for key in METRICS:
         assert metrics(folder)[key] == pytest.approx(metrics(straight)[key], abs=1e-3)
-    assert not list(folder.glob("shortlist*")) and not (folder / "checkpoint").exists()
+    for name in ("best_epoch", "validation", "validation_at_start"):
+        assert metrics(folder)[name] == pytest.approx(metrics(straight)[name], abs=1e-3)
+    files = {path.name for path in folder.iterdir()}
+    assert files == {path.name for path in straight.iterdir()} - {"stdout"}
     # Deleted shortlists are closed, so that their disk space is free.
     gc.collect()
     assert f"{folder}/" not in Path("/proc/self/maps").read_text()

@@ -12,8 +12,8 @@ failed run is reported; the sweep continues, and ends with status 1.
 RUNS/sweep.md and RUNS/sweep.json are updated after each run. They contain the mean and
 the sample standard deviation (over seeds - 1) of P@k, PSP@k and training seconds, and
 the mean difference of P@k from the first recipe over the same seeds. The metrics are on
-the test part. With --validation, P@k is that of the best epoch on the validation split,
-the one to choose settings by, and the files are validation.md and validation.json.
+the test part. With --validation, P@k is that of the model on the validation split, the
+one to choose settings by, and the files are validation.md and validation.json.
 """
 
 import json
@@ -94,7 +94,10 @@ def train_all(args, configs, runs):
                 run = runs / f"{name}-{seed}"
                 metrics = train_run(path, run, settings)
                 if args.validation:
-                    metrics |= on_validation(RunFolder(run))
+                    # Also of a start that is better than every epoch.
+                    metrics |= metrics.get("validation") or on_validation(
+                        RunFolder(run)
+                    )
                 found[name][seed] = metrics
             except BadInput as error:
                 failed.append(f"{name}-{seed}")
@@ -154,7 +157,10 @@ def train_run(path, folder, settings, started_in=None):
 
 
 def on_validation(run):
-    """P@k in percent on the validation split, of the epoch with the best P@5."""
+    """P@k in percent on the validation split, of the epoch with the best P@5.
+
+    For runs whose metrics do not have it.
+    """
     rows = read_history(run.history_path, PRECISIONS)
     if not rows:
         raise BadInput(

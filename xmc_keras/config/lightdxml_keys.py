@@ -56,11 +56,11 @@ class LightDXMLKeys:
         0,
         minimum=0,
     )
-    logq_correction: float = _key(
+    logq_correction: float | None = _key(
         "Share of log q added to a label's bias after training, where q is the "
         "probability that it is among a batch's shared negatives: 0 ranks rare labels "
-        "too high, 1 gives true odds.",
-        0.0,
+        "too high, 1 gives true odds; null = the best on the validation split.",
+        None,
         minimum=0,
         maximum=1,
     )
@@ -79,11 +79,15 @@ class LightDXMLKeys:
         0,
         minimum=0,
     )
-    label_words_scale: float = _key("Initial scale of that cosine.", 6.0, above=0)
+    label_words_scale: float = _key(
+        "Initial scale of that cosine. The learned one is multiplied by a factor from "
+        "0.5 to 2 after training, where that is better on the validation split.",
+        6.0,
+        above=0,
+    )
     linear: bool = _key(
         "After training, join a linear one-vs-all model of the words, by weights chosen "
-        "on the validation split: at least as good as linear models alone. Not "
-        "published.",
+        "on the validation split. Not published.",
         False,
     )
     linear_c: float | None = _key(

@@ -89,6 +89,13 @@ class SharedKeys:
 
     # Training
     epochs: int = _key("Passes over the training documents.", 3, minimum=1)
+    patience: int | None = _key(
+        "End training after this many epochs without a better model on the validation "
+        "split, counted from the start if that is a model; null = never. The best "
+        "epoch is kept in any case.",
+        None,
+        minimum=1,
+    )
     batch_size: int = _key("Documents per training step.", 32, minimum=1)
     predict_batch_size: int = _key("Documents per prediction step.", 64, minimum=1)
     learning_rate: float = _key("Learning rate of the encoder.", 1e-4, above=0)

@@ -94,24 +94,70 @@ def choose_beta(model, batches, relevant, betas=BETAS):
     >>> len(BETAS), BETAS[15]
     (21, 0.75)
     """
-    rank = tf.function(lambda x: model(x, training=False), reduce_retracing=True)
-    parts = []
-    for batch in batches.batches():
-        x = batch[0] if isinstance(batch, tuple) else batch
-        outputs = rank({name: tf.convert_to_tensor(v) for name, v in x.items()})
-        parts.append([outputs[n].numpy() for n in ("candidates", "logits", "cosines")])
-    candidates, logits, cosines = map(np.concatenate, zip(*parts))
-    relevant = relevant[batches.order]
+    parts = predict_parts(model, batches)
+    candidates, relevant = parts["candidates"], relevant[batches.order]
     report = {}
     for beta in betas:
-        scores = np.asarray(fuse_scores(logits, cosines, beta))
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :5]
-        top = np.take_along_axis(candidates, order, axis=1)
+        places = find_best_places(parts["logits"], parts["cosines"], beta)
+        top = np.take_along_axis(candidates, places, axis=1)
         report[beta] = {
             f"P@{k}": 100 * precision_at_k(top[:, :k], relevant, k) for k in (1, 3, 5)
         }
     model.beta.assign(max(report, key=lambda b: (sum(report[b].values()), b)))
     return report
+
+
+def predict_parts(model, batches, predict=None):
+    """The parts of the scores of documents, in the order of the batches.
+
+    Args:
+        model, batches: see `choose_beta`.
+        predict: optional result of `parts_function`, traced before.
+
+    Returns:
+        Dictionary of arrays (documents, candidates): `candidates` int32, and float32
+        `logits`, `cosines`, and `words`, the part of the logits that is from
+        `LabelWords`, 0 without them.
+    """
+    predict, found = predict or parts_function(model, batches), []
+    for batch in batches.batches():
+        x = batch[0] if isinstance(batch, tuple) else batch
+        parts = predict({name: tf.convert_to_tensor(v) for name, v in x.items()})
+        found.append({name: part.numpy() for name, part in parts.items()})
+    return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+
+
+def parts_function(model, batches):
+    """A `tf.function` from inputs like those of the batches to the parts of scores."""
+    batch = next(batches.batches())
+    x = batch[0] if isinstance(batch, tuple) else batch
+    # Of any length: else it is traced again for most of them.
+    shapes = {name: tf.TensorSpec([None] * v.ndim, v.dtype) for name, v in x.items()}
+
+    @tf.function(input_signature=[shapes])
+    def predict(x):
+        features, words = model.encoder(x, training=False), None
+        if model.lexical is not None:
+            words = model.lexical.words(x)
+        found = model.rank(features, words)
+        parts = {name: found[name] for name in ("candidates", "logits", "cosines")}
+        parts["words"] = tf.zeros_like(found["logits"])
+        if words is not None:
+            cosines = model.lexical.cosines(words, found["candidates"])
+            parts["words"] = model.lexical.scale * cosines
+        return parts
+
+    return predict
+
+
+def find_best_places(logits, cosines, beta):
+    """Places (documents, 5) of the best candidates; ties go to the first.
+
+    Args:
+        logits, cosines, beta: see `fuse_scores`; arrays.
+    """
+    scores = np.asarray(fuse_scores(logits, cosines, beta))
+    return np.argsort(-scores, axis=1, kind="stable")[:, :5]
 
 
 def row_norms(rows):

@@ -23,6 +23,8 @@ from xmc_keras.runs.find_data import describe_place, find_data
 # The models of a run, the preferred one first.
 MODELS = ("best", "averaged")
 RESTORE = "Restore the file, or train the run again"
+START = "start.json"  # metrics before training
+STATE = "best.npz"  # the best epoch of a model that is finished after the last one
 
 
 class RunFolder:
@@ -32,9 +34,10 @@ class RunFolder:
     `label_counts.npz` (document counts of the labels, number of features, a digest of
     the training part, and where the data was), `best.keras` (best on the validation
     split), `averaged.keras` (with SWA), `history.csv`, `curves.png`, `tensorboard/`,
-    `checkpoint/` until the run is finished, `metrics.json` from then on, and
-    `digests.json`, which the files are compared with when they are read. Every file is
-    written to a temporary place and then renamed.
+    `checkpoint/`, `start.json` and `best.npz` (see `BestModel`) until the run is
+    finished, `metrics.json` from then on, and `digests.json`, which the files are
+    compared with when they are read. Every file is written to a temporary place and
+    then renamed.
 
     Args:
         path: string or path.
@@ -260,10 +263,15 @@ class RunFolder:
                     shutil.rmtree(path, ignore_errors=True)
 
     def remove_checkpoint(self):
-        """Deletes the checkpoint, also a half-written one, once the run is finished."""
+        """Deletes the checkpoint, also a half-written one, once the run is finished.
+
+        And the files of the best epoch that only training needs.
+        """
         for suffix in ("", ".old", ".part"):
             path = self.checkpoint_path.with_name(f"checkpoint{suffix}")
             shutil.rmtree(path, ignore_errors=True)
+        for name in (START, STATE):
+            (self.path / name).unlink(missing_ok=True)
 
     def model_path(self, name=None):
         """The path of a model, see `load_model`; raises `BadInput` if it is missing.

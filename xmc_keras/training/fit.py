@@ -161,8 +161,8 @@ def _fit(
         sizes = describe_sizes(given, config)
         if sizes:
             logger.info("Chosen for this data: %s", sizes)
-    part = train
-    if validation is None:
+    part, drawn = train, validation is None
+    if drawn:
         part, validation = map(train.subset, split_documents(config, len(train)))
     logger.info(
         "%d documents to train on, %d to validate, %d to test, %d labels",
@@ -173,6 +173,7 @@ def _fit(
         everything=train,
         train=part,
         validation=validation,
+        validation_drawn=drawn,
         label_set=label_set,
         run=run,
         continued=continued,
@@ -201,6 +202,7 @@ def evaluate_trained(task, trained, test, begun):
         A `FitResult`.
     """
     # Imported late: TensorFlow takes seconds to import, and other errors come first.
+    from xmc_keras.evaluation.below_baselines import warn_of_baselines
     from xmc_keras.evaluation.evaluate import evaluate
 
     config, train, run = task.config, task.everything, task.run
@@ -212,6 +214,11 @@ def evaluate_trained(task, trained, test, begun):
     metrics = evaluate(model, held_out, **settings, cache=run and run.cache_path)
     with phase("Evaluating the baselines"):
         metrics["baselines"] = evaluate_baselines(trained, task, held_out)
+    metrics["warnings"] = warn_of_baselines(
+        metrics, metrics["baselines"], config, "validation" if test is None else "test"
+    )
+    for warning in metrics["warnings"]:
+        logger.warning(warning)
     metrics.update(
         train_documents=len(task.train),
         validation_documents=len(task.validation),

@@ -28,6 +28,9 @@ def fit_epochs(model, batches, validation_batches, callbacks, first, last, step=
         callbacks: list of Keras callbacks.
         first, last: int. Epochs, counted from 0; `last` is excluded.
         step: int. Steps of the first epoch that are done already. Defaults to `0`.
+
+    Returns:
+        Whether a callback ended training early, a bool.
     """
     spans = [(first, step, last)]
     if step:  # the rest of an epoch is a separate call of `fit`
@@ -44,3 +47,6 @@ def fit_epochs(model, batches, validation_batches, callbacks, first, last, step=
                     shuffle=False,  # the batches are shuffled already
                     verbose=0,
                 )
+            if getattr(model, "stop_training", False):
+                return True
+    return False

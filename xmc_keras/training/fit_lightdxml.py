@@ -36,6 +36,7 @@ def fit_lightdxml(task):
     from xmc_keras.data.inputs import build_inputs, build_training_inputs
     from xmc_keras.encoders.pretrained import load_encoder
     from xmc_keras.lightdxml.build import build_lightdxml, fit_vectorizer
+    from xmc_keras.training.join_linear import join_linear
     from xmc_keras.training.train_lightdxml import train_lightdxml
 
     # === Words ===
@@ -43,7 +44,11 @@ def fit_lightdxml(task):
     vectorizer, features = None, getattr(task.train, "features", None)
     if features is None:
         with phase(f"Counting the words of {len(task.train)} texts"):
-            vectorizer = fit_vectorizer(config, task.train.texts)
+            # The linear model learns from the validation documents, too, in the end.
+            texts = list(task.train.texts)
+            if config.linear and task.validation_drawn:
+                texts += task.validation.texts
+            vectorizer = fit_vectorizer(config, texts)
             features = vectorizer.transform(task.train.texts)
     words_seconds = time.monotonic() - begun
     label_matrix = label_set.encode(task.train.labels)
@@ -87,7 +92,7 @@ def fit_lightdxml(task):
     validation_batches = build_inputs(
         model, task.validation.texts, relevant, config, task.cache
     )
-    history, checkpoint, report = train_lightdxml(
+    history, checkpoint, found = train_lightdxml(
         config,
         model,
         batches,
@@ -98,10 +103,22 @@ def fit_lightdxml(task):
         task.progress,
         phases,
     )
-    metrics = {"phase_seconds": {k: round(v, 1) for k, v in phases.seconds.items()}}
-    if report is not None:
-        metrics["beta"] = float(model.beta.numpy())
-        metrics["validation_by_beta"] = report
+    if config.linear:
+        rows = getattr(task.validation, "features", None)
+        if rows is None:
+            rows = vectorizer.transform(task.validation.texts)
+        model, joined = join_linear(
+            config,
+            model,
+            (features, label_matrix),
+            (rows, relevant),
+            task.validation_drawn,
+            phases,
+        )
+        found |= joined
+        if run is not None:
+            run.save_model(model, "best")
+    found["phase_seconds"] = {k: round(v, 1) for k, v in phases.seconds.items()}
     phases.remove()
     return Trained(
         model=model,
@@ -109,7 +126,7 @@ def fit_lightdxml(task):
         history=history,
         vectorizer=vectorizer,
         label_features=label_features(features, label_matrix),
-        found=metrics,
+        found=found,
     )
 
 

@@ -78,7 +78,7 @@ def fit_lightxml(task):
     )
     if run is not None and not task.continued:
         run.begin(config, label_set, clusters, task.everything)
-    history, checkpoint = train_lightxml(
+    history, checkpoint, found = train_lightxml(
         config, model, batches, validation_batches, run, task.callbacks, task.progress
     )
     return Trained(
@@ -87,5 +87,5 @@ def fit_lightxml(task):
         history=history,
         vectorizer=vectorizer,
         label_features=label_rows,
-        found={},
+        found=found,
     )

@@ -12,19 +12,23 @@ from xmc_keras.files.unreadable import UNREADABLE
 from xmc_keras.labels.label_centroids import compute_centroids
 from xmc_keras.lightdxml.build import lightdxml_optimizer
 from xmc_keras.lightdxml.label_proxy import LabelProxy, train_label_proxy
-from xmc_keras.lightdxml.log_inclusion import log_inclusion
 from xmc_keras.lightdxml.scores import choose_beta
 from xmc_keras.lightdxml.shortlist_labels import shortlist_labels
 from xmc_keras.progress import phase
 from xmc_keras.runs.plot_curves import plot_curves
+from xmc_keras.runs.read_history import PRECISIONS
 from xmc_keras.runs.run_checkpoint import RunCheckpoint
 from xmc_keras.runs.run_history import RunHistory
+from xmc_keras.training.callbacks.best_model import BestModel
 from xmc_keras.training.callbacks.finite_loss import FiniteLoss
+from xmc_keras.training.callbacks.judge import Judge
 from xmc_keras.training.callbacks.progress import Progress
 from xmc_keras.training.fit_epochs import compile_and_build, fit_epochs
 from xmc_keras.training.phase_seconds import PhaseSeconds
 
 logger = logging.getLogger(__name__)
+
+CHOSEN = ("logq_correction", "label_words_factor", "beta")  # by `finish`
 
 
 def train_lightdxml(
@@ -41,9 +45,9 @@ def train_lightdxml(
     """Trains a `LightDXML` by its config, or resumes its run.
 
     Every `config.refresh` epochs the label embeddings are trained again and each
-    document gets a new shortlist. After the last epoch the embeddings are trained once
-    more, and `beta` is set to the best value on the validation split. With a run, the
-    model is saved in its folder as `best.keras`.
+    document gets a new shortlist. The model is judged before the first epoch and after
+    each one; the best one is kept, and finished: see `Judge`, `BestModel` and
+    `finish`. With a run, it is saved in its folder as `best.keras`.
 
     Args:
         config: a `Config` of `system: lightdxml`.
@@ -57,8 +61,8 @@ def train_lightdxml(
         phases: optional `PhaseSeconds`.
 
     Returns:
-        `(history, checkpoint, report)`: see `train_lightxml`; `report` is the result
-        of `choose_beta`, or None if the config has a `beta`.
+        `(history, checkpoint, found)`: see `train_lightxml`; `found` also has what
+        `finish` found.
     """
     phases = phases or PhaseSeconds()
     optimizer = lightdxml_optimizer(config, len(batches))
@@ -67,12 +71,20 @@ def train_lightdxml(
     history = RunHistory(run and run.history_path)
     if run is not None:
         run.remove_half_written()
+    judge = Judge(config, model, batches, validation_batches, relevant)
+    best = BestModel(run, PRECISIONS, config.patience, state=True)
+    best.set_model(model)
     if checkpoint.restore(model):
+        best.restore(checkpoint.epoch)
         logger.info(
             "Continuing at epoch %d, step %d of %d",
             *(checkpoint.epoch + 1, checkpoint.step + 1, len(batches)),
         )
-    while checkpoint.epoch < config.epochs:
+    elif judge.knows_start:
+        with phases("classifier epochs"), phase("Judging the start"), judge.start():
+            best.count_start(model, judge.judge())
+    stopped = best.exhausted(checkpoint.epoch)
+    while checkpoint.epoch < config.epochs and not stopped:
         begin = checkpoint.epoch // config.refresh * config.refresh
         end = min(begin + config.refresh, config.epochs)
         path = run and run.path / f"shortlist-{begin}.npy"
@@ -90,12 +102,14 @@ def train_lightdxml(
             bar = [Progress(len(batches), config.epochs, checkpoint.step)]
             cycle = batches.with_shortlist(shortlist)
             try:
-                fit_epochs(
+                stopped = fit_epochs(
                     model,
                     cycle,
                     validation_batches,
                     [
                         FiniteLoss(),
+                        judge,
+                        best,
                         history,
                         *callbacks,
                         *(bar if progress else []),
@@ -109,36 +123,57 @@ def train_lightdxml(
                 # TensorFlow never lets go of the batches of a data set, and an open
                 # file keeps its space on the disk after it is deleted.
                 cycle.negatives = None
-    if config.logq_correction:
-        correct_bias(config, model.classifier.label_bias, batches.labels)
-    with phase("Encoding all documents"):
-        features = encode_documents(model.encoder, batches.in_order())
-    model.refresh(embed_labels(config, features, batches.labels, config.epochs, phases))
-    report = None
-    if config.beta is None:
-        with phases("choice of beta"):
-            report = choose_beta(model, validation_batches, relevant)
-        beta = float(model.beta.numpy())  # float32
-        best = min(report, key=lambda tried: abs(tried - beta))
-        quality = ", ".join(f"{k} {value:.2f}" for k, value in report[best].items())
-        logger.info("beta %.2f, on the validation split: %s", beta, quality)
+    best.use_best()
+    found = best.summary(config.epochs)
+    found |= finish(config, model, judge, phases)
     if run is not None:
         for path in run.path.glob("shortlist-*.npy"):
             path.unlink()
         run.save_model(model, "best")
         plot_curves(run)
-    return history.rows(), checkpoint, report
+    return history.rows(), checkpoint, found
 
 
-def correct_bias(config, label_bias, label_matrix):
-    """Lowers the bias of labels that are seldom among the negatives of a batch."""
-    change = log_inclusion(
-        np.asarray(label_matrix.sum(axis=0)).ravel(),
-        label_matrix.shape[0],
-        config.batch_size,
-        config.random_negatives,
+def finish(config, model, judge, phases):
+    """Makes a model with the weights of one epoch ready for use.
+
+    Computes the label embeddings for it, and chooses on the validation split what the
+    config leaves open: the share of log q, the scale of label words, and `beta`.
+
+    Args:
+        config, model, phases: see `train_lightdxml`.
+        judge: the `Judge` of the model.
+
+    Returns:
+        Dictionary for the metrics of the run: `validation`, P@1, P@3 and P@5 in percent
+        on the validation split; `logq_correction`, the share with shared negatives;
+        `label_words_factor` with label words; without a `beta` in the config, `beta`
+        and `validation_by_beta`, the result of `choose_beta`.
+    """
+    batches, found = judge.batches, {}
+    with phase("Encoding all documents"):
+        features = encode_documents(model.encoder, batches.in_order())
+    model.refresh(embed_labels(config, features, batches.labels, config.epochs, phases))
+    with phases("choice of beta"):
+        _, weights = judge.choose(judge.betas)
+        judge.apply(weights)
+        betas = () if config.beta is None else [judge.betas]
+        report = choose_beta(model, judge.validation_batches, judge.relevant, *betas)
+    beta = float(model.beta.numpy())  # float32
+    best = min(report, key=lambda tried: abs(tried - beta))
+    found["validation"] = report[best]
+    if judge.log_q is not None:
+        found["logq_correction"] = weights.share
+    if model.lexical is not None:
+        found["label_words_factor"] = weights.factor
+    if config.beta is None:
+        found |= {"beta": beta, "validation_by_beta": report}
+    values = {key: found[key] for key in CHOSEN if key in found} | report[best]
+    logger.info(
+        "Chosen on the validation split: %s",
+        ", ".join(f"{key} {value:.2f}" for key, value in values.items()),
     )
-    label_bias.assign_add(config.logq_correction * change)
+    return found
 
 
 def make_shortlist(config, model, batches, epoch, phases):

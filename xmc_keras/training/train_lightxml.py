@@ -49,8 +49,9 @@ def train_lightxml(
         progress: bool. Whether to show progress. Defaults to `True`.
 
     Returns:
-        `(history, checkpoint)`: a list of dictionaries, one per epoch, and the
-        `RunCheckpoint`, with the seconds of training.
+        `(history, checkpoint, found)`: a list of dictionaries, one per epoch; the
+        `RunCheckpoint`, with the seconds of training; and a dictionary for the metrics
+        of the run, see `BestModel.summary`.
     """
     first, seconds = 0, 0.0
     parts = validation_batches, run, callbacks, progress
@@ -64,7 +65,7 @@ def train_lightxml(
         best.use_best()
     else:
         plot_curves(run)
-    return history.rows(), checkpoint
+    return history.rows(), checkpoint, best.summary(config.epochs)
 
 
 def train_stage(
@@ -89,7 +90,8 @@ def train_stage(
     if config.swa_start is not None:
         swa = SWA(config.swa_start, config.swa_every)
         swa.set_model(model)
-    best = BestModel(run)
+    best = BestModel(run, patience=config.patience)
+    best.set_model(model)
     checkpoint = RunCheckpoint(
         run and run.checkpoint_path, config.checkpoint_minutes, swa
     )
@@ -111,7 +113,12 @@ def train_stage(
         # In a second stage the generator is already trained.
         with phase("Initializing the heads"):
             start_from_centroids(model, documents, generator=first == 0)
+            logs = model.evaluate(
+                validation_batches.dataset(), verbose=0, return_dict=True
+            )
+        best.count_start(model, {f"val_{k}": x for k, x in logs.items()}, first)
         checkpoint.seconds += time.monotonic() - begun
+    last = checkpoint.epoch if best.exhausted(checkpoint.epoch) else config.epochs
     history = RunHistory(run and run.history_path)
     # TensorFlow writes nothing else.
     with explain_disk_errors(run and run.tensorboard_path, tf.errors.OpError):
@@ -130,7 +137,7 @@ def train_stage(
                 checkpoint,
             ],
             checkpoint.epoch,
-            config.epochs,
+            last,
             checkpoint.step,
         )
     if swa and swa.count:

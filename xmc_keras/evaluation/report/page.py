@@ -19,6 +19,14 @@ OTHERS = {
     "predict_ms_a_document": "ms per document",
     "peak_memory_gb": "peak GB",
 }
+CHOSEN = {
+    "best_epoch": "best epoch",
+    "logq_correction": "logq_correction",
+    "label_words_factor": "factor of the scale of label words",
+    "beta": "beta",
+    "validation": "P@1 / P@3 / P@5 there",
+    "validation_at_start": "and before training",
+}
 
 
 def make_page(reports, images, documents, relevant, names):
@@ -37,6 +45,7 @@ def make_page(reports, images, documents, relevant, names):
     sections = [
         format_overview(reports, documents, names),
         format_settings(reports),
+        format_chosen(reports),
         format_training(images),
         format_frequency(images),
         format_candidates(reports, images),
@@ -73,7 +82,18 @@ def format_overview(reports, documents, names):
         f"{len(documents):,} test documents, {len(names):,} labels in training or "
         f"test documents. Metrics in percent{escape(rest)}.</p>"
         + make_html_table(head, rows, best, len(reports))
+        + format_warnings(reports)
     )
+
+
+def format_warnings(reports):
+    """What `fit` warned of in each run."""
+    lines = [
+        f"<p><b>Warning, {escape(report.name)}:</b> {escape(warning)}</p>"
+        for report in reports
+        for warning in report.metrics.get("warnings", [])
+    ]
+    return "".join(lines)
 
 
 def format_settings(reports):
@@ -91,6 +111,24 @@ def format_settings(reports):
     rows = [[key, *(format_value(config[key]) for config in configs)] for key in keys]
     head = ["key", *(report.name for report in reports)]
     return f"<h2>{title}</h2>" + make_html_table(head, rows)
+
+
+def format_chosen(reports):
+    """What was chosen on the validation split of each run, if anything is known."""
+    keys = [key for key in CHOSEN if any(key in r.metrics for r in reports)]
+    if not keys:
+        return ""
+    text = "Of the epochs the best one is kept; 0 is the model before training."
+    rows = [[CHOSEN[key], *(r.metrics.get(key) for r in reports)] for key in keys]
+    rows = [[format_chosen_value(cell) for cell in row] for row in rows]
+    table = make_html_table(["", *(report.name for report in reports)], rows)
+    return f"<h2>Chosen on the validation split</h2><p>{text}</p>{table}"
+
+
+def format_chosen_value(value):
+    if isinstance(value, dict):  # P@1, P@3 and P@5
+        return " / ".join(f"{number:.2f}" for number in value.values())
+    return str(value) if isinstance(value, int) else value
 
 
 def format_training(images):

@@ -1,22 +1,45 @@
 """Keeping the model that is best on the validation split."""
 
-import keras
+import json
+import logging
+from pathlib import Path
 
+import keras
+import numpy as np
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.files.digests import check_digest, write_checked
+from xmc_keras.files.unreadable import UNREADABLE
+from xmc_keras.runs.model_file import load_state, save_state
+from xmc_keras.runs.read_history import PRECISIONS
+from xmc_keras.runs.run_folder import RESTORE, START, STATE
 from xmc_keras.runs.run_history import RunHistory
+
+logger = logging.getLogger(__name__)
 
 
 class BestModel(keras.callbacks.Callback):
     """Saves the model whenever validation improves, to its run folder or in memory.
 
-    Put it after `SWA` in the list of callbacks, so that it saves the average.
+    Put it after `SWA` in the list of callbacks, so that it saves the average. The model
+    before training counts, too, if it is given to `count_start`: it is kept if no epoch
+    is better.
 
     Args:
         run: a `RunFolder`; `None` keeps the weights in memory.
-        monitor: string. Key of the logs, higher is better. Defaults to
-            `"val_precision_at_5"`.
+        monitor: string, or list of strings whose mean counts. Keys of the logs, higher
+            is better. Defaults to `"val_precision_at_5"`.
+        patience: optional int. Training ends after this many epochs without
+            improvement; `None` never ends it.
+        state: bool. `True` saves the state in `best.npz` instead of `best.keras`, for
+            a model that is finished after its last epoch, see `use_best`. Defaults to
+            `False`.
 
     Attributes:
         best: float, or None before the end of the first epoch.
+        best_epoch: int. Epochs done at the best; 0 is the model before training.
+        start: dictionary of the metrics before training, or None.
+        quality: dictionary of P@1, P@3 and P@5 at the best, in percent.
 
     Example:
 
@@ -25,29 +48,126 @@ class BestModel(keras.callbacks.Callback):
     True
     """
 
-    def __init__(self, run=None, monitor="val_precision_at_5"):
+    def __init__(
+        self, run=None, monitor="val_precision_at_5", patience=None, state=False
+    ):
         super().__init__()
         self.run = run
-        self.monitor = monitor
+        self.monitor = [monitor] if isinstance(monitor, str) else list(monitor)
+        self.patience = patience
+        self.state = state
         self.best = None
+        self.best_epoch = 0
+        self.start = None
+        self.quality = {}
         self._weights = None
 
     def restore(self, epoch):
-        """Reads the best value before `epoch` from the history of the run."""
-        rows = RunHistory(self.run.history_path).rows(before=epoch)
-        self.best = max((row[self.monitor] for row in rows), default=None)
+        """Reads the best value before `epoch` from the files of the run."""
+        self.best, self.best_epoch = None, 0
+        self.start = self._read_start()
+        for row in RunHistory(self.run.history_path).rows(before=epoch):
+            self._improves(row["epoch"] + 1, row)
+
+    def count_start(self, model, logs, epoch=0):
+        """Counts the model before training, after `epoch` epochs of an earlier stage.
+
+        `logs` is a dictionary like that at the end of an epoch.
+        """
+        self.set_model(model)
+        self.start = {"epoch": epoch, **logs}
+        if self._improves(epoch, logs):
+            self._save()
+        if self.run is not None:
+            with write_checked(self._start_path) as file:
+                file.write(json.dumps(self.start).encode())
 
     def on_epoch_end(self, epoch, logs=None):
-        value = (logs or {})[self.monitor]
+        if self._improves(epoch + 1, logs or {}):
+            self._save()
+        if self.exhausted(epoch + 1):
+            self.model.stop_training = True
+
+    def exhausted(self, epoch):
+        """Whether training ends after `epoch` epochs, a bool."""
+        if self.patience is None or self.best is None:
+            return False
+        return epoch - self.best_epoch >= self.patience
+
+    def use_best(self):
+        """Sets the model's weights to the best ones kept in memory or in `best.npz`."""
+        if self.run is None:
+            if self._weights is not None:
+                self.model.set_weights(self._weights)
+        elif self.state:
+            path = self.run.path / STATE
+            try:
+                load_state(path, self.model)
+            except UNREADABLE as error:
+                raise BadInput(
+                    f"Expected the weights of the best epoch. Received: {error}.",
+                    path,
+                    remedy="Start the run again with `overwrite=True`.",
+                ) from None
+
+    def summary(self, epochs):
+        """What is known of the best model, for the metrics of the run.
+
+        Args:
+            epochs: int. The number of the config.
+
+        Returns:
+            Dictionary: `best_epoch`, `validation`, its `quality`, and, if the start was
+            counted, `validation_at_start`.
+        """
+        found = {"best_epoch": self.best_epoch, "validation": self.quality}
+        which = f"epoch {self.best_epoch} of {epochs}"
+        if self.start is not None:
+            found["validation_at_start"] = to_percent(self.start)
+            if self.best_epoch == self.start["epoch"]:
+                which = "the start; no epoch is better"
+        logger.info("Best on the validation split: %s", which)
+        return found
+
+    def _improves(self, epoch, logs):
+        """Whether the model after `epoch` epochs is the best one; notes it if so."""
+        value = float(np.mean([logs[key] for key in self.monitor]))
         if self.best is not None and value <= self.best:
-            return
-        self.best = value
+            return False
+        self.best, self.best_epoch = value, epoch
+        self.quality = to_percent(logs)
+        return True
+
+    def _save(self):
         if self.run is None:
             self._weights = self.model.get_weights()
+        elif self.state:
+            save_state(self.run.path / STATE, self.model)
         else:
             self.run.save_model(self.model, "best")
 
-    def use_best(self):
-        """Sets the model's weights to the best ones kept in memory."""
-        if self._weights is not None:
-            self.model.set_weights(self._weights)
+    @property
+    def _start_path(self):
+        return Path(self.run.history_path).with_name(START)
+
+    def _read_start(self):
+        """Reads the metrics before training, None without, and counts them."""
+        try:
+            start = json.loads(self._start_path.read_bytes())
+            start = {**start, "epoch": int(start["epoch"])}
+            self._improves(start["epoch"], start)
+        except FileNotFoundError:
+            return None
+        except UNREADABLE as error:
+            raise BadInput(
+                f"Expected the metrics before training. Received: {error}.",
+                self._start_path,
+                remedy="Start the run again with `overwrite=True`.",
+            ) from None
+        check_digest(self._start_path, RESTORE)
+        return start
+
+
+def to_percent(logs):
+    """P@1, P@3 and P@5 in percent, as far as they are in the logs."""
+    return {name: 100 * logs[key] for key, name in PRECISIONS.items() if key in logs}

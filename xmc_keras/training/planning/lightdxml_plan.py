@@ -192,10 +192,12 @@ class LightDXMLPlan(MemoryPlan):
 
     @property
     def files(self):
+        whole = sum(self.weights.values())
         return {
             "best.keras": self._model,
             "token cache": self.token_cache * (self.encoder is not None),
-            "checkpoint": sum(self.weights.values()) + sum(self.moments.values()),
+            "best.npz": whole,
+            "checkpoint": whole + sum(self.moments.values()),
             "shortlists": self.shortlists,
         }
 
@@ -203,12 +205,14 @@ class LightDXMLPlan(MemoryPlan):
     def disk_peak(self):
         files = self.files
         checkpoint, shortlists = files["checkpoint"], files["shortlists"]
-        # A checkpoint replaces the last one, or the model is saved at the end, or the
-        # shortlists of a cycle replace those of the last one.
+        # A checkpoint replaces the last one, which is larger than the weights of the
+        # best epoch, or the model is saved at the end, or the shortlists of a cycle
+        # replace those of the last one.
         written = max(checkpoint, files["best.keras"])
         if self.cycles > 1:
             written = max(written, shortlists)
-        return files["token cache"] + checkpoint + shortlists + written
+        kept = files["token cache"] + files["best.npz"]
+        return kept + checkpoint + shortlists + written
 
     @property
     def exports(self):

@@ -9,7 +9,7 @@ from xmc_keras.config.resolve_config import resolve_config
 PROCESS, XLA = 1_050_000_000, 400_000_000
 # As in xmc_keras/optimizers/row_updates.py, which would import TensorFlow.
 CHUNK = 2**20
-TEMPORARY = ("checkpoint", "shortlists")  # files of an unfinished run
+TEMPORARY = ("best.npz", "checkpoint", "shortlists")  # files of an unfinished run
 
 
 class MemoryPlan:
