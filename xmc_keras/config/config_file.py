@@ -69,7 +69,30 @@ def load_config(path, overrides=(), resolved=False, data=None) -> Config:
         entries.append(("data", data, (f"setting data={data}", None)))
     if resolved:
         entries = _upgrade(entries)
+    return _make_config(entries, path)
 
+
+def override_config(keys, overrides=()) -> Config:
+    """Makes a config of keys and overrides, as `load_config` does of a file.
+
+    Args:
+        keys: dictionary of keys and values.
+        overrides: see `load_config`.
+
+    Example:
+
+    >>> config = override_config({"encoder": "minilm", "epochs": 2}, ["epochs=5"])
+    >>> config.epochs
+    5
+    """
+    entries = [(key, value, ("keys", None)) for key, value in keys.items()]
+    for override in overrides:
+        entries += _read_override(override)
+    return _make_config(entries, "keys")
+
+
+def _make_config(entries, path):
+    """Makes a `Config` of keys, values and their places; later ones override."""
     values, places = {}, {}
     for key, value, place in entries:
         if key not in FIELDS:

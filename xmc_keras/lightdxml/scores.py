@@ -136,14 +136,12 @@ def parts_function(model, batches):
 
     @tf.function(input_signature=[shapes])
     def predict(x):
-        features, words = model.encoder(x, training=False), None
-        if model.lexical is not None:
-            words = model.lexical.words(x)
-        found = model.rank(features, words)
+        words = model.read_words(x)
+        found = model.rank(model.encoder(x, training=False), words)
         parts = {name: found[name] for name in ("candidates", "logits", "cosines")}
         parts["words"] = tf.zeros_like(found["logits"])
-        if words is not None:
-            cosines = model.lexical.cosines(words, found["candidates"])
+        if model.lexical is not None:
+            cosines = model.lexical.cosines(words.lexical, found["candidates"])
             parts["words"] = model.lexical.scale * cosines
         return parts
 

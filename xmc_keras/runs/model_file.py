@@ -35,7 +35,8 @@ def save_model(model, path):
     Raises:
         DiskError: the file cannot be written.
     """
-    optimizer, model.optimizer = model.optimizer, None
+    # Without an optimizer if it was never compiled.
+    optimizer, model.optimizer = getattr(model, "optimizer", None), None
     try:
         with temporary_files(Path(path).parent), atomic_write(path) as file:
             write_keras_file(model, file)

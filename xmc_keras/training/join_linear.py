@@ -167,7 +167,6 @@ def _build(model, linear, weights):
     rows = (rows + scipy.sparse.diags_array(words) @ _word_rows(model)).tocsr()
     rows.eliminate_zeros()
     layer = SparseOneVsAll(*rows.shape, rows.nnz, name="linear")
-    layer.refresh(rows, weights[:, 2] * linear[1] + bias)
     config = model.get_config() | {
         "lexical": None,
         "linear": keras.saving.serialize_keras_object(layer),
@@ -175,10 +174,10 @@ def _build(model, linear, weights):
         "beta": 1.0,
     }
     joined = LightDXML.from_config(config)
-    joined.linear = layer
     joined.vectorizer, joined.label_set = model.vectorizer, model.label_set
     inputs = {"token_ids": (None, None), "token_weights": (None, None)}
     joined.build(inputs)
+    joined.linear.refresh(rows, weights[:, 2] * linear[1] + bias)
     for part in ("encoder", "nearest"):
         getattr(joined, part).set_weights(getattr(model, part).get_weights())
     table, label_bias = model.classifier.get_weights()

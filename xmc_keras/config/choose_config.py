@@ -1,0 +1,93 @@
+"""The config for a data set, chosen by its facts."""
+
+import numpy as np
+
+from xmc_keras.config.config_file import override_config
+from xmc_keras.text.choose_text_features import choose_text_features
+
+# From this many training documents on: batch size, epochs, width of word embeddings.
+# A step learns the less the fewer documents a label has, so that small data needs many
+# small steps; wide embeddings pay only for many documents.
+SIZES = (
+    (20_000, 256, 5, 400),
+    (5_000, 64, 6, 200),
+    (1_000, 32, 10, 100),
+    (0, 16, 20, 100),
+)
+PATIENCE = 3
+MOST_RANDOM_NEGATIVES = 1500
+# With more labels, fitting a linear classifier of each takes hours.
+MOST_LINEAR = 500_000
+
+
+def choose_config(documents, overrides=()):
+    """Chooses a config for training documents: a LightDXML of words, in minutes.
+
+    On a CPU it trains in minutes on any number of documents, knows all languages, and
+    the linear model that is joined to it makes it at least as good as linear models
+    alone. A LightXML with a transformer takes hours without a GPU.
+
+    Args:
+        documents: `Documents` to train on.
+        overrides: iterable of strings `"key=value"`, which override what is chosen.
+
+    Returns:
+        `(config, reasons)`: a `Config`, and a list of sentences.
+
+    Example:
+
+    >>> from xmc_keras import Documents
+    >>> texts, labels = ["a puzzle game", "an editor"] * 40, [["game"], ["editor"]] * 40
+    >>> config, reasons = choose_config(Documents(texts, labels), ["epochs=2"])
+    >>> config.system, config.batch_size, config.epochs, config.linear
+    ('lightdxml', 16, 2, True)
+    >>> for reason in reasons:
+    ...     print(reason)
+    system lightdxml, encoder words: minutes on a CPU, any language
+    ...
+    """
+    num_documents = len(documents)
+    num_labels = len({label for labels in documents.labels for label in labels})
+    _, batch_size, epochs, dim = next(s for s in SIZES if num_documents >= s[0])
+    linear = num_labels <= MOST_LINEAR
+    features, reason = choose_text_features(documents.texts)
+    keys = {
+        "system": "lightdxml",
+        "encoder": "words",
+        "embedding_dim": dim,
+        "residual": False,
+        "label_words": 64,
+        "linear": linear,
+        "epochs": epochs,
+        "refresh": epochs,
+        "patience": PATIENCE,
+        "batch_size": batch_size,
+        "predict_batch_size": 256,
+        "learning_rate": 0.005,
+        "head_learning_rate": 0.02,
+        "warmup": 0,
+        "weight_decay": 0,
+        "initial_probability": float(np.clip(60 / num_labels, 1e-4, 0.01)),
+        "shared_negatives": True,
+        "num_neighbors": 1,
+        "random_negatives": min(MOST_RANDOM_NEGATIVES, num_labels),
+        "logq_correction": None,
+        "candidates_from": "classifier",
+        "proxy_epochs": 0,
+        **features,
+    }
+    labels = "label" if num_labels == 1 else "labels"
+    reasons = [
+        "system lightdxml, encoder words: minutes on a CPU, any language",
+        f"max_ngram {features['max_ngram']}, char_ngrams {features['char_ngrams']}: "
+        f"{reason}",
+        f"batch_size {batch_size}, epochs {epochs}, embedding_dim {dim}: for "
+        f"{num_documents:,} documents",
+    ]
+    if linear:
+        reasons.append(
+            f"linear true: a linear model of {num_labels:,} {labels} is joined"
+        )
+    else:
+        reasons.append(f"linear false: with {num_labels:,} labels it would take hours")
+    return override_config(keys, overrides), reasons
