@@ -8,7 +8,6 @@ import pytest
 import scipy.sparse
 
 from tests.helpers.made_run import make_run
-from xmc_keras.cli import report
 from xmc_keras.config.config import Config
 from xmc_keras.data.documents import read_documents
 from xmc_keras.evaluation.report import run_predictions as predictions_file
@@ -16,6 +15,7 @@ from xmc_keras.evaluation.report.html_table import make_html_table
 from xmc_keras.evaluation.report.pictures import shorten
 from xmc_keras.evaluation.report.run_predictions import predict_run
 from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.runs import read_test_part
 from xmc_keras.runs.run_folder import RunFolder
 
 PICTURES = {"by_frequency", "calibration", "candidates", "clusters", "curves"}
@@ -191,7 +191,7 @@ def test_lightdxml_has_no_clusters(tiny_data, tmp_path, call):
 def test_texts_are_never_html(runs, tiny_data, tmp_path, call, monkeypatch):
     """Texts, label and run names of any kind appear verbatim in the page."""
     evil = "<script>alert(1)</script> & \"'" + "x" * 700
-    read = report.read_part
+    read = read_test_part.read_part
 
     def with_evil(*arguments):
         documents = read(*arguments)
@@ -200,7 +200,7 @@ def test_texts_are_never_html(runs, tiny_data, tmp_path, call, monkeypatch):
 
     run = tmp_path / "<b>&run"
     shutil.copytree(runs[0].path, run)
-    monkeypatch.setattr(report, "read_part", with_evil)
+    monkeypatch.setattr(read_test_part, "read_part", with_evil)
     result = call("report", run, "--output", tmp_path / "page.html")
     assert result.status == 0, result.stderr
     page = Page((tmp_path / "page.html").read_text())

@@ -32,7 +32,14 @@ logger = logging.getLogger(__name__)
 
 
 def train_lightxml(
-    config, model, batches, validation_batches, run=None, callbacks=(), progress=True
+    config,
+    model,
+    batches,
+    validation_batches,
+    run=None,
+    callbacks=(),
+    progress=True,
+    validates=True,
 ):
     """Trains a `LightXML` by its config, or resumes its run.
 
@@ -47,6 +54,8 @@ def train_lightxml(
         run: optional `RunFolder`.
         callbacks: list of additional Keras callbacks.
         progress: bool. Whether to show progress. Defaults to `True`.
+        validates: bool. Whether the best epoch is kept, by validation, or the last one.
+            Defaults to `True`.
 
     Returns:
         `(history, checkpoint)`: a list of dictionaries, one per epoch, and the
@@ -58,7 +67,7 @@ def train_lightxml(
         first = config.recall_epochs
         batches, seconds = fix_negatives(config, model, batches, *parts)
     history, checkpoint, best = train_stage(
-        config, model, batches, *parts, first, seconds
+        config, model, batches, *parts, first, seconds, validates
     )
     if run is None:
         best.use_best()
@@ -77,6 +86,7 @@ def train_stage(
     progress=True,
     first=0,
     seconds=0.0,
+    validates=True,
 ):
     """Trains from epoch `first`, or from a checkpoint, to `config.epochs`.
 
@@ -89,7 +99,7 @@ def train_stage(
     if config.swa_start is not None:
         swa = SWA(config.swa_start, config.swa_every)
         swa.set_model(model)
-    best = BestModel(run)
+    best = BestModel(run) if validates else BestModel(run, monitor=None)
     checkpoint = RunCheckpoint(
         run and run.checkpoint_path, config.checkpoint_minutes, swa
     )

@@ -1,4 +1,4 @@
-"""Keeping the model that is best on the validation split."""
+"""Keeping the model that is best on the validation split, or the last one."""
 
 import keras
 
@@ -12,11 +12,12 @@ class BestModel(keras.callbacks.Callback):
 
     Args:
         run: a `RunFolder`; `None` keeps the weights in memory.
-        monitor: string. Key of the logs, higher is better. Defaults to
+        monitor: string. Key of the logs, higher is better; `None` keeps the last
+            model, where validation cannot compare epochs. Defaults to
             `"val_precision_at_5"`.
 
     Attributes:
-        best: float, or None before the end of the first epoch.
+        best: float, or None before the end of the first epoch or without `monitor`.
 
     Example:
 
@@ -34,14 +35,17 @@ class BestModel(keras.callbacks.Callback):
 
     def restore(self, epoch):
         """Reads the best value before `epoch` from the history of the run."""
+        if self.monitor is None:
+            return
         rows = RunHistory(self.run.history_path).rows(before=epoch)
         self.best = max((row[self.monitor] for row in rows), default=None)
 
     def on_epoch_end(self, epoch, logs=None):
-        value = (logs or {})[self.monitor]
-        if self.best is not None and value <= self.best:
-            return
-        self.best = value
+        if self.monitor is not None:
+            value = (logs or {})[self.monitor]
+            if self.best is not None and value <= self.best:
+                return
+            self.best = value
         if self.run is None:
             self._weights = self.model.get_weights()
         else:
