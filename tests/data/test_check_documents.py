@@ -89,6 +89,12 @@ def test_texts_and_features_without_any_word():
         check_trainable(rows)
 
 
+def test_a_validation_split_with_all_labels():
+    train = Documents(["a", "b"], [[], []], [1, 3], "t.txt", "l.txt")
+    with pytest.raises(BadInput, match="^l.txt: .* none on 2; those.*split_seed, or l"):
+        check_split(train, Documents(["c"], [["x"]]), LabelSet(["x"]))
+
+
 @pytest.mark.parametrize(
     "held_out, missing, validates",
     [

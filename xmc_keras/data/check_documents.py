@@ -78,7 +78,8 @@ def check_labels_known(documents, label_set):
             f"Received: {name[:80]!r}{others}.",
             documents.labels_path,
             documents.lines[index],
-            "None is known: use the label file of the same data set.",
+            "None is known: use the label file of the same data set. If it is, choose "
+            "documents that share labels with the training part.",
         )
     logger.info(
         "%d of %d label occurrences (%d labels) in %s are not in the training data; "
@@ -102,6 +103,9 @@ def check_split(train, validation, label_set):
         Whether a label of the validation documents is on a document to train on, so
         that validation can compare epochs.
 
+    Raises:
+        BadInput: there is no label on the documents to train on.
+
     Example:
 
     >>> from xmc_keras.data.documents import Documents
@@ -111,6 +115,13 @@ def check_split(train, validation, label_set):
     True
     """
     trained = set(itertools.chain.from_iterable(train.labels))
+    if not trained:
+        raise BadInput(
+            "Expected a label on the documents to train on. Received: none on "
+            f"{len(train)}; those with labels are held back or left out.",
+            train.labels_path,
+            remedy="Set another split_seed, or label more documents.",
+        )
     if len(trained) < len(label_set):
         logger.warning(
             "%d of %d labels have no training documents, because all of them are in "
