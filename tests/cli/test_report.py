@@ -108,6 +108,25 @@ def test_one_page_of_one_run_and_of_four(
     assert {kind: page.chips.count(kind) for kind in expected} == expected
 
 
+def test_other_documents(runs, tmp_path, call):
+    files = {"texts": ["word3a word3b", "word4a"], "labels": ["label03 new", "label04"]}
+    arguments = [runs[0].path, "--output", tmp_path / "page.html"]
+    for name, lines in files.items():
+        (tmp_path / name).write_text("\n".join(lines) + "\n")
+        arguments += [f"--{name}", tmp_path / name]
+    assert call("report", *arguments[:-2]).status == 2  # texts without labels
+    result = call("report", *arguments)
+    assert result.status == 0, result.stderr
+    page = Page((tmp_path / "page.html").read_text())
+    words = "".join(page.words)
+    assert all(text in words for text in files["texts"]) and "new" in words
+    top = runs[0].load_model().recommend(files["texts"], 5)
+    right = [{"label03", "new"}, {"label04"}]
+    hits = sum(len({n for n, _ in row} & own) for row, own in zip(top, right))
+    found = {kind: page.chips.count(kind) for kind in ("right", "found", "missed")}
+    assert found == {"right": hits, "found": hits, "missed": 3 - hits}
+
+
 def test_predictions_are_computed_once(runs, tiny_data, tmp_path, monkeypatch):
     run = runs[0]
     test = read_documents(tiny_data, "test")

@@ -2,6 +2,7 @@
 
     xmc report runs/quickstart
     xmc report runs/a runs/b --output a-and-b.html
+    xmc report runs/quickstart --texts T.txt --labels L.txt
 
 The page needs no network and no other file: losses and P@k of training, P@k and PSP@k
 by label frequency, recall of the candidates, calibration, clusters, most confused
@@ -9,8 +10,9 @@ labels, and twenty test documents with right and wrong labels marked. Several ru
 trained on the same data, are shown side by side. The figures are in a folder next to
 the page, with _pictures added to its name.
 
-The test part is predicted once for each run, which takes as long as xmc evaluate; the
-predictions are kept in the run's folder, in report_predictions.npz.
+The test part, or the files --texts and --labels, is predicted once for each run, which
+takes as long as xmc evaluate; the predictions are kept in the run's folder, in
+report_predictions.npz.
 """
 
 import logging
