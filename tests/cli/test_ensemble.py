@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tests.helpers.answers import ask
 from tests.helpers.made_run import make_run
+from tests.helpers.slow_metrics import slow_ndcg, slow_precision
 from xmc_keras.bad_input import BadInput
 from xmc_keras.cli import ensemble
 from xmc_keras.config.config import Config
@@ -18,6 +19,7 @@ from xmc_keras.data.filters import leave_out
 from xmc_keras.data.splits import split_documents, validation_split
 from xmc_keras.evaluation.ensemble.evaluate_ensemble import find_untrained
 from xmc_keras.metrics.ranking_metrics import ranking_report
+from xmc_keras.runs import read_test_part
 from xmc_keras.serving.graph.serving_module import ServingModule
 
 
@@ -96,7 +98,8 @@ def test_metrics_are_those_of_averages_over_the_union(
         leave_out(test, gone, "test_filter.txt")
         parts = {"test": test, "train": read_documents(tiny_data, "train")}
         read = lambda folder, part, *rest: parts[part]  # noqa: E731
-        monkeypatch.setattr(ensemble, "read_part", read)
+        for module in (ensemble, read_test_part):
+            monkeypatch.setattr(module, "read_part", read)
     paths = [run.path for run in runs]
     arguments = ["--weights", weights, "--output", tmp_path / "out"]
     result = call("ensemble", *paths, *arguments)
@@ -132,6 +135,32 @@ def test_metrics_are_those_of_averages_over_the_union(
     head = result.stdout.splitlines()
     names = [" ".join(line.split()[:-9]) for line in head[1:]]
     assert names == [*"abc"[: len(runs)], "mean member", "ensemble"]
+
+
+@pytest.mark.parametrize("weights", ["equal", "validation"])
+def test_other_documents(runs, models, tiny_data, tmp_path, call, weights):
+    texts = ["word3a word3b", "word4a word4c word9a word9b"]
+    labels = [{"label03"}, {"label09", "label04", "new"}]
+    gone = [set(), {"label04"}]
+    arguments = ["--data", tiny_data, "--weights", weights] * (weights != "equal")
+    files = {"texts": texts, "labels": labels, "filter": gone}
+    for name, rows in files.items():
+        rows = [row if isinstance(row, str) else " ".join(row) for row in rows]
+        (tmp_path / name).write_text("\n".join(rows) + "\n")
+        arguments += [f"--{name}", tmp_path / name]
+    result = call("ensemble", *(run.path for run in runs[:2]), *arguments, "--json")
+    assert result.status == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["documents"] == 2 and found["filtered_pairs"] == 1
+    assert found["weighing_documents"] == (30 if weights == "validation" else 0)
+    top, _ = by_hand(models[:2], texts, found["weights"])
+    left = without(top, gone, models[0].label_set)
+    names = [[models[0].label_set.names[i] for i in row if i >= 0] for row in left]
+    for k in (1, 3, 5):
+        relevant = [row - out for row, out in zip(labels, gone)]
+        expected = 100 * slow_precision(names, relevant, k)
+        assert found[f"P@{k}"] == pytest.approx(expected)
+        assert found[f"nDCG@{k}"] == pytest.approx(100 * slow_ndcg(names, relevant, k))
 
 
 def test_the_exported_ensemble_ranks_alike(models, tiny_data):
@@ -218,6 +247,12 @@ def test_bad_input(runs, tiny_config, tiny_data, tmp_path, call):
         return result.stderr
 
     assert "Expected at least 2 runs. Received: 1." in refused(a)
+    files = ["--texts", tmp_path / "texts", "--labels", tmp_path / "labels"]
+    assert "--texts and --labels together" in refused(a, b, *files[:2])
+    assert "Expected --data or --texts" in refused(a, b, *files, "--data", tiny_data)
+    for path, line in zip(files[1::2], ("a text", "elsewhere")):
+        path.write_text(f"{line}\n")
+    assert "labels:1: Expected labels of the tr" in refused(a, b, *files)
     assert "Expected each run once" in refused(a, b, a)
     assert "with config.yaml in it" in refused(a, tmp_path)
     other = tmp_path / "other"

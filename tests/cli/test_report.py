@@ -8,7 +8,6 @@ import pytest
 import scipy.sparse
 
 from tests.helpers.made_run import make_run
-from xmc_keras.cli import report
 from xmc_keras.config.config import Config
 from xmc_keras.data.documents import read_documents
 from xmc_keras.evaluation.report import run_predictions as predictions_file
@@ -17,6 +16,7 @@ from xmc_keras.evaluation.report.pictures import shorten
 from xmc_keras.evaluation.report.run_predictions import predict_run
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.runs.finished_runs import read_metrics
+from xmc_keras.runs import read_test_part
 from xmc_keras.runs.run_folder import RunFolder
 
 PICTURES = {"by_frequency", "calibration", "candidates", "clusters", "curves"}
@@ -130,6 +130,25 @@ def test_warnings_and_what_was_chosen(runs, tmp_path, call):
     assert again.status == 0 and "Chosen on" not in output.read_text("utf-8")
 
 
+def test_other_documents(runs, tmp_path, call):
+    files = {"texts": ["word3a word3b", "word4a"], "labels": ["label03 new", "label04"]}
+    arguments = [runs[0].path, "--output", tmp_path / "page.html"]
+    for name, lines in files.items():
+        (tmp_path / name).write_text("\n".join(lines) + "\n")
+        arguments += [f"--{name}", tmp_path / name]
+    assert call("report", *arguments[:-2]).status == 2  # texts without labels
+    result = call("report", *arguments)
+    assert result.status == 0, result.stderr
+    page = Page((tmp_path / "page.html").read_text())
+    words = "".join(page.words)
+    assert all(text in words for text in files["texts"]) and "new" in words
+    top = runs[0].load_model().recommend(files["texts"], 5)
+    right = [{"label03", "new"}, {"label04"}]
+    hits = sum(len({n for n, _ in row} & own) for row, own in zip(top, right))
+    found = {kind: page.chips.count(kind) for kind in ("right", "found", "missed")}
+    assert found == {"right": hits, "found": hits, "missed": 3 - hits}
+
+
 def test_predictions_are_computed_once(runs, tiny_data, tmp_path, monkeypatch):
     run = runs[0]
     test = read_documents(tiny_data, "test")
@@ -213,7 +232,7 @@ def test_lightdxml_has_no_clusters(tiny_data, tmp_path, call):
 def test_texts_are_never_html(runs, tiny_data, tmp_path, call, monkeypatch):
     """Texts, label and run names of any kind appear verbatim in the page."""
     evil = "<script>alert(1)</script> & \"'" + "x" * 700
-    read = report.read_part
+    read = read_test_part.read_part
 
     def with_evil(*arguments):
         documents = read(*arguments)
@@ -222,7 +241,7 @@ def test_texts_are_never_html(runs, tiny_data, tmp_path, call, monkeypatch):
 
     run = tmp_path / "<b>&run"
     shutil.copytree(runs[0].path, run)
-    monkeypatch.setattr(report, "read_part", with_evil)
+    monkeypatch.setattr(read_test_part, "read_part", with_evil)
     result = call("report", run, "--output", tmp_path / "page.html")
     assert result.status == 0, result.stderr
     page = Page((tmp_path / "page.html").read_text())

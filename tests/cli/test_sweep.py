@@ -171,3 +171,9 @@ def test_an_ablation_differs_by_a_setting_or_two(path):
         assert own["data"] == other["data"]
     head = path.read_text("utf-8").split("\n\n")[0]
     assert f"configs/ablations/{path.name}" in head and "# Measured here: " in head
+
+
+def test_bad_lines_are_left_out_of_all_runs(configs, trained, call):
+    arguments = [configs / "plain.yaml", "--seeds", 2, "--runs", configs / "runs"]
+    assert call("sweep", *arguments, "--skip-bad-lines").status == 0
+    assert ["--skip-bad-lines" in command for command in trained] == [True, True]

@@ -13,7 +13,6 @@ from tests.helpers.project import PROJECT
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import (
     Documents,
-    check_labels_known,
     documents_digest,
     read_documents,
     read_pair,
@@ -263,37 +262,11 @@ def test_subset():
         documents.subset([0.5])
 
 
-class TestLabelsKnown:
-    documents = Documents(
-        ["a", "b", "c"], [["x"], ["y", "q", "q"], ["r", "s"]], [1, 3, 4], "t", "l.txt"
-    )
-
-    def test_all_known(self, caplog):
-        check_labels_known(self.documents, LabelSet(list("qrsxyz")))
-        assert not caplog.records
-
-    def test_some_unknown(self, caplog):
-        label_set = LabelSet(["x", "y"])
-        message = "l.txt:3: .*'q' and 2 others, in 2 of 3 documents"
-        remedy = "pass `skip_bad_lines=True` to count such labels as relevant and"
-        with pytest.raises(BadInput, match=f"{message}.*{remedy}"):
-            check_labels_known(self.documents, label_set)
-        check_labels_known(self.documents, label_set, skip_bad_lines=True)
-        (record,) = caplog.records
-        assert record.levelno == logging.WARNING
-        assert re.match(f"{message}.*relevant and unreach", record.getMessage())
-
-    @pytest.mark.parametrize("skip_bad_lines", [False, True])
-    def test_none_known(self, skip_bad_lines):
-        with pytest.raises(BadInput, match="l.txt:1: .*None is known"):
-            check_labels_known(self.documents, LabelSet(["z"]), skip_bad_lines)
-
-
 def test_debian24k():
     train, test = read_documents(DEBIAN, "train"), read_documents(DEBIAN, "test")
     label_set = LabelSet.from_labels(train.labels)
     assert (len(train), len(test), len(label_set)) == (44_437, 6_775, 24_043)
-    check_labels_known(test, label_set)
+    assert not label_set.unknown(test.labels)
     assert label_set.encode(train.labels).shape == (44_437, 24_043)
     assert train.texts[0].startswith("manpages-id: Indonesian man pages This package")
     assert train.labels[0] == ["man-browser", "manpages"]

@@ -90,6 +90,14 @@ WARNED = {
         [],
         "2 of 4 documents repeat the text of an earlier one: 'none' (3 times).",
     ),
+    "test labels of other data": (
+        {
+            "train.csv": "text,labels\n" + lines_with("a {i},a{i}"),
+            "test.csv": "text,labels\n" + lines_with("b {i},b{i}"),
+        },
+        [],
+        "None of the 6 labels of the test part is in the training part: a model cannot",
+    ),
     "long texts": (
         {"train.csv": f"text,labels\n{'word ' * 200},a\n{'word ' * 127},b\nsea,b\n"},
         [],

@@ -1,14 +1,18 @@
 """Training on very little data, with the defaults and with recipes for other data."""
 
 import dataclasses
+import itertools
 import logging
 
+import keras
 import numpy as np
 import pytest
 import yaml
 from scipy.sparse import csr_matrix
 
 from xmc_keras import BadInput, Config, Documents, RunFolder, fit, load_config
+from xmc_keras.config.resolve_config import resolve_config
+from xmc_keras.data.splits import split_documents
 from xmc_keras.metrics.ranking_metrics import precision_at_k
 
 WORDS = [f"word{i}{letter}" for i in range(20) for letter in "abc"]
@@ -99,6 +103,58 @@ def test_little_data(system, keys, documents, num_labels, unlabelled, make_confi
     )
 
 
+def text(i):
+    """Four words; those of two documents differ."""
+    return " ".join(WORDS[i + j] for j in (0, 7, 11, 13))
+
+
+# Sets of twenty documents that leave little to learn.
+ODD = {
+    "one document a label": [(text(i), [f"label{i}"]) for i in range(20)],
+    "all labels on all documents": [(text(i), list("abcdefg")) for i in range(20)],
+    "one label": [(text(i), ["a"]) for i in range(20)],
+    "equal documents": [("the same text", ["a", "b"])] * 20,
+    "equal texts": [("the same text", [f"label{i % 7}"]) for i in range(20)],
+    "one word a text": [(WORDS[i % 5], [f"label{i % 5}"]) for i in range(20)],
+    "one text with a word": [("!" if i else "a", [f"{i % 3}"]) for i in range(20)],
+    "few labels": [(text(i), ["a"] if i in (4, 5) else []) for i in range(20)],
+}
+BLIND = "None of the 2 validation documents has a label of the documents to train on"
+FAST = [("lightdxml", "one document a label"), ("lightxml", "one document a label")]
+FAST += [("lightdxml", "one text with a word")]
+
+
+@pytest.mark.parametrize(
+    "system, name",
+    [
+        pytest.param(*pair, marks=[] if pair in FAST else pytest.mark.large)
+        for pair in itertools.product(("lightdxml", "lightxml"), ODD)
+    ],
+)
+def test_sets_that_leave_little_to_learn(system, name, make_config, tmp_path, caplog):
+    documents = Documents(*map(list, zip(*ODD[name])))
+    config = make_config(system, epochs=2)
+    split = split_documents(resolve_config(config, 20, 20), 20)
+    trained, held_out = (set(sum(documents.subset(i).labels, [])) for i in split)
+    saved = []
+
+    class Saved(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            saved.append((tmp_path / "run/best.keras").stat().st_mtime_ns)
+
+    callbacks = [Saved()] if system == "lightxml" else []
+    keys = {"progress": False, "run": tmp_path / "run", "callbacks": callbacks}
+    result = fit(config, documents, **keys)
+    assert all(np.isfinite(list(row.values())).all() for row in result.history)
+    found = result.model.recommend([*documents.texts[:3], ""], k=5)
+    count = len({label for labels in documents.labels for label in labels})
+    assert [len(labels) for labels in found] == [min(5, count)] * 4
+    # A validation split without known labels is named, and the last epoch kept.
+    assert (BLIND in caplog.text) == trained.isdisjoint(held_out)
+    if trained.isdisjoint(held_out) and callbacks:
+        assert len(set(saved)) == 2
+
+
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_too_few_documents(number, make_config):
     for system in ("lightxml", "lightdxml"):
@@ -121,6 +177,23 @@ def test_too_few_documents(number, make_config):
 def test_arguments_of_other_kinds(arguments, message):
     with pytest.raises(ValueError, match=message):
         fit(*arguments, progress=False)
+
+
+@pytest.mark.parametrize("system", ["lightxml", "lightdxml"])
+def test_documents_that_cannot_be_learnt_from(system, make_config):
+    config = make_config(system)
+    with pytest.raises(BadInput, match="Expected texts with at least one word"):
+        fit(config, Documents(["!?"] * 9, [["a"]] * 9), progress=False)
+    others = Documents([text(1)], [["elsewhere"]])
+    for part in ("test", "validation"):
+        with pytest.raises(BadInput, match="Received: 'elsewhere'. None is known"):
+            fit(config, make_documents(9, 2), **{part: others}, progress=False)
+    # The only document with a label is held back.
+    _, (held_out,) = split_documents(resolve_config(config, 9, 1), 9)
+    labels = [["a"] if i == held_out else [] for i in range(9)]
+    documents = Documents([text(i) for i in range(9)], labels)
+    with pytest.raises(BadInput, match="Expected a label on the documents to train"):
+        fit(config, documents, progress=False)
 
 
 def test_no_labels_at_all(make_config):

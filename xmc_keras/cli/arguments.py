@@ -32,6 +32,54 @@ def add_data(parser):
     )
 
 
+def add_documents(parser):
+    """Adds the documents to evaluate on: of the run's data, or other files."""
+    add_data(parser)
+    parser.add_argument("--texts", help="file of one document per line")
+    parser.add_argument("--labels", help="file of their labels, separated by spaces")
+    parser.add_argument(
+        "--filter",
+        help="file of labels to leave out for each document; lines may be empty",
+    )
+    add_skip_bad_lines(parser)
+
+
+def add_skip_bad_lines(parser):
+    """Adds `--skip-bad-lines`."""
+    parser.add_argument(
+        "--skip-bad-lines",
+        action="store_true",
+        help="leave bad lines of the data out and count them, instead of stopping",
+    )
+
+
+def given_documents(args, keep_data=False):
+    """The arguments of `add_documents`, as those of `read_test_part`.
+
+    Args:
+        args: the arguments of the command.
+        keep_data: bool. Whether `--data` may be given with `--texts`, as the training
+            part is read, too. Defaults to `False`.
+
+    Returns:
+        Dictionary of keyword arguments.
+
+    Raises:
+        BadInput: the arguments do not fit together.
+    """
+    if bool(args.texts) != bool(args.labels):
+        raise BadInput("Expected --texts and --labels together. Received: one of them.")
+    if args.data and args.texts and not keep_data:
+        raise BadInput("Expected --data or --texts. Received: both.")
+    if args.filter and not args.texts:
+        raise BadInput(
+            "Expected --filter with --texts and --labels. Received: --filter alone. "
+            "The filter of the test part is test_filter.txt in the folder of the data."
+        )
+    names = "data", "texts", "labels", "filter", "skip_bad_lines"
+    return {name: getattr(args, name) for name in names}
+
+
 def given_texts(arguments, skip=None):
     """Texts of the command line, without arguments the lines of standard input.
 

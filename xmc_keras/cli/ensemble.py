@@ -3,11 +3,13 @@
     xmc ensemble runs/a runs/b runs/c
     xmc ensemble runs/a runs/b runs/c --weights validation
     xmc ensemble runs/a runs/b runs/c --output runs/ensemble
+    xmc ensemble runs/a runs/b --texts T.txt --labels L.txt
 
-For each document of the test part every run proposes its best labels, and every run
-scores all proposed labels. The runs may differ in anything but the data that they were
-trained on: three encoders, three clusterings (seed or cluster_seed), or both systems.
-The table shows each run, their mean, and the ensemble.
+For each document of the test part, or of the files --texts and --labels, every run
+proposes its best labels, and every run scores all proposed labels. The runs may differ
+in anything but the data that they were trained on: three encoders, three clusterings
+(seed or cluster_seed), or both systems. The table shows each run, their mean, and the
+ensemble.
 
 With --output all metrics go to FOLDER/metrics.json, in the format of a run.
 
@@ -28,15 +30,20 @@ import logging
 import shlex
 from pathlib import Path
 
-from xmc_keras.cli.arguments import add_data, check_output, write_output
+from xmc_keras.cli.arguments import (
+    add_documents,
+    check_output,
+    given_documents,
+    write_output,
+)
 from xmc_keras.cli.program import command_parser
 from xmc_keras.cli.tables import metrics_table
-from xmc_keras.data.documents import check_labels_known
 from xmc_keras.data.splits import read_part
 from xmc_keras.evaluation.ensemble.evaluate_ensemble import evaluate_ensemble
 from xmc_keras.files.describe_folder import check_folder_for
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.runs.finished_runs import open_finished_runs
+from xmc_keras.runs.read_test_part import read_test_part
 from xmc_keras.runs.run_folder import MODELS
 
 logger = logging.getLogger("ensemble")
@@ -55,15 +62,12 @@ def main(argv=None):
         default="equal",
         help="weights of the runs (equal)",
     )
-    add_data(parser)
+    add_documents(parser)
     parser.add_argument("--model", choices=MODELS, help="which of the runs' models")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument(
-        "--skip-bad-lines",
-        action="store_true",
-        help="leave bad lines out and count them, instead of stopping; as in training",
-    )
     args = parser.parse_args(argv)
+    weigh = args.weights == "validation"
+    given = given_documents(args, keep_data=weigh)
     runs = open_finished_runs(args.runs, least=2)
     for run in runs:
         run.model_path(args.model)
@@ -71,7 +75,11 @@ def main(argv=None):
         if args.output:
             stack.enter_context(PathLock(args.output, "for metrics", "output"))
             check_folder(args.output, args.overwrite)
-        metrics = evaluate_runs(args, runs)
+        test, train = read_test_part(runs[0], **given), None
+        if weigh:
+            data = runs[0].data_folder(args.data)
+            train = read_part(data, "train", args.skip_bad_lines)
+        metrics = evaluate_ensemble(runs, test, train, args.model)
         text = json.dumps(metrics, indent=2)
         if args.output:
             path = Path(args.output, "metrics.json")
@@ -81,17 +89,6 @@ def main(argv=None):
     print(text if args.json else metrics_table({**rows, "ensemble": metrics}))
     command = export_command(args.runs, metrics["weights"], args.weights)
     logger.info("Export it: %s", command)
-
-
-def evaluate_runs(args, runs):
-    """Reads the documents, and returns the metrics of the ensemble."""
-    data = runs[0].data_folder(args.data)
-    test = read_part(data, "test", args.skip_bad_lines, runs[0].num_features())
-    check_labels_known(test, runs[0].label_set(), args.skip_bad_lines)
-    train = None
-    if args.weights == "validation":
-        train = read_part(data, "train", args.skip_bad_lines)
-    return evaluate_ensemble(runs, test, train, args.model)
 
 
 def check_folder(folder, overwrite):

@@ -20,27 +20,18 @@ not depend on it, so that one run is enough to compare both.
 
 import json
 
-from xmc_keras.bad_input import BadInput
-from xmc_keras.cli.arguments import add_data
+from xmc_keras.cli.arguments import add_documents, given_documents
 from xmc_keras.cli.program import command_parser
 from xmc_keras.cli.tables import NAMES, metrics_table
-from xmc_keras.data.check_reads import check_reads_texts
-from xmc_keras.data.documents import check_labels_known, read_pair
-from xmc_keras.data.splits import read_part
 from xmc_keras.evaluation.evaluate_run import check_score, evaluate_run
+from xmc_keras.runs.read_test_part import read_test_part
 from xmc_keras.runs.run_folder import MODELS, RunFolder
 
 
 def main(argv=None):
     parser = command_parser("evaluate", __doc__)
     parser.add_argument("run", help="a run folder, for example runs/quickstart")
-    add_data(parser)
-    parser.add_argument("--texts", help="file of one document per line")
-    parser.add_argument("--labels", help="file of their labels, separated by spaces")
-    parser.add_argument(
-        "--filter",
-        help="file of labels to leave out for each document; lines may be empty",
-    )
+    add_documents(parser)
     parser.add_argument("--model", choices=MODELS, help="which of the run's models")
     parser.add_argument(
         "--score",
@@ -49,34 +40,13 @@ def main(argv=None):
         "or by their own probability alone",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument(
-        "--skip-bad-lines",
-        action="store_true",
-        help="leave bad lines out and count them, instead of stopping; labels unknown "
-        "to training count as relevant and unreachable",
-    )
     args = parser.parse_args(argv)
-    if bool(args.texts) != bool(args.labels):
-        raise BadInput("Expected --texts and --labels together. Received: one of them.")
-    if args.data and args.texts:
-        raise BadInput("Expected --data or --texts. Received: both.")
-    if args.filter and not args.texts:
-        raise BadInput(
-            "Expected --filter with --texts and --labels. Received: --filter alone. "
-            "The filter of the test part is test_filter.txt in the folder of the data."
-        )
+    given = given_documents(args)
     run = RunFolder(args.run)
     config = run.config()
     check_score(run, args.score)
     run.model_path(args.model)
-    if args.texts:
-        check_reads_texts(run)
-        paths = args.texts, args.labels
-        documents = read_pair(*paths, args.skip_bad_lines, args.filter)
-    else:
-        data = run.data_folder(args.data)
-        documents = read_part(data, "test", args.skip_bad_lines, run.num_features())
-    check_labels_known(documents, run.label_set(), args.skip_bad_lines)
+    documents = read_test_part(run, **given)
     metrics = evaluate_run(run, documents, args.model, args.score)
     if args.json:
         print(json.dumps(metrics))

@@ -14,15 +14,13 @@ import logging
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.cli.arguments import add_config
+from xmc_keras.cli.arguments import add_config, add_skip_bad_lines
 from xmc_keras.cli.program import command_parser
 from xmc_keras.cli.tables import NAMES, metrics_table
 from xmc_keras.config.config_file import load_config
 from xmc_keras.config.describe_config import describe_config
-from xmc_keras.data.check_reads import check_reads_features
-from xmc_keras.data.documents import check_labels_known
+from xmc_keras.data.check_documents import check_reads_features
 from xmc_keras.data.splits import read_part
-from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.runs.run_folder import RunFolder
 
 logger = logging.getLogger("fit")
@@ -36,12 +34,7 @@ def main(argv=None):
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="continue the run")
     again.add_argument("--overwrite", action="store_true", help="replace the run")
-    parser.add_argument(
-        "--skip-bad-lines",
-        action="store_true",
-        help="leave bad lines of the data out and count them, instead of stopping; "
-        "test labels unknown to training count as relevant and unreachable",
-    )
+    add_skip_bad_lines(parser)
     parser.add_argument(
         "--any-memory",
         action="store_true",
@@ -85,8 +78,6 @@ def fit_run(args, config, run):
     if width is not None:
         check_reads_features(config, train.texts_path)
     test = read_part(config.data, "test", args.skip_bad_lines, width)
-    label_set = LabelSet.from_labels(train.labels)
-    check_labels_known(test, label_set, args.skip_bad_lines)
     try:
         return fit(
             config,

@@ -18,11 +18,17 @@ import sys
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.cli.arguments import add_config
+from xmc_keras.cli.arguments import add_config, add_skip_bad_lines
 from xmc_keras.cli.program import command_parser
 from xmc_keras.cli.tables import align_columns
 from xmc_keras.config.config_file import load_config
-from xmc_keras.data.splits import read_part
+from xmc_keras.data.check_documents import (
+    check_labels_known,
+    check_split,
+    check_trainable,
+)
+from xmc_keras.data.splits import has_part, read_part, split_documents
+from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.training.memory import measure_free_memory
 from xmc_keras.training.planning.check_memory import give_advice
 from xmc_keras.training.planning.describe_plan import check_plan_limits, describe_plan
@@ -52,6 +58,7 @@ def main(argv=None):
         help="take this many training steps, then as many that are timed (8)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_skip_bad_lines(parser)
     args = parser.parse_args(argv)
     check_sizes(args)
     config = load_config(args.config, args.set)
@@ -63,10 +70,13 @@ def main(argv=None):
         sizes = args.labels, args.documents, args.features, args.words
         plan, documents = make_plan(config, None, *sizes)
     else:
-        train = read_part(config.data, "train", skip_bad_lines=True)
+        train, label_set = read_train(config, args.skip_bad_lines)
         plan, documents = make_plan(config, train)
     try:
         check_plan_limits(plan)
+        if args.labels is None:
+            parts = split_documents(plan.config, len(train))
+            check_split(*map(train.subset, parts), label_set)
     except BadInput as error:
         raise error.at(args.config) from None
     report = describe_plan(plan, room)
@@ -85,6 +95,21 @@ def main(argv=None):
     print(json.dumps(report) if args.json else format_report(plan, room, report))
     if not report["fits"]:
         sys.exit(1)
+
+
+def read_train(config, skip_bad_lines):
+    """Reads the training part and its labels; checks both parts as `xmc fit` does.
+
+    Memory and time of a run do not depend on the test part, which may still be missing.
+    """
+    train = read_part(config.data, "train", skip_bad_lines)
+    check_trainable(train)
+    label_set = LabelSet.from_labels(train.labels)
+    if has_part(config.data, "test"):
+        width = getattr(train, "num_features", None)
+        test = read_part(config.data, "test", skip_bad_lines, width)
+        check_labels_known(test, label_set)
+    return train, label_set
 
 
 def check_sizes(args):

@@ -22,7 +22,7 @@ from pathlib import Path
 from xmc_keras.bad_input import BadInput
 from xmc_keras.cli.arguments import given_texts
 from xmc_keras.cli.program import command_parser
-from xmc_keras.data.check_reads import check_reads_texts
+from xmc_keras.data.check_documents import check_reads_texts
 from xmc_keras.data.formats.document import BadLines
 from xmc_keras.evaluation.predict_file import (
     answer_texts,

@@ -2,6 +2,7 @@
 
     xmc report runs/quickstart
     xmc report runs/a runs/b --output a-and-b.html
+    xmc report runs/quickstart --texts T.txt --labels L.txt
 
 The page needs no network and no other file: losses and P@k of training, P@k and PSP@k
 by label frequency, recall of the candidates, calibration, clusters, most confused
@@ -9,22 +10,22 @@ labels, and twenty test documents with right and wrong labels marked. Several ru
 trained on the same data, are shown side by side. The figures are in a folder next to
 the page, with _pictures added to its name.
 
-The test part is predicted once for each run, which takes as long as xmc evaluate; the
-predictions are kept in the run's folder, in report_predictions.npz.
+The test part, or the files --texts and --labels, is predicted once for each run, which
+takes as long as xmc evaluate; the predictions are kept in the run's folder, in
+report_predictions.npz.
 """
 
 import logging
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.cli.arguments import add_data, check_output
+from xmc_keras.cli.arguments import add_documents, check_output, given_documents
 from xmc_keras.cli.program import command_parser
-from xmc_keras.data.documents import check_labels_known
-from xmc_keras.data.splits import read_part
 from xmc_keras.evaluation.report.write_report import pictures_folder, write_report
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.runs.finished_runs import open_finished_runs
 from xmc_keras.runs.read_history import COLUMNS, read_history
+from xmc_keras.runs.read_test_part import read_test_part
 from xmc_keras.runs.run_folder import MODELS
 
 logger = logging.getLogger("report")
@@ -39,14 +40,10 @@ def main(argv=None):
     parser.add_argument(
         "--overwrite", action="store_true", help="replace an earlier report"
     )
-    add_data(parser)
+    add_documents(parser)
     parser.add_argument("--model", choices=MODELS, help="which of the runs' models")
-    parser.add_argument(
-        "--skip-bad-lines",
-        action="store_true",
-        help="leave bad lines out and count them, instead of stopping; as in training",
-    )
     args = parser.parse_args(argv)
+    given = given_documents(args)
     output = Path(args.output)
     runs = open_finished_runs(args.runs)
     for run in runs:
@@ -55,7 +52,7 @@ def main(argv=None):
     with PathLock(output, "to write to", "output"):
         folder = pictures_folder(output)
         check_places(args, output, folder)
-        make_report(args, runs, output)
+        write_report(runs, read_test_part(runs[0], **given), output, args.model)
     logger.info("Saved %s and %s", output, folder)
 
 
@@ -74,12 +71,3 @@ def check_places(args, output, folder):
             "folder. Choose another place with --output.",
             folder,
         )
-
-
-def make_report(args, runs, output):
-    """Reads the test part, and writes the report."""
-    label_set, width = runs[0].label_set(), runs[0].num_features()
-    data = runs[0].data_folder(args.data)
-    test = read_part(data, "test", args.skip_bad_lines, width)
-    check_labels_known(test, label_set, args.skip_bad_lines)
-    write_report(runs, test, output, args.model)

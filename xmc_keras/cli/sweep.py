@@ -24,7 +24,7 @@ import sys
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.cli.arguments import write_output
+from xmc_keras.cli.arguments import add_skip_bad_lines, write_output
 from xmc_keras.cli.program import WORDS, command_parser
 from xmc_keras.config.config_file import load_config
 from xmc_keras.files.describe_folder import check_folder_for
@@ -48,6 +48,7 @@ def main(argv=None):
         "--runs", default="runs/sweep", help="folder of the runs (runs/sweep)"
     )
     add_settings(parser)
+    add_skip_bad_lines(parser)
     parser.add_argument(
         "--validation", action="store_true", help="show P@k on the validation split"
     )
@@ -92,7 +93,9 @@ def train_all(args, configs, runs):
             try:
                 settings = [*args.set, f"seed={seed}"]
                 run = runs / f"{name}-{seed}"
-                metrics = train_run(path, run, settings)
+                metrics = train_run(
+                    path, run, settings, skip_bad_lines=args.skip_bad_lines
+                )
                 if args.validation:
                     # Also of a start that is better than every epoch.
                     metrics |= metrics.get("validation") or on_validation(
@@ -122,7 +125,7 @@ def add_settings(parser):
     )
 
 
-def train_run(path, folder, settings, started_in=None):
+def train_run(path, folder, settings, started_in=None, skip_bad_lines=False):
     """Trains or continues a run unless it is finished, and returns its metrics.
 
     Args:
@@ -132,6 +135,8 @@ def train_run(path, folder, settings, started_in=None):
         started_in: optional path. Working directory of the training, to which the path
             of the data may be relative; `path` and `folder` must then be absolute.
             Defaults to the current directory.
+        skip_bad_lines: bool. Whether to leave out and count bad documents. Defaults to
+            `False`.
 
     Raises:
         BadInput: the folder has a run with another config, or training failed.
@@ -143,6 +148,8 @@ def train_run(path, folder, settings, started_in=None):
         command = [sys.executable, "-m", "xmc_keras.cli.program", "fit", str(path)]
         command += ["--run", str(folder)]
         command += [word for setting in settings for word in ("--set", setting)]
+        if skip_bad_lines:
+            command.append("--skip-bad-lines")
         if run.config_path.exists():
             command.append("--resume")
         done = subprocess.run(command, cwd=started_in, stdout=sys.stderr)

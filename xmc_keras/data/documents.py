@@ -12,7 +12,6 @@ from xmc_keras.data.filters import leave_out
 from xmc_keras.data.formats.document import BadLines
 from xmc_keras.data.formats.folder import FolderPart
 from xmc_keras.data.formats.label_vectors import BITS
-from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.text.list_texts import list_texts
 
 logger = logging.getLogger(__name__)
@@ -171,46 +170,6 @@ def read_pair(
     if documents.skipped:
         logger.warning("%s: %s. The first: %s", texts_path, counts, bad_lines.first)
     return documents
-
-
-def check_labels_known(
-    documents: Documents, label_set: LabelSet, skip_bad_lines: bool = False
-):
-    """Raises `BadInput` if documents have labels that are not in a label set.
-
-    With `skip_bad_lines` such labels are only logged, unless none of the documents'
-    labels is known: then it is the wrong label file.
-
-    Example:
-
-    >>> documents = Documents(["a"], [["x"]])
-    >>> check_labels_known(documents, LabelSet(["x", "y"]))
-    """
-    unknown = label_set.unknown(documents.labels)
-    if not unknown:
-        return
-    index, name = unknown[0]
-    none_known = len(unknown) == sum(len(set(names)) for names in documents.labels)
-    if none_known:
-        remedy = "None is known: use the label file of the same data set."
-    elif skip_bad_lines:
-        remedy = "They count as relevant and unreachable."
-    else:
-        remedy = (
-            "Correct the lines, or pass `skip_bad_lines=True` to count such labels as "
-            "relevant and unreachable."
-        )
-    error = BadInput(
-        f"Expected labels of the training part, such as {label_set.names[0]!r}. "
-        f"Received: {name[:80]!r} and {len(unknown) - 1} others, in "
-        f"{len(dict(unknown))} of {len(documents)} documents.",
-        documents.labels_path,
-        documents.lines[index],
-        remedy,
-    )
-    if none_known or not skip_bad_lines:
-        raise error
-    logger.warning("%s", error)
 
 
 def documents_digest(documents):

@@ -108,14 +108,31 @@ def read_part(folder, part, skip_bad_lines=False, num_features=None):
 
 
 def _read_part(folder, part, skip_bad_lines, num_features):
+    if _has_texts(folder, part) or not has_features(folder, part):
+        return read_documents(folder, part, skip_bad_lines)
+    return read_feature_documents(folder, part, skip_bad_lines, num_features)
+
+
+def has_part(folder, part):
+    """Whether a folder has a part of a data set, as texts or as features.
+
+    Example:
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "test_labels.txt.gz").write_bytes(b"")
+    ...     has_part(folder, "train"), has_part(folder, "test")
+    (False, True)
+    """
+    return _has_texts(folder, part) or has_features(folder, part)
+
+
+def _has_texts(folder, part):
     names = (f"{part}_raw_texts.txt", f"{part}_texts.txt", f"{part}_labels.txt")
-    texts = any(
+    return any(
         Path(folder, name + suffix).exists()
         for name, suffix in itertools.product(names, SUFFIXES)
     )
-    if texts or not has_features(folder, part):
-        return read_documents(folder, part, skip_bad_lines)
-    return read_feature_documents(folder, part, skip_bad_lines, num_features)
 
 
 def split_documents(config, num_documents):

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from xmc_keras.data.check_documents import check_labels_known
 from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.metrics.filtered_ranking import filter_ranking
 from xmc_keras.metrics.inverse_propensity import inverse_propensity
@@ -17,7 +18,8 @@ logger = logging.getLogger(__name__)
 def evaluate(model, documents, train=None, config=None, cache=None):
     """Computes P@k, nDCG@k, PSP@k, PSnDCG@k and recall@k, in percent.
 
-    Labels of the documents that the model does not know count as relevant and missed.
+    Labels of the documents that the model does not know count as relevant and missed;
+    the log says how many they are.
     Labels that a filter leaves out for a document are removed from its ranking.
 
     Args:
@@ -36,11 +38,18 @@ def evaluate(model, documents, train=None, config=None, cache=None):
 
     Raises:
         ValueError: the model has no label names.
+        BadInput: it knows none of the labels.
     """
     if getattr(model, "label_set", None) is None:
         raise ValueError(
             "Expected a model with `label_names` to evaluate. Received: one without."
         )
+    check_labels_known(documents, model.label_set)
+    return evaluate_checked(model, documents, train, config, cache)
+
+
+def evaluate_checked(model, documents, train=None, config=None, cache=None):
+    """The result of `evaluate`, for documents that `check_labels_known` has checked."""
     label_set = model.label_set
     filtered = encode_filtered_labels(documents, label_set)
     top, seconds = predict_label_ids(model, documents, config, cache)

@@ -1,6 +1,7 @@
 """Metrics of a run on documents."""
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.data.check_documents import check_labels_known
 from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.evaluation.evaluate import measure_predictions, predict_label_ids
 
@@ -19,10 +20,12 @@ def evaluate_run(run, documents, model=None, score=None):
         Dictionary of metrics, see `evaluate`.
 
     Raises:
-        BadInput: the run has no second score, see `check_score`.
+        BadInput: the run has no second score, see `check_score`; or it knows none of
+            the documents' labels.
     """
     check_score(run, score)
     config, label_set = run.config(), run.label_set()
+    check_labels_known(documents, label_set)
     filtered = encode_filtered_labels(documents, label_set)
     loaded = run.load_model(model, label_set)
     if score is not None:

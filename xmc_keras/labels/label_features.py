@@ -9,6 +9,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.text.list_texts import has_words
 
 # With fewer texts than this, most words occur in one text only, and are kept.
 _FEW_TEXTS = 1000
@@ -52,7 +53,7 @@ def fit_tfidf(texts, **tfidf):
     if isinstance(texts, str):
         raise ValueError(f"Expected `texts` as a list of texts. Received: {texts!r}.")
     texts = list(texts)
-    if not any(character.isalnum() for text in texts for character in text):
+    if not has_words(texts):
         raise BadInput(
             "Expected texts with at least one word among them. Received: "
             f"{len(texts)} texts without a letter or digit. Check the texts."

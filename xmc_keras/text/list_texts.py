@@ -1,4 +1,4 @@
-"""Texts of any kind of sequence, as a checked list."""
+"""Texts of any kind of sequence, as a checked list; whether they have words."""
 
 from collections.abc import Mapping, Set
 
@@ -42,3 +42,14 @@ def list_texts(texts):
         kind = type(texts[wrong]).__name__
         reason = f"{texts[wrong]!r:.80} of type {kind} at place {wrong}."
     raise ValueError(f"Expected a list of strings. Received: {reason}")
+
+
+def has_words(texts):
+    """Whether any of the texts has a letter or a digit.
+
+    Example:
+
+    >>> has_words(["...", "?"]), has_words(["...", "c++"])
+    (False, True)
+    """
+    return any(character.isalnum() for text in texts for character in text)

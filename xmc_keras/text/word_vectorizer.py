@@ -122,7 +122,8 @@ class WordVectorizer(tf.Module):
         if not len(kept):
             raise BadInput(
                 f"Expected texts with a word that is in at least {least} of them. "
-                f"Received: {len(texts)} texts without one. Check the texts."
+                f"Received: {len(texts)} texts without one. Check the texts "
+                "and min_documents."
             )
         if max_features is not None and len(kept) > max_features:
             most = np.argsort(-counts[kept], kind="stable")[:max_features]

@@ -13,6 +13,11 @@ from xmc_keras.config.resolve_config import (
     limit_sizes,
     resolve_config,
 )
+from xmc_keras.data.check_documents import (
+    check_labels_known,
+    check_split,
+    check_trainable,
+)
 from xmc_keras.data.documents import Documents
 from xmc_keras.data.feature_documents import FeatureDocuments
 from xmc_keras.data.filters import encode_filtered_labels
@@ -34,7 +39,6 @@ logger = logging.getLogger(__name__)
 # With more labels, comparing every test document with every label takes longer than a
 # baseline is worth.
 NEAREST_LABELS = 100_000
-FEWEST = 3  # documents, or propensities are undefined: ln N - 1 is negative
 
 
 def fit(
@@ -140,18 +144,11 @@ def _fit(
             logger.info("This run is finished: see %s", run.metrics_path)
             run.remove_checkpoint()
             return load_result(run)
-    if len(train) < FEWEST:
-        raise BadInput(
-            f"Expected at least {FEWEST} documents to train on. Received: "
-            f"{len(train)}.",
-            train.texts_path,
-        )
-    if not any(train.labels):
-        raise BadInput(
-            "Expected labels to train on. Received: documents without any.",
-            train.labels_path,
-        )
+    check_trainable(train)
     label_set = LabelSet.from_labels(train.labels)
+    for documents in (validation, test):
+        if documents is not None:
+            check_labels_known(documents, label_set)
     continued = run is not None and resume and run.config_path.exists()
     if continued:
         run.check_data(train)
@@ -174,6 +171,7 @@ def _fit(
         train=part,
         validation=validation,
         validation_drawn=drawn,
+        validates=check_split(part, validation, label_set),
         label_set=label_set,
         run=run,
         continued=continued,
@@ -203,7 +201,7 @@ def evaluate_trained(task, trained, test, begun):
     """
     # Imported late: TensorFlow takes seconds to import, and other errors come first.
     from xmc_keras.evaluation.below_baselines import warn_of_baselines
-    from xmc_keras.evaluation.evaluate import evaluate
+    from xmc_keras.evaluation.evaluate import evaluate_checked
 
     config, train, run = task.config, task.everything, task.run
     model, checkpoint = trained.model, trained.checkpoint
@@ -211,7 +209,8 @@ def evaluate_trained(task, trained, test, begun):
         model = run.load_model()
     held_out = task.validation if test is None else test
     settings = {"train": train, "config": config}
-    metrics = evaluate(model, held_out, **settings, cache=run and run.cache_path)
+    cache = run and run.cache_path
+    metrics = evaluate_checked(model, held_out, **settings, cache=cache)
     with phase("Evaluating the baselines"):
         metrics["baselines"] = evaluate_baselines(trained, task, held_out)
     metrics["warnings"] = warn_of_baselines(

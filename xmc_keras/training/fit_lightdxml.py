@@ -52,7 +52,7 @@ def fit_lightdxml(task):
             features = vectorizer.transform(task.train.texts)
     words_seconds = time.monotonic() - begun
     label_matrix = label_set.encode(task.train.labels)
-    warn_of_empty(features, label_matrix)
+    warn_of_empty(features)
     if not task.any_memory:
         check_plan(plan_lightdxml(config, task.everything, features, len(label_set)))
     if run is not None and not task.continued:
@@ -102,6 +102,7 @@ def fit_lightdxml(task):
         task.callbacks,
         task.progress,
         phases,
+        task.validates,
     )
     if config.linear:
         rows = getattr(task.validation, "features", None)
@@ -141,18 +142,11 @@ def plan_lightdxml(config, documents, features, num_labels):
     )
 
 
-def warn_of_empty(features, label_matrix):
-    """Logs warnings about documents without features and labels without documents."""
+def warn_of_empty(features):
+    """Logs a warning about documents without features."""
     documents = np.count_nonzero(np.diff(features.indptr) == 0)
     if documents:
         logger.warning(
             "%d of %d training documents have no known words; they count as empty.",
             *(documents, features.shape[0]),
-        )
-    labels = np.count_nonzero(np.asarray(label_matrix.sum(axis=0)) == 0)
-    if labels:
-        logger.warning(
-            "%d of %d labels have no training documents, because all of them are in "
-            "the validation split or left out; the model can hardly predict them.",
-            *(labels, label_matrix.shape[1]),
         )

@@ -79,7 +79,14 @@ def fit_lightxml(task):
     if run is not None and not task.continued:
         run.begin(config, label_set, clusters, task.everything)
     history, checkpoint, found = train_lightxml(
-        config, model, batches, validation_batches, run, task.callbacks, task.progress
+        config,
+        model,
+        batches,
+        validation_batches,
+        run,
+        task.callbacks,
+        task.progress,
+        task.validates,
     )
     return Trained(
         model=model,

@@ -11,6 +11,7 @@ from xmc_keras.lightdxml.lightdxml import LightDXML
 from xmc_keras.metrics.ranking_metrics import precision_at_k
 from xmc_keras.one_vs_all.fit_one_vs_all import fit_one_vs_all
 from xmc_keras.one_vs_all.member_weights import (
+    BANDS,
     collect_candidates,
     find_bands,
     fit_member_weights,
@@ -138,7 +139,9 @@ def _fit_weights(model, encoded, linear, train, validation):
     found = collect_candidates(score_block, relevant, len(MEMBERS))
     documents, labels, logits, targets = found
     bands = find_bands(np.asarray(train[1].sum(axis=0)).ravel())[labels]
-    weights = fit_member_weights(logits, targets, bands, PRIOR)
+    weights = np.tile(PRIOR, (len(BANDS) + 1, 1))
+    if targets.any():
+        weights = fit_member_weights(logits, targets, bands, PRIOR)
     joined = np.sum(logits * weights[bands, :-1], axis=1) + weights[bands, -1]
     order = np.lexsort((-joined, documents))  # best first in each document
     starts = np.searchsorted(documents[order], np.arange(relevant.shape[0]))

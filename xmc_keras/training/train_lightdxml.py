@@ -41,6 +41,7 @@ def train_lightdxml(
     callbacks=(),
     progress=True,
     phases=None,
+    validates=True,
 ):
     """Trains a `LightDXML` by its config, or resumes its run.
 
@@ -59,6 +60,8 @@ def train_lightdxml(
         callbacks: list of additional Keras callbacks.
         progress: bool. Whether to show progress. Defaults to `True`.
         phases: optional `PhaseSeconds`.
+        validates: bool. Whether the best epoch is kept, by validation, or the last one.
+            Defaults to `True`.
 
     Returns:
         `(history, checkpoint, found)`: see `train_lightxml`; `found` also has what
@@ -72,7 +75,8 @@ def train_lightdxml(
     if run is not None:
         run.remove_half_written()
     judge = Judge(config, model, batches, validation_batches, relevant)
-    best = BestModel(run, PRECISIONS, config.patience, state=True)
+    monitor = PRECISIONS if validates else None
+    best = BestModel(run, monitor, config.patience, state=True)
     best.set_model(model)
     if checkpoint.restore(model):
         best.restore(checkpoint.epoch)
@@ -80,7 +84,7 @@ def train_lightdxml(
             "Continuing at epoch %d, step %d of %d",
             *(checkpoint.epoch + 1, checkpoint.step + 1, len(batches)),
         )
-    elif judge.knows_start:
+    elif validates and judge.knows_start:
         with phases("classifier epochs"), phase("Judging the start"), judge.start():
             best.count_start(model, judge.judge())
     stopped = best.exhausted(checkpoint.epoch)

@@ -22,7 +22,7 @@ from xmc_keras.runs.plot_curves import plot_curves
 from xmc_keras.runs.run_checkpoint import RunCheckpoint
 from xmc_keras.runs.run_folder import RunFolder
 from xmc_keras.runs.run_history import RunHistory
-from xmc_keras.training.callbacks.best_model import BestModel
+from xmc_keras.training.callbacks.best_model import VALIDATION, BestModel
 from xmc_keras.training.callbacks.finite_loss import FiniteLoss
 from xmc_keras.training.callbacks.progress import Progress
 from xmc_keras.training.callbacks.swa import SWA
@@ -32,7 +32,14 @@ logger = logging.getLogger(__name__)
 
 
 def train_lightxml(
-    config, model, batches, validation_batches, run=None, callbacks=(), progress=True
+    config,
+    model,
+    batches,
+    validation_batches,
+    run=None,
+    callbacks=(),
+    progress=True,
+    validates=True,
 ):
     """Trains a `LightXML` by its config, or resumes its run.
 
@@ -47,6 +54,8 @@ def train_lightxml(
         run: optional `RunFolder`.
         callbacks: list of additional Keras callbacks.
         progress: bool. Whether to show progress. Defaults to `True`.
+        validates: bool. Whether the best epoch is kept, by validation, or the last one.
+            Defaults to `True`.
 
     Returns:
         `(history, checkpoint, found)`: a list of dictionaries, one per epoch; the
@@ -59,7 +68,7 @@ def train_lightxml(
         first = config.recall_epochs
         batches, seconds = fix_negatives(config, model, batches, *parts)
     history, checkpoint, best = train_stage(
-        config, model, batches, *parts, first, seconds
+        config, model, batches, *parts, first, seconds, validates
     )
     if run is None:
         best.use_best()
@@ -78,6 +87,7 @@ def train_stage(
     progress=True,
     first=0,
     seconds=0.0,
+    validates=True,
 ):
     """Trains from epoch `first`, or from a checkpoint, to `config.epochs`.
 
@@ -90,7 +100,8 @@ def train_stage(
     if config.swa_start is not None:
         swa = SWA(config.swa_start, config.swa_every)
         swa.set_model(model)
-    best = BestModel(run, patience=config.patience)
+    monitor = VALIDATION if validates else None
+    best = BestModel(run, monitor, config.patience)
     best.set_model(model)
     checkpoint = RunCheckpoint(
         run and run.checkpoint_path, config.checkpoint_minutes, swa

@@ -39,6 +39,15 @@ def test_even_a_first_model_that_is_always_wrong(run):
     assert run.saved == [("model 0", "best")]
 
 
+def test_the_last_model_where_validation_cannot_compare(run):
+    best = BestModel(run, monitor=None)
+    best.restore(1)
+    for epoch in (1, 2, 3):
+        best.set_model(f"model {epoch}")
+        best.on_epoch_end(epoch, {KEY: 1 / epoch})
+    assert run.saved == [(f"model {epoch}", "best") for epoch in (1, 2, 3)]
+
+
 def test_continues_from_the_history(run):
     train(run, [0.1, 0.3, 0.2])
     run.saved.clear()

@@ -65,6 +65,7 @@ def find_warnings(
         _on_every_document(labels, documents),
         _repeated_texts(summary, repeats),
         _long_texts(sample[0]),
+        _test_labels_unknown(summary.get("test")),
     ]
     return [warning for warning in found if warning]
 
@@ -217,4 +218,14 @@ def _long_texts(texts):
         f"{cut:,} of {len(words):,} documents are longer than {MAX_TOKENS} tokens, the "
         f"default of max_tokens, and a transformer does not see the rest: the median "
         f"has {int(np.median(words)):,} words. Set a larger max_tokens in the recipe."
+    )
+
+
+def _test_labels_unknown(test):
+    if not test or not test["labels"] or test["labels_not_in_train"] < test["labels"]:
+        return None
+    return (
+        f"None of the {test['labels']:,} labels of the test part is in the training "
+        "part: a model cannot be evaluated. Check that both are of the same data, and "
+        "have labels on several documents."
     )

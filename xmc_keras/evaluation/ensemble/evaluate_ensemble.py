@@ -7,6 +7,7 @@ import time
 import numpy as np
 
 from xmc_keras.bad_input import BadInput
+from xmc_keras.data.check_documents import check_labels_known
 from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.data.splits import split_documents
 from xmc_keras.evaluation.evaluate import measure_predictions
@@ -39,8 +40,11 @@ def evaluate_ensemble(runs, documents, train=None, model=None):
         and `mean member`, their mean.
 
     Raises:
-        BadInput: there are too few documents to choose weights by.
+        BadInput: the runs know none of the documents' labels, or there are too few
+            documents to choose weights by.
     """
+    config, label_set = runs[0].config(), runs[0].label_set()
+    check_labels_known(documents, label_set)
     held_out = None
     if train is not None:
         runs[0].check_data(train)
@@ -55,7 +59,6 @@ def evaluate_ensemble(runs, documents, train=None, model=None):
     )
     from xmc_keras.evaluation.ensemble.member_weights import choose_member_weights
 
-    config, label_set = runs[0].config(), runs[0].label_set()
     models = [run.load_model(model, label_set) for run in runs]
     weights = [1 / len(runs)] * len(runs)
     if held_out is not None:
@@ -124,7 +127,8 @@ def find_untrained(configs, num_documents):
         raise BadInput(
             f"Expected a validation split of {FEWEST} documents or more that no run "
             f"was trained on, to choose weights by. Received: {len(free)}.",
-            remedy="Train runs with one split_seed, or weigh the runs equally.",
+            remedy="Train runs with one split_seed and more validation_documents, or "
+            "weigh the runs equally.",
         )
     most = max(config.validation_documents for config in configs)
     drawn = np.random.default_rng(configs[0].seed).permutation(free)

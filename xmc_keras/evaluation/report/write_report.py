@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from xmc_keras.data.check_documents import check_labels_known
 from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.files.atomic_files import atomic_write, replace_folder
 from xmc_keras.files.disk_error import explain_disk_errors
@@ -26,14 +27,19 @@ def write_report(runs, documents, output, model=None):
 
     Returns:
         The path of the folder of pictures.
+
+    Raises:
+        BadInput: the runs know none of the documents' labels.
     """
+    label_set = runs[0].label_set()
+    check_labels_known(documents, label_set)
+
     # TensorFlow takes seconds to import: other errors are reported before.
     from xmc_keras.evaluation.report.page import make_page
     from xmc_keras.evaluation.report.pictures import draw_pictures
     from xmc_keras.evaluation.report.run_predictions import predict_run
     from xmc_keras.evaluation.report.run_report import report_run
 
-    label_set = runs[0].label_set()
     filtered = encode_filtered_labels(documents, label_set)
     relevant = label_set.encode(documents.labels)
     unknown = dict.fromkeys(name for _, name in label_set.unknown(documents.labels))

@@ -1,4 +1,4 @@
-"""Keeping the model that is best on the validation split."""
+"""Keeping the model that is best on the validation split, or the last one."""
 
 import json
 import logging
@@ -17,6 +17,8 @@ from xmc_keras.runs.run_history import RunHistory
 
 logger = logging.getLogger(__name__)
 
+VALIDATION = "val_precision_at_5"
+
 
 class BestModel(keras.callbacks.Callback):
     """Saves the model whenever validation improves, to its run folder or in memory.
@@ -28,7 +30,8 @@ class BestModel(keras.callbacks.Callback):
     Args:
         run: a `RunFolder`; `None` keeps the weights in memory.
         monitor: string, or list of strings whose mean counts. Keys of the logs, higher
-            is better. Defaults to `"val_precision_at_5"`.
+            is better; `None` keeps the last model, where validation cannot compare
+            epochs. Defaults to `"val_precision_at_5"`.
         patience: optional int. Training ends after this many epochs without
             improvement; `None` never ends it.
         state: bool. `True` saves the state in `best.npz` instead of `best.keras`, for
@@ -36,7 +39,7 @@ class BestModel(keras.callbacks.Callback):
             `False`.
 
     Attributes:
-        best: float, or None before the end of the first epoch.
+        best: float, or None before the end of the first epoch or without `monitor`.
         best_epoch: int. Epochs done at the best; 0 is the model before training.
         start: dictionary of the metrics before training, or None.
         quality: dictionary of P@1, P@3 and P@5 at the best, in percent.
@@ -49,11 +52,11 @@ class BestModel(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, run=None, monitor="val_precision_at_5", patience=None, state=False
+        self, run=None, monitor=VALIDATION, patience=None, state=False
     ):
         super().__init__()
         self.run = run
-        self.monitor = [monitor] if isinstance(monitor, str) else list(monitor)
+        self.monitor = [monitor] if isinstance(monitor, str) else list(monitor or ())
         self.patience = patience
         self.state = state
         self.best = None
@@ -131,6 +134,9 @@ class BestModel(keras.callbacks.Callback):
 
     def _improves(self, epoch, logs):
         """Whether the model after `epoch` epochs is the best one; notes it if so."""
+        if not self.monitor:
+            self.best_epoch = epoch
+            return True
         value = float(np.mean([logs[key] for key in self.monitor]))
         if self.best is not None and value <= self.best:
             return False

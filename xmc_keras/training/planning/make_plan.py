@@ -2,7 +2,7 @@
 
 from xmc_keras.bad_input import BadInput
 from xmc_keras.config.resolve_config import limit_sizes
-from xmc_keras.data.check_reads import check_reads_features
+from xmc_keras.data.check_documents import check_reads_features, check_trainable
 from xmc_keras.data.feature_documents import FeatureDocuments
 from xmc_keras.encoders.encoder_shape import EncoderShape
 from xmc_keras.labels.label_set import LabelSet
@@ -60,6 +60,7 @@ def make_plan(
     encoder = None if words else EncoderShape.named(config.encoder)
     most_labels, mean = 8, 0.0
     if train is not None:
+        check_trainable(train)
         if isinstance(train, FeatureDocuments):
             check_reads_features(config, train.texts_path)
         num_labels = len(LabelSet.from_labels(train.labels))
