@@ -23,6 +23,7 @@ from xmc_keras.cli.program import command_parser
 from xmc_keras.cli.tables import align_columns
 from xmc_keras.config.config_file import load_config
 from xmc_keras.data.splits import read_part
+from xmc_keras.text.languages import warn_of_language
 from xmc_keras.training.memory import measure_free_memory
 from xmc_keras.training.planning.check_memory import give_advice
 from xmc_keras.training.planning.describe_plan import check_plan_limits, describe_plan
@@ -65,6 +66,8 @@ def main(argv=None):
     else:
         train = read_part(config.data, "train", skip_bad_lines=True)
         plan, documents = make_plan(config, train)
+        if config.encoder != "words":
+            warn_of_language(config.encoder, train.texts)
     try:
         check_plan_limits(plan)
     except BadInput as error:
