@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 FEW_TEXTS = 1000
 
 # Share of the square of a row's norm that n-grams of characters have.
-CHAR_SHARE = 0.3
+CHAR_SHARE = 0.5
 
 
 class WordVectorizer(tf.Module):
