@@ -54,7 +54,7 @@ def of_run(path, max_tokens, form):
     """Latency of single documents: as they are, at full length and of one word."""
     from xmc_keras.runs.run_folder import RunFolder
     from xmc_keras.serving.server.served_model import ServedModel
-    from xmc_keras.text.ngrams import split_words
+    from xmc_keras.text.split_words import split_words
     from xmc_keras.text.text_tokenizer import TextTokenizer
 
     run = RunFolder(path)

@@ -267,3 +267,24 @@ def test_numbers_of_words_for_an_encoder_that_reads_tokens(plan, tiny_config):
     for option in ("--features", "--words"):
         result = plan(tiny_config, "--labels", "20", option, "9")
         assert result.status == 2 and "Leave them out." in result.stderr
+
+
+@pytest.mark.parametrize(
+    "text, foreign",
+    [("La vida en el campo", True), ("A text editor for the web", False)],
+)
+def test_texts_in_another_language_than_the_encoder(
+    plan, tmp_path, caplog, text, foreign
+):
+    for part in ("train", "test"):
+        (tmp_path / f"{part}_texts.txt").write_text(f"{text}\n" * 9)
+        (tmp_path / f"{part}_labels.txt").write_text("a b\n" * 9)
+    (tmp_path / "mine.yaml").write_text(f"data: {tmp_path}\nencoder: minilm\n")
+    assert plan(tmp_path / "mine.yaml").status == 0
+    warned = "9 of 9 texts looked at are not English" in caplog.text
+    assert warned == foreign
+    words = ["system=lightdxml", "encoder=words"]
+    settings = [part for key in words for part in ("--set", key)]
+    caplog.clear()
+    assert plan(tmp_path / "mine.yaml", *settings).status == 0
+    assert "English" not in caplog.text

@@ -20,6 +20,7 @@ class Keys:
     share: float | None = config_key("A share.", None, above=0, below=1)
     flag: bool = config_key("A flag.", False)
     mode: str | bool = config_key("A mode.", "auto", choices=["auto", True, False])
+    sizes: list | None = config_key("Sizes.", None, pair=True, minimum=2, maximum=8)
 
 
 FIELDS = {field.name: field for field in dataclasses.fields(Keys)}
@@ -29,6 +30,11 @@ TAKEN = {  # what each key takes, written independently
     "share": lambda value: value is None or (type(value) is float and 0 < value < 1),
     "flag": lambda value: value is True or value is False,
     "mode": lambda value: value == "auto" or value is True or value is False,
+    "sizes": lambda value: (
+        value is None
+        or value in [[a, b] for a in range(2, 9) for b in range(a, 9)]
+        and {type(number) for number in value} == {int}
+    ),
 }
 
 
@@ -40,6 +46,11 @@ TAKEN = {  # what each key takes, written independently
         ("share", "a number above 0 and below 1, or null"),
         ("flag", "true or false"),
         ("mode", "auto or true or false"),
+        (
+            "sizes",
+            "a list of a least and a largest number, such as [3, 5], of at least 2 and "
+            "at most 8, or null",
+        ),
     ],
 )
 def test_expected(name, words):
@@ -55,6 +66,8 @@ def test_expected(name, words):
         ("share", 0.5, 0.5),
         ("count", 9, 9),
         ("mode", True, True),
+        ("sizes", (3, 3), [3, 3]),
+        ("sizes", [2, 8], [2, 8]),
         ("mode", "auto", "auto"),
         ("name", "C:\\texts", "C:\\texts"),
     ],
@@ -82,6 +95,14 @@ def test_convert(name, value, result):
         ("flag", 1, "1"),
         ("flag", "yes", "'yes'"),
         ("mode", 1, "1"),
+        ("sizes", [5, 3], "[5, 3]"),
+        ("sizes", [1, 3], "[1, 3]"),
+        ("sizes", [3], "[3]"),
+        ("sizes", [3, 4, 5], "[3, 4, 5]"),
+        ("sizes", [3.0, 5.0], "[3.0, 5.0]"),
+        ("sizes", [True, 5], "[True, 5]"),
+        ("sizes", "3-5", "'3-5'"),
+        ("sizes", 3, "3"),
         ("mode", "atuo", "'atuo' (did you mean auto?)"),
         ("name", " ", "' '"),
         ("name", 7, "7"),
@@ -115,6 +136,7 @@ def test_long_value_is_cut_in_the_message():
     | st.text()
     | st.sampled_from(["auto", ".5", "1e-3"])
     | st.lists(st.integers(), max_size=2)
+    | st.lists(st.integers(1, 9), min_size=2, max_size=2)
     | st.dates(),
 )
 def test_any_value_is_taken_or_refused(name, value):

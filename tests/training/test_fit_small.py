@@ -253,6 +253,18 @@ def test_the_choice_is_logged(make_config, caplog):
     assert "Chosen for this data: validation_documents: 1" in caplog.text
 
 
+@pytest.mark.parametrize("system", ["lightxml", "lightdxml"])
+def test_a_language_that_the_encoder_does_not_know(system, make_config, caplog):
+    config = make_config("lightxml", system=system)
+    documents = Documents(
+        ["中国古代文学史研究", "日本文学の歴史"] * 3, [["a"], ["b"]] * 3
+    )
+    fit(config, documents, progress=False)
+    (warning,) = [r.getMessage() for r in caplog.records if "language" in r.msg]
+    assert "of 5 texts looked at it does not know 100%" in warning
+    assert config.encoder in warning and "encoder: bert_base_multi" in warning
+
+
 def test_precision_with_fewer_labels_than_k():
     """P@5 divides by five, also where there are two labels, as the papers do."""
     relevant = csr_matrix([[1.0, 1.0]])

@@ -29,6 +29,7 @@ from xmc_keras.data.check_documents import (
 )
 from xmc_keras.data.splits import has_part, read_part, split_documents
 from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.text.languages import warn_of_language
 from xmc_keras.training.memory import measure_free_memory
 from xmc_keras.training.planning.check_memory import give_advice
 from xmc_keras.training.planning.describe_plan import check_plan_limits, describe_plan
@@ -72,6 +73,8 @@ def main(argv=None):
     else:
         train, label_set = read_train(config, args.skip_bad_lines)
         plan, documents = make_plan(config, train)
+        if config.encoder != "words":
+            warn_of_language(config.encoder, train.texts)
     try:
         check_plan_limits(plan)
         if args.labels is None:

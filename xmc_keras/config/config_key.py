@@ -15,6 +15,7 @@ KINDS = {
     bool: "true or false",
     list: "a list of increasing epochs from 1 on, such as [14, 21, 25]",
 }
+PAIR = "a list of a least and a largest number, such as [3, 5],"
 
 
 def config_key(help, default=dataclasses.MISSING, **limits):
@@ -24,7 +25,8 @@ def config_key(help, default=dataclasses.MISSING, **limits):
         help: string. The meaning of the key, with units.
         default: the default value. Without it the key is required.
         **limits: `minimum` or `above`, `maximum` or `below` (numbers; `minimum` and
-            `maximum` themselves are valid), `choices` (list).
+            `maximum` themselves are valid), `choices` (list), `pair` (bool: a list is a
+            range of two integers within the limits).
 
     Example:
 
@@ -43,6 +45,8 @@ def describe_values(field):
     kinds, limits = _kinds(field), field.metadata
     if "choices" in limits:
         words = [" or ".join(map(format_value, limits["choices"]))]
+    elif "pair" in limits:
+        words = [PAIR]
     else:
         words = [" or ".join(KINDS[kind] for kind in kinds if kind in KINDS)]
     texts = {
@@ -91,6 +95,9 @@ def convert_value(field, value):
         hint = f" (did you mean {close[0]}?)" if close else ""
     elif isinstance(value, str):
         fits = bool(value.strip())
+    elif isinstance(value, list) and "pair" in limits:
+        fits = len(value) == 2 and all(type(number) is int for number in value)
+        fits = fits and limits["minimum"] <= value[0] <= value[1] <= limits["maximum"]
     elif isinstance(value, list):
         fits = all(type(epoch) is int for epoch in value) and bool(value)
         fits = fits and all(a < b for a, b in zip([0, *value], value))

@@ -18,6 +18,18 @@ class LightDXMLKeys:
     max_ngram: int = _key(
         "Maximum number of words in a feature.", 1, minimum=1, maximum=3
     )
+    char_ngrams: list | None = _key(
+        "Least and largest number of characters in n-grams within words, which are "
+        "features as well; null = none. They help where words are rare or have many "
+        "endings.",
+        None,
+        pair=True,
+        minimum=2,
+        maximum=8,
+    )
+    fold_accents: bool = _key(
+        "Take accents off Latin, Greek and Cyrillic letters: 'café' is 'cafe'.", False
+    )
     max_features: int | None = _key(
         "Maximum number of features, the most frequent ones; null = no limit.",
         None,

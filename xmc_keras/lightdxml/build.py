@@ -30,6 +30,8 @@ def fit_vectorizer(config, texts):
         min_documents=config.min_documents,
         max_features=config.max_features,
         max_ngram=config.max_ngram,
+        char_ngrams=config.char_ngrams,
+        fold_accents=config.fold_accents,
     )
 
 

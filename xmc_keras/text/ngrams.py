@@ -1,75 +1,19 @@
-"""Words and word n-grams of texts: splitting, hashing, document frequencies."""
+"""Word and character n-grams of texts: hashes and document frequencies."""
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_text as tf_text
 
-from xmc_keras.text.list_texts import list_texts
 from xmc_keras.text.map_texts import map_texts
-
-# Part of the digest of everything made from words. Increase it when the rule changes.
-RULE_VERSION = 1
-
-# Scripts without spaces between words. Each character is a word, and most real words
-# are bigrams.
-ALONE = r"([\p{Han}\p{Hiragana}\p{Katakana}])"
-NO_WORD = r"[^\p{L}\p{M}\p{N}_]+"
+from xmc_keras.text.split_words import split_words
 
 BUCKETS = 2**63 - 1  # of `tf.strings.to_hash_bucket_fast`, its maximum
 
 
-def split_words(texts):
-    """Splits texts into normalised words.
-
-    1. Invalid UTF-8 becomes U+FFFD.
-    2. Unicode's NFKC_Casefold unifies case, width, ligatures and composed accents, and
-       drops invisible characters such as the soft hyphen.
-    3. Chinese characters and Japanese syllables are words of their own. Otherwise a
-       word is a longest run of letters, marks, numbers and underscores.
-
-    Training runs the same graph ops as a SavedModel: a second implementation would
-    have to agree on 1.1 million characters. The ops do not depend on the locale. Two
-    TensorFlow versions may differ on characters newer than the Unicode version that
-    they include: with every code point placed between two letters, TensorFlow 2.12 and
-    2.20 disagree only on some that were added in Unicode 13 to 16.
-
-    Args:
-        texts: string tensor (documents,) of any bytes, or list of strings, in which
-            lone surrogates count as U+FFFD.
-
-    Returns:
-        `tf.RaggedTensor` of UTF-8 strings, (documents, None).
-
-    Example:
-
-    >>> [w.decode() for w in split_words(["Ｓtraße-Café\\0x_2, 東京!"]).values.numpy()]
-    ['strasse', 'café', 'x_2', '東', '京']
-    >>> split_words(["", "..."]).row_lengths().numpy().tolist()
-    [0, 0]
-    """
-    texts = to_string_tensor(texts)
-    with tf.device("CPU:0"):  # the only device with string ops
-        texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8")
-        texts = tf_text.case_fold_utf8(texts)
-        texts = tf.strings.regex_replace(texts, ALONE, r" \1 ")
-        texts = tf.strings.regex_replace(texts, NO_WORD, " ")
-        return tf.strings.split(texts)  # at ASCII white space: no other is left
-
-
-def to_string_tensor(texts):
-    """Converts a list of strings to a string tensor (texts,); a tensor is returned."""
-    if tf.is_tensor(texts):
-        return texts
-    # A lone surrogate becomes invalid UTF-8 here and U+FFFD in `split_words`.
-    encoded = [text.encode("utf-8", "surrogatepass") for text in list_texts(texts)]
-    return tf.constant(encoded, tf.string, [len(encoded)])
-
-
-def hash_ngrams(texts, max_ngram=1):
+def hash_ngrams(words, max_ngram=1):
     """Hashes all words and word n-grams of texts.
 
     Args:
-        texts: string tensor (documents,) or list of strings; see `split_words`.
+        words: string `tf.RaggedTensor` (documents, None), see `split_words`.
         max_ngram: int. Maximum number of words in an n-gram. Defaults to `1`.
 
     Returns:
@@ -79,13 +23,13 @@ def hash_ngrams(texts, max_ngram=1):
 
     Example:
 
-    >>> hash_ngrams(["a b a", "b", ""], max_ngram=2).row_lengths().numpy().tolist()
+    >>> words = split_words(["a b a", "b", ""])
+    >>> hash_ngrams(words, max_ngram=2).row_lengths().numpy().tolist()
     [5, 1, 0]
-    >>> a, b, again, ab, ba, b_alone = hash_ngrams(["a b a", "b"], 2).values.numpy()
-    >>> bool(a == again and b == b_alone and ab != ba)
+    >>> a, b, again, ab, ba = hash_ngrams(words, max_ngram=2)[0].numpy()
+    >>> bool(a == again and ab != ba)
     True
     """
-    words = split_words(texts)
     ngrams = [words]
     for n in range(1, max_ngram):
         # Words contain no spaces, so different n-grams are different strings.
@@ -100,16 +44,113 @@ def hash_ngrams(texts, max_ngram=1):
         return tf.concat(hashes, axis=1) if max_ngram > 1 else hashes[0]
 
 
-def count_documents(texts, max_ngram=1):
-    """Document frequencies of all words and word n-grams of texts.
+def hash_char_ngrams(words, lengths):
+    """Hashes all n-grams of characters within words.
+
+    A word counts with a space before and after it, as in scikit-learn's `char_wb`: the
+    n-grams of three characters of "sea" are " se", "sea" and "ea ". Words that are too
+    short have none.
+
+    Args:
+        words: string tensor (words,).
+        lengths: pair of ints, the least and the largest number of characters.
+
+    Returns:
+        int64 `tf.RaggedTensor` (words, None), negative: `-1 - h`, where `h` is hashed
+        as in `hash_ngrams`. So the sign is the kind of a feature, and no n-gram of
+        characters has the hash of a word.
+
+    Example:
+
+    >>> hash_char_ngrams(tf.constant(["sea", "a"]), (3, 5)).row_lengths().numpy()
+    array([6, 1])
+    """
+    with tf.device("CPU:0"):  # the only device with string ops
+        ngrams = tf.strings.ngrams(
+            tf.strings.unicode_split(words, "UTF-8"),
+            tuple(range(lengths[0], lengths[1] + 1)),
+            separator="",
+            pad_values=(" ", " "),
+            padding_width=1,
+        )
+        hashes = tf.strings.to_hash_bucket_fast(ngrams.values, BUCKETS)
+        return ngrams.with_values(-1 - hashes)
+
+
+def count_ngrams(words, number, max_ngram=1, char_ngrams=None):
+    """Counts the features of each text: n-grams of words, and of characters.
+
+    Args:
+        words: string `tf.RaggedTensor` (documents, None), see `split_words`.
+        number: function from hashes, int64 (n,), to numbers, int64 (n,). Negative ones
+            are left out. Called once for each kind of feature.
+        max_ngram: int. Maximum number of words in an n-gram. Defaults to `1`.
+        char_ngrams: optional pair of ints, see `hash_char_ngrams`. Defaults to `None`,
+            words alone.
+
+    Returns:
+        A list with one pair `(numbers, counts)` for words, and one for characters if
+        there are `char_ngrams`: int64 `tf.RaggedTensor` (documents, None) without
+        repeats in a document, in order of first occurrence, and how often each occurs
+        there, float32.
+
+    Example:
+
+    >>> parity = lambda hashes: hashes % 1  # gives all features the number 0
+    >>> (numbers, counts), = count_ngrams(split_words(["a b a", ""]), parity)
+    >>> numbers.to_list(), counts.to_list()
+    ([[0], []], [[3.0], []])
+    """
+    with tf.device("CPU:0"):
+        hashes = hash_ngrams(words, max_ngram)
+        numbers, rows = number(hashes.values), hashes.value_rowids()
+        known = numbers >= 0
+        numbers, rows = tf.boolean_mask(numbers, known), tf.boolean_mask(rows, known)
+        parts = [_sum_pairs(numbers, rows, words.nrows())]
+        if char_ngrams is None:
+            return parts
+        # Words repeat within and between documents, so each is taken apart once.
+        distinct, places = tf.unique(words.values, tf.int64)
+        places, counts = _sum_pairs(places, words.value_rowids(), words.nrows())
+        hashes = hash_char_ngrams(distinct, char_ngrams)
+        numbers = hashes.with_values(number(hashes.values))
+        numbers = tf.ragged.boolean_mask(numbers, numbers >= 0)
+        lists = tf.gather(numbers, places.values)
+        lengths = lists.row_lengths()
+        rows = tf.repeat(places.value_rowids(), lengths)
+        counts = tf.repeat(counts.values, lengths)
+        return [*parts, _sum_pairs(lists.values, rows, words.nrows(), counts)]
+
+
+def _sum_pairs(numbers, rows, nrows, counts=None):
+    """Adds up the counts of equal numbers of a row, which are 1 by default."""
+    # One integer for each pair of row and number.
+    most = tf.reduce_max(tf.concat([numbers, [0]], 0)) + 1
+    pairs = rows * most + numbers
+    if counts is None:
+        pairs, _, counts = tf.unique_with_counts(pairs)
+        counts = tf.cast(counts, tf.float32)
+    else:
+        pairs, places = tf.unique(pairs)
+        counts = tf.math.unsorted_segment_sum(counts, places, tf.size(pairs))
+    numbers = tf.RaggedTensor.from_value_rowids(
+        pairs % most, pairs // most, nrows, validate=False
+    )
+    return numbers, numbers.with_values(counts)
+
+
+def count_documents(texts, max_ngram=1, char_ngrams=None, fold_accents=False):
+    """Document frequencies of all features of texts.
 
     Args:
         texts: list of strings.
-        max_ngram: int. Maximum number of words in an n-gram. Defaults to `1`.
+        max_ngram, char_ngrams: see `count_ngrams`.
+        fold_accents: bool, see `split_words`.
 
     Returns:
         `(hashes, counts)`, int64 arrays (features,): the distinct hashes of
-        `hash_ngrams`, sorted, and the number of texts that contain each.
+        `hash_char_ngrams` and `hash_ngrams`, sorted, and the number of texts that
+        contain each.
 
     Example:
 
@@ -119,15 +160,20 @@ def count_documents(texts, max_ngram=1):
     """
 
     def count_in_part(texts):
-        hashes = hash_ngrams(texts, max_ngram)
-        distinct, places = tf.unique(hashes.values)
-        # One integer for each pair of text and feature, so that repeats within a text
-        # count once.
-        num_distinct = tf.size(distinct, tf.int64)
-        pairs = hashes.value_rowids() * num_distinct + tf.cast(places, tf.int64)
-        pairs, _ = tf.unique(pairs)
-        places = pairs.numpy() % max(len(distinct), 1)
-        return distinct.numpy(), np.bincount(places, minlength=len(distinct))
+        found = []
+
+        def number(hashes):
+            distinct, places = tf.unique(hashes, tf.int64)
+            found.append(distinct.numpy())
+            return places
+
+        words = split_words(texts, fold_accents)
+        parts = count_ngrams(words, number, max_ngram, char_ngrams)
+        counts = [
+            np.bincount(numbers.values.numpy(), minlength=len(distinct))
+            for distinct, (numbers, _) in zip(found, parts)
+        ]
+        return np.concatenate(found), np.concatenate(counts)
 
     parts = map_texts(count_in_part, texts)
     if not parts:

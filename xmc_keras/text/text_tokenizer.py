@@ -19,8 +19,8 @@ from keras_nlp.tokenizers import (
 
 from xmc_keras.text.graph_byte_pairs import GraphBytePairs
 from xmc_keras.text.list_texts import list_texts
-from xmc_keras.text.ngrams import to_string_tensor
 from xmc_keras.text.sentence_pieces import SentencePieces
+from xmc_keras.text.split_words import to_string_tensor
 from xmc_keras.text.word_pieces import WordPieces
 from xmc_keras.text.xlnet_tokenizer import XLNetTokenizer
 

@@ -11,10 +11,11 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import atomic_write
 from xmc_keras.text.list_texts import list_texts
 from xmc_keras.text.map_texts import map_texts
-from xmc_keras.text.ngrams import (
+from xmc_keras.text.ngrams import count_documents, count_ngrams
+from xmc_keras.text.split_words import (
     RULE_VERSION,
-    count_documents,
-    hash_ngrams,
+    RULES,
+    split_words,
     to_string_tensor,
 )
 
@@ -23,15 +24,22 @@ logger = logging.getLogger(__name__)
 # With fewer texts than this, most words occur in one text only, and are kept.
 FEW_TEXTS = 1000
 
+# Share of the square of a row's norm that n-grams of characters have.
+CHAR_SHARE = 0.5
+
 
 class WordVectorizer(tf.Module):
     """Sparse, L2-normalised TF-IDF rows over the words of texts.
 
-    A feature is a word of `split_words`, or an n-gram of up to `max_ngram` words. Only
-    its 63-bit hash is stored, and its id is its position among the sorted hashes: the
-    vocabulary takes 12 bytes per feature, in memory, on disk and in a SavedModel. With
-    a vocabulary of a million features, one unknown word in 10^13 has the hash of a
-    known one.
+    A feature is a word of `split_words`, an n-gram of up to `max_ngram` words, or, with
+    `char_ngrams`, an n-gram of characters within a word. Only its 63-bit hash is
+    stored, and its id is its position among the sorted hashes: the vocabulary takes 12
+    bytes per feature, in memory, on disk and in a SavedModel. With a vocabulary of a
+    million features, one unknown word in 10^13 has the hash of a known one.
+
+    A text has ten times as many n-grams of characters as words. So that they do not
+    drown the words, each kind is normalised by itself, and characters have the share
+    `CHAR_SHARE` of the row.
 
     `transform` runs the same ops that `ragged` adds to a SavedModel, so a text has the
     same row in training and in serving.
@@ -42,6 +50,11 @@ class WordVectorizer(tf.Module):
         max_ngram: int. Maximum number of words in an n-gram. Defaults to `1`.
         sublinear: bool. Whether a feature that occurs `n` times in a text counts as
             `1 + log(n)` instead of `n`. Defaults to `True`.
+        char_ngrams: optional pair of ints. The least and the largest number of
+            characters in an n-gram of characters; a word has a space before and after
+            it. Defaults to `None`, words alone.
+        fold_accents: bool. Whether "café" is the word "cafe". Defaults to `False`.
+        rule: int. How texts are split, see `split_words`. Defaults to the newest.
 
     Attributes:
         num_features: int.
@@ -59,10 +72,19 @@ class WordVectorizer(tf.Module):
     ([1, 0], [[1.0], []])
     """
 
-    def __init__(self, hashes, idf, max_ngram=1, sublinear=True):
+    def __init__(
+        self,
+        hashes,
+        idf,
+        max_ngram=1,
+        sublinear=True,
+        char_ngrams=None,
+        fold_accents=False,
+        rule=RULE_VERSION,
+    ):
         super().__init__()
         hashes = np.asarray(hashes, np.int64)
-        if not (hashes.ndim == 1 and len(hashes) and (np.diff(hashes) > 0).all()):
+        if not (hashes.ndim == 1 and len(hashes) and (hashes[1:] > hashes[:-1]).all()):
             raise ValueError(
                 "Expected `hashes` to be a sorted array without repeats. Received: "
                 f"shape {hashes.shape}."
@@ -73,6 +95,11 @@ class WordVectorizer(tf.Module):
             )
         if max_ngram < 1:
             raise ValueError(f"Expected `max_ngram` >= 1. Received: {max_ngram}")
+        if rule not in RULES:
+            raise ValueError(f"Expected `rule` to be one of {RULES}. Received: {rule}")
+        self.char_ngrams = _check_lengths(char_ngrams)
+        self.fold_accents = bool(fold_accents)
+        self.rule = int(rule)
         self.max_ngram = int(max_ngram)
         self.sublinear = bool(sublinear)
         self.num_features = len(hashes)
@@ -88,6 +115,8 @@ class WordVectorizer(tf.Module):
         max_features=None,
         max_ngram=1,
         sublinear=True,
+        char_ngrams=None,
+        fold_accents=False,
     ):
         """Learns the vocabulary and the inverse document frequencies of texts.
 
@@ -97,8 +126,9 @@ class WordVectorizer(tf.Module):
                 Defaults to `None`: 2, or 1 if there are fewer than 1,000 texts or no
                 two texts share a word.
             max_features: optional int. Maximum number of features; the most frequent
-                are kept. Defaults to `None`, no limit.
-            max_ngram, sublinear: see the class.
+                are kept, and at most half of them are n-grams of characters while
+                there are words to take. Defaults to `None`, no limit.
+            max_ngram, sublinear, char_ngrams, fold_accents: see the class.
 
         Returns:
             `WordVectorizer`. A feature in `d` of `n` texts has the inverse document
@@ -114,10 +144,13 @@ class WordVectorizer(tf.Module):
             if value is not None and value < 1:
                 raise ValueError(f"Expected `{name}` >= 1. Received: {value}")
         texts = list_texts(texts)
-        hashes, counts = count_documents(texts, max_ngram)
+        char_ngrams = _check_lengths(char_ngrams)
+        hashes, counts = count_documents(texts, max_ngram, char_ngrams, fold_accents)
         least = min_documents
         if least is None:
-            least = 2 if len(texts) >= FEW_TEXTS and (counts > 1).any() else 1
+            least = (
+                2 if len(texts) >= FEW_TEXTS and (counts[hashes >= 0] > 1).any() else 1
+            )
         kept = np.flatnonzero(counts >= least)
         if not len(kept):
             raise BadInput(
@@ -126,13 +159,19 @@ class WordVectorizer(tf.Module):
                 "and min_documents."
             )
         if max_features is not None and len(kept) > max_features:
-            most = np.argsort(-counts[kept], kind="stable")[:max_features]
-            kept = np.sort(kept[most])
+            kept = _most_frequent(kept, counts, hashes < 0, max_features)
         logger.info(
             "Kept %d of %d features in %d texts.", len(kept), len(counts), len(texts)
         )
         idf = np.log((1 + len(texts)) / (1 + counts[kept])) + 1
-        return cls(hashes[kept], idf.astype(np.float32), max_ngram, sublinear)
+        return cls(
+            hashes[kept],
+            idf.astype(np.float32),
+            max_ngram,
+            sublinear,
+            char_ngrams,
+            fold_accents,
+        )
 
     def transform(self, texts) -> scipy.sparse.csr_matrix:
         """Computes the rows of texts, on all cores.
@@ -171,35 +210,40 @@ class WordVectorizer(tf.Module):
             their float32 weights.
         """
         with tf.device("CPU:0"):
-            hashes = hash_ngrams(texts, self.max_ngram)
             # Read once: each read of the variable would copy it.
             known_hashes = tf.convert_to_tensor(self.hashes)
-            place = tf.searchsorted(known_hashes, hashes.values)
-            place = tf.minimum(place, self.num_features - 1)
-            known = tf.equal(tf.gather(known_hashes, place), hashes.values)
-            # One integer for each (document, feature) pair.
-            pairs = hashes.value_rowids() * self.num_features + tf.cast(place, tf.int64)
-            pairs = tf.boolean_mask(pairs, known)
-            pairs, _, counts = tf.unique_with_counts(pairs)
-            rows = pairs // self.num_features
-            ids = tf.cast(pairs % self.num_features, tf.int32)
-            counts = tf.cast(counts, tf.float32)
-            if self.sublinear:
-                counts = 1 + tf.math.log(counts)
-            weights = counts * tf.gather(self.idf, ids)
-            squares = tf.math.unsorted_segment_sum(weights**2, rows, hashes.nrows())
-            weights /= tf.gather(tf.sqrt(squares), rows)
-            lengths = tf.math.unsorted_segment_sum(
-                tf.ones_like(rows), rows, hashes.nrows()
-            )
-            ids = tf.RaggedTensor.from_row_lengths(ids, lengths, validate=False)
-            return ids, ids.with_values(weights)
+
+            def find(hashes):
+                places = tf.searchsorted(known_hashes, hashes)
+                places = tf.minimum(places, self.num_features - 1)
+                known = tf.equal(tf.gather(known_hashes, places), hashes)
+                return tf.where(known, tf.cast(places, tf.int64), -1)
+
+            words = split_words(texts, self.fold_accents, self.rule)
+            parts = count_ngrams(words, find, self.max_ngram, self.char_ngrams)
+            parts = [(ids, *self._weigh(ids, counts)) for ids, counts in parts]
+            ids, weights, _ = parts[0]
+            if len(parts) > 1:
+                ids = tf.concat([part[0] for part in parts], axis=1)
+                weights = _share_out(parts)
+            return tf.cast(ids, tf.int32), weights
+
+    def _weigh(self, ids, counts):
+        """Normalised weights of the features of one kind, and their norms before."""
+        rows, counts = ids.value_rowids(), counts.values
+        if self.sublinear:
+            counts = 1 + tf.math.log(counts)
+        weights = counts * tf.gather(self.idf, ids.values)
+        squares = tf.math.unsorted_segment_sum(weights**2, rows, ids.nrows())
+        norms = tf.sqrt(squares)
+        return ids.with_values(weights / tf.gather(norms, rows)), norms
 
     def digest(self):
         """Hex digest of everything that the rows depend on."""
-        digest = hashlib.sha256(
-            repr((RULE_VERSION, self.max_ngram, self.sublinear)).encode()
-        )
+        settings = self.rule, self.max_ngram, self.sublinear
+        if self.rule > 1:
+            settings += CHAR_SHARE, self.char_ngrams, self.fold_accents
+        digest = hashlib.sha256(repr(settings).encode())
         digest.update(self.hashes.numpy().tobytes())
         digest.update(self.idf.numpy().tobytes())
         return digest.hexdigest()[:16]
@@ -209,11 +253,13 @@ class WordVectorizer(tf.Module):
         with atomic_write(path) as file:
             np.savez(
                 file,
-                rule=RULE_VERSION,
+                rule=self.rule,
                 hashes=self.hashes.numpy(),
                 idf=self.idf.numpy(),
                 max_ngram=self.max_ngram,
                 sublinear=self.sublinear,
+                char_ngrams=self.char_ngrams or (),
+                fold_accents=self.fold_accents,
             )
 
     @classmethod
@@ -222,14 +268,17 @@ class WordVectorizer(tf.Module):
         try:
             # Opened here because `np.load` leaves a damaged file open.
             with open(path, "rb") as file, np.load(file) as stored:
-                if stored["rule"] != RULE_VERSION:
+                rule = int(stored["rule"])
+                if rule not in RULES:
                     raise BadInput(
-                        f"Expected words split by rule {RULE_VERSION}. Received: rule "
-                        f"{stored['rule']}. Train the run again.",
+                        f"Expected words split by rule {' or '.join(map(str, RULES))}. "
+                        f"Received: rule {rule}. Train the run again.",
                         path,
                     )
-                names = ("hashes", "idf", "max_ngram", "sublinear")
-                return cls(*(stored[name] for name in names))
+                names = ["hashes", "idf", "max_ngram", "sublinear"]
+                if rule > 1:
+                    names += ["char_ngrams", "fold_accents"]
+                return cls(rule=rule, **{name: stored[name] for name in names})
         except BadInput:
             raise
         # np.load and zipfile raise many kinds of errors for a damaged file.
@@ -239,3 +288,49 @@ class WordVectorizer(tf.Module):
                 f"Received: {error}. Restore the file, or train the run again.",
                 path,
             ) from None
+
+
+def _check_lengths(char_ngrams):
+    """A pair of increasing integers, or None for None or nothing."""
+    if char_ngrams is None or len(char_ngrams) == 0:
+        return None
+    lengths = tuple(map(int, char_ngrams))
+    if len(lengths) != 2 or not 2 <= lengths[0] <= lengths[1]:
+        raise ValueError(
+            "Expected `char_ngrams` to be the least and the largest number of "
+            f"characters, such as (3, 5). Received: {lengths}"
+        )
+    return lengths
+
+
+def _most_frequent(kept, counts, is_char, most):
+    """The most frequent features, at most half of them characters if words suffice."""
+    words, chars = kept[~is_char[kept]], kept[is_char[kept]]
+    most_chars = max(most // 2, most - len(words)) if len(chars) else 0
+    parts = [(chars, most_chars), (words, most - min(most_chars, len(chars)))]
+    return np.sort(
+        np.concatenate(
+            [
+                part[np.argsort(-counts[part], kind="stable")[:number]]
+                for part, number in parts
+            ]
+        )
+    )
+
+
+def _share_out(parts):
+    """Weights of words and characters in one row of norm 1.
+
+    A text without known features of one kind has all weight on the other.
+    """
+    shares = 1 - CHAR_SHARE, CHAR_SHARE
+    found = [
+        share * tf.cast(norms > 0, tf.float32)
+        for share, (_, _, norms) in zip(shares, parts)
+    ]
+    total = tf.add_n(found)
+    weights = []
+    for share, (_, part, _) in zip(shares, parts):
+        scale = tf.sqrt(share / tf.gather(total, part.value_rowids()))
+        weights.append(part.with_values(part.values * scale))
+    return tf.concat(weights, axis=1)

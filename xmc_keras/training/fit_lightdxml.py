@@ -10,6 +10,7 @@ from xmc_keras.encoders.encoder_shape import EncoderShape
 from xmc_keras.labels.label_features import label_features
 from xmc_keras.lightdxml.hnsw_rows import make_hnsw_index
 from xmc_keras.progress import phase
+from xmc_keras.text.languages import warn_of_language
 from xmc_keras.training.phase_seconds import PhaseSeconds
 from xmc_keras.training.planning.check_memory import check_plan
 from xmc_keras.training.planning.lightdxml_plan import LightDXMLPlan
@@ -68,6 +69,7 @@ def fit_lightdxml(task):
         logger.info("Loading the encoder %s", config.encoder)
         with phase(f"Loading the encoder {config.encoder}"):
             backbone, tokenizer = load_encoder(config.encoder)
+        warn_of_language(config.encoder, task.train.texts, tokenizer)
     try:
         model = build_lightdxml(
             config,

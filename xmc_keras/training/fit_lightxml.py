@@ -6,6 +6,7 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.labels.label_clustering import cluster_labels, compute_cluster_shape
 from xmc_keras.labels.label_features import fit_tfidf, label_features
 from xmc_keras.progress import phase
+from xmc_keras.text.languages import warn_of_language
 from xmc_keras.training.planning.check_memory import check_memory
 from xmc_keras.training.task import Trained
 
@@ -60,6 +61,7 @@ def fit_lightxml(task):
     logger.info("Loading the encoder %s", config.encoder)
     with phase(f"Loading the encoder {config.encoder}"):
         backbone, tokenizer = load_encoder(config.encoder)
+    warn_of_language(config.encoder, task.train.texts, tokenizer)
     try:
         model = build_model(config, backbone, tokenizer, clusters, label_set.names)
     except ValueError as error:
