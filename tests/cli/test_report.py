@@ -15,8 +15,8 @@ from xmc_keras.evaluation.report.html_table import make_html_table
 from xmc_keras.evaluation.report.pictures import shorten
 from xmc_keras.evaluation.report.run_predictions import predict_run
 from xmc_keras.labels.label_set import LabelSet
-from xmc_keras.runs.finished_runs import read_metrics
 from xmc_keras.runs import read_test_part
+from xmc_keras.runs.finished_runs import read_metrics
 from xmc_keras.runs.run_folder import RunFolder
 
 PICTURES = {"by_frequency", "calibration", "candidates", "clusters", "curves"}

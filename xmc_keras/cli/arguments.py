@@ -12,9 +12,9 @@ from xmc_keras.files.disk_error import explain_disk_errors
 from xmc_keras.files.text_file import raw_lines, text_lines
 
 
-def add_config(parser):
+def add_config(parser, help="a recipe, for example configs/debian24k.yaml"):
     """Adds the recipe and `--set`, the arguments of `load_config`."""
-    parser.add_argument("config", help="a recipe, for example configs/debian24k.yaml")
+    parser.add_argument("config", help=help)
     parser.add_argument(
         "--set",
         action="append",

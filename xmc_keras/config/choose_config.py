@@ -50,7 +50,13 @@ def choose_config(documents, overrides=()):
     num_labels = len({label for labels in documents.labels for label in labels})
     _, batch_size, epochs, dim = next(s for s in SIZES if num_documents >= s[0])
     linear = num_labels <= MOST_LINEAR
-    features, reason = choose_text_features(documents.texts)
+    if getattr(documents, "features", None) is None:
+        features, reason = choose_text_features(documents.texts)
+        reason = f"max_ngram {features['max_ngram']}, char_ngrams " + (
+            f"{features['char_ngrams']}: {reason}"
+        )
+    else:
+        features, reason = {}, "features of the data, no texts"
     keys = {
         "system": "lightdxml",
         "encoder": "words",
@@ -79,8 +85,7 @@ def choose_config(documents, overrides=()):
     labels = "label" if num_labels == 1 else "labels"
     reasons = [
         "system lightdxml, encoder words: minutes on a CPU, any language",
-        f"max_ngram {features['max_ngram']}, char_ngrams {features['char_ngrams']}: "
-        f"{reason}",
+        reason,
         f"batch_size {batch_size}, epochs {epochs}, embedding_dim {dim}: for "
         f"{num_documents:,} documents",
     ]

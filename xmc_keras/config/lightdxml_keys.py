@@ -98,8 +98,8 @@ class LightDXMLKeys:
         above=0,
     )
     linear: bool = _key(
-        "After training, join a linear one-vs-all model of the words, by weights chosen "
-        "on the validation split. Not published.",
+        "After training, join a linear one-vs-all model of the words, by weights "
+        "chosen on the validation split. Not published.",
         False,
     )
     linear_c: float | None = _key(

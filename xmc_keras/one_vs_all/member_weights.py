@@ -57,9 +57,10 @@ def collect_candidates(score_block, relevant, num_members):
 def fit_member_weights(logits, targets, bands, prior):
     """Fits the weights that join members: a logistic regression per band of labels.
 
-    The bands share most of their weights: the weights of all bands have a Gaussian prior
-    around `prior`, and those of a band around the weights of all. So little validation
-    data changes little, and the joined logits are log odds. No weight is negative.
+    The bands share most of their weights: the weights of all bands have a Gaussian
+    prior around `prior`, and those of a band around the weights of all. So little
+    validation data changes little, and the joined logits are log odds. No weight is
+    negative.
 
     Args:
         logits: float array (pairs, members).

@@ -50,7 +50,9 @@ class NegativeDocuments:
 
     def __call__(self, label):
         """Ids of the negative documents of a label, int array."""
-        positives, near = (_column(part, label) for part in (self._positives, self._near))
+        positives, near = (
+            _column(part, label) for part in (self._positives, self._near)
+        )
         random = self._order[: max(FEWEST, PER_POSITIVE * len(positives))]
         return np.setdiff1d(np.union1d(near, random), positives)
 

@@ -3,7 +3,6 @@
 import keras
 import scipy.sparse
 import tensorflow as tf
-from keras import ops
 
 from xmc_keras.ops.postings import invert_rows, sum_postings
 from xmc_keras.ops.xla import in_xla
@@ -144,7 +143,10 @@ class SparseOneVsAll(keras.layers.Layer):
 
         sums = tf.zeros([self.num_labels, size])
         _, sums = tf.while_loop(
-            lambda block, sums: block < blocks, add, [0, sums], maximum_iterations=blocks
+            lambda block, sums: block < blocks,
+            add,
+            [0, sums],
+            maximum_iterations=blocks,
         )
         return tf.transpose(sums)
 

@@ -43,8 +43,8 @@ def join_linear(config, model, train, validation, refit, phases):
     documents, if those for validation are more than a few.
 
     In the joined model the weights are multiplied into the members, and the words of
-    labels are part of the linear rows: it has a `linear` instead of `lexical`, and ranks
-    by `classifier` logits alone.
+    labels are part of the linear rows: it has `linear` instead of `lexical`, and ranks
+    all labels by the sum.
 
     Args:
         config: a `Config` of `system: lightdxml` with `linear`.

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from xmc_keras.ops.postings import invert_rows, sum_postings

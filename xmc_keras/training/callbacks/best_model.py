@@ -51,9 +51,7 @@ class BestModel(keras.callbacks.Callback):
     True
     """
 
-    def __init__(
-        self, run=None, monitor=VALIDATION, patience=None, state=False
-    ):
+    def __init__(self, run=None, monitor=VALIDATION, patience=None, state=False):
         super().__init__()
         self.run = run
         self.monitor = [monitor] if isinstance(monitor, str) else list(monitor or ())
