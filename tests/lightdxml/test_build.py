@@ -57,7 +57,7 @@ def test_a_model_of_words():
         ({"max_ngram": 2}, 6),
         ({"max_ngram": 2, "max_features": 4}, 4),
         ({"max_ngram": 2, "min_documents": 2, "max_features": 4}, 3),
-        ({"char_ngrams": [4, 4]}, 3 + 8),  # sea, sky: 2 each, hill: 3, 1 of them once
+        ({"char_ngrams": [4, 4]}, 3 + 7),  # 2 in " sea " and " sky ", 3 in " hill "
     ],
 )
 def test_the_words_of_a_config(keys, num_features):

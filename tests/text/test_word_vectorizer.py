@@ -10,6 +10,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from tests.helpers.damaged import damage
 from xmc_keras.bad_input import BadInput
+from xmc_keras.serving.version.serving_ops import find_graph_problems
 from xmc_keras.text.split_words import split_words
 from xmc_keras.text.word_vectorizer import CHAR_SHARE, WordVectorizer
 
@@ -138,6 +139,7 @@ def served(tmp_path_factory):
     module.rows = rows
     path = str(tmp_path_factory.mktemp("saved"))
     tf.saved_model.save(module, path, {"rows": rows})
+    assert find_graph_problems(path) == []
     loaded = tf.saved_model.load(path)
     return vectorizer, loaded.signatures["rows"], loaded
 

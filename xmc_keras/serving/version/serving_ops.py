@@ -24,9 +24,10 @@ SERVING_OPS = frozenset(
     Sigmoid Sign Sin Size Slice Softmax SparseTensorDenseMatMul Split SplitV Sqrt Square
     SquaredDifference Squeeze StatefulPartitionedCall StatelessIf StatelessWhile
     StaticRegexFullMatch StaticRegexReplace StopGradient StridedSlice StringJoin
-    StringLower StringSplitV2 StringToHashBucketFast Sub Sum Tanh TensorScatterUpdate
-    Tile TopKV2 Transpose UnicodeDecode UnicodeTranscode Unique UniqueWithCounts Unpack
-    UnsortedSegmentMin UnsortedSegmentSum VarHandleOp Where While ZerosLike
+    StringLower StringNGrams StringSplitV2 StringToHashBucketFast Sub Sum Tanh
+    TensorScatterUpdate Tile TopKV2 Transpose UnicodeDecode UnicodeEncode
+    UnicodeTranscode Unique UniqueWithCounts Unpack UnsortedSegmentMin
+    UnsortedSegmentSum VarHandleOp Where While ZerosLike
     """.split()
 )
 
