@@ -39,8 +39,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.comparison.data_set import read_data_set
 from benchmarks.comparison.peers import NEEDS
-from benchmarks.comparison.systems import Comparison, parse_systems, read_data_set
+from benchmarks.comparison.records import (
+    check_digests,
+    key_of,
+    read_records,
+    write_records,
+)
+from benchmarks.comparison.systems import ENSEMBLE, Comparison, parse_systems
 from benchmarks.comparison.tables import all_tables
 from benchmarks.shared.circumstances import ROOT
 from benchmarks.shared.figures import (
@@ -57,47 +64,9 @@ logger = logging.getLogger("datasets")
 
 RESULTS = "benchmarks/results/datasets.json"
 PAGE = "docs/results/datasets.md"
+# Phrases of remedies, and how the command line words them.
+WORDS = {f"another `{name}`": f"another with --{name}" for name in ("out", "runs")}
 BEGIN, END = "<!-- python -m benchmarks.datasets --write -->\n", "<!-- end -->"
-
-
-def key_of(record):
-    return record["data"], record["name"], record["seed"]
-
-
-def read_records(path):
-    """The results of a file of this program, none if it does not exist."""
-    path = Path(path)
-    if not path.exists():
-        return []
-    try:
-        records = json.loads(path.read_text("utf-8"))["results"]
-        keys = [key_of(record) for record in records]
-    except (OSError, ValueError, KeyError, TypeError):
-        keys = [None, None]
-    if len(set(keys)) < len(keys):
-        raise BadInput(
-            "Expected results of this program. Received: another file. Choose another "
-            "with --out.",
-            path,
-        )
-    return records
-
-
-def write_records(path, records):
-    with atomic_write(path) as file:
-        file.write(json.dumps({"results": records}, indent=1).encode() + b"\n")
-
-
-def check_digests(records, sets):
-    """Raises `BadInput` if there are results of other data of the same name."""
-    digests = {data.about["data"]: data.about["digest"] for data in sets}
-    for record in records:
-        if digests.get(record["data"], record["digest"]) != record["digest"]:
-            raise BadInput(
-                f"Expected the {record['data']} that is in the results. Received: "
-                "other documents of this name. Rename the folder, or choose another "
-                "file with --out."
-            )
 
 
 def check_peers(python, peers):
@@ -134,13 +103,11 @@ def measure_all(arguments, sets, systems, peers):
     ]
     records = read_records(arguments.out)
     check_digests(records, sets)
-    if arguments.again:
-        asked = {(data.about["data"], name, seed) for data, name, seed, *_ in tasks}
-        again = {key for key in asked if key[1].split()[0] in arguments.again}
-        records = [record for record in records if key_of(record) not in again]
-        for data, name, seed, *_ in tasks:
-            if (data.about["data"], name, seed) in again:
-                shutil.rmtree(comparison.place(data, name, seed), ignore_errors=True)
+    for data, name, seed, _, what in tasks:
+        if names_of(what) & set(arguments.again):
+            key = data.about["data"], name, seed
+            records = [record for record in records if key_of(record) != key]
+            shutil.rmtree(comparison.place(data, name, seed), ignore_errors=True)
     failed = []
     for data, name, seed, measure, what in tasks:
         key = data.about["data"], name, seed
@@ -159,6 +126,33 @@ def measure_all(arguments, sets, systems, peers):
         figures = (f"{m} {record['metrics'][m]:.2f}" for m in ("P@1", "P@5", "PSP@5"))
         logger.info("%s, %.1f s", ", ".join(figures), record["training_seconds"])
     return failed
+
+
+def names_of(what):
+    """The names of a system or peer in --again: an ensemble follows its members."""
+    members = getattr(what, "members", ())
+    return {getattr(what, "name", what), *members, *([ENSEMBLE] if members else [])}
+
+
+def check_names(systems, peers, again):
+    """Raises `BadInput` for names that are unknown or stand for two things."""
+    if unknown := [peer for peer in peers if peer not in NEEDS]:
+        raise BadInput(
+            f"Expected peers of {', '.join(NEEDS)}. Received: {', '.join(unknown)}."
+        )
+    names = [*(system.name for system in systems), *peers]
+    for name in names:
+        if names.count(name) > 1:
+            raise BadInput(
+                "Expected systems and peers of different names. Received: "
+                f"{name} twice."
+            )
+    known = set().union(*map(names_of, (*systems, *peers)))
+    if unknown := [name for name in again if name not in known]:
+        raise BadInput(
+            f"Expected --again to name some of {', '.join(sorted(known))}. Received: "
+            f"{', '.join(unknown)}."
+        )
 
 
 def words_of(text):
@@ -180,10 +174,7 @@ def main(arguments):
         raise BadInput("Expected data folders, --table or --write. Received: none.")
     systems = parse_systems(words_of(arguments.systems))
     peers = words_of(arguments.peers)
-    if unknown := [peer for peer in peers if peer not in NEEDS]:
-        raise BadInput(
-            f"Expected peers of {', '.join(NEEDS)}. Received: {', '.join(unknown)}."
-        )
+    check_names(systems, peers, arguments.again)
     sets = [read_data_set(folder) for folder in arguments.folders]
     names = [data.about["data"] for data in sets]
     if len(set(names)) < len(names):
@@ -192,7 +183,10 @@ def main(arguments):
         )
     if peers:
         check_peers(arguments.peers_python, peers)
-    with PathLock(Path(arguments.out).resolve(), "for the results", "out"):
+    with (
+        PathLock(Path(arguments.out).resolve(), "for the results", "out"),
+        PathLock(Path(arguments.runs).resolve(), "for the runs", "runs"),
+    ):
         failed = measure_all(arguments, sets, systems, peers)
     print(all_tables(read_records(arguments.out)), end="")
     if failed:
@@ -233,7 +227,8 @@ if __name__ == "__main__":
         type=words_of,
         default=[],
         metavar="NAMES",
-        help="systems and peers, separated by commas, to measure once more",
+        help="systems and peers, separated by commas, to measure once more, and the "
+        "ensembles of these systems",
     )
     parser.add_argument("--table", action="store_true", help="only print the tables")
     parser.add_argument("--write", action="store_true", help="only write the page")
@@ -244,4 +239,6 @@ if __name__ == "__main__":
     try:
         main(arguments)
     except BadInput as error:
-        parser.exit(2, f"error: {error}\n")
+        parser.exit(2, f"error: {error.word(WORDS)}\n")
+    except KeyboardInterrupt:
+        parser.exit(130, "interrupted\n")

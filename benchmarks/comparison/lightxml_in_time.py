@@ -61,23 +61,22 @@ def choose_settings(train, num_labels, num_test, minutes, measure):
     }
     precision = min(steps, key=steps.get)
     step_s, sizes = steps[precision], (len(train), num_test, batch)
-    while (epochs := epochs_in(minutes, step_s, *sizes)) < FEWEST:
+    while epochs_in(minutes, step_s, *sizes)[0] < FEWEST:
         shorter = LENGTHS[: LENGTHS.index(length)]
         if not shorter:
             break
         fits = [
             n
             for n in shorter
-            if epochs_in(minutes, step_s * n / length, *sizes) >= FEWEST
+            if epochs_in(minutes, step_s * n / length, *sizes)[0] >= FEWEST
         ]
         length = max(fits, default=shorter[0])
         step_s = measure(settings_of(fixed, precision, length))
     settings = settings_of(fixed, precision, length)
+    epochs, documents = epochs_in(minutes, step_s, *sizes)
     if epochs < 1:
-        trained = len(train) - choose_validation_size(None, len(train))
-        few = max(1, int(epochs * trained))
-        settings.append(f"train_documents={few}")
-    return [*settings, f"epochs={min(MOST, max(1, int(epochs)))}"]
+        settings.append(f"train_documents={documents}")
+    return [*settings, f"epochs={min(MOST, max(1, epochs))}"]
 
 
 def settings_of(fixed, precision, length):
@@ -92,13 +91,17 @@ def first_length(texts):
 
 
 def epochs_in(minutes, step_s, num_train, num_test, batch):
-    """Epochs that fit into some minutes, a float of at least 0.
+    """Whole epochs that fit into some minutes, and documents of a single epoch.
 
-    >>> round(epochs_in(30, 0.5, 16_000, 3_000, 16), 1)
-    3.2
+    >>> epochs_in(30, 0.5, 16_000, 3_000, 16)
+    (3, 15000)
+    >>> epochs_in(30, 2.5, 16_000, 3_000, 16)
+    (0, 4469)
     """
-    validation = choose_validation_size(None, num_train)
-    document_s = step_s / batch
-    once = OVERHEAD + (num_train + num_test) * document_s * PREDICTION
-    epoch = (num_train - validation + validation * PREDICTION) * document_s
-    return max(0.0, (60 * minutes - once) / epoch)
+    held_out = choose_validation_size(None, num_train)
+    # In documents of training, which is what a step consists of.
+    once = (num_train + num_test) * PREDICTION
+    each = held_out * PREDICTION
+    left = (60 * minutes - OVERHEAD) * batch / step_s - once
+    epochs = max(0, int(left / (num_train - held_out + each)))
+    return epochs, min(num_train - held_out, max(1, int(left - each)))

@@ -13,6 +13,7 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import atomic_write
 
 LONGEST = 300  # characters of an error that are passed on
+PATIENCE = 10  # seconds for a process to end
 
 
 def measure(command, log):
@@ -35,14 +36,13 @@ def measure(command, log):
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True
         )
         try:
-            stdout = process.stdout.read()
+            with process.stdout:
+                stdout = process.stdout.read()
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:
-            process.kill()
-            process.wait()
+            end(process)
             raise
         process.returncode = os.waitstatus_to_exitcode(status)
-        process.stdout.close()
     if process.returncode:
         said = log.read_text("utf-8", "replace").split("\n")
         last = next((line for line in reversed(said) if line.strip()), "nothing")
@@ -59,19 +59,31 @@ def measure(command, log):
     }
 
 
+def end(process):
+    """Ends a process: in its own way, or at once if that takes long."""
+    process.terminate()
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 class Steps:
     """The measured steps of one model, each of which is kept when it is done.
 
-    A step that was done with the same command at the same commit is not repeated.
+    A step that was done with the same command and data at the same commit is not
+    repeated.
 
     Args:
         folder: path. What the steps write is in it; made if it is missing.
         names: dictionary from words of commands, such as paths, to what stands for
             them in `command`.
+        digest: string. Digest of the data.
     """
 
-    def __init__(self, folder, names):
-        self.folder, self.names = Path(folder), names
+    def __init__(self, folder, names, digest):
+        self.folder, self.names, self.digest = Path(folder), names, digest
 
     def __call__(self, name, command, makes=None):
         """Runs a step, unless it is done.
@@ -91,15 +103,15 @@ class Steps:
         made = self.folder / makes if makes else None
         if path.exists() and (made is None or made.exists()):
             done = json.loads(path.read_text("utf-8"))
-            same = circumstances(())["commit"] == done["commit"]
-            if same and done["command"] == shown:
+            now = shown, self.digest, circumstances(())["commit"]
+            if now == (done["command"], done["digest"], done["commit"]):
                 return done
         self.folder.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         if made is not None:
             shutil.rmtree(made, ignore_errors=True)
         done = measure(command, self.folder / f"{name}.log")
-        done |= {"command": shown, **circumstances(())}
+        done |= {"command": shown, "digest": self.digest, **circumstances(())}
         del done["versions"]
         with atomic_write(path) as file:
             file.write(json.dumps(done, indent=2).encode())

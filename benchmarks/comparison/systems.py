@@ -22,9 +22,6 @@ from benchmarks.shared.circumstances import circumstances
 from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config_file import load_config
 from xmc_keras.config.recipes import find_recipe
-from xmc_keras.data.documents import Documents, documents_digest, read_documents
-from xmc_keras.data.filters import encode_filtered_labels
-from xmc_keras.labels.label_set import LabelSet
 
 DEFAULTS, LIGHTXML, ENSEMBLE = "defaults", "lightxml", "ensemble"
 # The constants of the propensities are the same for all; peers have the defaults.
@@ -32,43 +29,6 @@ PROPENSITY = ["propensity_a=0.55", "propensity_b=1.5"]
 XMC = [sys.executable, "-m", "xmc_keras.cli.program"]
 PACKAGES = ("tensorflow", "keras", "keras-nlp", "numpy", "scipy", "scikit-learn")
 FLOAT16 = ["--precision", "float16", "--encoder-precision", "float16"]
-
-
-@dataclasses.dataclass
-class DataSet:
-    """A data folder, read.
-
-    Args:
-        folder: path.
-        train, test: `Documents`.
-        about: dictionary of `name`, sizes and a digest.
-    """
-
-    folder: Path
-    train: Documents
-    test: Documents
-    about: dict
-
-
-def read_data_set(folder):
-    """Reads a `DataSet`; raises `BadInput` if it has no texts and labels."""
-    folder = Path(folder).resolve()
-    train, test = (read_documents(folder, part, True) for part in ("train", "test"))
-    label_set = LabelSet.from_labels(train.labels)
-    unknown = len(label_set.unknown(test.labels))
-    pairs = sum(len(set(names)) for names in test.labels)
-    filtered = encode_filtered_labels(test, label_set)
-    about = {
-        "data": folder.name,
-        "train_documents": len(train),
-        "test_documents": len(test),
-        "labels": len(label_set),
-        "unknown_share": round(unknown / max(1, pairs), 4),
-        "filtered_pairs": 0 if filtered is None else int(filtered.nnz),
-        "skipped_lines": train.skipped + test.skipped,
-        "digest": (documents_digest(train) + documents_digest(test))[::8],
-    }
-    return DataSet(folder, train, test, about)
 
 
 @dataclasses.dataclass
@@ -103,15 +63,9 @@ def parse_systems(words):
         elif word in (DEFAULTS, LIGHTXML):
             found.append(System(word))
         else:
+            load_config(word)
             path = find_recipe(word).resolve()
-            load_config(path)
             found.append(System(path.stem, path))
-    names = [system.name for system in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise BadInput(
-                f"Expected systems of different names. Received: {name} twice."
-            )
     return found
 
 
@@ -142,7 +96,7 @@ class Comparison:
             str(place / "ensemble"): "OUT",
             str(place / "export"): "EXPORT",
         }
-        return Steps(place, names)
+        return Steps(place, names, data.about["digest"])
 
     def measure_peer(self, data, peer, seed):
         """The record of a peer."""

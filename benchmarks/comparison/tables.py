@@ -116,7 +116,7 @@ def summary_table(found):
     """Each system over all data sets: its distance from the best peers, its cost."""
     sets = {data: named for data, named in found.items() if peers_of(named)}
     head = ["system", "data sets", *(f"{metric}, least" for metric in ASKED)]
-    rows = [[*head, "time", "size"]]
+    rows = [[*head, "below a baseline", "time", "CPU", "size"]]
     for name in dict.fromkeys(n for named in sets.values() for n in systems_of(named)):
         ours = {data: named for data, named in sets.items() if name in named}
         row = [name, str(len(ours))]
@@ -126,18 +126,26 @@ def summary_table(found):
                 for named in ours.values()
             ]
             row.append(f"{statistics.mean(gaps):+.2f}, {min(gaps):+.2f}")
-        row += [
-            most_times(name, ours, "training_seconds"),
-            most_times(name, ours, "model_mb"),
-        ]
+        row.append(str(sum(is_below(name, named) for named in ours.values())))
+        for keys in (["training_seconds"], ["process", "cpu_seconds"], ["model_mb"]):
+            row.append(most_times(name, ours, *keys))
         rows.append(row)
     return markdown(rows)
 
 
-def most_times(name, sets, key):
+def is_below(name, named):
+    """Whether a system is below a baseline at one of the metrics of the summary."""
+    return any(
+        mean_metric(named[name], metric) < mean_metric(records, metric)
+        for records in baselines_of(named).values()
+        for metric in ASKED
+    )
+
+
+def most_times(name, sets, *keys):
     """The largest of a value's multiples of the yardstick's, over data sets."""
     factors = [
-        mean_of(named[name], key) / mean_of(named[YARDSTICK], key)
+        mean_of(named[name], *keys) / mean_of(named[YARDSTICK], *keys)
         for named in sets.values()
         if YARDSTICK in named
     ]
