@@ -20,6 +20,7 @@ on the validation documents is kept.
 
 import numpy as np
 
+from xmc_keras.bad_input import BadInput
 from xmc_keras.data.splits import choose_validation_size
 
 RECIPE = "debian24k"
@@ -46,6 +47,9 @@ def choose_settings(train, num_labels, num_test, minutes, measure):
 
     Returns:
         List of settings.
+
+    Raises:
+        BadInput: not even one step fits into the time.
     """
     small = len(train) < SMALL
     batch = 16 if small else 32
@@ -74,6 +78,11 @@ def choose_settings(train, num_labels, num_test, minutes, measure):
         step_s = measure(settings_of(fixed, precision, length))
     settings = settings_of(fixed, precision, length)
     epochs, documents = epochs_in(minutes, step_s, *sizes)
+    if documents < batch:
+        raise BadInput(
+            "Expected enough time for a training step of LightXML, besides starting "
+            f"and predicting. Received: {minutes:g} minutes. Raise --minutes."
+        )
     if epochs < 1:
         settings.append(f"train_documents={documents}")
     return [*settings, f"epochs={min(MOST, max(1, epochs))}"]
@@ -104,4 +113,4 @@ def epochs_in(minutes, step_s, num_train, num_test, batch):
     each = held_out * PREDICTION
     left = (60 * minutes - OVERHEAD) * batch / step_s - once
     epochs = max(0, int(left / (num_train - held_out + each)))
-    return epochs, min(num_train - held_out, max(1, int(left - each)))
+    return epochs, min(num_train - held_out, int(left - each))

@@ -160,8 +160,10 @@ def section(data, named):
         f"documents, {about['labels']:,} labels in training."
     )
     if about["unknown_share"]:
+        share = 100 * about["unknown_share"]
+        share = f"{share:.1f}" if share >= 0.1 else "Less than 0.1"
         text += (
-            f" {100 * about['unknown_share']:.1f} % of the labels of test documents "
+            f" {share} % of the labels of test documents "
             "are not among them: relevant, and out of reach for all."
         )
     return f"### {data}\n\n{text}\n\n{quality_table(named)}\n{cost_table(named)}"

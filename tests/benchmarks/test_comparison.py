@@ -92,17 +92,22 @@ def test_lightxml_fits_into_the_time(words, num_train, speed):
         faster = 0.5 if found["precision"] == "mixed_bfloat16" else 1
         return faster * speed * int(found["max_tokens"])
 
-    settings = lightxml_in_time.choose_settings(train, 5_000, 1_000, 30, step)
+    def choose():
+        return lightxml_in_time.choose_settings(train, 5_000, 1_000, 30, step)
+
+    if speed == 0.3 and num_train == 40_000:
+        # The start from centroids takes longer than that.
+        with pytest.raises(BadInput, match="Received: 30 minutes. Raise --minutes"):
+            choose()
+        return
+    settings = choose()
     found = dict(setting.split("=") for setting in settings)
     assert found["precision"] == "mixed_bfloat16" and len(measured) <= 5
     assert ("head_learning_rate" in found) == (num_train < 20_000)
     step_s = 0.5 * speed * int(found["max_tokens"])
-    seconds = total_seconds(settings, step_s, num_train, 1_000)
-    few = int(found.get("train_documents", num_train)) == 1
-    assert seconds <= 30 * 60 or few
-    if int(found["epochs"]) < 30 and not few:
-        more = int(found["epochs"]) + 1
-        longer = [*settings, f"epochs={more}"]
+    assert total_seconds(settings, step_s, num_train, 1_000) <= 30 * 60
+    if int(found["epochs"]) < 30:
+        longer = [*settings, f"epochs={int(found['epochs']) + 1}"]
         assert total_seconds(longer, step_s, num_train, 1_000) > 30 * 60
     if "train_documents" in found:
         assert found["max_tokens"] == "32" and found["epochs"] == "1"
