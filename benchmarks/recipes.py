@@ -14,7 +14,7 @@ import sys
 import textwrap
 
 from benchmarks.shared.circumstances import ROOT
-from benchmarks.shared.figures import benchmark_parser
+from benchmarks.shared.figures import benchmark_parser, put_between
 from xmc_keras.config.config_file import load_config
 from xmc_keras.data.downloads.benchmark_sets import SETS
 from xmc_keras.encoders.encoder_shape import UNLIMITED, EncoderShape
@@ -86,11 +86,7 @@ def readme_table(plans):
 
 def with_table(text, plans):
     """The text of the page with the current table."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        sys.exit(f"error: Expected {BEGIN.strip()} and {END} in {PAGE}.")
-    return f"{before}{BEGIN}{readme_table(plans)}{END}{after}"
+    return put_between(text, BEGIN, END, readme_table(plans), PAGE)
 
 
 def with_needs(text, path, plan):

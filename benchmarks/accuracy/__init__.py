@@ -1,1 +1,1 @@
-"""P@k of ablations, fast training, exported models and linear peers."""
+"""P@k of ablations, fast training and exported models."""

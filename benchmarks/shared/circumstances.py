@@ -19,6 +19,17 @@ def git(*words):
     return subprocess.run(command, capture_output=True, text=True).stdout.strip()
 
 
+def processor():
+    """The processor's name, and whether it has AMX, as far as the system says so."""
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+        pairs = (line.partition(":") for line in lines)
+        found = {name.strip(): value.strip() for name, _, value in pairs}
+        amx = "amx_tile" in found.get("flags", "").split()
+        return {"processor": found.get("model name", platform.machine()), "amx": amx}
+    return {"processor": platform.processor() or platform.machine(), "amx": None}
+
+
 def circumstances(packages):
     """Machine, versions of `packages` and commit, as a dictionary for JSON."""
     versions = {"python": platform.python_version()}
@@ -31,7 +42,7 @@ def circumstances(packages):
         commit = git("describe", "--always")
         # Freshly written results do not change what is measured.
         commit += "-dirty" * bool(git("diff", "HEAD", "--stat", "--", ".", *RESULTS))
-    machine = {"cores": os.cpu_count(), "ram_gb": round(ram / 1e9, 1)}
+    machine = {**processor(), "cores": os.cpu_count(), "ram_gb": round(ram / 1e9, 1)}
     # A load above the number of cores means that the machine was not quiet.
     machine["load"] = round(os.getloadavg()[0], 1)
     return {"machine": machine, "versions": versions, "commit": commit or "unknown"}

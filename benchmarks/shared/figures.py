@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from xmc_keras.cli.tables import align_columns
@@ -74,3 +75,12 @@ def table(rows):
     return align_columns(
         [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
     )
+
+
+def put_between(text, begin, end, part, page):
+    """The text of a page with `part` between two comments; ends if it lacks them."""
+    before, begin_found, rest = text.partition(begin)
+    _, end_found, after = rest.partition(end)
+    if not (begin_found and end_found):
+        sys.exit(f"error: Expected {begin.strip()} and {end} in {page}.")
+    return f"{before}{begin}{part}{end}{after}"

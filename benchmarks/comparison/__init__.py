@@ -1,0 +1,1 @@
+"""Parts of `benchmarks.datasets`: systems and linear peers, measured alike."""

@@ -1,0 +1,116 @@
+"""Settings of a LightXML that trains within some minutes on this machine.
+
+The recipe is `debian24k` (MiniLM), with
+
+- `batch_size=16 head_learning_rate=0.0025` below 20,000 training documents, as in the
+  quick start, so that there are enough steps;
+- a label per cluster and no ranker up to 4,000 labels, as the paper has it on its
+  smallest set, Eurlex-4K;
+- the precision, float32 or mixed_bfloat16, whose training steps are faster here;
+- texts cut to the shortest of `LENGTHS` that three quarters of the documents fit in,
+  with 1.5 tokens a word. If fewer than `FEWEST` epochs fit into the time, shorter ones;
+- as many epochs as fit, at most `MOST`, the paper's longest training. If not even one
+  fits, as many documents as do.
+
+The time of a step is measured by `xmc plan --measure`. A step of prediction is taken
+as a third of a training step: the start from centroids predicts the training part
+once, each epoch the validation documents, the evaluation the test part. The best epoch
+on the validation documents is kept.
+"""
+
+import numpy as np
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.data.splits import choose_validation_size
+
+RECIPE = "debian24k"
+LENGTHS = (32, 64, 96, 128, 192, 256, 384, 512)
+PRECISIONS = ("float32", "mixed_bfloat16")
+TOKENS_A_WORD = 1.5
+FEWEST, MOST = 4, 30  # epochs
+SMALL = 20_000  # documents
+UNCLUSTERED = 4_000  # labels
+PREDICTION = 1 / 3  # of a training step
+OVERHEAD = 60  # seconds to start, save, and end
+
+
+def choose_settings(train, num_labels, num_test, minutes, measure):
+    """Chooses the settings for a data set.
+
+    Args:
+        train: `Documents` of the training part.
+        num_labels: int.
+        num_test: int. Test documents.
+        minutes: float. Time that training and evaluation may take.
+        measure: function from a list of settings `"key=value"` to the seconds of a
+            training step with them.
+
+    Returns:
+        List of settings.
+
+    Raises:
+        BadInput: not even one step fits into the time.
+    """
+    small = len(train) < SMALL
+    batch = 16 if small else 32
+    fixed = [f"batch_size={batch}"]
+    if small:
+        fixed.append("head_learning_rate=0.0025")
+    if num_labels <= UNCLUSTERED:
+        fixed.append("max_leaf=1")
+    length = first_length(train.texts)
+    steps = {
+        precision: measure(settings_of(fixed, precision, length))
+        for precision in PRECISIONS
+    }
+    precision = min(steps, key=steps.get)
+    step_s, sizes = steps[precision], (len(train), num_test, batch)
+    while epochs_in(minutes, step_s, *sizes)[0] < FEWEST:
+        shorter = LENGTHS[: LENGTHS.index(length)]
+        if not shorter:
+            break
+        fits = [
+            n
+            for n in shorter
+            if epochs_in(minutes, step_s * n / length, *sizes)[0] >= FEWEST
+        ]
+        length = max(fits, default=shorter[0])
+        step_s = measure(settings_of(fixed, precision, length))
+    settings = settings_of(fixed, precision, length)
+    epochs, documents = epochs_in(minutes, step_s, *sizes)
+    if documents < batch:
+        raise BadInput(
+            "Expected enough time for a training step of LightXML, besides starting "
+            f"and predicting. Received: {minutes:g} minutes. Raise --minutes."
+        )
+    if epochs < 1:
+        settings.append(f"train_documents={documents}")
+    return [*settings, f"epochs={min(MOST, max(1, epochs))}"]
+
+
+def settings_of(fixed, precision, length):
+    return [*fixed, f"precision={precision}", f"max_tokens={length}"]
+
+
+def first_length(texts):
+    """The shortest of `LENGTHS` for three quarters of the texts, or the longest."""
+    words = np.quantile([len(text.split()) for text in texts], 0.75)
+    tokens = TOKENS_A_WORD * words + 2
+    return next((length for length in LENGTHS if length >= tokens), LENGTHS[-1])
+
+
+def epochs_in(minutes, step_s, num_train, num_test, batch):
+    """Whole epochs that fit into some minutes, and documents of a single epoch.
+
+    >>> epochs_in(30, 0.5, 16_000, 3_000, 16)
+    (3, 15000)
+    >>> epochs_in(30, 2.5, 16_000, 3_000, 16)
+    (0, 4469)
+    """
+    held_out = choose_validation_size(None, num_train)
+    # In documents of training, which is what a step consists of.
+    once = (num_train + num_test) * PREDICTION
+    each = held_out * PREDICTION
+    left = (60 * minutes - OVERHEAD) * batch / step_s - once
+    epochs = max(0, int(left / (num_train - held_out + each)))
+    return epochs, min(num_train - held_out, int(left - each))
