@@ -161,6 +161,7 @@ def _fit(
     part = train
     if validation is None:
         part, validation = map(train.subset, split_documents(config, len(train)))
+    check_split(part, validation, label_set)
     logger.info(
         "%d documents to train on, %d to validate, %d to test, %d labels",
         *(len(part), len(validation), len(test or ()), len(label_set)),
@@ -170,7 +171,6 @@ def _fit(
         everything=train,
         train=part,
         validation=validation,
-        validates=check_split(part, validation, label_set),
         label_set=label_set,
         run=run,
         continued=continued,

@@ -17,7 +17,6 @@ class Task:
         everything: documents of the whole training part, whose label counts define
             the propensities.
         train, validation: documents to train on and to validate on.
-        validates: bool. Whether `validation` can compare epochs, see `check_split`.
         label_set: a `LabelSet` of the labels of `everything`.
         run: a `RunFolder`, or None.
         continued: bool. Whether an earlier run is continued.
@@ -28,7 +27,6 @@ class Task:
     everything: typing.Any
     train: typing.Any
     validation: typing.Any
-    validates: bool
     label_set: LabelSet
     run: RunFolder | None
     continued: bool
