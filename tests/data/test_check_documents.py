@@ -108,7 +108,7 @@ def test_a_validation_split_that_knows_no_label(held_out, missing, validates, ca
     train = [["x"], [], ["y", "x"]]
     labels = LabelSet.from_labels(train + held_out)
     parts = [Documents(["a"] * len(part), part) for part in (train, held_out)]
-    assert check_split(*parts, labels) is validates
+    check_split(*parts, labels)
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == (missing > 0) + (not validates)
     if missing:

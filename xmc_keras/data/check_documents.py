@@ -99,10 +99,6 @@ def check_split(train, validation, label_set):
         train, validation: documents to train on and to validate on.
         label_set: `LabelSet` of the whole training part.
 
-    Returns:
-        Whether a label of the validation documents is on a document to train on, so
-        that validation can compare epochs.
-
     Raises:
         BadInput: there is no label on the documents to train on.
 
@@ -112,7 +108,6 @@ def check_split(train, validation, label_set):
     >>> from xmc_keras.labels.label_set import LabelSet
     >>> train = Documents(["a", "b"], [["x"], ["y"]])
     >>> check_split(train, Documents(["c"], [["x", "new"]]), LabelSet(["x", "y"]))
-    True
     """
     trained = set(itertools.chain.from_iterable(train.labels))
     if not trained:
@@ -128,14 +123,12 @@ def check_split(train, validation, label_set):
             "the validation split or left out; the model can hardly predict them.",
             *(len(label_set) - len(trained), len(label_set)),
         )
-    if not trained.isdisjoint(itertools.chain.from_iterable(validation.labels)):
-        return True
-    logger.warning(
-        "None of the %d validation documents has a label of the documents to train on: "
-        "validation cannot find the best epoch, and the last one is kept.",
-        len(validation),
-    )
-    return False
+    if trained.isdisjoint(itertools.chain.from_iterable(validation.labels)):
+        logger.warning(
+            "None of the %d validation documents has a label of the documents to train "
+            "on: validation cannot find the best epoch, and the last one is kept.",
+            len(validation),
+        )
 
 
 def check_reads_features(config, path):

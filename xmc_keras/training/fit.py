@@ -161,6 +161,7 @@ def _fit(
     part, drawn = train, validation is None
     if drawn:
         part, validation = map(train.subset, split_documents(config, len(train)))
+    check_split(part, validation, label_set)
     logger.info(
         "%d documents to train on, %d to validate, %d to test, %d labels",
         *(len(part), len(validation), len(test or ()), len(label_set)),
@@ -171,7 +172,6 @@ def _fit(
         train=part,
         validation=validation,
         validation_drawn=drawn,
-        validates=check_split(part, validation, label_set),
         label_set=label_set,
         run=run,
         continued=continued,

@@ -104,7 +104,6 @@ def fit_lightdxml(task):
         task.callbacks,
         task.progress,
         phases,
-        task.validates,
     )
     if config.linear:
         rows = getattr(task.validation, "features", None)

@@ -81,14 +81,7 @@ def fit_lightxml(task):
     if run is not None and not task.continued:
         run.begin(config, label_set, clusters, task.everything)
     history, checkpoint, found = train_lightxml(
-        config,
-        model,
-        batches,
-        validation_batches,
-        run,
-        task.callbacks,
-        task.progress,
-        task.validates,
+        config, model, batches, validation_batches, run, task.callbacks, task.progress
     )
     return Trained(
         model=model,

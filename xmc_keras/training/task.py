@@ -18,7 +18,6 @@ class Task:
             the propensities.
         train, validation: documents to train on and to validate on.
         validation_drawn: bool. Whether `validation` was drawn from `everything`.
-        validates: bool. Whether `validation` can compare epochs, see `check_split`.
         label_set: a `LabelSet` of the labels of `everything`.
         run: a `RunFolder`, or None.
         continued: bool. Whether an earlier run is continued.
@@ -30,7 +29,6 @@ class Task:
     train: typing.Any
     validation: typing.Any
     validation_drawn: bool
-    validates: bool
     label_set: LabelSet
     run: RunFolder | None
     continued: bool

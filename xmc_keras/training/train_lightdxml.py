@@ -19,7 +19,7 @@ from xmc_keras.runs.plot_curves import plot_curves
 from xmc_keras.runs.read_history import PRECISIONS
 from xmc_keras.runs.run_checkpoint import RunCheckpoint
 from xmc_keras.runs.run_history import RunHistory
-from xmc_keras.training.callbacks.best_model import BestModel
+from xmc_keras.training.callbacks.best_model import BestModel, choose_monitor
 from xmc_keras.training.callbacks.finite_loss import FiniteLoss
 from xmc_keras.training.callbacks.judge import Judge
 from xmc_keras.training.callbacks.progress import Progress
@@ -41,7 +41,6 @@ def train_lightdxml(
     callbacks=(),
     progress=True,
     phases=None,
-    validates=True,
 ):
     """Trains a `LightDXML` by its config, or resumes its run.
 
@@ -60,8 +59,6 @@ def train_lightdxml(
         callbacks: list of additional Keras callbacks.
         progress: bool. Whether to show progress. Defaults to `True`.
         phases: optional `PhaseSeconds`.
-        validates: bool. Whether the best epoch is kept, by validation, or the last one.
-            Defaults to `True`.
 
     Returns:
         `(history, checkpoint, found)`: see `train_lightxml`; `found` also has what
@@ -75,7 +72,7 @@ def train_lightdxml(
     if run is not None:
         run.remove_half_written()
     judge = Judge(config, model, batches, validation_batches, relevant)
-    monitor = PRECISIONS if validates else None
+    monitor = choose_monitor(batches.labels, relevant, PRECISIONS)
     best = BestModel(run, monitor, config.patience, state=True)
     best.set_model(model)
     if checkpoint.restore(model):
@@ -84,7 +81,7 @@ def train_lightdxml(
             "Continuing at epoch %d, step %d of %d",
             *(checkpoint.epoch + 1, checkpoint.step + 1, len(batches)),
         )
-    elif validates and judge.knows_start:
+    elif monitor and judge.knows_start:
         with phases("classifier epochs"), phase("Judging the start"), judge.start():
             best.count_start(model, judge.judge())
     stopped = best.exhausted(checkpoint.epoch)

@@ -22,7 +22,7 @@ from xmc_keras.runs.plot_curves import plot_curves
 from xmc_keras.runs.run_checkpoint import RunCheckpoint
 from xmc_keras.runs.run_folder import RunFolder
 from xmc_keras.runs.run_history import RunHistory
-from xmc_keras.training.callbacks.best_model import VALIDATION, BestModel
+from xmc_keras.training.callbacks.best_model import BestModel, choose_monitor
 from xmc_keras.training.callbacks.finite_loss import FiniteLoss
 from xmc_keras.training.callbacks.progress import Progress
 from xmc_keras.training.callbacks.swa import SWA
@@ -32,18 +32,13 @@ logger = logging.getLogger(__name__)
 
 
 def train_lightxml(
-    config,
-    model,
-    batches,
-    validation_batches,
-    run=None,
-    callbacks=(),
-    progress=True,
-    validates=True,
+    config, model, batches, validation_batches, run=None, callbacks=(), progress=True
 ):
     """Trains a `LightXML` by its config, or resumes its run.
 
-    Without a run the model has the best weights afterwards. With a run, models are
+    The best epoch by validation is kept, or the last one where validation cannot
+    compare epochs, see `choose_monitor`. Without a run the model has these weights
+    afterwards. With a run, models are
     saved in its folder as `best.keras` and, with SWA, `averaged.keras`.
 
     Args:
@@ -54,8 +49,6 @@ def train_lightxml(
         run: optional `RunFolder`.
         callbacks: list of additional Keras callbacks.
         progress: bool. Whether to show progress. Defaults to `True`.
-        validates: bool. Whether the best epoch is kept, by validation, or the last one.
-            Defaults to `True`.
 
     Returns:
         `(history, checkpoint, found)`: a list of dictionaries, one per epoch; the
@@ -68,7 +61,7 @@ def train_lightxml(
         first = config.recall_epochs
         batches, seconds = fix_negatives(config, model, batches, *parts)
     history, checkpoint, best = train_stage(
-        config, model, batches, *parts, first, seconds, validates
+        config, model, batches, *parts, first, seconds
     )
     if run is None:
         best.use_best()
@@ -87,7 +80,6 @@ def train_stage(
     progress=True,
     first=0,
     seconds=0.0,
-    validates=True,
 ):
     """Trains from epoch `first`, or from a checkpoint, to `config.epochs`.
 
@@ -100,7 +92,7 @@ def train_stage(
     if config.swa_start is not None:
         swa = SWA(config.swa_start, config.swa_every)
         swa.set_model(model)
-    monitor = VALIDATION if validates else None
+    monitor = choose_monitor(batches.labels, validation_batches.labels)
     best = BestModel(run, monitor, config.patience)
     best.set_model(model)
     checkpoint = RunCheckpoint(

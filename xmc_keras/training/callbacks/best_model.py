@@ -17,7 +17,32 @@ from xmc_keras.runs.run_history import RunHistory
 
 logger = logging.getLogger(__name__)
 
-VALIDATION = "val_precision_at_5"
+MONITOR = "val_precision_at_5"
+
+
+def choose_monitor(trained, validated, monitor=MONITOR):
+    """The metric to compare epochs by; None if validation cannot compare them.
+
+    If no label of the validation documents is on a document to train on, as in a set
+    of one document a label, every epoch is as wrong as the next.
+
+    Args:
+        trained, validated: csr matrices (documents, labels) of the documents to train
+            on and to validate on; later columns of `validated` are labels that
+            training never saw.
+        monitor: the metric. Defaults to `"val_precision_at_5"`.
+
+    Example:
+
+    >>> from scipy.sparse import csr_matrix
+    >>> trained = csr_matrix([[1, 0], [1, 0]])
+    >>> choose_monitor(trained, csr_matrix([[1, 0, 1]]))
+    'val_precision_at_5'
+    >>> choose_monitor(trained, csr_matrix([[0, 1, 1]])) is None
+    True
+    """
+    labels = np.intersect1d(trained.indices, validated.indices)
+    return monitor if len(labels) else None
 
 
 class BestModel(keras.callbacks.Callback):
@@ -51,7 +76,7 @@ class BestModel(keras.callbacks.Callback):
     True
     """
 
-    def __init__(self, run=None, monitor=VALIDATION, patience=None, state=False):
+    def __init__(self, run=None, monitor=MONITOR, patience=None, state=False):
         super().__init__()
         self.run = run
         self.monitor = [monitor] if isinstance(monitor, str) else list(monitor or ())
