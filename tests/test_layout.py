@@ -15,8 +15,8 @@ MOST = 15  # entries of a folder
 # Each folder imports those before it only.
 ORDER = [
     *("files", "ops", "text", "labels", "metrics", "optimizers", "data", "encoders"),
-    *("recommending", "lightxml", "lightdxml", "config", "runs", "evaluation"),
-    *("training", "serving", "cli"),
+    *("recommending", "lightxml", "one_vs_all", "lightdxml", "config", "runs"),
+    *("evaluation", "training", "serving", "cli"),
 ]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

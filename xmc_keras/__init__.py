@@ -36,6 +36,7 @@ _HOMES = {
     "SWA": "training.callbacks.swa",
     "ShortlistClassifier": "lightdxml.shortlist_classifier",
     "SparseDocumentBatches": "data.sparse_document_batches",
+    "SparseOneVsAll": "one_vs_all.sparse_one_vs_all",
     "SparseTextEncoder": "encoders.sparse_text_encoder",
     "TextTokenizer": "text.text_tokenizer",
     "TokenCache": "data.token_cache",

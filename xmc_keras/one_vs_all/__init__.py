@@ -1,0 +1,1 @@
+"""One-vs-all: linear classifiers of all labels over words."""
