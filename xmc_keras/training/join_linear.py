@@ -92,7 +92,10 @@ def join_linear(config, model, train, validation, refit, phases):
 def _fit(config, model, documents, c):
     features, labels = documents
     words = model.lexical.sparse_rows()  # (labels, features)
-    negatives = NegativeDocuments(features, labels, words, config.seed)
+
+    def negatives():
+        return NegativeDocuments(features, labels, words, config.seed)
+
     return fit_one_vs_all(features, labels, negatives, c)
 
 
