@@ -26,6 +26,7 @@ from xmc_keras.config.describe_config import describe_config
 from xmc_keras.data.check_documents import check_reads_features
 from xmc_keras.data.splits import has_part, read_part
 from xmc_keras.runs.run_folder import RunFolder
+from xmc_keras.training.memory import measure_free_memory
 
 logger = logging.getLogger("fit")
 
@@ -89,7 +90,8 @@ def fit_run(args, config, run):
     train = read_part(args.data, "train", args.skip_bad_lines)
     width = getattr(train, "num_features", None)
     if config is None:
-        config, reasons = choose_config(train, [*args.set, f"data={args.data}"])
+        room = measure_free_memory()
+        config, reasons = choose_config(train, [*args.set, f"data={args.data}"], room)
         for reason in reasons:
             logger.info("Chosen: %s", reason)
     if width is not None:

@@ -16,20 +16,27 @@ SIZES = (
 )
 PATIENCE = 3
 MOST_RANDOM_NEGATIVES = 1500
+# Bytes of a weight of the classifier in training: itself, its gradient, two moments of
+# Adam, and the copy of the best epoch. They may take half of the memory.
+WEIGHT_BYTES = 20
+NARROWEST = 25
 # With more labels, fitting a linear classifier of each takes hours.
 MOST_LINEAR = 500_000
 
 
-def choose_config(documents, overrides=()):
+def choose_config(documents, overrides=(), room=None):
     """Chooses a config for training documents: a LightDXML of words, in minutes.
 
-    On a CPU it trains in minutes on any number of documents, knows all languages, and
-    the linear model that is joined to it makes it at least as good as linear models
-    alone. A LightXML with a transformer takes hours without a GPU.
+    On a CPU it trains in minutes, it knows all languages, and on the data sets of
+    `docs/results/datasets.md` the linear model that is joined to it makes it better
+    than linear models alone. A LightXML with a transformer takes hours without a GPU.
 
     Args:
-        documents: `Documents` to train on.
+        documents: `Documents` or `FeatureDocuments` to train on.
         overrides: iterable of strings `"key=value"`, which override what is chosen.
+        room: optional result of `measure_free_memory`. With many labels, word
+            embeddings are narrow enough for the memory of the machine; and with a GPU
+            the reasons name a recipe for it. Defaults to `None`, no limit.
 
     Returns:
         `(config, reasons)`: a `Config`, and a list of sentences.
@@ -49,6 +56,10 @@ def choose_config(documents, overrides=()):
     num_documents = len(documents)
     num_labels = len({label for labels in documents.labels for label in labels})
     _, batch_size, epochs, dim = next(s for s in SIZES if num_documents >= s[0])
+    room = room or {}
+    memory = room.get("machine", float("inf")) / 2
+    while WEIGHT_BYTES * num_labels * dim > memory and dim > NARROWEST:
+        dim //= 2
     linear = num_labels <= MOST_LINEAR
     if getattr(documents, "features", None) is None:
         features, reason = choose_text_features(documents.texts)
@@ -95,4 +106,8 @@ def choose_config(documents, overrides=()):
         )
     else:
         reasons.append(f"linear false: with {num_labels:,} labels it would take hours")
+    if "GPU" in room:
+        reasons.append(
+            "not used: the GPU; a LightXML needs it, such as the recipe debian24k"
+        )
     return override_config(keys, overrides), reasons
