@@ -66,9 +66,7 @@ def fit_one_vs_all(features, label_matrix, negatives, c=1.0, least=LEAST_CHANGE)
         solve = _solve_together(features, columns, c)
     else:
         solve = _solve_one_by_one(features, columns, negatives(), c)
-    sums = np.asarray(abs(features).sum(axis=0)).ravel()
-    present = np.bincount(features.indices, minlength=features.shape[1])
-    means = sums / np.maximum(present, 1)
+    means = mean_weights(features)
     counts = np.diff(columns.indptr)
     bias = np.where(counts == num_documents, 1, -1).astype(np.float32)
     found = [(np.zeros(0, np.int32), np.zeros(0, np.float32))] * num_labels
@@ -83,6 +81,25 @@ def fit_one_vs_all(features, label_matrix, negatives, c=1.0, least=LEAST_CHANGE)
     )
     rows = scipy.sparse.csr_matrix(arrays, (num_labels, features.shape[1]))
     return rows, bias
+
+
+def mean_weights(features):
+    """Mean absolute weight of each feature in the documents that have it.
+
+    Args:
+        features: csr matrix (documents, num_features).
+
+    Returns:
+        float array (num_features,), 0 for features that no document has.
+
+    Example:
+
+    >>> mean_weights(scipy.sparse.csr_matrix([[0.2, 0.0], [0.4, 0.0]])).round(1).tolist()
+    [0.3, 0.0]
+    """
+    sums = np.asarray(abs(features).sum(axis=0)).ravel()
+    present = np.bincount(features.indices, minlength=features.shape[1])
+    return sums / np.maximum(present, 1)
 
 
 def _solve_together(features, columns, c):

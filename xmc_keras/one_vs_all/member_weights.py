@@ -8,7 +8,7 @@ BANDS = (2, 5, 20, 100)  # training documents at which a next band of labels beg
 CANDIDATES = 30  # best labels of each member that a document is judged by
 # Standard deviations of the prior: of the weights of all labels, and of what a band's
 # differ by. A few hundred validation labels outweigh the first.
-SPREAD, BAND_SPREAD = 1.0, 0.3
+SPREAD, BAND_SPREAD = 1.0, 0.2
 SCORES = 2**24  # scores in memory at a time
 
 
