@@ -94,8 +94,8 @@ def mean_weights(features):
 
     Example:
 
-    >>> mean_weights(scipy.sparse.csr_matrix([[0.2, 0.0], [0.4, 0.0]])).round(1).tolist()
-    [0.3, 0.0]
+    >>> mean_weights(scipy.sparse.csr_matrix([[0.25, 0.0], [0.5, 0.0]])).tolist()
+    [0.375, 0.0]
     """
     sums = np.asarray(abs(features).sum(axis=0)).ravel()
     present = np.bincount(features.indices, minlength=features.shape[1])
