@@ -1,10 +1,13 @@
 """Running a command and measuring its time, processor time and memory."""
 
+import contextlib
 import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +17,17 @@ from xmc_keras.files.atomic_files import atomic_write
 
 LONGEST = 300  # characters of an error that are passed on
 PATIENCE = 10  # seconds for a process to end
+# Linux counts the memory of the process that starts a command as the command's, so a
+# small one starts it. It waits for the command also when both are asked to end.
+STARTER = """
+import json, resource, signal, subprocess, sys
+signal.signal(signal.SIGTERM, lambda *_: None)
+status = subprocess.call(sys.argv[2:])
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+seconds = usage.ru_utime + usage.ru_stime
+with open(int(sys.argv[1]), "w") as file:
+    json.dump([status, seconds, usage.ru_maxrss], file)
+"""
 
 
 def measure(command, log):
@@ -31,42 +45,51 @@ def measure(command, log):
         BadInput: the command ended with an error. It has the last line of the log.
     """
     begun = time.monotonic()
-    with open(log, "wb") as stderr:
+    read, write = os.pipe()
+    with open(log, "wb") as stderr, open(read) as report:
         process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True
+            [sys.executable, "-I", "-S", "-c", STARTER, str(write), *command],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            pass_fds=[write],
+            start_new_session=True,
         )
+        os.close(write)
         try:
             with process.stdout:
                 stdout = process.stdout.read()
-            _, status, usage = os.wait4(process.pid, 0)
+            found = report.read()
+            process.wait()
         except BaseException:
             end(process)
             raise
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    status, cpu_seconds, peak = json.loads(found or "[null, 0, 0]")
+    if status != 0:
         said = log.read_text("utf-8", "replace").split("\n")
         last = next((line for line in reversed(said) if line.strip()), "nothing")
         raise BadInput(
-            f"Expected it to end with status 0. Received: {process.returncode} and "
+            f"Expected it to end with status 0. Received: {status} and "
             f"{last[:LONGEST]!r}.",
             log,
         )
     return {
         "stdout": stdout,
         "seconds": round(time.monotonic() - begun, 2),
-        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
-        "peak_gb": round(1024 * usage.ru_maxrss / 1e9, 3),
+        "cpu_seconds": round(cpu_seconds, 2),
+        "peak_gb": round(1024 * peak / 1e9, 3),
     }
 
 
 def end(process):
-    """Ends a process: in its own way, or at once if that takes long."""
-    process.terminate()
-    try:
-        process.wait(PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    """Ends the processes of a command: in their own way, or at once if that is slow."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE)
+            return
 
 
 class Steps:

@@ -13,9 +13,10 @@ from xmc_keras.data.documents import Documents
 
 
 def test_time_and_memory_of_a_command(tmp_path):
+    large = b"1" * 600_000_000  # of this process, which is not the command's
     code = "x = b'1' * 300_000_000; y = sum(range(10**7)); print(len(x))"
     done = measure([sys.executable, "-c", code], tmp_path / "log")
-    assert done["stdout"] == "300000000\n"
+    assert done["stdout"] == "300000000\n" and len(large) == 600_000_000
     assert 0.3 < done["peak_gb"] < 0.5
     assert 0.05 < done["cpu_seconds"] <= 2 * done["seconds"] + 1
     fails = [sys.executable, "-c", "raise SystemExit('error: no such thing')"]

@@ -151,7 +151,8 @@ def test_measures_a_small_model(golden_version, tmp_path, tiny_data):
     found = json.loads(figures.read_text())
     assert found["export"] == "golden" and found["version"] == 3
     assert found["documents"] == 60
-    assert set(found["machine"]) == {"cores", "ram_gb", "load"}
+    machine = {"processor", "amx", "cores", "ram_gb", "load"}
+    assert set(found["machine"]) == machine
     assert found["commit"] and found["versions"]["tensorflow"]
     rows = found["measured"]
     assert [row["side"] for row in rows] == ["in process", "REST", "gRPC"]

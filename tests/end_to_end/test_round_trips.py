@@ -94,7 +94,7 @@ WRITERS = {
     "folder": (LINE, WORD, lambda found, folder: write_folder(found, folder, "train")),
     "fasttext": (
         LINE.filter(lambda text: text[0] not in " \t\v\f" and "__label__" not in text),
-        WORD,
+        WORD.filter(lambda name: "__label__" not in name),
         lambda found, folder: write_fasttext(found, Path(folder, "train.txt")),
     ),
     "repository": (ANY_TEXT, NAME, write_repository),
@@ -226,3 +226,11 @@ def test_every_format_reads_real_documents_alike(tmp_path):
         for document, original in zip(found, expected, strict=True):
             assert document.text == original.text
             assert np.array_equal(sorted(document.labels), sorted(original.labels))
+
+
+@pytest.mark.parametrize("name", ["", "two words", "__label__", "a__label__b"])
+def test_a_label_that_fasttext_cannot_hold_is_not_written(name, tmp_path):
+    path = tmp_path / "train.txt"
+    with pytest.raises(ValueError, match="without spaces and without __label__"):
+        write_fasttext([Document("a", ["x", name], 1)], path)
+    assert not path.exists()

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from scipy.sparse import csr_matrix
 
+from tests.helpers.fit_runs import Killed
 from xmc_keras import BadInput, Config, Documents, RunFolder, fit, load_config
 from xmc_keras.config.resolve_config import resolve_config
 from xmc_keras.data.splits import split_documents
@@ -255,11 +256,16 @@ def test_the_choice_is_logged(make_config, caplog):
 
 @pytest.mark.parametrize("system", ["lightxml", "lightdxml"])
 def test_a_language_that_the_encoder_does_not_know(system, make_config, caplog):
+    class Stop(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            raise Killed
+
     config = make_config("lightxml", system=system)
     documents = Documents(
         ["中国古代文学史研究", "日本文学の歴史"] * 3, [["a"], ["b"]] * 3
     )
-    fit(config, documents, progress=False)
+    with pytest.raises(Killed):
+        fit(config, documents, callbacks=[Stop()], progress=False)
     (warning,) = [r.getMessage() for r in caplog.records if "language" in r.msg]
     assert "of 5 texts looked at it does not know 100%" in warning
     assert config.encoder in warning and "encoder: bert_base_multi" in warning

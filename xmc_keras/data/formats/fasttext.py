@@ -90,13 +90,19 @@ def write_fasttext(documents, path, prefix="__label__"):
         prefix: string. Prefix of labels. Defaults to `"__label__"`.
 
     Raises:
-        ValueError: a label contains a space, or a text contains a newline, begins with
-            a space, or has a word that would be read as a label.
+        ValueError: a label contains a space or the prefix, or a text contains a
+            newline, begins with a space, or has a word that would be read as a label.
     """
     with atomic_write(path) as file:
         for number, (text, labels, *_) in enumerate(documents):
-            if any(not label or set(label) & set(SPACE) for label in labels):
-                raise ValueError(f"Expected labels without spaces. Received: {labels}.")
+            if any(
+                not label or set(label) & set(SPACE) or prefix in label
+                for label in labels
+            ):
+                raise ValueError(
+                    f"Expected labels without spaces and without {prefix}. Received: "
+                    f"{labels}."
+                )
             words = re.split(f"[{SPACE}]", text)
             if not words[0] or any(word.startswith(prefix) for word in words):
                 raise ValueError(

@@ -140,6 +140,7 @@ class ServingModule(tf.Module):
             ],
         )
         with tf.control_dependencies([one_or_each]):
+            k = tf.identity(k)  # or ops on k run, and fail, before the assertion
             # An empty request may have no k at all.
             width = tf.maximum(tf.reduce_max(k), 1)
         answer = self._predict(documents, width)

@@ -37,6 +37,7 @@ class StoredWords:
 
     Example:
 
+    >>> import numpy as np
     >>> from xmc_keras.lightdxml.label_words import LabelWords
     >>> layer = LabelWords(num_labels=2, num_features=3, coarse_words=1)
     >>> layer.build()
