@@ -51,14 +51,15 @@ def join_linear(config, model, train, validation, refit, phases):
         model: a `LightDXML` with `lexical`.
         train, validation: pairs of a csr matrix (documents, features), and of a csr
             matrix (documents, labels).
-        refit: bool. Whether the validation documents are part of the training part, and
-            may be learnt from once the weights are chosen.
+        refit: bool. Whether the validation documents may be learnt from once the
+            weights are chosen.
         phases: a `PhaseSeconds`.
 
     Returns:
         `(joined, found)`: a `LightDXML`, and a dictionary for the metrics of the run:
         `linear_c`, `member_weights` (bands, 4), in the order of classifier, words,
-        linear and bias, and `validation` in percent.
+        linear and bias, `validation` in percent, before they were learnt from, and
+        `learnt_validation`, whether they were.
     """
     with phases("linear model"):
         c, linear = _fit_best(config, model, train, validation)
@@ -71,7 +72,8 @@ def join_linear(config, model, train, validation, refit, phases):
     )
     documents = train
     share = validation[0].shape[0] / (train[0].shape[0] + validation[0].shape[0])
-    if refit and share >= REFIT:
+    refit = refit and share >= REFIT
+    if refit:
         documents = [
             scipy.sparse.vstack(parts, format="csr") for parts in zip(train, validation)
         ]
@@ -85,6 +87,7 @@ def join_linear(config, model, train, validation, refit, phases):
         "linear_c": c,
         "member_weights": weights.round(4).tolist(),
         "validation": precisions,
+        "learnt_validation": refit,
     }
     return joined, found
 
