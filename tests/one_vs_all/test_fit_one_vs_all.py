@@ -129,14 +129,6 @@ def test_few_words_among_many():
     assert set(np.unique(rows.indices)) <= set(places)
 
 
-def test_the_same_twice():
-    """Threads end in any order."""
-    features, labels = random_set()
-    arguments = scipy.sparse.csr_matrix(features), labels, all_others(labels)
-    (rows, bias), (again, same) = (fit_one_vs_all(*arguments) for _ in range(2))
-    assert (rows != again).nnz == 0 and (bias == same).all()
-
-
 def test_documents_without_words():
     features, labels = random_set()
     features[labels[:, 3]] = 0  # those of a label

@@ -141,10 +141,14 @@ def _fit_weights(model, encoded, linear, train, validation):
 
     found = collect_candidates(score_block, relevant, len(MEMBERS))
     documents, labels, logits, targets = found
-    bands = find_bands(np.asarray(train[1].sum(axis=0)).ravel())[labels]
+    counts = np.asarray(train[1].sum(axis=0)).ravel()[labels]
+    bands = find_bands(counts)
     weights = np.tile(PRIOR, (len(BANDS) + 1, 1))
-    if targets.any():
-        weights = fit_member_weights(logits, targets, bands, PRIOR)
+    # A label without documents has scores that say nothing of others.
+    known = counts > 0
+    if targets[known].any():
+        pairs = logits[known], targets[known], bands[known]
+        weights = fit_member_weights(*pairs, PRIOR)
     joined = np.sum(logits * weights[bands, :-1], axis=1) + weights[bands, -1]
     order = np.lexsort((-joined, documents))  # best first in each document
     starts = np.searchsorted(documents[order], np.arange(relevant.shape[0]))
