@@ -19,6 +19,7 @@ from xmc_keras.lightdxml.lightdxml import LightDXML
 from xmc_keras.lightxml.cluster_generator import ClusterGenerator
 from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
 from xmc_keras.lightxml.lightxml import LightXML
+from xmc_keras.one_vs_all.sparse_one_vs_all import SparseOneVsAll
 from xmc_keras.runs.run_folder import RunFolder
 
 RECORDED_RUNS = Path(__file__).parent / "recorded_runs"
@@ -48,7 +49,11 @@ def make_lightdxml(backbone, kind):
     lexical = None
     if kind == "label words":
         lexical = LabelWords(12, lightdxml_case.NUM_FEATURES, num_words=4)
-    model = lightdxml_case.make_model(lexical=lexical)
+    arguments = {}
+    if kind == "linear":
+        linear = SparseOneVsAll(12, lightdxml_case.NUM_FEATURES, num_weights=7)
+        arguments = {"linear": linear, "candidates_from": "classifier"}
+    model = lightdxml_case.make_model(lexical=lexical, **arguments)
     return uncompiled(model), lightdxml_case.INPUTS
 
 
@@ -59,7 +64,7 @@ def uncompiled(model):
 
 CASES = [
     *((make_lightxml, kind) for kind in ("plain", "paired", "no ranker")),
-    *((make_lightdxml, kind) for kind in ("words", "label words", "bert")),
+    *((make_lightdxml, kind) for kind in ("words", "label words", "linear", "bert")),
 ]
 
 

@@ -7,6 +7,7 @@ import scipy.sparse
 from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
 from xmc_keras.lightdxml.label_words import LabelWords
 from xmc_keras.lightdxml.lightdxml import LightDXML
+from xmc_keras.one_vs_all.sparse_one_vs_all import SparseOneVsAll
 from xmc_keras.text.word_vectorizer import WordVectorizer
 
 NAMES = list("pqrstu")
@@ -112,3 +113,26 @@ def of_words(model, features):
                 tables[0, label, word] = weight * (place < lexical.coarse_words)
     gained = features * lexical.gains.numpy()[:, 0]  # (texts, features)
     return [float(lexical.scale) * gained @ table.T for table in tables]
+
+
+def make_with_linear(make=make_lightdxml, seed=5, **arguments):
+    """A model with a linear member, in which `u` and the first word have no weights."""
+    num_features = make_vectorizer().num_features
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(len(NAMES), num_features))
+    rows *= rng.random(rows.shape) < 0.6
+    rows[-1] = rows[:, 0] = 0
+    linear = SparseOneVsAll(*rows.shape, np.count_nonzero(rows))
+    linear.refresh(scipy.sparse.csr_matrix(rows), rng.normal(size=len(NAMES)))
+    arguments = {"candidates_from": "classifier", "beta": 1.0, **arguments}
+    return make(linear=linear, **arguments)
+
+
+def of_linear(model, features):
+    """Logits (texts, labels) of the linear member from features, in NumPy."""
+    starts, label_ids, weights, bias = model.linear.get_weights()
+    table = np.zeros((model.linear.num_features, model.num_labels))
+    for word in range(len(table)):
+        places = slice(starts[word], starts[word + 1])
+        table[word, label_ids[places]] = weights[places]
+    return features @ table + bias

@@ -13,6 +13,7 @@ tensorboard/ and metrics.json. It can be interrupted at any time: --resume conti
 from the last checkpoint.
 """
 
+import dataclasses
 import logging
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from xmc_keras.cli.tables import NAMES, metrics_table
 from xmc_keras.config.choose_config import choose_config
 from xmc_keras.config.config_file import load_config
 from xmc_keras.config.describe_config import describe_config
-from xmc_keras.data.check_documents import check_reads_features
+from xmc_keras.config.recipes import find_recipe
+from xmc_keras.data.check_documents import check_reads_features, check_trainable
 from xmc_keras.data.splits import has_part, read_part
 from xmc_keras.runs.run_folder import RunFolder
 from xmc_keras.training.memory import measure_free_memory
@@ -49,8 +51,9 @@ def main(argv=None):
     )
     args = parser.parse_args(argv)
     # A folder of data has no config before it is read.
-    config = None
-    if Path(args.config).is_dir():
+    config, path = None, find_recipe(args.config)
+    args.is_folder = path.is_dir()
+    if args.is_folder:
         args.data = args.data or args.config
     else:
         config = load_config(args.config, args.set, data=args.data)
@@ -61,7 +64,9 @@ def main(argv=None):
             "use --data.",
             args.config,
         )
-    run = RunFolder(args.run or Path("runs", Path(args.config).resolve().stem))
+    path = path.resolve()
+    name = path.name if args.is_folder else path.stem
+    run = RunFolder(args.run or Path("runs", name))
     # Before the data is read, and until all is written.
     with run.lock:
         metrics = fit_run(args, config, run)
@@ -77,8 +82,10 @@ def fit_run(args, config, run):
 
     Returns None if it is finished already.
     """
-    if config is not None:
-        run.check(config, args.resume, args.overwrite)
+    if config is None and args.resume and run.config_path.exists():
+        # What was chosen when it began, also by another version.
+        config = load_config(run.config_path, args.set, resolved=True)
+    run.check(config, args.resume, args.overwrite)
     if args.resume and run.finished:
         run.remove_checkpoint()
         return None
@@ -89,17 +96,19 @@ def fit_run(args, config, run):
     logger.info("Reading %s", args.data)
     train = read_part(args.data, "train", args.skip_bad_lines)
     width = getattr(train, "num_features", None)
-    if config is None:
-        room = measure_free_memory()
-        config, reasons = choose_config(train, [*args.set, f"data={args.data}"], room)
-        for reason in reasons:
-            logger.info("Chosen: %s", reason)
-    if width is not None:
-        check_reads_features(config, train.texts_path)
-    test = None
-    if not Path(args.config).is_dir() or has_part(args.data, "test"):
-        test = read_part(args.data, "test", args.skip_bad_lines, width)
     try:
+        if config is None:
+            check_trainable(train)
+            room = measure_free_memory()
+            config, reasons = choose_config(train, args.set, room)
+            config = dataclasses.replace(config, data=args.data)
+            for reason in reasons:
+                logger.info("Chosen: %s", reason)
+        if width is not None:
+            check_reads_features(config, train.texts_path)
+        test = None
+        if not args.is_folder or has_part(args.data, "test"):
+            test = read_part(args.data, "test", args.skip_bad_lines, width)
         return fit(
             config,
             train,

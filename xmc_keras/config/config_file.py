@@ -85,14 +85,17 @@ def override_config(keys, overrides=()) -> Config:
     >>> config.epochs
     5
     """
-    entries = [(key, value, ("keys", None)) for key, value in keys.items()]
+    entries = [(key, value, ()) for key, value in keys.items()]
     for override in overrides:
         entries += _read_override(override)
-    return _make_config(entries, "keys")
+    return _make_config(entries)
 
 
-def _make_config(entries, path):
-    """Makes a `Config` of keys, values and their places; later ones override."""
+def _make_config(entries, path=None):
+    """Makes a `Config` of keys, values and their places; later ones override.
+
+    A place is a path and a line, or empty.
+    """
     values, places = {}, {}
     for key, value, place in entries:
         if key not in FIELDS:
@@ -110,6 +113,7 @@ def _make_config(entries, path):
     system = values.get("system", FIELDS["system"].default)
     for key, place in places.items():
         if system_of(key) not in (None, system):
+            place = place or places.get("system", ())
             raise BadInput(wrong_system(key, system), *place)
     for key, field in FIELDS.items():
         if key not in values and field.default is dataclasses.MISSING:
@@ -120,7 +124,8 @@ def _make_config(entries, path):
             )
         values.setdefault(key, field.default)
     for keys, message in find_conflicts(values):
-        raise BadInput(message, *next(places[key] for key in keys if key in places))
+        found = [places[key] for key in keys if places.get(key)]
+        raise BadInput(message, *(found[0] if found else ()))
     for key in sizes_for_other_data(entries):
         values[key] = values[key] and AtMost(values[key])
     return Config(**values)
@@ -132,7 +137,8 @@ def sizes_for_other_data(entries):
     A layer is a file, or all overrides together.
     """
     layers = [
-        None if isinstance(place[0], str) else place[0] for _, _, place in entries
+        place[0] if place and not isinstance(place[0], str) else None
+        for _, _, place in entries
     ]
     last = {key: i for i, (key, _, _) in enumerate(entries)}
     data = last.get("data", -1)

@@ -121,6 +121,8 @@ class SparseOneVsAll(keras.layers.Layer):
         """Products with all weights, in blocks of static size."""
         starts, label_ids, values = self.postings
         size = tf.shape(ids)[0]
+        if not self.num_weights:  # XLA does not compile a loop without blocks
+            return tf.zeros([size, self.num_labels])
         places = tf.stack([ids + 1, tf.zeros_like(ids) + tf.range(size)[:, None]], 2)
         words = tf.scatter_nd(
             places,

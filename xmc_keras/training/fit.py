@@ -63,7 +63,8 @@ def fit(
         validation: optional documents to choose the best epoch by. By default
             `config.validation_documents` of `train`, drawn at random.
         test: optional documents to evaluate the model on. By default it is evaluated
-            on the validation documents.
+            on the validation documents, which a linear model (`linear`) then does not
+            learn from in the end.
         run: optional string, path or `RunFolder`. The folder for config, models,
             checkpoints, history and metrics. By default nothing is saved.
         resume: bool. Continue the run in the folder. Defaults to `False`.
@@ -171,7 +172,7 @@ def _fit(
         everything=train,
         train=part,
         validation=validation,
-        validation_drawn=drawn,
+        learn_validation=drawn and test is not None,
         label_set=label_set,
         run=run,
         continued=continued,

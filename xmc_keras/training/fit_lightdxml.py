@@ -45,9 +45,8 @@ def fit_lightdxml(task):
     vectorizer, features = None, getattr(task.train, "features", None)
     if features is None:
         with phase(f"Counting the words of {len(task.train)} texts"):
-            # The linear model learns from the validation documents, too, in the end.
             texts = list(task.train.texts)
-            if config.linear and task.validation_drawn:
+            if config.linear and task.learn_validation:
                 texts += task.validation.texts
             vectorizer = fit_vectorizer(config, texts)
             features = vectorizer.transform(task.train.texts)
@@ -114,7 +113,7 @@ def fit_lightdxml(task):
             model,
             (features, label_matrix),
             (rows, relevant),
-            task.validation_drawn,
+            task.learn_validation,
             phases,
         )
         found |= joined

@@ -55,14 +55,15 @@ def join_linear(config, model, train, validation, refit, phases):
         model: a `LightDXML` with `lexical`.
         train, validation: pairs of a csr matrix (documents, features), and of a csr
             matrix (documents, labels).
-        refit: bool. Whether the validation documents are part of the training part, and
-            may be learnt from once the weights are chosen.
+        refit: bool. Whether the validation documents may be learnt from once the
+            weights are chosen.
         phases: a `PhaseSeconds`.
 
     Returns:
         `(joined, found)`: a `LightDXML`, and a dictionary for the metrics of the run:
         `linear_c`, `member_weights` (bands, 4), in the order of classifier, words,
-        linear and bias, and `validation` in percent.
+        linear and bias, `validation` in percent, before they were learnt from, and
+        `learnt_validation`, whether they were.
     """
     with phases("linear model"):
         c, linear = _fit_best(config, model, train, validation)
@@ -75,7 +76,8 @@ def join_linear(config, model, train, validation, refit, phases):
     )
     documents = train
     share = validation[0].shape[0] / (train[0].shape[0] + validation[0].shape[0])
-    if refit and share >= REFIT:
+    refit = refit and share >= REFIT
+    if refit:
         documents = [
             scipy.sparse.vstack(parts, format="csr") for parts in zip(train, validation)
         ]
@@ -89,6 +91,7 @@ def join_linear(config, model, train, validation, refit, phases):
         "linear_c": c,
         "member_weights": weights.round(4).tolist(),
         "validation": precisions,
+        "learnt_validation": refit,
     }
     return joined, found
 
@@ -145,10 +148,14 @@ def _fit_weights(model, encoded, linear, train, validation):
 
     found = collect_candidates(score_block, relevant, len(MEMBERS))
     documents, labels, logits, targets = found
-    bands = find_bands(np.asarray(train[1].sum(axis=0)).ravel())[labels]
+    counts = np.asarray(train[1].sum(axis=0)).ravel()[labels]
+    bands = find_bands(counts)
     weights = np.tile(PRIOR, (len(BANDS) + 1, 1))
-    if targets.any():
-        weights = fit_member_weights(logits, targets, bands, PRIOR)
+    # A label without documents has scores that say nothing of others.
+    known = counts > 0
+    if targets[known].any():
+        pairs = logits[known], targets[known], bands[known]
+        weights = fit_member_weights(*pairs, PRIOR)
     joined = np.sum(logits * weights[bands, :-1], axis=1) + weights[bands, -1]
     order = np.lexsort((-joined, documents))  # best first in each document
     starts = np.searchsorted(documents[order], np.arange(relevant.shape[0]))

@@ -17,7 +17,8 @@ class Task:
         everything: documents of the whole training part, whose label counts define
             the propensities.
         train, validation: documents to train on and to validate on.
-        validation_drawn: bool. Whether `validation` was drawn from `everything`.
+        learn_validation: bool. Whether a linear model may learn from `validation` in
+            the end: it was drawn from `everything`, and a test part measures the model.
         label_set: a `LabelSet` of the labels of `everything`.
         run: a `RunFolder`, or None.
         continued: bool. Whether an earlier run is continued.
@@ -28,7 +29,7 @@ class Task:
     everything: typing.Any
     train: typing.Any
     validation: typing.Any
-    validation_drawn: bool
+    learn_validation: bool
     label_set: LabelSet
     run: RunFolder | None
     continued: bool

@@ -5,7 +5,16 @@ import pytest
 
 from tests.helpers import tiny_lightxml as tiny
 from tests.helpers.full_disk import small_disk
-from tests.helpers.tiny_lightdxml import NAMES, all_scores, make_lightdxml, rows_of
+from tests.helpers.tiny_lightdxml import (
+    NAMES,
+    all_scores,
+    make_lightdxml,
+    make_with_linear,
+    make_with_words,
+    of_linear,
+    of_words,
+    rows_of,
+)
 from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
 from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
 from xmc_keras.evaluation.ensemble.member_scores import MemberScores, score_labels
@@ -86,6 +95,26 @@ def test_lightdxml_with_words_of_labels():
     np.testing.assert_allclose(member.scores, found["scores"], atol=1e-5)
     scores = member.scores_of(member.label_ids)
     np.testing.assert_allclose(scores, found["scores"], atol=1e-5)
+
+
+@pytest.mark.parametrize("make", [make_lightdxml, make_with_words])
+def test_lightdxml_with_a_linear_member(make):
+    model = make_with_linear(make)
+    member = member_of(model)
+    rows = model.vectorizer.transform(TEXTS).toarray()
+    added = [of_linear(model, rows)] * 2
+    if model.lexical is not None:
+        added = [part + words for part, words in zip(added, of_words(model, rows))]
+    every, candidate = all_scores(
+        model, model.encoder(rows_of(model, TEXTS)).numpy(), added
+    )
+    labels = np.stack([np.random.default_rng(i).permutation(6) for i in range(5)])
+    labels[:, 2] = -1
+    expected = np.take_along_axis(every, np.maximum(labels, 0), axis=1)
+    expected[:, 2] = 0
+    np.testing.assert_allclose(member.scores_of(labels), expected, atol=1e-5)
+    ranked = np.argsort(-np.where(candidate, every, -1), axis=1)[:, :4]
+    np.testing.assert_array_equal(member.label_ids, ranked)
 
 
 def test_no_space_for_the_features(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from xmc_keras.data.check_documents import check_labels_known
 from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.data.splits import split_documents
 from xmc_keras.evaluation.evaluate import measure_predictions
-from xmc_keras.runs.finished_runs import name_runs
+from xmc_keras.runs.finished_runs import name_runs, read_metrics
 
 logger = logging.getLogger(__name__)
 
@@ -41,13 +41,14 @@ def evaluate_ensemble(runs, documents, train=None, model=None):
 
     Raises:
         BadInput: the runs know none of the documents' labels, or there are too few
-            documents to choose weights by.
+            documents to choose weights by, or a linear model has learnt from them.
     """
     config, label_set = runs[0].config(), runs[0].label_set()
     check_labels_known(documents, label_set)
     held_out = None
     if train is not None:
         runs[0].check_data(train)
+        check_untrained(runs)
         configs = [run.config() for run in runs]
         held_out = train.subset(find_untrained(configs, len(train)))
 
@@ -107,6 +108,19 @@ def evaluate_ensemble(runs, documents, train=None, model=None):
     )
     metrics["mean member"] = mean
     return metrics
+
+
+def check_untrained(runs):
+    """Raises `BadInput` if a run has learnt from its validation split in the end."""
+    for run in runs:
+        if read_metrics(run).get("learnt_validation"):
+            raise BadInput(
+                "Expected runs that have not learnt from the validation split, to "
+                "choose weights by it. Received: one whose linear model has, in the "
+                "end.",
+                run.path,
+                remedy="Set linear: false, or weigh the runs equally.",
+            )
 
 
 def find_untrained(configs, num_documents):
