@@ -34,10 +34,11 @@ def test_nearest_labels_are_those_of_a_full_sort(seed, k, block):
 
 
 def make_negatives(monkeypatch, nearest, fewest, per_positive, seed=0):
-    settings = zip(
-        ("NEAREST", "FEWEST", "PER_POSITIVE"), (nearest, fewest, per_positive)
-    )
-    for name, value in settings:
+    for name, value in {
+        "NEAREST": nearest,
+        "FEWEST": (fewest, fewest),
+        "PER_POSITIVE": (per_positive, per_positive),
+    }.items():
         monkeypatch.setattr(negative_documents, name, value)
     rng = np.random.default_rng(5)
     documents = random_rows(rng, 60, 20)

@@ -7,8 +7,10 @@ import numpy as np
 import scipy.sparse
 
 NEAREST = 50  # labels near a document, for which it is a negative
-FEWEST = 150  # random negatives of a rare label
-PER_POSITIVE = 20  # random negatives of a frequent label, per document of the label
+# Random negatives of a label, by their number in all labels together: at least so many,
+# and for a frequent label so many per document of the label.
+FEWEST, FEWEST_OF_ALL = (150, 1000), 3e6
+PER_POSITIVE, PER_POSITIVE_OF_ALL = (20, 60), 6e6
 BLOCK = 256  # documents searched at a time
 
 
@@ -41,6 +43,9 @@ class NegativeDocuments:
         self._positives = label_matrix.tocsc()
         num_documents = label_matrix.shape[0]
         self._order = np.random.default_rng(seed).permutation(num_documents)
+        self._fewest = int(np.clip(FEWEST_OF_ALL / label_matrix.shape[1], *FEWEST))
+        applied = max(label_matrix.nnz, 1)
+        self._per_positive = int(np.clip(PER_POSITIVE_OF_ALL / applied, *PER_POSITIVE))
         nearest = find_nearest(features, label_features, NEAREST)
         documents = np.repeat(np.arange(num_documents), nearest.shape[1])
         labels = nearest.ravel()
@@ -53,7 +58,8 @@ class NegativeDocuments:
         positives, near = (
             _column(part, label) for part in (self._positives, self._near)
         )
-        random = self._order[: max(FEWEST, PER_POSITIVE * len(positives))]
+        size = max(self._fewest, self._per_positive * len(positives))
+        random = self._order[:size]
         return np.setdiff1d(np.union1d(near, random), positives)
 
 
