@@ -44,12 +44,14 @@ def solve(x, signs, c):
     return found[:-1], found[-1], lambda w: loss(w)[0]
 
 
+@pytest.mark.parametrize("together", [False, True])
 @pytest.mark.parametrize("c", [0.5, 1.0, 4.0])
-def test_margins_are_those_of_an_exact_solution(c):
-    """Up to a rough tolerance: the solution of the library is not exact."""
+def test_margins_are_those_of_an_exact_solution(c, together):
+    """Up to a rough tolerance: liblinear stops before its solution is exact."""
     features, labels = random_set()
+    negatives = None if together else all_others(labels)
     rows, bias = fit_one_vs_all(
-        scipy.sparse.csr_matrix(features), labels, all_others(labels), c, least=0
+        scipy.sparse.csr_matrix(features), labels, negatives, c, least=0
     )
     assert scipy.sparse.isspmatrix_csr(rows) and rows.shape == (6, NUM_FEATURES)
     assert rows.dtype == bias.dtype == np.float32 and bias.shape == (6,)
@@ -58,15 +60,18 @@ def test_margins_are_those_of_an_exact_solution(c):
         signs = np.where(labels[:, label], 1.0, -1.0)
         weights, intercept, loss = solve(features, signs, c)
         exact = features @ weights + intercept
-        np.testing.assert_allclose(margins[:, label], exact, 0, 0.25 if c <= 1 else 0.5)
+        rough = {False: (0.25, 0.5), True: (0.02, 0.08)}[together][c > 1]
+        np.testing.assert_allclose(margins[:, label], exact, 0, rough)
         assert np.corrcoef(margins[:, label], exact)[0, 1] > 0.99
         ours = np.append(rows[[label]].toarray()[0], bias[label])
         best = loss(np.append(weights, intercept))
-        assert best - 1e-6 <= loss(ours) <= 1.05 * best
+        assert best - 1e-4 <= loss(ours) <= (1.001 if together else 1.05) * best
 
 
 def test_labels_of_no_document_and_of_all():
     features, labels = random_set()
+    _, bias = fit_one_vs_all(scipy.sparse.csr_matrix(features), labels, None)
+    assert bias[4:].tolist() == [-1, 1]
     sparse = scipy.sparse.csr_matrix(features)
     rows, bias = fit_one_vs_all(sparse, labels, all_others(labels))
     assert np.diff(rows.indptr)[4:].tolist() == [0, 0] and bias[4:].tolist() == [-1, 1]

@@ -9,7 +9,7 @@ import scipy.sparse
 from xmc_keras.encoders.encode_documents import encode_documents
 from xmc_keras.lightdxml.lightdxml import LightDXML
 from xmc_keras.metrics.ranking_metrics import precision_at_k
-from xmc_keras.one_vs_all.fit_one_vs_all import fit_one_vs_all, mean_weights
+from xmc_keras.one_vs_all.fit_one_vs_all import are_few, fit_one_vs_all, mean_weights
 from xmc_keras.one_vs_all.member_weights import (
     BANDS,
     collect_candidates,
@@ -98,11 +98,10 @@ def join_linear(config, model, train, validation, refit, phases):
 
 def _fit(config, model, documents, c):
     features, labels = documents
-    words = model.lexical.sparse_rows()  # (labels, features)
-
-    def negatives():
-        return NegativeDocuments(features, labels, words, config.seed)
-
+    negatives = None
+    if not are_few(*labels.shape):
+        words = model.lexical.sparse_rows()  # (labels, features)
+        negatives = NegativeDocuments(features, labels, words, config.seed)
     return fit_one_vs_all(features, labels, negatives, c)
 
 
