@@ -18,7 +18,7 @@ LEAST_CHANGE = 0.015
 # Up to this many documents, and products of matrices of documents x documents and
 # documents x labels, all labels are solved together.
 FEW_DOCUMENTS, FEW_PRODUCTS = 3_000, 2e10
-# Of the joint solution. On CodiEsp with C = 1 its objective is then exact to five digits.
+# Of the joint solution. Its objective on CodiEsp, C = 1, is then exact to five digits.
 ROUNDS = 20
 BLOCK = 256  # labels whose weights are computed at a time
 
@@ -164,7 +164,9 @@ def _solve_one_by_one(features, columns, negatives, c):
         if not 0 < len(positives) < len(rows):
             return None
         if not hasattr(local, "svm"):
-            local.svm = LinearSVC(C=c, tol=0.1, max_iter=20, dual=True, random_state=0)
+            # The dual solver draws from one generator for all threads, so that no two
+            # trainings would be equal.
+            local.svm = LinearSVC(C=c, tol=0.02, max_iter=50, dual=False)
             local.places = np.zeros(num_features, np.int32)
         part, used = features[rows], everything
         if 8 * len(rows) < num_features:  # few words: leave the others out
@@ -178,7 +180,7 @@ def _solve_one_by_one(features, columns, negatives, c):
     # The largest first, or one thread would end with them alone.
     order = np.argsort(-np.diff(columns.indptr), kind="stable")
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        # A rough solution, as other linear models of this kind, generalises as well.
+        # A solution that is not quite exact generalises as well.
         warnings.simplefilter("ignore", ConvergenceWarning)
         for start in range(0, len(order), BLOCK):
             block = pool.map(solve, order[start : start + BLOCK])
