@@ -66,6 +66,9 @@ WORDS = vars(Config(data="texts", encoder="words", system="lightdxml"))
         ({"negatives": "static"}, [("negatives", "system")]),
         ({"table_dtype": "bfloat16"}, [("table_dtype", "system")]),
         ({"encoder": "minilm", "label_words": 9}, [("label_words", "encoder")]),
+        ({"linear": True}, [("linear", "label_words")]),
+        ({"linear": True, "label_words": 9, "linear_c": 2.0}, []),
+        ({"linear_c": 2.0}, [("linear_c", "linear")]),
     ],
 )
 def test_keys_of_lightdxml(changes, keys):

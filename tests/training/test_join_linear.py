@@ -174,6 +174,7 @@ def test_a_run_learns_from_its_validation_documents(parts, tmp_path):
     metrics, model = result.metrics, result.model
     assert metrics["learnt_validation"] is True and metrics["train_documents"] == 170
     assert model.vectorizer.transform(["zyzzyva"]).nnz == 1
+    assert "beta" not in metrics and float(model.beta) == 1
     assert {"linear model", "member weights"} <= set(metrics["phase_seconds"])
     again = evaluate(model, test, train=train, config=CONFIG)
     run = RunFolder(tmp_path / "run")

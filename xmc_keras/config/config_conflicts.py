@@ -151,6 +151,12 @@ def _lightdxml_conflicts(values):
             "Expected label_words with linear: true, which joins them. Received: "
             "label_words 0.",
         )
+    if values["linear_c"] is not None and not values["linear"]:
+        yield (
+            ("linear_c", "linear"),
+            "Expected linear_c with linear: true, whose loss it weighs. Received: "
+            f"{values['linear_c']}.",
+        )
     if values["optimizer"] == "rowwise_sgd":
         yield (
             ("optimizer", "system"),

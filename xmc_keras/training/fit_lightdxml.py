@@ -116,6 +116,8 @@ def fit_lightdxml(task):
             task.learn_validation,
             phases,
         )
+        for key in ("beta", "validation_by_beta"):  # of the model without it
+            found.pop(key, None)
         found |= joined
         if run is not None:
             run.save_model(model, "best")

@@ -56,6 +56,9 @@ LIGHTDXML |= {"residual": False, "refresh": 1, "proxy_epochs": 0, "num_neighbors
             {**LIGHTXML, "negatives": "static", "epochs": 3}, marks=pytest.mark.large
         ),
         pytest.param({**LIGHTDXML, "label_words": 3}, marks=pytest.mark.large),
+        pytest.param(
+            {**LIGHTDXML, "label_words": 3, "linear": True}, marks=pytest.mark.large
+        ),
     ],
 )
 def test_disk_of_a_run(keys, tiny_data, tiny_encoder, tmp_path):

@@ -1,7 +1,9 @@
+import dataclasses
 import inspect
 
 import numpy as np
 import pytest
+import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,13 +11,19 @@ from xmc_keras.config.config import Config
 from xmc_keras.encoders.encoder_shape import EncoderShape
 from xmc_keras.lightdxml.build import build_lightdxml, lightdxml_optimizer
 from xmc_keras.lightdxml.hnsw_rows import is_hnsw_faster
+from xmc_keras.one_vs_all.sparse_one_vs_all import SparseOneVsAll
 from xmc_keras.text.word_vectorizer import WordVectorizer
 from xmc_keras.training.planning.check_memory import (
     combine_remedies,
     find_remedies,
     give_advice,
 )
-from xmc_keras.training.planning.lightdxml_plan import BLOCK, PRODUCTS, LightDXMLPlan
+from xmc_keras.training.planning.lightdxml_plan import (
+    BLOCK,
+    NEAREST,
+    PRODUCTS,
+    LightDXMLPlan,
+)
 from xmc_keras.training.planning.memory_plan import CHUNK, PROCESS
 
 LABELS, FEATURES, DIM = 30, 50, 6
@@ -171,6 +179,47 @@ def test_disk(tmp_path):
     assert disk["checkpoint"] - disk["best.keras"] == moments
 
 
+def test_a_linear_model():
+    plan, few = make_plan(4000, linear=True, label_words=3), 50
+    assert plan.linear == 8 * 4000 * few + 4 * 4000 + 4 * (FEATURES + 1)
+    many = dataclasses.replace(plan, num_features=10**6)
+    assert many.linear == 8 * 4000 * 150 + 4 * 4000 + 4 * (10**6 + 1)
+    without = many.changed(linear=False)
+    assert without.linear == 0 and "linear model" not in without.phases
+    rows = 8 * 7.5 * 1000
+    held = many.process + sum(many.weights.values()) + sum(many.moments.values()) + rows
+    near = 50 * 24 * 1000
+    assert many.phases["linear model"] == held + 1.5 * rows + near + 3 * many.linear
+    assert many.phases.items() > without.phases.items()
+    # Words of labels are part of it in the model that is kept.
+    words = 4 * (10**6 + 1) + 4000 * (8 * 3 + 4)
+    added = many.linear - words
+    assert many.disk["best.keras"] - without.disk["best.keras"] == added
+    for name in ("SavedModel float32", "when it is finished"):
+        assert many.disk[name] - without.disk[name] == added
+    # The checkpoint, the weights of the best epoch, and both models.
+    narrow = dataclasses.replace(many.changed(embedding_dim=1), num_labels=10**6)
+    disk = narrow.disk
+    least = disk["checkpoint"] + disk["best.npz"] + disk["best.keras"]
+    plain = narrow.changed(linear=False).disk["best.keras"]
+    assert disk["in training, at most"] == least + plain
+
+
+def test_a_model_with_a_linear_member():
+    """Its weights are those that the plan counts, for as many per label."""
+    plan = make_plan(200, linear=True, label_words=3)
+    rows = scipy.sparse.random(200, FEATURES, 1.0, "csr")
+    layer = SparseOneVsAll(200, FEATURES, rows.nnz)
+    layer.refresh(rows, np.zeros(200))
+    assert size(v.value for v in layer.weights) == plan.linear
+
+
+def test_copied_constants_of_the_linear_model():
+    from xmc_keras.one_vs_all import negative_documents
+
+    assert negative_documents.NEAREST == NEAREST
+
+
 @settings(deadline=None, max_examples=40)
 @given(
     batch=st.integers(1, 64),
@@ -207,5 +256,6 @@ def test_what_helps():
 
 def test_the_manual_has_every_phase():
     manual = inspect.getdoc(LightDXMLPlan)
-    for name in make_plan().step:
+    plan = make_plan(linear=True, label_words=3)
+    for name in [*plan.step, "linear model"]:
         assert f"*{name}" in manual

@@ -24,6 +24,7 @@ CHOSEN = {
     "logq_correction": "logq_correction",
     "label_words_factor": "factor of the scale of label words",
     "beta": "beta",
+    "linear_c": "linear_c",
     "validation": "P@1 / P@3 / P@5 there",
     "validation_at_start": "and before training",
 }

@@ -12,6 +12,9 @@ BLOCK = 2**17  # as in xmc_keras/ops/tables.py, which would import TensorFlow
 PRODUCTS = 2**24  # as in xmc_keras/lightdxml/shortlist_labels.py, for the same reason
 # float32 arrays held at a time: (batch, pool) in a step, (batch, block) in a search.
 POOL_ARRAYS, BLOCK_ARRAYS = 4, 3
+# Of a joined linear model: weights per label that are kept, with those of its words,
+# and labels near a document, as in xmc_keras/one_vs_all/negative_documents.py.
+LINEAR_WEIGHTS, NEAREST = 150, 50
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +38,11 @@ class LightDXMLPlan(MemoryPlan):
     - `phases`. *label embeddings*: features of all documents twice, 8Dd, and centroids,
       4Ld, or the embeddings three times. *shortlists*: features, embeddings three
       times, shortlists, 4Dn, and blocks of products or HNSW's graph, 4L(d + 2M).
+      *linear model*, with `linear`: the rows in float64, 12 per word; labels near
+      documents, 24 each; and its weights three times.
+    - `linear`: the weights of a joined linear model, 8 each, about 150 per label, and 4
+      per label and word of the vocabulary. They replace the words of labels in
+      `best.keras` and exports.
 
     For other attributes see `LightXMLPlan`. Texts and labels need memory in addition.
 
@@ -111,6 +119,13 @@ class LightDXMLPlan(MemoryPlan):
         return sizes
 
     @property
+    def linear(self):
+        if not self.config.linear:
+            return 0
+        weights = self.num_labels * min(LINEAR_WEIGHTS, self.vocabulary)
+        return 8 * weights + 4 * (self.num_labels + self.vocabulary + 1)
+
+    @property
     def matrix(self):
         return round(8 * self.words * self._documents) * (self.encoder is None)
 
@@ -169,9 +184,14 @@ class LightDXMLPlan(MemoryPlan):
         }
         if by_hnsw.get(self.config.search):
             search = table + 4 * self.num_labels * 2 * M
+        linear = {}
+        if self.config.linear:
+            fitted = 1.5 * self.matrix + 24 * NEAREST * self._documents
+            linear["linear model"] = round(held + fitted + 3 * self.linear)
         return {
             "label embeddings": held + features + table + max(features, 2 * table),
             "shortlists": held + features + 3 * table + self.shortlists + search,
+            **linear,
             "training step": step,
             "prediction": prediction,
             "saving": max(step, prediction) + self.saving,
@@ -208,16 +228,20 @@ class LightDXMLPlan(MemoryPlan):
         # A checkpoint replaces the last one, which is larger than the weights of the
         # best epoch, or the model is saved at the end, or the shortlists of a cycle
         # replace those of the last one.
-        written = max(checkpoint, files["best.keras"])
+        written = max(checkpoint, self._trained)
         if self.cycles > 1:
             written = max(written, shortlists)
         kept = files["token cache"] + files["best.npz"]
-        return kept + checkpoint + shortlists + written
+        peak = kept + checkpoint + shortlists + written
+        if self.config.linear:  # the joined model replaces the one without
+            peak = max(peak, kept + checkpoint + self._trained + self._model)
+        return peak
 
     @property
     def exports(self):
         whole = self._model
         half = whole - 4 * self.num_labels * self.dim  # of two tables
+        half -= self.linear // 4
         return {
             "SavedModel float32": whole,
             "SavedModel float16": half,
@@ -264,9 +288,14 @@ class LightDXMLPlan(MemoryPlan):
         return min(self.num_labels, rows + config.random_negatives)
 
     @property
-    def _model(self):
+    def _trained(self):
         words = 12 * self.vocabulary * (self.encoder is None)
         return sum(self.weights.values()) + words
+
+    @property
+    def _model(self):
+        replaced = self.weights["words of labels"] * self.config.linear
+        return self._trained - replaced + self.linear
 
     @property
     def _documents(self):

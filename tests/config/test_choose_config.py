@@ -1,0 +1,110 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+from xmc_keras.bad_input import BadInput
+from xmc_keras.config.choose_config import choose_config
+from xmc_keras.config.config_conflicts import find_conflicts
+from xmc_keras.config.config_file import load_config, override_config, save_config
+from xmc_keras.data.documents import Documents
+from xmc_keras.data.feature_documents import FeatureDocuments
+from xmc_keras.text.choose_text_features import choose_text_features
+
+
+def make_documents(count, num_labels=7):
+    rng = np.random.default_rng(0)
+    texts = [
+        " ".join(rng.choice(["sea", "sky", "air", "mud"], 3)) for _ in range(count)
+    ]
+    return Documents(texts, [[f"label{i % num_labels}"] for i in range(count)])
+
+
+@pytest.mark.parametrize("count", [3, 999, 1000, 5000, 20_000])
+def test_every_choice_is_a_config(count, tmp_path):
+    documents = make_documents(count)
+    config, reasons = choose_config(documents)
+    assert find_conflicts(vars(config)) == []
+    assert (config.system, config.encoder, config.linear) == (
+        "lightdxml",
+        "words",
+        True,
+    )
+    features, _ = choose_text_features(documents.texts)
+    for key, value in features.items():
+        assert getattr(config, key) == value
+    assert 0 < config.initial_probability < 1
+    assert config.random_negatives <= 7
+    assert config.data is None  # of the documents alone
+    # It survives the file of a run.
+    config = dataclasses.replace(config, data="texts")
+    save_config(config, tmp_path / "config.yaml")
+    assert load_config(tmp_path / "config.yaml", resolved=True) == config
+    assert all(isinstance(reason, str) and "\n" not in reason for reason in reasons)
+    assert f"{count:,} documents" in " ".join(reasons)
+    assert any(reason.startswith("linear true") for reason in reasons)
+
+
+def test_larger_data_takes_fewer_epochs_of_larger_batches():
+    found = [choose_config(make_documents(n))[0] for n in (100, 1000, 5000, 20_000)]
+    for smaller, larger in zip(found, found[1:]):
+        assert larger.batch_size > smaller.batch_size
+        assert larger.epochs <= smaller.epochs
+        assert larger.embedding_dim >= smaller.embedding_dim
+
+
+def test_too_many_labels_for_a_linear_model():
+    count = 500_001
+    documents = Documents(["sea"] * count, [[str(i)] for i in range(count)])
+    config, reasons = choose_config(documents)
+    assert not config.linear and config.random_negatives < 500_000
+    assert any(reason.startswith("linear false") for reason in reasons)
+
+
+def test_features_have_no_words_to_choose_for():
+    rows = scipy.sparse.csr_matrix(np.eye(3, 9, dtype="float32"))
+    documents = FeatureDocuments(rows, [["0"], ["1"], ["1"]], [1, 2, 3], "x", "x")
+    config, reasons = choose_config(documents)
+    assert config.max_ngram == 1 and config.char_ngrams is None
+    assert not any("max_ngram" in reason for reason in reasons)
+
+
+def test_what_is_set_overrides_what_is_chosen():
+    documents = make_documents(40)
+    config, _ = choose_config(documents)
+    settings = ["epochs=3", "linear=false", "data=base #1", "epochs=4"]
+    changed, _ = choose_config(documents, settings)
+    expected = {"epochs": 4, "linear": False, "data": "base #1"}
+    assert changed == dataclasses.replace(config, **expected)
+
+
+@pytest.mark.parametrize(
+    "setting, message",
+    [
+        ("epoch=3", "setting epoch=3: Unknown config key: epoch .did you mean epochs"),
+        ("epochs=none", "setting epochs=none: Expected epochs"),
+        ("label_words=0", "setting label_words=0: Expected label_words with linear"),
+        ("encoder=minilm", "setting encoder=minilm: Expected label_words to be 0"),
+        ("shared_negatives=no", "setting shared_negatives=no: Expected random_negat"),
+        ("system=lightxml", "setting system=lightxml: Expected keys of lightxml. Rec"),
+        ("top_k=3", "setting top_k=3: Expected keys of lightdxml. Received: top_k"),
+    ],
+)
+def test_settings_that_do_not_fit(setting, message):
+    with pytest.raises(BadInput, match=f"^{message}"):
+        choose_config(make_documents(9), [setting])
+
+
+def test_keys_that_do_not_fit_have_no_place():
+    keys = {"system": "lightdxml", "encoder": "words", "linear": True}
+    with pytest.raises(BadInput, match="^Expected label_words with linear"):
+        override_config(keys)
+    with pytest.raises(BadInput, match="^Unknown config key: epoch"):
+        override_config({"epoch": 3})
+    with pytest.raises(BadInput, match="^Expected the key encoder, which has no"):
+        override_config({"epochs": 3})
+    assert override_config(keys, ["label_words=3"]).label_words == 3
+    # Sizes that are set are no limits: they must fit.
+    config = override_config({"encoder": "minilm", "top_k": 30}, ["data=texts"])
+    assert type(config.top_k) is int
