@@ -84,7 +84,7 @@ def fit_one_vs_all(features, label_matrix, negatives, c=1.0, least=LEAST_CHANGE)
 
 
 def are_few(num_documents, num_labels):
-    """Whether labels of so many documents are best solved together, a bool.
+    """Whether documents are few enough to solve all labels together, a bool.
 
     Example:
 

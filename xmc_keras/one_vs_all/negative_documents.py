@@ -7,8 +7,8 @@ import numpy as np
 import scipy.sparse
 
 NEAREST = 50  # labels near a document, for which it is a negative
-# Random negatives of a label, by their number in all labels together: at least so many,
-# and for a frequent label so many per document of the label.
+# Random negatives of a label, from and to: at least, and per document of the label. How
+# many it is depends on what all labels together would have.
 FEWEST, FEWEST_OF_ALL = (150, 1000), 3e6
 PER_POSITIVE, PER_POSITIVE_OF_ALL = (20, 60), 6e6
 BLOCK = 256  # documents searched at a time
