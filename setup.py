@@ -21,6 +21,7 @@ REQUIREMENTS = [
     "numpy>=2.2,<3",
     "scipy>=1.15,<2",
     "scikit-learn>=1.7,<2",
+    "threadpoolctl>=3.5,<4",
     "matplotlib>=3.10,<4",
     "pyyaml>=6.0,<7",
     "safetensors>=0.8,<1",  # keras-nlp reads Hugging Face folders with it
