@@ -145,7 +145,7 @@ def test_prediction_with_words_of_labels(candidates_from):
     candidates = found["candidates"].numpy()
     expected = np.take_along_axis(whole, candidates, axis=1)
     np.testing.assert_allclose(found["logits"], expected, 1e-3, 1e-3)
-    words = model.lexical.words(INPUTS)
+    words = model.read_words(INPUTS)
     again = model.logits(features.astype("float32"), candidates, words)
     np.testing.assert_allclose(again, expected, 1e-3, 1e-3)
     if candidates_from == "classifier":  # by the two heaviest words of each label

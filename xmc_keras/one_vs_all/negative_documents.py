@@ -71,7 +71,7 @@ def find_nearest(features, label_features, k):
     Example:
 
     >>> labels = scipy.sparse.csr_matrix([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])
-    >>> find_nearest(labels[:1], labels, 2).tolist()
+    >>> np.sort(find_nearest(labels[:1], labels, 2)).tolist()
     [[0, 2]]
     """
     columns = label_features.T.tocsr()
