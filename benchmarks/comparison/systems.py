@@ -1,6 +1,7 @@
 """How systems and peers are trained, exported and measured on a data folder.
 
     defaults   `xmc fit FOLDER`, no recipe and no key but the seed
+    defaults:KEY=VALUE   the same with a key, or several, each after a colon
     lightxml   LightXML with MiniLM, in --minutes; see `lightxml_in_time`
     RECIPE     any other recipe, by name or path, on this data
     ensemble   the systems named before it, of the same seed, as one: `xmc ensemble`
@@ -38,11 +39,13 @@ class System:
     Args:
         name: string. It names the system in results and folders.
         recipe: optional path of a recipe.
+        settings: list of strings `"key=value"`.
         members: list of the names of the systems of an ensemble.
     """
 
     name: str
     recipe: Path | None = None
+    settings: list = dataclasses.field(default_factory=list)
     members: list = dataclasses.field(default_factory=list)
 
 
@@ -58,10 +61,13 @@ def parse_systems(words):
                     f"Received: {', '.join(words)}."
                 )
             found.append(
-                System(f"{ENSEMBLE} of {' and '.join(members)}", None, members)
+                System(f"{ENSEMBLE} of {' and '.join(members)}", members=members)
             )
-        elif word in (DEFAULTS, LIGHTXML):
+        elif word == LIGHTXML:
             found.append(System(word))
+        elif word.partition(":")[0] == DEFAULTS:
+            name, *settings = word.split(":")
+            found.append(System(" ".join([name, *settings]), settings=settings))
         else:
             load_config(word)
             path = find_recipe(word).resolve()
@@ -111,7 +117,7 @@ class Comparison:
         if system.members:
             return self.measure_ensemble(data, system, seed)
         steps = self.steps(data, system.name, seed)
-        settings = [f"seed={seed}"]
+        settings = [f"seed={seed}", *system.settings]
         config, added = system.recipe, []
         if system.name == LIGHTXML:
             config = find_recipe(RECIPE)

@@ -40,7 +40,7 @@ def random_rows(seed=0, density=0.4):
 
 def make_layer(rows, bias):
     rows = scipy.sparse.csr_matrix(rows)
-    layer = SparseOneVsAll(*rows.shape, rows.nnz)
+    layer = SparseOneVsAll(*rows.shape, np.int64(rows.nnz))  # as NumPy counts
     layer.refresh(rows, bias)
     return layer
 

@@ -50,9 +50,9 @@ class SparseOneVsAll(keras.layers.Layer):
                 f"`num_weights` not negative. Received: {num_labels}, {num_features}, "
                 f"{num_weights}"
             )
-        self.num_labels = num_labels
-        self.num_features = num_features
-        self.num_weights = num_weights
+        self.num_labels = int(num_labels)
+        self.num_features = int(num_features)
+        self.num_weights = int(num_weights)
 
     def build(self, inputs_shape=None):
         def table(name, size, dtype="float32"):
