@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.comparison import document_time, lightxml_in_time, tables
 from benchmarks.comparison.measure import Steps, measure
+from benchmarks.comparison.systems import parse_systems
 from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import Documents
 
@@ -205,3 +206,12 @@ def test_tables_without_peers_or_systems():
     assert "All sets" not in tables.all_tables([ours])
     assert cells(tables.all_tables([ours]), "ours")[0][2] == "60.00"
     assert "All sets" not in tables.all_tables([made_record("pecos", "peer", 0, 1.0)])
+
+
+def test_systems_with_keys():
+    words = ["defaults", "defaults:linear=false:epochs=2", "ensemble"]
+    plain, changed, ensemble = parse_systems(words)
+    assert (plain.name, plain.settings) == ("defaults", [])
+    assert changed.name == "defaults linear=false epochs=2"
+    assert changed.settings == ["linear=false", "epochs=2"] and changed.recipe is None
+    assert ensemble.members == [plain.name, changed.name]
