@@ -123,6 +123,20 @@ def test_without_a_test_part_and_interrupted(data, here, call, caplog, monkeypat
         assert found[name] == pytest.approx(found["validation"][name], abs=0.01)
 
 
+@pytest.mark.large
+def test_a_folder_of_features(here, call):
+    folder = here / "features"
+    folder.mkdir()
+    for name, count in (("train", 120), ("test", 30)):
+        lines = [f"{count} 12 4"]
+        lines += [f"{i % 4} {i % 4}:0.8 {4 + i % 8}:0.6" for i in range(count)]
+        (folder / f"{name}.txt").write_text("\n".join(lines) + "\n")
+    result = call("fit", folder, *QUICK)
+    assert result.status == 0, result.stderr
+    found = metrics(here / "runs/features")
+    assert found["P@1"] == 100 and found["learnt_validation"] is True
+
+
 @pytest.mark.parametrize(
     "settings, message",
     [
