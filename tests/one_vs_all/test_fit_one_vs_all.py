@@ -143,3 +143,15 @@ def test_documents_without_words():
     empty = np.flatnonzero(~features.any(axis=1))
     rows, bias = fit_one_vs_all(sparse, labels, lambda label: empty[:1])
     assert np.isfinite(rows.data).all() and np.isfinite(bias).all()
+
+
+@pytest.mark.parametrize("negatives", [True, False])
+def test_the_same_twice(negatives):
+    """Also on several threads, whose order differs from run to run."""
+    rng = np.random.default_rng(0)
+    features = scipy.sparse.random(400, 300, 0.1, "csr", "float32", rng=rng)
+    labels = rng.random((400, 80)) < 0.1
+    chosen = all_others(labels) if negatives else None
+    first, *others = [fit_one_vs_all(features, labels, chosen) for _ in range(4)]
+    for rows, bias in others:
+        assert (rows != first[0]).nnz == 0 and (bias == first[1]).all()

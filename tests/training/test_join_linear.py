@@ -1,7 +1,6 @@
 """The linear model that is joined to a LightDXML, on real documents."""
 
 import lzma
-import os
 
 import keras
 import numpy as np
@@ -26,12 +25,6 @@ KEYS |= {"batch_size": 16, "num_neighbors": 9, "residual": False, "warmup": 0}
 KEYS |= {"learning_rate": 0.01, "validation_documents": 30, "num_predictions": 20}
 CONFIG = Config(**KEYS, linear=True, linear_c=1.0)
 PLAIN = Config(**KEYS)
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch):
-    """The same numbers twice: liblinear has one generator for all threads."""
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from xmc_keras.config.choose_config import choose_config
 from xmc_keras.config.config_file import load_config
 from xmc_keras.config.describe_config import describe_config
 from xmc_keras.config.recipes import find_recipe
-from xmc_keras.data.check_documents import check_reads_features, check_trainable
+from xmc_keras.data.check_documents import check_reads_features
 from xmc_keras.data.splits import has_part, read_part
 from xmc_keras.runs.run_folder import RunFolder
 from xmc_keras.training.memory import measure_free_memory
@@ -98,7 +98,6 @@ def fit_run(args, config, run):
     width = getattr(train, "num_features", None)
     try:
         if config is None:
-            check_trainable(train)
             room = measure_free_memory()
             config, reasons = choose_config(train, args.set, room)
             config = dataclasses.replace(config, data=args.data)

@@ -1,5 +1,6 @@
 r"""Estimate the memory, disk space and steps of a run, and, if asked, its hours.
 
+    xmc plan data/debian24k
     xmc plan debian24k
     xmc plan amazon670k --labels 670091 --documents 490449
     xmc plan debian24k --measure
@@ -21,7 +22,9 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.cli.arguments import add_config, add_skip_bad_lines
 from xmc_keras.cli.program import command_parser
 from xmc_keras.cli.tables import align_columns
+from xmc_keras.config.choose_config import choose_config
 from xmc_keras.config.config_file import load_config
+from xmc_keras.config.recipes import find_recipe
 from xmc_keras.data.check_documents import (
     check_labels_known,
     check_split,
@@ -47,7 +50,7 @@ SIZES = {
 
 def main(argv=None):
     parser = command_parser("plan", __doc__)
-    add_config(parser)
+    add_config(parser, "a folder of data, or a recipe, such as configs/debian24k.yaml")
     for name, help in SIZES.items():
         parser.add_argument(f"--{name}", type=int, metavar="N", help=help)
     parser.add_argument(
@@ -62,8 +65,10 @@ def main(argv=None):
     add_skip_bad_lines(parser)
     args = parser.parse_args(argv)
     check_sizes(args)
-    config = load_config(args.config, args.set)
-    if args.labels is None:
+    path, config = find_recipe(args.config), None
+    if args.labels is not None or not path.is_dir():
+        config = load_config(args.config, args.set)
+    if config is not None and args.labels is None:
         check_data(config)
     room = measure_free_memory()
 
@@ -71,7 +76,12 @@ def main(argv=None):
         sizes = args.labels, args.documents, args.features, args.words
         plan, documents = make_plan(config, None, *sizes)
     else:
-        train, label_set = read_train(config, args.skip_bad_lines)
+        folder = path if config is None else config.data
+        train, label_set = read_train(folder, args.skip_bad_lines)
+        if config is None:
+            config, reasons = choose_config(train, args.set, room)
+            for reason in reasons:
+                logger.info("Chosen: %s", reason)
         plan, documents = make_plan(config, train)
         if config.encoder != "words":
             warn_of_language(config.encoder, train.texts)
@@ -100,17 +110,17 @@ def main(argv=None):
         sys.exit(1)
 
 
-def read_train(config, skip_bad_lines):
+def read_train(folder, skip_bad_lines):
     """Reads the training part and its labels; checks both parts as `xmc fit` does.
 
     Memory and time of a run do not depend on the test part, which may still be missing.
     """
-    train = read_part(config.data, "train", skip_bad_lines)
+    train = read_part(folder, "train", skip_bad_lines)
     check_trainable(train)
     label_set = LabelSet.from_labels(train.labels)
-    if has_part(config.data, "test"):
+    if has_part(folder, "test"):
         width = getattr(train, "num_features", None)
-        test = read_part(config.data, "test", skip_bad_lines, width)
+        test = read_part(folder, "test", skip_bad_lines, width)
         check_labels_known(test, label_set)
     return train, label_set
 

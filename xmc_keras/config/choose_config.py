@@ -3,6 +3,7 @@
 import numpy as np
 
 from xmc_keras.config.config_file import override_config
+from xmc_keras.data.check_documents import check_trainable
 from xmc_keras.text.choose_text_features import choose_text_features
 
 # From this many training documents on: batch size, epochs, width of word embeddings.
@@ -41,6 +42,9 @@ def choose_config(documents, overrides=(), room=None):
     Returns:
         `(config, reasons)`: a `Config`, and a list of sentences.
 
+    Raises:
+        BadInput: there is nothing to train on, or an override is wrong.
+
     Example:
 
     >>> from xmc_keras import Documents
@@ -53,6 +57,7 @@ def choose_config(documents, overrides=(), room=None):
     system lightdxml, encoder words: minutes on a CPU, any language
     ...
     """
+    check_trainable(documents)
     num_documents = len(documents)
     num_labels = len({label for labels in documents.labels for label in labels})
     _, batch_size, epochs, dim = next(s for s in SIZES if num_documents >= s[0])
@@ -93,12 +98,13 @@ def choose_config(documents, overrides=(), room=None):
         "proxy_epochs": 0,
         **features,
     }
+    config = override_config(keys, overrides)
     labels = "label" if num_labels == 1 else "labels"
     reasons = [
         "system lightdxml, encoder words: minutes on a CPU, any language",
         reason,
-        f"batch_size {batch_size}, epochs {epochs}, embedding_dim {dim}: for "
-        f"{num_documents:,} documents",
+        f"batch_size {config.batch_size}, epochs {config.epochs}, embedding_dim "
+        f"{config.embedding_dim}: for {num_documents:,} documents",
     ]
     if linear:
         reasons.append(
@@ -110,4 +116,7 @@ def choose_config(documents, overrides=(), room=None):
         reasons.append(
             "not used: the GPU; a LightXML needs it, such as the recipe debian24k"
         )
-    return override_config(keys, overrides), reasons
+    changed = [key for key, value in keys.items() if getattr(config, key) != value]
+    if changed:
+        reasons.append(f"as set: {', '.join(changed)}")
+    return config, reasons
