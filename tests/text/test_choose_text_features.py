@@ -21,7 +21,7 @@ TRIPLES = {"max_ngram": 3, "char_ngrams": None}
         ("word " * 39, 10_000, CHARACTERS, "about 390,000 words"),
         ("word " * 40, 10_000, WORDS, "about 400,000 words in 10,000 texts are enough"),
         ("word " * 100, 19_999, WORDS, "are enough for words alone"),
-        ("word " * 50, 20_000, PAIRS, "are enough for pairs of words"),
+        ("word " * 50, 20_000, WORDS, "are enough for words alone"),
         ("中国古代文学史研究 XML", 9, PAIRS, "texts without spaces"),
         ("日本文学の歴史とデータ", 40_000, PAIRS, "words are up to 2 characters"),
         ("ประวัติศาสตร์วรรณคดี", 9, TRIPLES, "words are up to 3 syllables"),

@@ -15,7 +15,6 @@ from xmc_keras.data.inputs import build_inputs
 from xmc_keras.data.splits import split_documents
 from xmc_keras.evaluation.evaluate_run import evaluate_run
 from xmc_keras.one_vs_all.fit_one_vs_all import fit_one_vs_all
-from xmc_keras.one_vs_all.negative_documents import NegativeDocuments
 from xmc_keras.training.join_linear import PRIOR, join_linear
 from xmc_keras.training.phase_seconds import PhaseSeconds
 
@@ -25,6 +24,7 @@ KEYS |= {"batch_size": 16, "num_neighbors": 9, "residual": False, "warmup": 0}
 KEYS |= {"learning_rate": 0.01, "validation_documents": 30, "num_predictions": 20}
 CONFIG = Config(**KEYS, linear=True, linear_c=1.0)
 PLAIN = Config(**KEYS)
+LEAST_CHANGES = "xmc_keras.training.join_linear.LEAST_CHANGES"
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,11 @@ def predict(model, documents):
 
 
 @pytest.mark.parametrize("refit", [False, True])
-def test_scores_are_those_of_the_sum_of_members(plain, parts, refit, tmp_path):
+def test_scores_are_those_of_the_sum_of_members(
+    plain, parts, refit, tmp_path, monkeypatch
+):
+    # Of all weights: which are left out is tested below.
+    monkeypatch.setattr(LEAST_CHANGES, (0.0,))
     model, (train, validation) = plain
     words = model.lexical.get_weights()
     joined, found = join_linear(CONFIG, model, train, validation, refit, PhaseSeconds())
@@ -110,8 +114,7 @@ def test_scores_are_those_of_the_sum_of_members(plain, parts, refit, tmp_path):
     if refit:
         rows, labels = map(scipy.sparse.vstack, zip(train, validation))
     sums = words_of(rows, labels, 8)
-    negatives = NegativeDocuments(rows, labels, model.lexical.sparse_rows(), 0)
-    linear = fit_one_vs_all(rows, labels, negatives, 1.0)
+    linear = fit_one_vs_all(rows, labels, None, 1.0)  # documents are few
     model.lexical.set_weights(words)  # for the next test
     texts = parts[1].texts
     asked = model.vectorizer.transform(texts)
@@ -242,3 +245,32 @@ def test_interrupted_and_resumed(parts, place, tmp_path, monkeypatch):
         for name in ("straight", "run")
     ]
     assert files[0] == files[1]
+
+
+def test_small_weights_are_left_out(plain, monkeypatch):
+    """As many as validation allows."""
+    model, (train, validation) = plain
+    words = model.lexical.get_weights()
+
+    def join(*changes):
+        monkeypatch.setattr(LEAST_CHANGES, changes)
+        joined, found = join_linear(
+            CONFIG, model, train, validation, False, PhaseSeconds()
+        )
+        model.lexical.set_weights(words)
+        starts, label_ids, weights = (part.numpy() for part in joined.linear.postings)
+        rows = (weights, label_ids, starts)
+        shape = train[0].shape[1], joined.num_labels
+        return scipy.sparse.csr_matrix(rows, shape), found  # (features, labels)
+
+    whole, found = join(0.0)
+    assert found["least_change"] == 0
+    features = train[0].tocsc()
+    means = features.sum(axis=0) / np.maximum(np.diff(features.indptr), 1)
+    pruned, found = join(0.0501)
+    assert found["least_change"] == 0.0501
+    kept = whole.multiply(abs(whole).multiply(means.reshape(-1, 1)) >= 0.0501)
+    assert 0 < pruned.nnz < whole.nnz
+    np.testing.assert_allclose(pruned.toarray(), kept.toarray(), 1e-5, 1e-6)
+    # Without any weight the model is worse, so the next threshold is taken.
+    assert join(99.0, 0.0)[1]["least_change"] == 0

@@ -12,6 +12,7 @@ from xmc_keras.metrics.ranking_metrics import precision_at_k
 from xmc_keras.one_vs_all.fit_one_vs_all import are_few, fit_one_vs_all, mean_weights
 from xmc_keras.one_vs_all.member_weights import (
     BANDS,
+    SCORES,
     collect_candidates,
     find_bands,
     fit_member_weights,
@@ -25,9 +26,10 @@ logger = logging.getLogger(__name__)
 # those fitted on the validation splits of four data sets.
 PRIOR = (0.4, 0.5, 2.5, -0.2)
 # A joined weight is kept if it changes the logit of the mean document that has the word
-# by so much. On Debian-24K a document then reads 23,000 weights instead of 174,000, for
-# the same P@k.
-LEAST_CHANGE = 0.06
+# by at least one of these, the first that costs no more than `LOSS` of P@1 + P@3 + P@5
+# on the validation split. By the first a document of Debian-24K reads 23,000 weights
+# instead of 174,000.
+LEAST_CHANGES, LOSS = (0.06, 0.03, 0.015, 0.0), 0.3
 MEMBERS = ("classifier", "words", "linear")
 PENALTIES = (1.0, 4.0)  # values of C to choose from, the first by default
 # With fewer pairs of a document and a label, each value of C is tried in seconds.
@@ -62,14 +64,18 @@ def join_linear(config, model, train, validation, refit, phases):
     Returns:
         `(joined, found)`: a `LightDXML`, and a dictionary for the metrics of the run:
         `linear_c`, `member_weights` (bands, 4), in the order of classifier, words,
-        linear and bias, `validation` in percent, before they were learnt from, and
+        linear and bias, `least_change`, the least change of a logit by a weight that is
+        kept, `validation` in percent, before they were learnt from, and
         `learnt_validation`, whether they were.
     """
     with phases("linear model"):
         c, linear = _fit_best(config, model, train, validation)
     with phases("member weights"):
-        features = _encode(model, validation[0])
-        weights, precisions = _fit_weights(model, features, linear, train, validation)
+        encoded = _encode(model, validation[0])
+        weights = _fit_weights(model, encoded, linear, train, validation)
+        least, precisions = _choose_least(
+            encoded, validation, _join(model, linear, weights, train)
+        )
     logger.info(
         "Joined on the validation split: %s",
         ", ".join(f"{name} {value:.2f}" for name, value in precisions.items()),
@@ -85,11 +91,12 @@ def join_linear(config, model, train, validation, refit, phases):
             model.lexical.refresh(*documents)
         with phases("linear model"):
             linear = _fit(config, model, documents, c)
-    bands = find_bands(np.asarray(documents[1].sum(axis=0)).ravel())
-    joined = _build(model, linear, weights[bands], mean_weights(documents[0]))
+    table, label_bias, rows, bias, changes = _join(model, linear, weights, documents)
+    joined = _build(model, table, label_bias, _prune(rows, changes, least), bias)
     found = {
         "linear_c": c,
         "member_weights": weights.round(4).tolist(),
+        "least_change": least,
         "validation": precisions,
         "learnt_validation": refit,
     }
@@ -128,11 +135,8 @@ def _encode(model, features):
 
 
 def _fit_weights(model, encoded, linear, train, validation):
-    """Weights (bands, 4) of the members, and the precisions that they give."""
-    table, bias = (
-        np.asarray(part.numpy(), np.float32)
-        for part in (model.classifier.label_weights, model.classifier.label_bias)
-    )
+    """Weights (bands, 4) of the members."""
+    table, bias = model.classifier.get_weights()
     words = _word_rows(model).T.tocsr()
     rows, row_bias = linear[0].T.tocsr(), linear[1]
     features, relevant = validation
@@ -155,11 +159,7 @@ def _fit_weights(model, encoded, linear, train, validation):
     if targets[known].any():
         pairs = logits[known], targets[known], bands[known]
         weights = fit_member_weights(*pairs, PRIOR)
-    joined = np.sum(logits * weights[bands, :-1], axis=1) + weights[bands, -1]
-    order = np.lexsort((-joined, documents))  # best first in each document
-    starts = np.searchsorted(documents[order], np.arange(relevant.shape[0]))
-    top = labels[order][starts[:, None] + np.arange(min(5, relevant.shape[1]))]
-    return weights, _precisions(top, relevant)
+    return weights
 
 
 def _word_rows(model):
@@ -176,13 +176,56 @@ def _precisions(top, relevant):
     }
 
 
-def _build(model, linear, weights, means):
-    """The joined `LightDXML`, with weights (labels, 4) of its members."""
-    classifier, words, own, bias = weights.astype(np.float32).T
+def _join(model, linear, weights, documents):
+    """The members of the joined model, with their weights multiplied in.
+
+    Returns:
+        `(table, label_bias, rows, bias, changes)`: weights and biases of the
+        classifier; the linear rows, to which the words of labels are added, and their
+        biases; and for each entry of the rows by how much it changes a logit.
+    """
+    counts = np.asarray(documents[1].sum(axis=0)).ravel()
+    classifier, words, own, bias = weights[find_bands(counts)].astype(np.float32).T
+    table, label_bias = model.classifier.get_weights()
     rows = scipy.sparse.diags_array(own) @ linear[0]
     rows = (rows + scipy.sparse.diags_array(words) @ _word_rows(model)).tocsr()
-    rows.data[np.abs(rows.data) * means[rows.indices] < LEAST_CHANGE] = 0
+    changes = np.abs(rows.data) * mean_weights(documents[0])[rows.indices]
+    table = table * classifier[:, None]
+    return table, label_bias * classifier, rows, own * linear[1] + bias, changes
+
+
+def _prune(rows, changes, least):
+    rows = rows.copy()
+    rows.data[changes < least] = 0
     rows.eliminate_zeros()
+    return rows
+
+
+def _choose_least(encoded, validation, members):
+    """One of `LEAST_CHANGES`, and the precisions of the joined model that it leaves."""
+    table, label_bias, rows, bias, changes = members
+    features, relevant = validation
+    block = 1 + SCORES // len(bias)
+
+    def measure(least):
+        columns = _prune(rows, changes, least).T.tocsr()
+        found = []
+        for start in range(0, features.shape[0], block):
+            part = slice(start, start + block)
+            scores = encoded[part] @ table.T + (features[part] @ columns).toarray()
+            scores += label_bias + bias
+            found.append(np.argsort(-scores, axis=1, kind="stable")[:, :5])
+        return _precisions(np.concatenate(found), relevant)
+
+    best = sum(measure(0.0).values())
+    for least in LEAST_CHANGES:
+        precisions = measure(least)
+        if sum(precisions.values()) >= best - LOSS:
+            return least, precisions
+
+
+def _build(model, table, label_bias, rows, bias):
+    """The joined `LightDXML`."""
     layer = SparseOneVsAll(*rows.shape, rows.nnz, name="linear")
     config = model.get_config() | {
         "lexical": None,
@@ -194,11 +237,8 @@ def _build(model, linear, weights, means):
     joined.vectorizer, joined.label_set = model.vectorizer, model.label_set
     inputs = {"token_ids": (None, None), "token_weights": (None, None)}
     joined.build(inputs)
-    joined.linear.refresh(rows, weights[:, 2] * linear[1] + bias)
+    joined.linear.refresh(rows, bias)
     for part in ("encoder", "nearest"):
         getattr(joined, part).set_weights(getattr(model, part).get_weights())
-    table, label_bias = model.classifier.get_weights()
-    joined.classifier.set_weights(
-        [table * classifier[:, None], label_bias * classifier]
-    )
+    joined.classifier.set_weights([table, label_bias])
     return joined
