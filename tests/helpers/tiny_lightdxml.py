@@ -136,3 +136,12 @@ def of_linear(model, features):
         places = slice(starts[word], starts[word + 1])
         table[word, label_ids[places]] = weights[places]
     return features @ table + bias
+
+
+def scores_with_linear(model, texts):
+    """Same as `all_scores`, from texts, of a model of `make_with_linear`."""
+    rows = model.vectorizer.transform(texts).toarray()
+    added = [of_linear(model, rows)] * 2
+    if model.lexical is not None:
+        added = [part + words for part, words in zip(added, of_words(model, rows))]
+    return all_scores(model, model.encoder(rows_of(model, texts)).numpy(), added)

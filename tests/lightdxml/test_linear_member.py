@@ -6,13 +6,11 @@ import pytest
 import tensorflow as tf
 
 from tests.helpers.tiny_lightdxml import (
-    all_scores,
     make_lightdxml,
     make_with_linear,
     make_with_words,
-    of_linear,
-    of_words,
     rows_of,
+    scores_with_linear,
 )
 from xmc_keras.lightdxml.lightdxml import LightDXML
 from xmc_keras.one_vs_all.sparse_one_vs_all import SparseOneVsAll
@@ -20,20 +18,11 @@ from xmc_keras.one_vs_all.sparse_one_vs_all import SparseOneVsAll
 TEXTS = ["sea sky", "mud mud air", "", "sun", "x", "sky sea sun air mud"]
 
 
-def expected_scores(model):
-    features = model.encoder(rows_of(model, TEXTS)).numpy()
-    rows = model.vectorizer.transform(TEXTS).toarray()
-    added = [of_linear(model, rows)] * 2
-    if model.lexical is not None:
-        added = [part + words for part, words in zip(added, of_words(model, rows))]
-    return all_scores(model, features, added)
-
-
 @pytest.mark.parametrize("make", [make_lightdxml, make_with_words])
 @pytest.mark.parametrize("beta, candidates", [(1.0, 5), (1.0, 2), (0.9, 5)])
 def test_outputs(make, beta, candidates):
     model = make_with_linear(make, beta=beta, num_candidates=candidates)
-    every, candidate = expected_scores(model)
+    every, candidate = scores_with_linear(model, TEXTS)
     inputs = rows_of(model, TEXTS)
     compiled = tf.function(model, jit_compile=True)
     for outputs in (model(inputs), tf.function(model)(inputs), compiled(inputs)):

@@ -11,9 +11,8 @@ from tests.helpers.tiny_lightdxml import (
     make_lightdxml,
     make_with_linear,
     make_with_words,
-    of_linear,
-    of_words,
     rows_of,
+    scores_with_linear,
 )
 from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
 from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
@@ -69,9 +68,13 @@ def member_of(model, size=2):
 @pytest.mark.parametrize("candidates_from", ["embeddings", "classifier"])
 def test_lightdxml_against_numpy(candidates_from):
     model = make_lightdxml(candidates_from=candidates_from)
-    member = member_of(model)
     features = model.encoder(rows_of(model, TEXTS)).numpy()
-    every, candidate = all_scores(model, features)
+    check_scores(model, *all_scores(model, features))
+
+
+def check_scores(model, every, candidate):
+    """Compares answers and scores of labels with those in NumPy."""
+    member = member_of(model)
     # Labels of each document in a different order, with a pad.
     labels = np.stack([np.random.default_rng(i).permutation(6) for i in range(5)])
     labels[:, 2] = -1
@@ -100,21 +103,7 @@ def test_lightdxml_with_words_of_labels():
 @pytest.mark.parametrize("make", [make_lightdxml, make_with_words])
 def test_lightdxml_with_a_linear_member(make):
     model = make_with_linear(make)
-    member = member_of(model)
-    rows = model.vectorizer.transform(TEXTS).toarray()
-    added = [of_linear(model, rows)] * 2
-    if model.lexical is not None:
-        added = [part + words for part, words in zip(added, of_words(model, rows))]
-    every, candidate = all_scores(
-        model, model.encoder(rows_of(model, TEXTS)).numpy(), added
-    )
-    labels = np.stack([np.random.default_rng(i).permutation(6) for i in range(5)])
-    labels[:, 2] = -1
-    expected = np.take_along_axis(every, np.maximum(labels, 0), axis=1)
-    expected[:, 2] = 0
-    np.testing.assert_allclose(member.scores_of(labels), expected, atol=1e-5)
-    ranked = np.argsort(-np.where(candidate, every, -1), axis=1)[:, :4]
-    np.testing.assert_array_equal(member.label_ids, ranked)
+    check_scores(model, *scores_with_linear(model, TEXTS))
 
 
 def test_no_space_for_the_features(tmp_path, monkeypatch):

@@ -19,9 +19,8 @@ from tests.helpers.tiny_lightdxml import (
     make_lightdxml,
     make_with_linear,
     make_with_words,
-    of_linear,
-    of_words,
     rows_of,
+    scores_with_linear,
 )
 from xmc_keras.one_vs_all.sparse_one_vs_all import SparseOneVsAll
 from xmc_keras.serving.graph.feature_serving_module import FeatureServingModule
@@ -37,22 +36,12 @@ TEXTS = [" ".join(rng.choice(WORDS, n)) for n in rng.integers(0, 9, BLOCK + 5)]
 TEXTS += ["", "no\0thing", "sea sky " * 30]
 
 
-def scores_of(model, texts):
-    """Same as `all_scores`, from texts."""
-    features = model.encoder(rows_of(model, texts)).numpy()
-    rows = model.vectorizer.transform(texts).toarray()
-    added = [of_linear(model, rows)] * 2
-    if model.lexical is not None:
-        added = [part + words for part, words in zip(added, of_words(model, rows))]
-    return all_scores(model, features, added)
-
-
 @pytest.mark.parametrize("make", [make_lightdxml, make_with_words])
 @pytest.mark.parametrize("beta", [1.0, 0.7])
 def test_answers_as_the_model(make, beta):
     model = make_with_linear(make, beta=beta, num_candidates=4)
     module = ServingModule([model], k=3)
-    every, candidate = scores_of(model, TEXTS)
+    every, candidate = scores_with_linear(model, TEXTS)
     best = np.argsort(-np.where(candidate, every, -1), axis=1, kind="stable")[:, :3]
     expected = [[(NAMES[i], own[i]) for i in row] for row, own in zip(best, every)]
     found = names_and_scores(ask(module, "serving_default", text=TEXTS))
@@ -81,7 +70,7 @@ def test_saved_graph(tmp_path, stored):
     texts = np.array([text.encode() for text in TEXTS], object)
     labels = np.array([NAMES] * len(TEXTS))
     found = served.predict({"text": texts, "labels": labels}, "score")["scores"]
-    exact, _ = scores_of(model, TEXTS)
+    exact, _ = scores_with_linear(model, TEXTS)
     np.testing.assert_allclose(found, exact, atol=1e-5 if stored == "float32" else 0.01)
     assert (np.abs(found - exact).max() > 1e-5) == (stored == "float16")
     rows = names_and_scores(served.predict({"text": texts}))
@@ -96,7 +85,7 @@ def test_saved_graph(tmp_path, stored):
 def test_features_instead_of_texts():
     model = make_with_linear()
     rows = model.vectorizer.transform(["sea sky", "", "mud air"])
-    expected, _ = scores_of(model, ["sea sky", "", "mud air"])
+    expected, _ = scores_with_linear(model, ["sea sky", "", "mud air"])
     module = FeatureServingModule([make_with_linear(vectorizer=False)], k=3)
     found = ask(
         module,
@@ -114,7 +103,7 @@ def test_mixed_precision_is_traced_in_float32():
     model = make_with_linear()
     keras.config.set_dtype_policy("float32")
     assert model.linear.compute_dtype == "bfloat16"
-    exact = scores_of(convert_to_float32(model), TEXTS)[0]
+    exact = scores_with_linear(convert_to_float32(model), TEXTS)[0]
     module = ServingModule([model], 3)
     labels = [NAMES] * len(TEXTS)
     scores = ask(module, "score", text=TEXTS, labels=labels)["scores"]
@@ -128,7 +117,10 @@ def test_of_an_ensemble():
     module = ServingModule([linear, plain], k=3)
     mean = np.zeros((len(texts), len(names)))
     of_plain, _ = all_scores(plain, plain.encoder(rows_of(plain, texts)).numpy())
-    for model, every in ((linear, scores_of(linear, texts)[0]), (plain, of_plain)):
+    for model, every in (
+        (linear, scores_with_linear(linear, texts)[0]),
+        (plain, of_plain),
+    ):
         columns = [names.index(name) for name in model.label_set.names]
         mean[:, columns] += every / 2
     asked = [names] * len(texts)
