@@ -113,7 +113,7 @@ def test_without_a_test_part_and_interrupted(data, here, call, caplog, monkeypat
         with pytest.raises(Killed):
             call("fit", "some", *QUICK)
     # Chosen once: a later version would choose something else.
-    monkeypatch.setattr("xmc_keras.cli.fit.choose_config", die)
+    monkeypatch.setattr("xmc_keras.config.choose_config.choose_config", die)
     result = call("fit", folder, "--resume")
     assert result.status == 0, result.stderr
     found = metrics(here / "runs/some")

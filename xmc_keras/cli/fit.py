@@ -18,10 +18,9 @@ import logging
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.cli.arguments import add_config, add_skip_bad_lines
+from xmc_keras.cli.arguments import add_config, add_skip_bad_lines, choose_and_log
 from xmc_keras.cli.program import command_parser
 from xmc_keras.cli.tables import NAMES, metrics_table
-from xmc_keras.config.choose_config import choose_config
 from xmc_keras.config.config_file import load_config
 from xmc_keras.config.describe_config import describe_config
 from xmc_keras.config.recipes import find_recipe
@@ -35,9 +34,7 @@ logger = logging.getLogger("fit")
 
 def main(argv=None):
     parser = command_parser("fit", __doc__, describe_config())
-    add_config(
-        parser, "a recipe, for example configs/debian24k.yaml, or a folder of data"
-    )
+    add_config(parser)
     parser.add_argument("--data", help="folder of the data (data of the recipe)")
     parser.add_argument("--run", help="folder of the run (runs/<recipe or folder>)")
     again = parser.add_mutually_exclusive_group()
@@ -99,10 +96,8 @@ def fit_run(args, config, run):
     try:
         if config is None:
             room = measure_free_memory()
-            config, reasons = choose_config(train, args.set, room)
+            config = choose_and_log(train, args.set, room)
             config = dataclasses.replace(config, data=args.data)
-            for reason in reasons:
-                logger.info("Chosen: %s", reason)
         if width is not None:
             check_reads_features(config, train.texts_path)
         test = None

@@ -19,10 +19,9 @@ import sys
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.cli.arguments import add_config, add_skip_bad_lines
+from xmc_keras.cli.arguments import add_config, add_skip_bad_lines, choose_and_log
 from xmc_keras.cli.program import command_parser
 from xmc_keras.cli.tables import align_columns
-from xmc_keras.config.choose_config import choose_config
 from xmc_keras.config.config_file import load_config
 from xmc_keras.config.recipes import find_recipe
 from xmc_keras.data.check_documents import (
@@ -50,7 +49,7 @@ SIZES = {
 
 def main(argv=None):
     parser = command_parser("plan", __doc__)
-    add_config(parser, "a folder of data, or a recipe, such as configs/debian24k.yaml")
+    add_config(parser)
     for name, help in SIZES.items():
         parser.add_argument(f"--{name}", type=int, metavar="N", help=help)
     parser.add_argument(
@@ -79,9 +78,7 @@ def main(argv=None):
         folder = path if config is None else config.data
         train, label_set = read_train(folder, args.skip_bad_lines)
         if config is None:
-            config, reasons = choose_config(train, args.set, room)
-            for reason in reasons:
-                logger.info("Chosen: %s", reason)
+            config = choose_and_log(train, args.set, room)
         plan, documents = make_plan(config, train)
         if config.encoder != "words":
             warn_of_language(config.encoder, train.texts)
