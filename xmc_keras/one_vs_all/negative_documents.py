@@ -59,8 +59,11 @@ class NegativeDocuments:
             _column(part, label) for part in (self._positives, self._near)
         )
         size = max(self._fewest, self._per_positive * len(positives))
-        random = self._order[:size]
-        return np.setdiff1d(np.union1d(near, random), positives)
+        # A mask is faster than the functions of sets, which sort.
+        chosen = np.zeros(len(self._order), bool)
+        chosen[near] = chosen[self._order[:size]] = True
+        chosen[positives] = False
+        return np.flatnonzero(chosen)
 
 
 def find_nearest(features, label_features, k):
