@@ -4,6 +4,7 @@
     python -m benchmarks.datasets FOLDER --systems none --peers omikuji --seeds 1
     python -m benchmarks.datasets --table
     python -m benchmarks.datasets --write
+    python -m benchmarks.datasets --write --against defaults --out STUDY
 
 Each folder has {train,test}_{texts,labels}.txt. Every system and every peer is trained
 with the seeds 0, 1 and so on, each in a process of its own whose time, processor time
@@ -30,6 +31,8 @@ TensorFlow's (libpecos requires torch; its CPU build is enough):
         napkinxc==0.7.2 scikit-learn
 
 --table prints the results as Markdown, --write puts them into docs/results/datasets.md.
+With --against, both show the differences from a system, seed by seed, and the page is
+docs/results/defaults.md.
 """
 
 import json
@@ -49,7 +52,7 @@ from benchmarks.comparison.records import (
     write_records,
 )
 from benchmarks.comparison.systems import ENSEMBLE, Comparison, parse_systems
-from benchmarks.comparison.tables import all_tables
+from benchmarks.comparison.tables import all_tables, difference_tables
 from benchmarks.shared.circumstances import ROOT
 from benchmarks.shared.figures import (
     above_zero,
@@ -65,6 +68,7 @@ logger = logging.getLogger("datasets")
 
 RESULTS = "benchmarks/results/datasets.json"
 PAGE = "docs/results/datasets.md"
+STUDY_PAGE = "docs/results/defaults.md"  # with --against
 # Phrases of remedies, and how the command line words them.
 WORDS = {f"another `{name}`": f"another with --{name}" for name in ("out", "runs")}
 BEGIN, END = "<!-- python -m benchmarks.datasets --write -->\n", "<!-- end -->"
@@ -156,6 +160,14 @@ def check_names(systems, peers, again):
         )
 
 
+def tables_of(arguments):
+    """The Markdown tables of the results."""
+    records = read_records(arguments.out)
+    if arguments.against:
+        return difference_tables(records, arguments.against)
+    return all_tables(records)
+
+
 def words_of(text):
     """The words of an option, separated by commas; none of them for `none`."""
     return [] if text == "none" else [word for word in text.split(",") if word]
@@ -163,12 +175,13 @@ def words_of(text):
 
 def main(arguments):
     if arguments.write:
-        page, tables = ROOT / PAGE, all_tables(read_records(arguments.out))
-        text = put_between(page.read_text("utf-8"), BEGIN, END, tables, PAGE)
+        name = STUDY_PAGE if arguments.against else PAGE
+        page, tables = ROOT / name, tables_of(arguments)
+        text = put_between(page.read_text("utf-8"), BEGIN, END, tables, name)
         with atomic_write(page) as file:
             file.write(text.encode())
     if arguments.table:
-        print(all_tables(read_records(arguments.out)), end="")
+        print(tables_of(arguments), end="")
     if arguments.write or arguments.table:
         return
     if not arguments.folders:
@@ -189,7 +202,7 @@ def main(arguments):
         PathLock(Path(arguments.runs).resolve(), "for the runs", "runs"),
     ):
         failed = measure_all(arguments, sets, systems, peers)
-    print(all_tables(read_records(arguments.out)), end="")
+    print(tables_of(arguments), end="")
     if failed:
         logger.error("Failed: %s", "; ".join(failed))
         sys.exit(1)
@@ -230,6 +243,9 @@ if __name__ == "__main__":
         metavar="NAMES",
         help="systems and peers, separated by commas, to measure once more, and the "
         "ensembles of these systems",
+    )
+    parser.add_argument(
+        "--against", metavar="NAME", help="show differences from this system or peer"
     )
     parser.add_argument("--table", action="store_true", help="only print the tables")
     parser.add_argument("--write", action="store_true", help="only write the page")

@@ -3,7 +3,7 @@
 import re
 import statistics
 
-from xmc_keras.cli.sweep import format_cell, mean_and_deviation
+from xmc_keras.cli.sweep import difference, format_cell, mean_and_deviation
 
 QUALITY = ("P@1", "P@3", "P@5", "nDCG@5", "PSP@1", "PSP@3", "PSP@5")
 ASKED = ("P@1", "P@3", "P@5", "PSP@5")  # of the summary
@@ -205,3 +205,41 @@ def all_tables(records):
     if parts:
         parts.append(origins(found))
     return "\n".join(parts)
+
+
+def difference_tables(records, reference):
+    """All systems and peers compared with one of them, on the sets that have it."""
+    found = {d: named for d, named in by_name(records).items() if reference in named}
+    parts = [
+        f"### {data}\n\n{difference_table(named, reference)}"
+        for data, named in sorted(found.items())
+    ]
+    return "\n".join([*parts, origins(found)] if parts else [])
+
+
+def difference_table(named, reference):
+    """The means of the reference, and the mean differences from it, paired by seed."""
+    rows = [["", "seeds", *ASKED, "training", "model"]]
+    first = by_seed(named[reference])
+    order = [reference, *(name for name in in_order(named) if name != reference)]
+    for name in order:
+        ours = by_seed(named[name])
+        row = [name, str(len(ours.keys() & first.keys()))]
+        for metric in ASKED:
+            values, others = (
+                {seed: record["metrics"][metric] for seed, record in records.items()}
+                for records in (ours, first)
+            )
+            if name == reference:
+                row.append(format_cell(mean_and_deviation(list(values.values()))))
+            else:
+                cell = format_cell(difference(values, others))
+                row.append(f"+{cell}" if cell[0].isdigit() else cell)
+        row.append(f"{mean_of(named[name], 'training_seconds'):.1f} s")
+        row.append(f"{mean_of(named[name], 'model_mb'):.1f} MB")
+        rows.append(row)
+    return markdown(rows)
+
+
+def by_seed(records):
+    return {record["seed"]: record for record in records}

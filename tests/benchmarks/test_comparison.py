@@ -208,6 +208,23 @@ def test_tables_without_peers_or_systems():
     assert "All sets" not in tables.all_tables([made_record("pecos", "peer", 0, 1.0)])
 
 
+def test_differences_are_paired_by_seed():
+    records = [
+        made_record("first", "system", 0, 60.0),
+        made_record("first", "system", 1, 70.0),
+        made_record("second", "system", 1, 71.0),
+        made_record("second", "system", 0, 62.0),
+        made_record("pecos", "peer", 1, 69.5),
+        made_record("second", "system", 0, 50.0, data="two"),  # without the first
+    ]
+    text = tables.difference_tables(records, "first")
+    assert cells(text, "first")[0][:3] == ["first", "2", "65.00 ± 7.07"]
+    assert cells(text, "second")[0][:3] == ["second", "2", "+1.50 ± 0.71"]
+    assert cells(text, "pecos")[0][:3] == ["pecos", "1", "-0.50"]
+    assert "### one" in text and "### two" not in text
+    assert tables.difference_tables(records, "third") == ""
+
+
 def test_systems_with_keys():
     words = ["defaults", "defaults:linear=false:epochs=2", "ensemble"]
     plain, changed, ensemble = parse_systems(words)
