@@ -18,18 +18,14 @@ once, each epoch the validation documents, the evaluation the test part. The bes
 on the validation documents is kept.
 """
 
-import numpy as np
-
 from xmc_keras.bad_input import BadInput
+from xmc_keras.config.choose_lightxml import LENGTHS, UNCLUSTERED, choose_length
 from xmc_keras.data.splits import choose_validation_size
 
 RECIPE = "debian24k"
-LENGTHS = (32, 64, 96, 128, 192, 256, 384, 512)
 PRECISIONS = ("float32", "mixed_bfloat16")
-TOKENS_A_WORD = 1.5
 FEWEST, MOST = 4, 30  # epochs
 SMALL = 20_000  # documents
-UNCLUSTERED = 4_000  # labels
 PREDICTION = 1 / 3  # of a training step
 OVERHEAD = 60  # seconds to start, save, and end
 
@@ -58,7 +54,7 @@ def choose_settings(train, num_labels, num_test, minutes, measure):
         fixed.append("head_learning_rate=0.0025")
     if num_labels <= UNCLUSTERED:
         fixed.append("max_leaf=1")
-    length = first_length(train.texts)
+    length = choose_length(train.texts)
     steps = {
         precision: measure(settings_of(fixed, precision, length))
         for precision in PRECISIONS
@@ -90,13 +86,6 @@ def choose_settings(train, num_labels, num_test, minutes, measure):
 
 def settings_of(fixed, precision, length):
     return [*fixed, f"precision={precision}", f"max_tokens={length}"]
-
-
-def first_length(texts):
-    """The shortest of `LENGTHS` for three quarters of the texts, or the longest."""
-    words = np.quantile([len(text.split()) for text in texts], 0.75)
-    tokens = TOKENS_A_WORD * words + 2
-    return next((length for length in LENGTHS if length >= tokens), LENGTHS[-1])
 
 
 def epochs_in(minutes, step_s, num_train, num_test, batch):

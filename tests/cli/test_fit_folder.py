@@ -144,8 +144,8 @@ def test_a_folder_of_features(here, call):
         (["label_words=0"], "setting label_words=0: Expected label_words with linear"),
         (["encoder=minilm"], "setting encoder=minilm: Expected label_words to be 0"),
         (
-            ["system=lightxml"],
-            "setting system=lightxml: Expected keys of lightxml. Received:",
+            ["system=lightxml", "refresh=3"],
+            "setting refresh=3: Expected keys of lightxml. Received:",
         ),
         (["max_leaf=3"], "setting max_leaf=3: Expected keys of lightdxml"),
         (["epochs=no"], "setting epochs=no: Expected epochs"),

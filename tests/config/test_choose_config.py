@@ -8,6 +8,7 @@ from xmc_keras.bad_input import BadInput
 from xmc_keras.config.choose_config import choose_config
 from xmc_keras.config.config_conflicts import find_conflicts
 from xmc_keras.config.config_file import load_config, override_config, save_config
+from xmc_keras.config.processor import has_fast_bfloat16
 from xmc_keras.data.documents import Documents
 from xmc_keras.data.feature_documents import FeatureDocuments
 from xmc_keras.text.choose_text_features import choose_text_features
@@ -62,12 +63,56 @@ def test_too_many_labels_for_a_linear_model():
     assert any(reason.startswith("linear false") for reason in reasons)
 
 
+@pytest.mark.parametrize("count", [3, 999, 1000, 5000, 20_000])
+def test_every_choice_of_lightxml_is_a_config(count):
+    config, reasons = choose_config(make_documents(count), ["system=lightxml"])
+    assert find_conflicts(vars(config)) == []
+    assert (config.encoder, config.max_tokens, config.max_leaf) == ("minilm", 32, 1)
+    assert any(
+        reason.startswith(f"batch_size {config.batch_size}") for reason in reasons
+    )
+    chosen, reasons = choose_config(
+        make_documents(count), {"system": "lightxml", "epochs": 99}
+    )
+    assert chosen == dataclasses.replace(config, epochs=99)
+    assert reasons[-1] == "as set: epochs"
+
+
+def test_lightxml_for_the_length_of_texts_the_labels_and_the_processor(monkeypatch):
+    texts = ["a"] * 1000 + ["word " * 100] * 3001
+    documents = Documents(texts, [[str(i)] for i in range(len(texts))])
+    for fast, precision in ((True, "mixed_bfloat16"), (False, "float32")):
+        monkeypatch.setattr(
+            "xmc_keras.config.choose_lightxml.has_fast_bfloat16", lambda: fast
+        )
+        config, _ = choose_config(documents, {"system": "lightxml"})
+        assert (config.max_tokens, config.max_leaf) == (192, 100)
+        assert config.precision == precision
+    config, _ = choose_config(documents, {"system": "lightxml"}, {"GPU": 1e9})
+    assert config.precision == "mixed_bfloat16"
+
+
+def test_the_flags_of_the_processor(tmp_path):
+    path = tmp_path / "cpuinfo"
+    for flags, expected in (("fpu avx512_bf16 sse", True), ("fpu avx512f", False)):
+        path.write_text(f"processor : 0\nflags\t\t: {flags}\n")
+        assert has_fast_bfloat16(path) is expected
+
+
+def test_a_reason_for_what_is_set_is_left_out():
+    _, reasons = choose_config(make_documents(40), ["linear=false"])
+    assert not any(reason.startswith("linear") for reason in reasons)
+    assert reasons[-1] == "as set: linear"
+
+
 def test_features_have_no_words_to_choose_for():
     rows = scipy.sparse.csr_matrix(np.eye(3, 9, dtype="float32"))
     documents = FeatureDocuments(rows, [["0"], ["1"], ["1"]], [1, 2, 3], "x", "x")
     config, reasons = choose_config(documents)
     assert config.max_ngram == 1 and config.char_ngrams is None
     assert not any("max_ngram" in reason for reason in reasons)
+    with pytest.raises(BadInput, match="Expected texts for a transformer"):
+        choose_config(documents, ["system=lightxml"])
 
 
 def test_what_is_set_overrides_what_is_chosen():
@@ -87,7 +132,7 @@ def test_what_is_set_overrides_what_is_chosen():
         ("label_words=0", "setting label_words=0: Expected label_words with linear"),
         ("encoder=minilm", "setting encoder=minilm: Expected label_words to be 0"),
         ("shared_negatives=no", "setting shared_negatives=no: Expected random_negat"),
-        ("system=lightxml", "setting system=lightxml: Expected keys of lightxml. Rec"),
+        ("system=light", "setting system=light: Expected system to be"),
         ("top_k=3", "setting top_k=3: Expected keys of lightdxml. Received: top_k"),
     ],
 )

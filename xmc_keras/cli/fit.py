@@ -6,11 +6,11 @@
     xmc fit configs/debian24k.yaml --resume
 
 Given a folder of data, the config is chosen by its facts, and logged with the reasons:
-a LightDXML of words, joined with a linear model, in minutes on a CPU. A recipe is a
-YAML file, or the name of one that comes with the package. The run goes to runs/<name
-of the recipe or folder>: the resolved config, the models, history.csv, curves.png,
-tensorboard/ and metrics.json. It can be interrupted at any time: --resume continues
-from the last checkpoint.
+a LightDXML of words, joined with a linear model, in minutes on a CPU; or, with --set
+system=lightxml, a LightXML with MiniLM. A recipe is a YAML file, or the name of one
+that comes with the package. The run goes to runs/<name of the recipe or folder>: the
+resolved config, the models, history.csv, curves.png, tensorboard/ and metrics.json. It
+can be interrupted at any time: --resume continues from the last checkpoint.
 """
 
 import dataclasses

@@ -62,9 +62,7 @@ def load_config(path, overrides=(), resolved=False, data=None) -> Config:
     ('texts', 5, 3e-05)
     """
     path = find_recipe(path)
-    entries = _read_file(path)
-    for override in overrides:
-        entries += _read_override(override)
+    entries = _read_file(path) + _entries(overrides)
     if data is not None:
         entries.append(("data", data, (f"setting data={data}", None)))
     if resolved:
@@ -77,7 +75,8 @@ def override_config(keys, overrides=()) -> Config:
 
     Args:
         keys: dictionary of keys and values.
-        overrides: see `load_config`.
+        overrides: iterable of strings, see `load_config`, or a dictionary of keys and
+            values.
 
     Example:
 
@@ -86,9 +85,25 @@ def override_config(keys, overrides=()) -> Config:
     5
     """
     entries = [(key, value, ()) for key, value in keys.items()]
-    for override in overrides:
-        entries += _read_override(override)
-    return _make_config(entries)
+    return _make_config(entries + _entries(overrides))
+
+
+def read_overrides(overrides):
+    """Overrides, see `override_config`, as a dictionary; the last value of a key.
+
+    Example:
+
+    >>> read_overrides(["epochs=5", "linear=false"])
+    {'epochs': 5, 'linear': False}
+    """
+    return {key: value for key, value, _ in _entries(overrides)}
+
+
+def _entries(overrides):
+    """Keys, values and places of overrides."""
+    if isinstance(overrides, dict):
+        return [(key, value, ()) for key, value in overrides.items()]
+    return [entry for override in overrides for entry in _read_override(override)]
 
 
 def _make_config(entries, path=None):
