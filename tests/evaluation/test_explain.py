@@ -18,6 +18,7 @@ from tests.helpers.tiny_lightdxml import (
 )
 from tests.recommending.test_recommend import make_model as make_lightxml
 from xmc_keras import BadInput, Documents, FeatureDocuments, LightDXML, explain
+from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
 from xmc_keras.encoders.paired_encoders import PairedEncoders
 from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
 from xmc_keras.lightxml.lightxml import LightXML
@@ -244,6 +245,30 @@ def test_a_label_or_a_text_with_nothing_to_show():
     assert str(found).endswith("No document has the label.")
     found = explain(model, "of unknown", "q", DOCUMENTS)
     assert [round(d.cosine, 6) for d in found.documents] == [0.0] * 5
+
+
+def test_a_lightdxml_over_subwords():
+    tokenizer = make_lightxml(make_backbone(0), max_tokens=6).tokenizer
+    encoder = MultiLayerCLSEncoder(make_backbone(0), 2)
+    model = LightDXML(encoder, 2, tokenizer=tokenizer, label_names=["a", "b"])
+    documents = Documents(["lait", "au lait"], [["a"], ["a"]])
+    found = explain(model, "lait", "a", documents)  # not built before
+    assert found.documents[0].index == 0
+    assert found.documents[0].cosine == pytest.approx(1, abs=1e-5)
+    assert found.words is None and found.rank in (1, 2)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision(policy):
+    keras.config.set_dtype_policy(policy)
+    model = make_with_linear(beta=1.0, num_candidates=6, num_predictions=6)
+    scores = dict(model.recommend([TEXT], k=6)[0])
+    for label in ("p", "q", "u"):
+        found = explain(model, TEXT, label, DOCUMENTS)
+        total = sum(part.logit for part in found.words) + found.rest
+        assert scores[label] == pytest.approx(1 / (1 + np.exp(-total)), abs=1e-4)
+        _, _, rest = parts_in_numpy(model, NAMES.index(label))
+        assert found.rest == pytest.approx(rest, abs=0.05)
 
 
 def test_what_is_printed():

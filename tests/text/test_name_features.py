@@ -1,5 +1,6 @@
 import collections
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
@@ -47,3 +48,11 @@ def test_names_are_words_as_the_vectorizer_reads_them(fold):
     names = name_features(vectorizer, "CAFÉ, Straße; unknown").values()
     expected = {"cafe" if fold else "café", "strasse"}
     assert {name for counts in names for name in counts} == expected
+
+
+@pytest.mark.parametrize("rule, words", [(1, ["ไทย"]), (2, ["ไท", "ย"])])
+def test_words_are_split_by_the_rule_of_the_vectorizer(rule, words):
+    hashes = np.sort(tf.strings.to_hash_bucket_fast(words, 2**63 - 1))
+    vectorizer = WordVectorizer(hashes, np.ones(len(words)), rule=rule)
+    named = name_features(vectorizer, "ไทย")
+    assert {name for counts in named.values() for name in counts} == set(words)
