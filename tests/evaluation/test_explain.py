@@ -164,6 +164,11 @@ def test_score_and_rank_are_those_of_the_model(kind):
     others = [found[name] for name in NAMES if name not in dict(top)]
     assert [part.rank for part in others] == [None] * 4
     assert sum(part.is_candidate for part in others) == 2
+    for part in others:
+        place = "not among the candidates"
+        if part.is_candidate:
+            place = "not among its predictions"
+        assert f"score {part.score:.2f}, {place}\n" in str(part)
     least = min(score for _, score in top)
     assert all(0 < part.score <= least for part in others if part.is_candidate)
 

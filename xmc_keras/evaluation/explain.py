@@ -23,9 +23,9 @@ def explain(model, text, label, documents, k=5):
     Documents: those with the label, by the cosine of their features with those of the
     text. A weight row of a label is a sum of features of documents, so a document
     speaks for its labels on a text as much as their features agree. The features are
-    those that the label's row is a sum of: TF-IDF rows if the model has linear rows or
-    words of labels (`linear`, `lexical`), which have most of its logit; otherwise the
-    encoder's, as the ranker reads them.
+    TF-IDF rows if the model has `linear` rows or words of labels (`lexical`), which are
+    sums of them and generalise least; otherwise the encoder's, as the ranker or the
+    classifier reads them.
 
     Words: for a `LightDXML` over words, what each word adds to the logit. The logit is
     an exact sum of these parts and the biases. Linear rows and words of labels are
