@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from tests.helpers.notebook import Notebook
 from tests.helpers.project import PROJECT
 from xmc_keras import progress
 from xmc_keras.progress import Heartbeat, Pace, format_seconds, phase
@@ -41,6 +42,27 @@ def test_bar_on_a_terminal(clock):
     shown.end()
     assert terminal.getvalue().endswith("\n")
     assert shown.done == 3000
+
+
+def test_bar_in_a_notebook_replaces_its_line(clock, monkeypatch, caplog, capsys):
+    caplog.set_level(logging.INFO)
+    notebook = Notebook(monkeypatch)
+    shown = progress.Bar(lambda: 0.5)
+    shown.advance(10)
+    assert notebook.lines == []  # too soon
+    clock[0] += 2
+    shown.advance(1990)
+    half = "=" * 15 + " " * 15
+    assert notebook.lines == [
+        f"[{half}]  50%  2,000 documents, 1,000 a second, 2 s left"
+    ]
+    clock[0] += 2
+    shown.advance(2000)
+    shown.end()
+    assert notebook.lines == [
+        f"[{half}]  50%  4,000 documents, 1,000 a second, 4 s left"
+    ]
+    assert caplog.messages == [] and capsys.readouterr() == ("", "")
 
 
 def test_bar_logs_elsewhere(clock, caplog):

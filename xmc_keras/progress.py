@@ -1,4 +1,4 @@
-"""Progress of a program: a bar on a terminal, or log messages, and signs of life."""
+"""Progress of a program: a bar, or log messages, and signs of life."""
 
 import contextlib
 import logging
@@ -154,13 +154,54 @@ class Pace:
         logger.info("%d %s, %.1f a second%s", self.done, self._unit, rate, left)
 
 
+def draw_bar(share):
+    """A bar of `WIDTH` characters, of which a share is full.
+
+    >>> draw_bar(0.1)
+    '[===                           ]'
+    """
+    return f"[{'=' * round(WIDTH * share):{WIDTH}}]"
+
+
+def in_notebook():
+    """Whether the program is a cell of a notebook: it runs in a kernel of Jupyter.
+
+    >>> in_notebook()
+    False
+    """
+    ipython = sys.modules.get("IPython")  # loaded by the kernel itself
+    return hasattr(getattr(ipython, "get_ipython", lambda: None)(), "kernel")
+
+
+class NotebookLine:
+    """A line below the cell of a notebook that each `write` replaces.
+
+    It is a display of IPython. A carriage return would leave the line, half done, above
+    whatever a warning or a log message prints in between, and in a saved notebook.
+    """
+
+    def __init__(self):
+        self._handle = None
+
+    def write(self, line):
+        """Shows a line, instead of the last one."""
+        data = {"text/plain": line}
+        if self._handle is None:
+            display = sys.modules["IPython"].display.display
+            self._handle = display(data, raw=True, display_id=True)
+        else:
+            self._handle.update(data, raw=True)
+        saw_line()
+
+
 class Bar:
-    """Shows the rate and the time left: as a bar on a terminal, otherwise in the log.
+    """Shows the rate and the time left: a bar on a terminal or in a notebook, or a log.
 
     Args:
         share: callable. Returns the share of the input read so far.
         unit: string. The unit of the counts. Defaults to `"documents"`.
-        stream: optional text stream to draw on. Defaults to standard error.
+        stream: optional text stream to draw on. Defaults to the notebook, or else to
+            standard error.
 
     Attributes:
         done: int. Units done, including those of an earlier start.
@@ -174,9 +215,11 @@ class Bar:
     """
 
     def __init__(self, share, unit="documents", stream=None):
+        self._line = NotebookLine() if stream is None and in_notebook() else None
         self._share, self._stream = share, stream or sys.stderr
         self._unit = unit
-        self._pace = None if self._stream.isatty() else Pace(share, unit)
+        is_drawn = self._line or self._stream.isatty()
+        self._pace = None if is_drawn else Pace(share, unit)
         self.done, self._counted = 0, 0
         self._started = self._drawn = time.monotonic()
 
@@ -200,14 +243,16 @@ class Bar:
         share = min(1.0, max(self._share(), 1e-9))
         rate = self._counted / (now - self._started)
         left = format_seconds((self.done / share - self.done) / rate)
-        full = round(WIDTH * share)
-        self._stream.write(
-            f"\r[{'=' * full:{WIDTH}}] {share:4.0%}  {self.done:,} {self._unit}, "
-            f"{rate:,.0f} a second, {left} left   "
+        line = (
+            f"{draw_bar(share)} {share:4.0%}  {self.done:,} {self._unit}, "
+            f"{rate:,.0f} a second, {left} left"
         )
+        if self._line:
+            return self._line.write(line)
+        self._stream.write(f"\r{line}   ")
         self._stream.flush()
 
     def end(self):
         """Ends the line of the bar."""
-        if not self._pace and self._drawn != self._started:
+        if not self._pace and not self._line and self._drawn != self._started:
             self._stream.write("\n")

@@ -1,7 +1,12 @@
 """Computing the features of all documents."""
 
+import weakref
+
 import numpy as np
 import tensorflow as tf
+
+# The traced graph of each encoder, because tracing a transformer takes a second.
+_graphs = weakref.WeakKeyDictionary()
 
 
 def encode_documents(encoder, batches):
@@ -22,10 +27,7 @@ def encode_documents(encoder, batches):
     >>> encode_documents(SparseTextEncoder(3, dim=4), batches).shape
     (3, 4)
     """
-    encode = tf.function(
-        lambda x: tf.cast(encoder(x, training=False), tf.float32),
-        reduce_retracing=True,
-    )
+    encode = _trace(encoder)
     features, start = None, 0
     for batch in batches.batches():
         x = batch[0] if isinstance(batch, tuple) else batch
@@ -36,3 +38,14 @@ def encode_documents(encoder, batches):
         features[batches.order[start : start + len(rows)]] = rows.numpy()
         start += len(rows)
     return features
+
+
+def _trace(encoder):
+    if encoder not in _graphs:
+        # A weak reference, so that the cached graph does not keep its encoder alive.
+        reference = weakref.ref(encoder)
+        _graphs[encoder] = tf.function(
+            lambda x: tf.cast(reference()(x, training=False), tf.float32),
+            reduce_retracing=True,
+        )
+    return _graphs[encoder]

@@ -35,21 +35,14 @@ def recommend(model, texts, k=5, batch_size=64):
         ValueError: the model has no label names or cannot read texts, `texts` are not
             strings, or `k` or `batch_size` is not an integer within its range.
     """
-    vectorizer = getattr(model, "vectorizer", None)
-    if model.label_set is None or (vectorizer is None and model.tokenizer is None):
-        raise ValueError(
-            "Expected a model with `label_names`, and with a `tokenizer` or a "
-            "`vectorizer`, to recommend labels for raw texts. Received: a model "
-            f"without them. Pass them to `{type(model).__name__}`, or use `predict` on "
-            "its inputs."
-        )
+    check_reads_texts(model, "to recommend labels for raw texts")
     texts = list_texts(texts)
     k = check_integer("k", k, "labels per text", model.num_predictions)
     batch_size = check_integer("batch_size", batch_size, "texts per batch")
     if not texts:
         return []
     batches = build_inputs(model, texts, batch_size=batch_size)
-    if vectorizer is not None:
+    if getattr(model, "vectorizer", None) is not None:
         outputs = model.predict(batches.dataset(), verbose=0)
         predicted_ids, scores = outputs["predicted_ids"], outputs["scores"]
     else:
@@ -68,6 +61,17 @@ def recommend(model, texts, k=5, batch_size=64):
         [(names[i], float(s)) for i, s in zip(row, row_scores) if i >= 0]
         for row, row_scores in zip(predicted_ids, scores)
     ]
+
+
+def check_reads_texts(model, purpose):
+    """Raises `ValueError` if a model cannot read raw texts, or name labels."""
+    reads = getattr(model, "vectorizer", None), getattr(model, "tokenizer", None)
+    if getattr(model, "label_set", None) is None or reads == (None, None):
+        raise ValueError(
+            "Expected a model with `label_names`, and with a `tokenizer` or a "
+            f"`vectorizer`, {purpose}. Received: a model without them. Pass them to "
+            f"`{type(model).__name__}`, or use `predict` on its inputs."
+        )
 
 
 def check_integer(name, value, meaning, most=None):

@@ -30,18 +30,36 @@ def hash_ngrams(words, max_ngram=1):
     >>> bool(a == again and ab != ba)
     True
     """
+    with tf.device("CPU:0"):  # the only device with string ops
+        hashes = [
+            part.with_values(tf.strings.to_hash_bucket_fast(part.values, BUCKETS))
+            for part in join_ngrams(words, max_ngram)
+        ]
+        return tf.concat(hashes, axis=1) if max_ngram > 1 else hashes[0]
+
+
+def join_ngrams(words, max_ngram=1):
+    """All words and word n-grams of texts, as strings.
+
+    Args:
+        words, max_ngram: see `hash_ngrams`.
+
+    Returns:
+        A list of `max_ngram` string `tf.RaggedTensor` (documents, None): the words, the
+        bigrams, and so on. The words of an n-gram are joined by a space.
+
+    Example:
+
+    >>> [part.to_list() for part in join_ngrams(split_words(["a b a"]), max_ngram=2)]
+    [[[b'a', b'b', b'a']], [[b'a b', b'b a']]]
+    """
     ngrams = [words]
     for n in range(1, max_ngram):
         # Words contain no spaces, so different n-grams are different strings.
         starts, ends = ngrams[-1][:, :-1], words[:, n:]
         both = tf.strings.join([starts.values, ends.values], " ")
         ngrams.append(ends.with_values(both))
-    with tf.device("CPU:0"):  # the only device with string ops
-        hashes = [
-            part.with_values(tf.strings.to_hash_bucket_fast(part.values, BUCKETS))
-            for part in ngrams
-        ]
-        return tf.concat(hashes, axis=1) if max_ngram > 1 else hashes[0]
+    return ngrams
 
 
 def hash_char_ngrams(words, lengths):

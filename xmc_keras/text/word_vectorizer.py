@@ -1,5 +1,6 @@
 """TF-IDF features of texts, with equal rows in training and in a SavedModel."""
 
+import functools
 import hashlib
 import logging
 
@@ -212,13 +213,7 @@ class WordVectorizer(tf.Module):
         with tf.device("CPU:0"):
             # Read once: each read of the variable would copy it.
             known_hashes = tf.convert_to_tensor(self.hashes)
-
-            def find(hashes):
-                places = tf.searchsorted(known_hashes, hashes)
-                places = tf.minimum(places, self.num_features - 1)
-                known = tf.equal(tf.gather(known_hashes, places), hashes)
-                return tf.where(known, tf.cast(places, tf.int64), -1)
-
+            find = functools.partial(find_hashes, known_hashes)
             words = split_words(texts, self.fold_accents, self.rule)
             parts = count_ngrams(words, find, self.max_ngram, self.char_ngrams)
             parts = [(ids, *self._weigh(ids, counts)) for ids, counts in parts]
@@ -288,6 +283,21 @@ class WordVectorizer(tf.Module):
                 f"Received: {error}. Restore the file, or train the run again.",
                 path,
             ) from None
+
+
+def find_hashes(known, hashes):
+    """Places of hashes among the known ones, sorted; int64, `-1` where it is unknown.
+
+    Example:
+
+    >>> find_hashes([3, 5, 9], [5, 4, 10, 3]).numpy().tolist()
+    [1, -1, -1, 0]
+    """
+    known = tf.convert_to_tensor(known, tf.int64)
+    hashes = tf.convert_to_tensor(hashes, tf.int64)
+    places = tf.minimum(tf.searchsorted(known, hashes), known.shape[0] - 1)
+    same = tf.equal(tf.gather(known, places), hashes)
+    return tf.where(same, tf.cast(places, tf.int64), -1)
 
 
 def _check_lengths(char_ngrams):

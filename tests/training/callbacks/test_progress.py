@@ -1,7 +1,10 @@
 import sys
+import types
 
 import pytest
 
+from tests.helpers.notebook import Notebook
+from xmc_keras.progress import in_notebook
 from xmc_keras.training.callbacks.progress import Progress
 
 
@@ -69,3 +72,47 @@ def test_on_a_terminal_a_bar(capsys, monkeypatch):
     assert "20/20" in last and "loss: 0.6173" in last
     assert last.endswith("\n  loss 1, val_loss 2\n")
     assert shown.count("\n") == 3
+
+
+def test_in_a_notebook_a_line_per_epoch_that_is_replaced(capsys, monkeypatch):
+    notebook = Notebook(monkeypatch)
+    progress = Progress(100, 3, first_step=70)
+    during = []
+    on_batch_end = progress.on_train_batch_end
+
+    def look(batch, logs):
+        on_batch_end(batch, logs)
+        during.append(list(notebook.lines))
+
+    monkeypatch.setattr(progress, "on_train_batch_end", look)
+    arguments = {"first_epoch": 1, "first_step": 70}
+    shown = play(progress, 3, capsys, monkeypatch, **arguments)
+    assert shown == ""
+    assert notebook.lines == [
+        "Epoch 2 of 3: loss 1, val_loss 2",
+        "Epoch 3 of 3: loss 1, val_loss 2",
+    ]
+    half = "[" + "=" * 24 + " " * 6 + "]"
+    assert during[9] == [f"Epoch 2 of 3  {half} 80/100, 20 s left: loss 1.235"]
+    full = "[" + "=" * 30 + "]"
+    assert during[-1][1] == f"Epoch 3 of 3  {full} 100/100, 0 s left: loss 0.1235"
+
+
+def test_in_a_notebook_a_line_is_not_replaced_for_each_of_many_steps(
+    capsys, monkeypatch
+):
+    notebook = Notebook(monkeypatch)
+    play(Progress(1000, 1), 1, capsys, monkeypatch, seconds=0.01)
+    assert 30 <= notebook.writes <= 60  # in 10 s
+
+
+@pytest.mark.parametrize("shell", ["none", "terminal", "half imported"])
+def test_python_and_ipython_in_a_terminal_are_no_notebook(shell, monkeypatch):
+    ipython = types.ModuleType("IPython")
+    if shell == "none":
+        monkeypatch.delitem(sys.modules, "IPython", raising=False)
+    else:
+        monkeypatch.setitem(sys.modules, "IPython", ipython)
+    if shell == "terminal":
+        ipython.get_ipython = types.SimpleNamespace
+    assert not in_notebook()

@@ -5,17 +5,28 @@ import time
 
 import keras
 
-from xmc_keras.progress import QUIET_SECONDS, Heartbeat, format_seconds, phase, saw_line
+from xmc_keras.progress import (
+    DRAW_SECONDS,
+    QUIET_SECONDS,
+    Heartbeat,
+    NotebookLine,
+    draw_bar,
+    format_seconds,
+    in_notebook,
+    phase,
+    saw_line,
+)
 
-LINES = 10  # per epoch, if the output is not a terminal
+LINES = 10  # per epoch, if the output is neither a terminal nor a notebook
 
 
 class Progress(keras.callbacks.Callback):
-    """Prints losses and time left of each epoch, and the time left of the run.
+    """Shows losses and time left of each epoch, and the time left of the run.
 
     Keras's own bar knows neither the rest of a resumed epoch nor the remaining epochs,
     and it writes a line per step to a file. Here a file gets ten lines per epoch, and
-    one at the next step if there was none for `QUIET_SECONDS`.
+    one at the next step if there was none for `QUIET_SECONDS`. In a notebook an epoch
+    has one line, replaced in place, whose last state is the losses of the epoch.
 
     Args:
         num_batches: int. Steps per epoch.
@@ -35,17 +46,22 @@ class Progress(keras.callbacks.Callback):
         left = ""
         if self.steps:
             left = f", about {self.left((self.epochs - epoch) * self.num_batches)} left"
-        self.write(f"Epoch {epoch + 1} of {self.epochs}{left}")
-        self.bar = None
+        self.title = f"Epoch {epoch + 1} of {self.epochs}"
+        self.bar, self.line, self.lines = None, None, 0
+        if in_notebook():
+            self.line, self.drawn = NotebookLine(), time.monotonic()
+            self.line.write(f"{self.title}{left}")
+            return
+        self.write(f"{self.title}{left}")
         if sys.stdout.isatty():
             self.bar = keras.utils.Progbar(self.num_batches - self.first_step)
-        self.lines = 0
 
     def on_train_batch_begin(self, batch, logs=None):
         self.begun = time.monotonic()
 
     def on_train_batch_end(self, batch, logs=None):
-        self.seconds += time.monotonic() - self.begun
+        now = time.monotonic()
+        self.seconds += now - self.begun
         self.steps += 1
         done = batch + 1
         if self.bar is not None:
@@ -55,12 +71,19 @@ class Progress(keras.callbacks.Callback):
             saw_line()
             return
         step = self.first_step + done
+        left = self.left(self.num_batches - step)
+        line = f"{step}/{self.num_batches}, {left} left: {format_logs(logs)}"
+        if self.line is not None:
+            if now - self.drawn >= DRAW_SECONDS or step == self.num_batches:
+                self.drawn = now
+                share = draw_bar(step / self.num_batches)
+                self.line.write(f"{self.title}  {share} {line}")
+            return
         tenths = LINES * step // self.num_batches
-        quiet = time.monotonic() - Heartbeat.seen > QUIET_SECONDS
+        quiet = now - Heartbeat.seen > QUIET_SECONDS
         if (quiet or tenths > self.lines) and step < self.num_batches:
             self.lines = tenths
-            left = self.left(self.num_batches - step)
-            self.write(f"  {step}/{self.num_batches}, {left} left: {format_logs(logs)}")
+            self.write(f"  {line}")
 
     def on_test_begin(self, logs=None):
         self.validating = phase("Validating")
@@ -71,7 +94,10 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.first_step = 0
-        self.write(f"  {format_logs(logs)}")
+        if self.line is not None:
+            self.line.write(f"{self.title}: {format_logs(logs)}")
+        else:
+            self.write(f"  {format_logs(logs)}")
 
     def write(self, line):
         """Writes a line to standard output, where the bar of Keras is, too."""
