@@ -77,6 +77,7 @@ setup(
             "pytest>=9,<10",
             "pytest-xdist>=3.8,<4",
             "hypothesis>=6.168,<7",
+            "pandas>=3,<4",  # what users have texts and labels in
             "pydot>=4,<5",
             "ruff>=0.17,<1",
         ],

@@ -16,7 +16,7 @@ MOST = 15  # entries of a folder
 ORDER = [
     *("files", "ops", "text", "labels", "metrics", "optimizers", "data", "encoders"),
     *("recommending", "lightxml", "one_vs_all", "lightdxml", "config", "runs"),
-    *("evaluation", "training", "serving", "cli"),
+    *("evaluation", "training", "serving", "classifiers", "cli"),
 ]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

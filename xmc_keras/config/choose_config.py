@@ -1,10 +1,9 @@
 """The config for a data set, chosen by its facts."""
 
-import json
-
 from xmc_keras.config.choose_lightdxml import choose_lightdxml
 from xmc_keras.config.choose_lightxml import choose_lightxml
 from xmc_keras.config.config_file import override_config, read_overrides
+from xmc_keras.config.config_key import format_value
 from xmc_keras.data.check_documents import check_reads_features, check_trainable
 
 CHOICES = {"lightdxml": choose_lightdxml, "lightxml": choose_lightxml}
@@ -69,12 +68,3 @@ def choose_config(documents, overrides=(), room=None):
     if changed:
         found.append(f"as set: {', '.join(changed)}")
     return config, found
-
-
-def format_value(value):
-    """A value of a config, as in its file.
-
-    >>> format_value("words"), format_value(None), format_value([3, 5])
-    ('words', 'null', '[3, 5]')
-    """
-    return value if isinstance(value, str) else json.dumps(value)

@@ -41,8 +41,28 @@ def recommend(model, texts, k=5, batch_size=64):
     batch_size = check_integer("batch_size", batch_size, "texts per batch")
     if not texts:
         return []
+    predicted_ids, scores = rank_labels(model, texts, batch_size)
+    names = model.label_set.names
+    return [
+        [(names[i], float(s)) for i, s in zip(row[:k], row_scores) if i >= 0]
+        for row, row_scores in zip(predicted_ids, scores)
+    ]
+
+
+def rank_labels(model, texts, batch_size=64):
+    """Ranks the labels of texts, or of rows of features.
+
+    Args:
+        model: a `LightXML` or `LightDXML`.
+        texts: list of strings, or csr matrix (documents, features); not empty.
+        batch_size: int. Documents per batch. Defaults to `64`.
+
+    Returns:
+        `(predicted_ids, scores)`: int32 and float32 arrays (documents,
+        num_predictions), best first; `-1` pads.
+    """
     batches = build_inputs(model, texts, batch_size=batch_size)
-    if getattr(model, "vectorizer", None) is not None:
+    if getattr(model, "tokenizer", None) is None:
         outputs = model.predict(batches.dataset(), verbose=0)
         predicted_ids, scores = outputs["predicted_ids"], outputs["scores"]
     else:
@@ -54,13 +74,7 @@ def recommend(model, texts, k=5, batch_size=64):
             for x in batches.batches()
         ]
         predicted_ids, scores = map(np.concatenate, zip(*outputs))
-    predicted_ids = batches.restore(predicted_ids)[:, :k]  # (documents, k)
-    scores = batches.restore(scores)[:, :k]
-    names = model.label_set.names
-    return [
-        [(names[i], float(s)) for i, s in zip(row, row_scores) if i >= 0]
-        for row, row_scores in zip(predicted_ids, scores)
-    ]
+    return batches.restore(predicted_ids), batches.restore(scores)
 
 
 def check_reads_texts(model, purpose):

@@ -23,7 +23,7 @@ from xmc_keras.files.disk_error import DiskError, find_disk_error
 from xmc_keras.ops.keras_internals import write_keras_file
 
 
-def save_model(model, path):
+def save_model(model, path, members=None):
     """Saves a model as `.keras`, atomically, without the optimizer's state.
 
     Memory: the size of the file, once more.
@@ -31,17 +31,27 @@ def save_model(model, path):
     Args:
         model: a built Keras model.
         path: string or path.
+        members: optional dictionary of names and bytes, further members of the archive,
+            which Keras does not read.
 
     Raises:
         DiskError: the file cannot be written.
     """
-    # Without an optimizer if it was never compiled.
+
+    def add(part):
+        with zipfile.ZipFile(part, "a") as archive:
+            for name, data in (members or {}).items():
+                archive.writestr(name, data)
+
+    # Without an optimizer if it was never compiled. Keras would compile the loaded
+    # model, and then miss the state of its optimizer.
     optimizer, model.optimizer = getattr(model, "optimizer", None), None
+    compiled, model.compiled = getattr(model, "compiled", False), False
     try:
-        with temporary_files(Path(path).parent), atomic_write(path) as file:
+        with temporary_files(Path(path).parent), atomic_write(path, add) as file:
             write_keras_file(model, file)
     finally:
-        model.optimizer = optimizer
+        model.optimizer, model.compiled = optimizer, compiled
 
 
 def load_model(path):

@@ -321,6 +321,18 @@ class RunFolder:
             )
         return model
 
+    def classifier(self, name=None):
+        """The model as a `LightXMLClassifier` or `LightDXMLClassifier`.
+
+        Args:
+            name: see `load_model`.
+        """
+        # Public names are imported on first use: `classifiers` imports this folder.
+        import xmc_keras
+
+        names = {"lightxml": "LightXMLClassifier", "lightdxml": "LightDXMLClassifier"}
+        return getattr(xmc_keras, names[self.config().system]).from_run(self, name)
+
     def save_metrics(self, metrics):
         """Writes `metrics.json`."""
         with write_checked(self.metrics_path) as file:

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import sys
 import time
 
 import numpy as np
@@ -52,6 +53,7 @@ def fit(
     any_memory=False,
     callbacks=(),
     progress=True,
+    learn_validation=None,
 ):
     """Trains the LightXML or LightDXML model of a config, and evaluates it.
 
@@ -74,6 +76,10 @@ def fit(
         callbacks: list of additional Keras callbacks for `model.fit`.
         progress: bool. Whether to show progress, and in the log a line at least every
             half minute, by a `Heartbeat`. Defaults to `True`.
+        learn_validation: optional bool. Whether a linear model learns from validation
+            documents drawn from `train`, too, once they have chosen what they are for.
+            By default only if there are test documents to evaluate it on. If it did
+            and there are none, the metrics are P@k on the validation documents before.
 
     Returns:
         A `FitResult`.
@@ -99,7 +105,9 @@ def fit(
     _check_arguments(config, train=train, validation=validation, test=test)
     if run is not None and not isinstance(run, RunFolder):
         run = RunFolder(run)
-    settings = resume, overwrite, any_memory, callbacks, progress
+    if learn_validation is None:
+        learn_validation = test is not None
+    settings = resume, overwrite, any_memory, callbacks, progress, learn_validation
     with contextlib.nullcontext() if run is None else run.lock:
         return _fit(config, train, validation, test, run, *settings)
 
@@ -134,6 +142,7 @@ def _fit(
     any_memory,
     callbacks,
     progress,
+    learn_validation,
 ):
     """Trains with the run, if any, locked; see `fit`."""
     begun = time.monotonic()
@@ -172,7 +181,7 @@ def _fit(
         everything=train,
         train=part,
         validation=validation,
-        learn_validation=drawn and test is not None,
+        learn_validation=drawn and learn_validation,
         label_set=label_set,
         run=run,
         continued=continued,
@@ -180,12 +189,25 @@ def _fit(
         callbacks=callbacks,
         progress=progress,
     )
-    with Heartbeat() if progress else contextlib.nullcontext():
+    with Heartbeat() if progress else contextlib.nullcontext(), keep_policy():
         try:
             fit_system = fit_lightxml if config.system == "lightxml" else fit_lightdxml
             return evaluate_trained(task, fit_system(task), test, begun)
         except DiskError as error:
             raise error.resumable() from error
+
+
+@contextlib.contextmanager
+def keep_policy():
+    """Context manager after which Keras has the dtype policy of before."""
+    # Imported already if the program has set one.
+    keras = sys.modules.get("keras")
+    policy = "float32" if keras is None else keras.config.dtype_policy()
+    try:
+        yield
+    finally:
+        if keras := sys.modules.get("keras"):
+            keras.config.set_dtype_policy(policy)
 
 
 def evaluate_trained(task, trained, test, begun):
@@ -209,9 +231,12 @@ def evaluate_trained(task, trained, test, begun):
     if run is not None:
         model = run.load_model()
     held_out = task.validation if test is None else test
-    settings = {"train": train, "config": config}
-    cache = run and run.cache_path
-    metrics = evaluate_checked(model, held_out, **settings, cache=cache)
+    if test is None and trained.found.get("learnt_validation"):
+        metrics = dict(trained.found["validation"])
+    else:
+        settings = {"train": train, "config": config}
+        cache = run and run.cache_path
+        metrics = evaluate_checked(model, held_out, **settings, cache=cache)
     with phase("Evaluating the baselines"):
         metrics["baselines"] = evaluate_baselines(trained, task, held_out)
     metrics["warnings"] = warn_of_baselines(

@@ -1,0 +1,469 @@
+"""Base class of the classifiers."""
+
+import logging
+import math
+import numbers
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import check_random_state
+
+from xmc_keras.classifiers.classifier_file import read_facts, write_classifier
+from xmc_keras.classifiers.label_names import INDICATOR, SINGLE, read_labels
+from xmc_keras.config.choose_config import choose_config
+from xmc_keras.config.config_file import load_config
+from xmc_keras.data.documents import Documents
+from xmc_keras.data.feature_documents import FeatureDocuments
+from xmc_keras.text.list_texts import list_texts
+
+logger = logging.getLogger(__name__)
+
+# Parameters that are no keys of a config.
+OTHER = ("recipe", "settings", "classes", "random_state", "verbose")
+SAMPLES = 64  # texts that an exported model is compared on
+
+
+class TextClassifier(BaseEstimator):
+    """Base class of `LightXMLClassifier` and `LightDXMLClassifier`.
+
+    A subclass has a `system`, a value of the config's key, and a constructor whose
+    parameters are keys of a config, and those of `OTHER`. It trains by `fit` of
+    `xmc_keras`, as `xmc fit` does.
+
+    It is no `ClassifierMixin`: scikit-learn's splits for classifiers refuse lists of
+    labels.
+    """
+
+    system = None
+
+    @classmethod
+    def from_recipe(cls, recipe, **parameters):
+        """Makes a classifier that trains by a recipe.
+
+        Args:
+            recipe: string or path: a name of `recipe_names()`, or a YAML file. Its data
+                is not read; its sizes are limits.
+            **parameters: parameters that override the recipe.
+        """
+        return cls(recipe=recipe, **parameters)
+
+    @classmethod
+    def from_run(cls, run, name=None):
+        """Opens the model of a run as a classifier.
+
+        Args:
+            run: string, path or `RunFolder`.
+            name: optional string. Which of the run's models; by default the best one.
+        """
+        from xmc_keras.runs.run_folder import RunFolder
+
+        run = run if isinstance(run, RunFolder) else RunFolder(run)
+        config, model = run.config(), run.load_model(name)
+        classifier = cls(settings={})._check_system(config.system)
+        counts, num_documents = run.label_counts()
+        names = np.array(model.label_set.names, object)
+        return classifier._set_fitted(model, config, names, counts, num_documents)
+
+    def fit(self, X, y, *, validation_data=None, validation_split="auto", callbacks=()):
+        """Trains a model.
+
+        Args:
+            X: sequence of strings: a list, a NumPy array, a pandas Series.
+            y: labels of the texts, see `read_labels`: lists of labels, one label per
+                text, or an indicator matrix. A text without labels is an example of
+                none.
+            validation_data: optional pair of texts and labels to choose the best epoch
+                by. By default a share of `X`, drawn at random.
+            validation_split: float below 1. This share. Defaults to `"auto"`, a tenth,
+                at most 1,000.
+            callbacks: list of additional Keras callbacks.
+
+        Returns:
+            The classifier itself.
+
+        Raises:
+            ValueError: texts, labels or parameters cannot be used.
+        """
+        # TensorFlow takes seconds to import: what is wrong is reported before.
+        documents, kind, classes = self._read(X, y, self.classes)
+        validation = None
+        if validation_data is not None:
+            validation, _, _ = self._read(*validation_data, None)
+        config = self._choose(documents, validation_split)
+        from xmc_keras.training.fit import fit
+
+        result = fit(
+            config,
+            documents,
+            validation,
+            callbacks=callbacks,
+            progress=bool(self.verbose),
+            learn_validation=True,
+        )
+        counts = result.model.label_set.encode(documents.labels).sum(axis=0)
+        self._set_fitted(
+            result.model, config, classes, np.asarray(counts)[0], len(documents), kind
+        )
+        self.history_, self.metrics_ = result.history, result.metrics
+        self._documents = documents
+        return self
+
+    def _read(self, X, y, classes):
+        """Documents, kind of labels, and classes; raises `ValueError`."""
+        kind, labels, classes = read_labels(y, classes)
+        labels = [[str(label) for label in names] for names in labels]
+        if scipy.sparse.issparse(X):
+            rows = scipy.sparse.csr_matrix(X, dtype=np.float32)
+            lines = list(range(1, rows.shape[0] + 1))
+            self._check_lengths(rows.shape[0], len(labels))
+            return FeatureDocuments(rows, labels, lines, None, None), kind, classes
+        texts = list_texts(X)
+        self._check_lengths(len(texts), len(labels))
+        for place, text in enumerate(texts):
+            if not text.strip():
+                raise ValueError(
+                    f"Expected texts. Received: {text!r:.80}, a blank one, at place "
+                    f"{place}. Leave it out."
+                )
+        return Documents(texts, labels), kind, classes
+
+    @staticmethod
+    def _check_lengths(num_texts, num_labels):
+        if num_texts != num_labels:
+            raise ValueError(
+                "Expected as many texts as labels of texts. Received: "
+                f"{num_texts} texts, {num_labels} labels."
+            )
+
+    def _choose(self, documents, validation_split):
+        """The config: parameters, then the recipe, then what fits the documents."""
+        given = {
+            name: value
+            for name, value in self.get_params(deep=False).items()
+            if name not in OTHER and not _is_auto(value)
+        }
+        given |= {**(self.settings or {}), "seed": self._seed()}
+        if not _is_auto(validation_split):
+            share = validation_split
+            if not isinstance(share, numbers.Real) or not 0 < share < 1:
+                raise ValueError(
+                    "Expected `validation_split` to be a share above 0 and below 1. "
+                    f"Received: {share!r}."
+                )
+            given["validation_documents"] = max(1, math.floor(share * len(documents)))
+        if self.recipe is not None:
+            config = load_config(self.recipe, given)
+            self._check_system(config.system)
+            return config
+        given["system"] = self.system
+        from xmc_keras.training.memory import measure_free_memory
+
+        config, reasons = choose_config(documents, given, measure_free_memory())
+        for reason in reasons:
+            logger.info("Chosen: %s", reason)
+            if self.verbose:
+                sys.stdout.write(f"{reason}\n")
+        return config
+
+    def _seed(self):
+        if isinstance(self.random_state, numbers.Integral):
+            return int(self.random_state)
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _check_system(self, system):
+        if system != self.system:
+            raise ValueError(
+                f"Expected a model of {self.system} for {type(self).__name__}. "
+                f"Received: {system}."
+            )
+        return self
+
+    def _set_fitted(self, model, config, classes, counts, num_documents, kind="lists"):
+        self.model_, self.config_, self.classes_ = model, config, classes
+        self.label_counts_ = np.asarray(counts).astype(np.int64)
+        self.num_documents_ = int(num_documents)
+        self.label_kind_ = kind
+        readers = getattr(model, "tokenizer", None), getattr(model, "vectorizer", None)
+        if readers == (None, None):  # it reads features
+            self.n_features_in_ = model.encoder.num_features
+        places = {str(label): place for place, label in enumerate(classes)}
+        names = model.label_set.names
+        # Column of each label of the model among the classes.
+        self._columns = np.array([places[name] for name in names])
+        return self
+
+    def _rank(self, X):
+        """Columns of the classes and scores, best first, both (documents, n)."""
+        if not hasattr(self, "model_"):
+            raise NotFittedError(
+                f"This {type(self).__name__} is not fitted. Call `fit` with texts and "
+                "labels, or `load` a file."
+            )
+        from xmc_keras.recommending.recommend import rank_labels
+
+        if scipy.sparse.issparse(X):
+            X = scipy.sparse.csr_matrix(X, dtype=np.float32)
+            count, received = X.shape[0], X.shape[1]
+        else:
+            X = list_texts(X)
+            count, received = len(X), "texts"
+        expected = getattr(self, "n_features_in_", "texts")
+        if count == 0:
+            most = self.model_.num_predictions
+            return np.zeros((0, most), int), np.zeros((0, most), np.float32)
+        if received != expected:
+            unit = " features" if expected != "texts" else ""
+            raise ValueError(f"Expected {expected}{unit}. Received: {received}.")
+        ids, scores = rank_labels(self.model_, X)
+        return self._columns_of(ids), scores
+
+    def _columns_of(self, ids):
+        """Places in `classes_` of labels of the model; `-1` stays."""
+        return np.where(np.asarray(ids) < 0, -1, self._columns[ids])
+
+    def predict(self, X, k=None, threshold=None):
+        """Predicts labels, in the form that `y` had.
+
+        Args:
+            X: sequence of strings.
+            k: optional int. Labels per text. By default 5; with one label per text in
+                `fit`, 1; with an indicator, all of at least `threshold`.
+            threshold: optional float. The least score of a label. Defaults to `None`,
+                no limit, or `0.5` for an indicator without `k`.
+
+        Returns:
+            List of lists of labels, best first, which may be empty with a `threshold`;
+            if `fit` had one label per text and `k` is not given, an array of labels; if
+            it had an indicator, a csr matrix (documents, labels) of zeros and ones.
+        """
+        columns, scores = self._rank(X)
+        single = self.label_kind_ == SINGLE and k is None and threshold is None
+        if single:
+            k = 1
+        elif self.label_kind_ == INDICATOR and k is None and threshold is None:
+            threshold = 0.5
+        elif k is None and threshold is None:
+            k = 5
+        kept = columns >= 0
+        if k is not None:
+            kept[:, self._check_k(k) :] = False
+        if threshold is not None:
+            kept &= scores >= threshold
+        if self.label_kind_ == INDICATOR:
+            return self._matrix(columns, kept, np.ones_like(scores, np.int64))
+        found = [self.classes_[row[some]].tolist() for row, some in zip(columns, kept)]
+        return np.array([names[0] for names in found]) if single else found
+
+    def recommend(self, X, k=5):
+        """Recommends labels.
+
+        Args:
+            X: sequence of strings.
+            k: int. Labels per text. Defaults to `5`.
+
+        Returns:
+            For each text a list of `(label, score)`, best first, scores in [0, 1].
+        """
+        columns, scores = self._rank(X)
+        k = self._check_k(k)
+        return [
+            [(self.classes_[i], float(s)) for i, s in zip(row[:k], values) if i >= 0]
+            for row, values in zip(columns, scores)
+        ]
+
+    def predict_proba(self, X, k=100):
+        """Scores of the best labels.
+
+        Args:
+            X: sequence of strings.
+            k: int. Labels per text; all others have 0. Defaults to `100`.
+
+        Returns:
+            float32 csr matrix (documents, labels), columns in the order of `classes_`.
+        """
+        columns, scores = self._rank(X)
+        kept = columns >= 0
+        kept[:, self._check_k(k) :] = False
+        return self._matrix(columns, kept, scores)
+
+    def _matrix(self, columns, kept, values):
+        lengths = np.cumsum([0, *kept.sum(axis=1)])
+        shape = len(columns), len(self.classes_)
+        arrays = values[kept], columns[kept], lengths
+        matrix = scipy.sparse.csr_matrix(arrays, shape)
+        matrix.sort_indices()
+        return matrix
+
+    @staticmethod
+    def _check_k(k):
+        if isinstance(k, bool) or not isinstance(k, numbers.Integral) or k < 1:
+            raise ValueError(
+                f"Expected `k` to be an integer of at least 1. Received: {k!r}."
+            )
+        return int(k)
+
+    def score(self, X, y):
+        """P@1: the share of texts whose best label is right, float in [0, 1]."""
+        return self.evaluate(X, y)["P@1"] / 100
+
+    def evaluate(self, X, y):
+        """Metrics of the model on texts and their labels.
+
+        Labels that training never saw count as relevant and missed.
+
+        Args:
+            X: sequence of strings.
+            y: their labels, see `fit`.
+
+        Returns:
+            Dictionary in percent: `P@1`, `P@3`, `P@5`, and so for nDCG, PSP and PSnDCG;
+            `recall@10`, `recall@100`. Propensities are those of the training labels.
+        """
+        from xmc_keras.evaluation.evaluate import measure_ranking
+
+        # The columns of an indicator are those of `fit`; other labels may be new.
+        is_matrix = getattr(y, "ndim", 1) == 2
+        documents, _, _ = self._read(X, y, self.classes_ if is_matrix else None)
+        columns, _ = self._rank(documents.texts)
+        ids = np.full(len(self.classes_) + 1, -1)  # the last is that of -1
+        ids[self._columns] = np.arange(len(self._columns))
+        return measure_ranking(
+            ids[columns],
+            documents,
+            self.model_.label_set,
+            config=self.config_,
+            counts=(self.label_counts_, self.num_documents_),
+        )
+
+    def explain(self, text, label, X=None, y=None, k=5):
+        """Explains a label of a text, see `explain`.
+
+        Args:
+            text: string.
+            label: one of `classes_`.
+            X, y: optional texts and labels to look for documents in. By default those
+                of `fit`, which a loaded classifier does not have.
+            k: int. Documents and words to show. Defaults to `5`.
+
+        Returns:
+            `Explanation`.
+        """
+        from xmc_keras.evaluation.explain import explain
+
+        documents = getattr(self, "_documents", None)
+        if X is not None:
+            documents, _, _ = self._read(X, y, None)
+        if documents is None:
+            raise ValueError(
+                "Expected `X` and `y`, the documents to look in. Received: none, and "
+                "this classifier was loaded without those of training."
+            )
+        self._rank([])  # raises if there is no model
+        return explain(self.model_, text, str(label), documents, k)
+
+    def save(self, path):
+        """Saves the classifier as one `.keras` file, atomically.
+
+        `keras.models.load_model` reads the model of it, too.
+
+        Args:
+            path: string or path that ends in `.keras`.
+        """
+        self._rank([])
+        if Path(path).suffix != ".keras":
+            raise ValueError(f"Expected a path that ends in .keras. Received: {path}.")
+        write_classifier(self, path)
+
+    @classmethod
+    def load(cls, path):
+        """Loads a file of `save`, or another `.keras` file of such a model.
+
+        Args:
+            path: string or path.
+        """
+        from xmc_keras.runs.model_file import load_model
+
+        facts, model = read_facts(path), load_model(path)
+        names = getattr(getattr(model, "label_set", None), "names", None)
+        if names is None:
+            raise ValueError(
+                f"Expected a model with label names. Received: {path}, without them."
+            )
+        cls()._check_system(type(model).__name__.lower())
+        classifier = cls(**facts.get("parameters", {}))
+        classes = np.array(facts.get("classes", names), object)
+        classifier._set_fitted(
+            model,
+            facts.get("config"),
+            classes,
+            facts.get("label_counts", np.zeros(len(names))),
+            facts.get("num_documents", 0),
+            facts.get("label_kind", "lists"),
+        )
+        for name in ("history", "metrics"):
+            if name in facts:
+                setattr(classifier, f"{name}_", facts[name])
+        return classifier
+
+    def export(self, folder, texts=None, **options):
+        """Exports the model for TensorFlow Serving, see `export`.
+
+        Args:
+            folder: string or path. The base folder of the versions.
+            texts: optional list of texts to compare the version on. By default some of
+                training, or for a loaded classifier the names of labels.
+            **options: `k`, `precision`, `encoder_precision`, `version`.
+
+        Returns:
+            The number of the version.
+        """
+        from xmc_keras.serving.export import export
+
+        self._rank([])
+        if texts is None:
+            documents = getattr(self, "_documents", None)
+            texts = (
+                self.model_.label_set.names if documents is None else documents.texts
+            )
+            texts = texts[:SAMPLES]
+        return export(self.model_, folder, texts, **options)
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        state.pop("_documents", None)
+        if (model := state.pop("model_", None)) is not None:
+            from xmc_keras.runs.model_file import save_model
+
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder, "model.keras")
+                save_model(model, path)
+                state["model_"] = path.read_bytes()
+        return state
+
+    def __setstate__(self, state):
+        state = dict(state)
+        if isinstance(data := state.get("model_"), bytes):
+            from xmc_keras.runs.model_file import load_model
+
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder, "model.keras")
+                path.write_bytes(data)
+                state["model_"] = load_model(path)
+        super().__setstate__(state)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def _is_auto(value):
+    return isinstance(value, str) and value == "auto"
