@@ -50,7 +50,7 @@ from xmc_keras.config.recipes import find_recipe
 from xmc_keras.data.check_documents import check_reads_features
 from xmc_keras.data.documents import documents_digest
 from xmc_keras.data.splits import read_part
-from xmc_keras.files.describe_folder import check_folder_for
+from xmc_keras.files.describe_folder import check_folder_for, describe_folder
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.runs.compare_seeds import format_json, format_markdown, summarize
 from xmc_keras.runs.finished_runs import read_metrics
@@ -99,11 +99,11 @@ def main(argv=None):
     )
     parser.add_argument("--trials", type=int, help="trials of a search in all (20)")
     # Which trial of the search in the folder `configs` this process trains.
-    parser.add_argument("--trial", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--process-of", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     # Raises SystemExit, so that the program that trains a run ends, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    if args.trial is not None:
+    if args.process_of is not None:
         failed = train_one(args)
     elif args.search:
         failed = search(args)
@@ -132,6 +132,12 @@ def sweep(args):
         load_config(path, args.set)  # checks all of them before the first is trained
     runs = Path(args.runs or "runs/sweep")
     check_folder_for(runs, "the runs of a sweep", "runs")
+    if (runs / STUDY).exists():
+        raise BadInput(
+            "Expected a folder for the runs of a sweep. Received: that of a search.",
+            runs,
+            remedy="Choose another `runs`.",
+        )
     with PathLock(runs.resolve(), "for the runs of a sweep", "runs"):
         return train_all(args, configs, runs)
 
@@ -302,6 +308,12 @@ def begin_search(runs, config, space, args):
             given,
         )
     study = TrialStudy(runs) if (runs / STUDY).exists() else None
+    if study is None and runs.exists() and describe_folder(runs) is not None:
+        raise BadInput(
+            "Expected an empty folder, or that of a search. Received: other files.",
+            runs,
+            remedy="Choose another `runs`.",
+        )
     train = read_part(data, "train", args.skip_bad_lines)
     if config is None and study is not None and study.begun:
         config = study.config  # what was chosen when it began, also by another version
@@ -322,6 +334,6 @@ def train_one(args):
     """Trains the trial of a process that `start_trial` has started."""
     end_with_parent()
     try:
-        train_trial(args.configs[0], args.trial, args.skip_bad_lines)
+        train_trial(args.configs[0], args.process_of, args.skip_bad_lines)
     except KeyboardInterrupt:  # the other process says so
         sys.exit(130)

@@ -97,8 +97,9 @@ def test_trials_are_runs_and_the_best_is_a_recipe(config, tmp_path):
 
     # Started again, with more trials: finished ones are not trained again.
     assert run(TrialStudy(tmp_path / "s"), 2) == []
-    tell = study.study.tell
-    assert run(TrialStudy(tmp_path / "s"), 3, lambda _, number: tell(number, 1)) == [2]
+    assert run(
+        TrialStudy(tmp_path / "s"), 3, lambda _, number: study.end(number, 1.0)
+    ) == [2]
 
 
 def add_finished(study, reports, number=5):
@@ -178,10 +179,10 @@ def test_a_failed_trial_is_repeated_at_the_next_start(config, tmp_path, caplog):
 
     def fails(folder, number):
         if number != 1:
-            study.study.tell(number, 40.0 + number)  # as a process that trained it
+            study.end(number, 40.0 + number)  # as a process that trained it
 
     def trains(folder, number):
-        study.study.tell(number, 40.0)
+        study.end(number, 40.0)
 
     # A process that was killed leaves its trial as it is.
     assert run(study, 3, fails) == [0, 1, 2]
@@ -205,7 +206,7 @@ def test_as_many_trials_as_combinations(config, tmp_path):
     study = begin(
         tmp_path / "s", config, SearchSpace(["epochs=3,4", "batch_size=8..9"])
     )
-    trained = run(study, 20, lambda _, number: study.study.tell(number, 1.0))
+    trained = run(study, 20, lambda _, number: study.end(number, 1.0))
     assert trained == [0, 1, 2, 3]
     assert len({str(trial.params) for trial in study.trials}) == 4
 

@@ -79,7 +79,7 @@ def test_trials_are_numbered_and_read_by_other_processes(tmp_path):
     trial = other.live(1)
     assert trial.params == {"epochs": "4", "learning_rate": 0.01}
     trial.report(50.0, 500)
-    other.study.tell(1, 51.0)
+    other.end(1, 51.0)
     assert [t.state.name for t in study.trials] == ["RUNNING", "COMPLETE"]
     assert study.trials[1].intermediate_values == {500: 50.0}
     assert study.run(1).path == tmp_path / "trial-1"
@@ -113,7 +113,7 @@ def test_a_trial_is_pruned_below_the_median_of_the_same_share(tmp_path):
         trial = study.live(study.ask(PARAMS))
         trial.report(reported, step)
         pruned = trial.should_prune()
-        study.study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+        study.end(trial.number)
         return pruned
 
     for i in range(5):

@@ -27,24 +27,28 @@ def train_trial(folder, number, skip_bad_lines=False):
     Raises:
         BadInput: the trial cannot be trained. It stays unfinished.
     """
+    study = TrialStudy(folder)
+    with study.errors():
+        _train(study, number, skip_bad_lines)
+
+
+def _train(study, number, skip_bad_lines):
     import optuna
 
-    study = TrialStudy(folder)
     run, trial = study.run(number), study.live(number)
     config = study.space.replace(study.config, study.space.values(trial.params))
-    pruned = optuna.trial.TrialState.PRUNED
     try:
         if not run.finished:
             _fit(config, run, trial, skip_bad_lines)
     except optuna.TrialPruned:
-        study.study.tell(number, state=pruned)
+        study.end(number)
     except Diverged as error:
         trial.set_user_attr("diverged", str(error))
-        study.study.tell(number, state=pruned)
+        study.end(number)
     else:
         found = read_metrics(run, ["validation", "train_seconds"])
         trial.set_user_attr("metrics", found)
-        study.study.tell(number, found["validation"]["P@5"])
+        study.end(number, found["validation"]["P@5"])
 
 
 def _fit(config, run, trial, skip_bad_lines):

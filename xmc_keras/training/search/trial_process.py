@@ -13,7 +13,7 @@ GRACE = 10  # seconds in which a trial that is interrupted ends
 def start_trial(runs, number, skip_bad_lines):
     """Trains a trial in a process of its own, which ends with this one."""
     command = [sys.executable, "-m", "xmc_keras.cli.program", "sweep", str(runs)]
-    command += ["--trial", str(number)]
+    command += ["--process-of", str(number)]
     if skip_bad_lines:
         command.append("--skip-bad-lines")
     # In a session of its own: Ctrl-C reaches this process alone, which then ends the
@@ -30,6 +30,8 @@ def start_trial(runs, number, skip_bad_lines):
 
 def end_with_parent():
     """Lets this process end with the one that started it by `start_trial`."""
+    # A program that a shell starts in the background ignores SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_end_with_input, daemon=True).start()
 
 

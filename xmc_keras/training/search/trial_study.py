@@ -51,7 +51,7 @@ class TrialStudy:
         self.path = self.folder / STUDY
         with explain_disk_errors(folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        with self.errors():
+        with self.errors(RuntimeError):  # of a version that Optuna does not read
             self._storage = optuna.storages.RDBStorage(
                 f"sqlite:///{self.path.resolve()}",
                 # Connections are closed after each use, in all processes.
@@ -70,8 +70,8 @@ class TrialStudy:
             )
 
     @contextlib.contextmanager
-    def errors(self):
-        """Context manager in which errors of the file raise `BadInput`."""
+    def errors(self, *others):
+        """Context manager in which errors of the file and `others` raise `BadInput`."""
         import optuna
         import sqlalchemy
 
@@ -80,7 +80,7 @@ class TrialStudy:
         except (
             optuna.exceptions.StorageInternalError,
             sqlalchemy.exc.SQLAlchemyError,
-            RuntimeError,  # of a version that Optuna does not read
+            *others,
         ) as error:
             reason = str(error.__cause__ or error).splitlines()[0]
             raise BadInput(
@@ -171,9 +171,19 @@ class TrialStudy:
         """The `optuna.Trial` of a number, for the process that trains it."""
         import optuna
 
+        return optuna.Trial(self.study, self._id(number))
+
+    def end(self, number, value=None):
+        """Ends a trial: finished with a value, or pruned without."""
+        from optuna.trial import TrialState
+
+        state = TrialState.PRUNED if value is None else TrialState.COMPLETE
+        values = None if value is None else [value]
+        self._storage.set_trial_state_values(self._id(number), state, values)
+
+    def _id(self, number):
         study_id = self._storage.get_study_id_from_name(NAME)
-        found = self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
-        return optuna.Trial(self.study, found)
+        return self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
 
     def run(self, number):
         """The `RunFolder` of a trial."""
