@@ -159,12 +159,13 @@ def child_of(process):
     return int(listed.stdout)
 
 
-def is_alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+def check_ends(pid):
+    """Checks that a process ends within half a minute."""
+    until = time.monotonic() + 30
+    with pytest.raises(ProcessLookupError):
+        while time.monotonic() < until:
+            os.kill(pid, 0)
+            time.sleep(0.05)
 
 
 @pytest.mark.large
@@ -187,10 +188,7 @@ def test_an_interrupted_search_is_continued(recipe, tmp_path, number, status, sa
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == status
     assert stdout == b"" and b"Traceback" not in stderr and stderr.endswith(said)
-    until = time.monotonic() + 30
-    while is_alive(child) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not is_alive(child)
+    check_ends(child)
     if number != signal.SIGKILL:
         assert not list(tmp_path.glob("**/.*.lock"))
     done = len(history(tmp_path / "s/trial-0"))
@@ -210,6 +208,19 @@ def test_an_interrupted_search_is_continued(recipe, tmp_path, number, status, sa
         trials = [tmp_path / folder / f"trial-{i}" for folder in ("s", "whole")]
         assert history(trials[0]) == history(trials[1])
         assert metrics(trials[0])["validation"] == metrics(trials[1])["validation"]
+
+
+@pytest.mark.large
+def test_a_terminated_sweep_leaves_no_program(recipe, tmp_path):
+    arguments = [recipe, "--runs", tmp_path / "s", "--seeds", 1]
+    process = start("sweep", *arguments, "--set", "epochs=30")
+    wait_for((tmp_path / "s/words-0/history.csv").exists, process)
+    child = child_of(process)
+    process.terminate()
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 143 and b"Traceback" not in stderr
+    check_ends(child)
+    assert not (tmp_path / "s/words-0/metrics.json").exists()
 
 
 @pytest.mark.large
