@@ -30,6 +30,7 @@ REQUIREMENTS = [
 ]
 
 PARQUET = ["pyarrow>=25,<27"]
+SEARCH = ["optuna>=5,<6"]
 SERVE = [
     "tensorflow-serving-api>=2.20,<2.22",
     "grpcio>=1.74,<2",
@@ -69,11 +70,13 @@ setup(
     extras_require={
         "serve": SERVE,  # xmc export, serve and ask --grpc
         "parquet": PARQUET,  # xmc prepare
+        "search": SEARCH,  # xmc sweep --search
         "ann": ["hnswlib>=0.8,<1"],  # approximate shortlists; built from source
         "docs": DOCS,  # mkdocs.yml
         "browser": ["selenium>=4.51,<5"],  # the test of the server's page
         "test": [
             *PARQUET,
+            *SEARCH,
             "pytest>=9,<10",
             "pytest-xdist>=3.8,<4",
             "hypothesis>=6.168,<7",

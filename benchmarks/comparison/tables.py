@@ -3,7 +3,7 @@
 import re
 import statistics
 
-from xmc_keras.cli.sweep import difference, format_cell, mean_and_deviation
+from xmc_keras.runs.compare_seeds import difference, format_cell, mean_and_deviation
 
 QUALITY = ("P@1", "P@3", "P@5", "nDCG@5", "PSP@1", "PSP@3", "PSP@5")
 ASKED = ("P@1", "P@3", "P@5", "PSP@5")  # of the summary

@@ -21,6 +21,7 @@ from tests.helpers.project import PROJECT
 from tests.helpers.tiny_data import write_part
 from xmc_keras.cli.program import COMMANDS
 from xmc_keras.config.config_file import load_config, override_config
+from xmc_keras.training.search.search_space import SearchSpace
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 SETUP = re.compile(r"^<!-- setup\n(.*?)^-->$", re.M | re.S)
@@ -106,13 +107,15 @@ def test_commands_parse(words, parse, monkeypatch):
     recipes = getattr(arguments, "configs", None) or [getattr(arguments, "config", "")]
     monkeypatch.chdir(PROJECT)
     for recipe in filter(None, recipes):
-        if words[0] == "fit" and recipe == "mydata":  # a folder of the reader's own
+        searched = SearchSpace(getattr(arguments, "search", None) or ())
+        if recipe == "mydata" and words[0] in ("fit", "sweep"):
+            # A folder of the reader's own.
             keys = {"system": "lightdxml", "encoder": "words", "label_words": 9}
-            override_config(keys | {"linear": True}, arguments.set)
+            searched.check(override_config(keys | {"linear": True}, arguments.set))
             continue
         # A recipe of the reader's own stands for any.
         ours = recipe.endswith(".yaml") and not (PROJECT / recipe).exists()
-        load_config("quickstart" if ours else recipe, arguments.set)
+        searched.check(load_config("quickstart" if ours else recipe, arguments.set))
 
 
 @pytest.mark.parametrize(

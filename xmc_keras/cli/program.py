@@ -45,7 +45,7 @@ COMMANDS = {
     "evaluate": "compute P@k, nDCG@k, PSP@k and recall@k of a run",
     "predict": "predict label names and scores for texts",
     "ensemble": "evaluate several runs as one model",
-    "sweep": "train several recipes with several seeds and compare them",
+    "sweep": "train and compare several recipes, or search for better values",
     "report": "write an HTML report on one or more runs",
     "export": "export a run as a SavedModel for TensorFlow Serving",
     "serve": "serve an exported model over REST and gRPC",

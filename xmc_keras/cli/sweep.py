@@ -1,8 +1,9 @@
-"""Train several recipes with several seeds and write a table of the results.
+"""Train several recipes with several seeds, or search for better values of keys.
 
     xmc sweep configs/ablations/*.yaml --seeds 3
-    xmc sweep configs/quickstart.yaml configs/debian24k.yaml
     xmc sweep configs/ablations/*.yaml --set train_documents=6000
+    xmc sweep quickstart --search learning_rate=1e-5..1e-3 --search epochs=2,4,8
+    xmc sweep mydata --search embedding_dim=32..256 --trials 30
 
 Each run goes to RUNS/<recipe>-<seed>, in the format of xmc fit, for the seeds 0, 1 and
 so on: all recipes with one seed before the next seed. An interrupted sweep can be
@@ -14,24 +15,54 @@ the sample standard deviation (over seeds - 1) of P@k, PSP@k and training second
 the mean difference of P@k from the first recipe over the same seeds. The metrics are on
 the test part. With --validation, P@k is that of the model on the validation split, the
 one to choose settings by, and the files are validation.md and validation.json.
+
+With --search, Optuna (pip install 'xmc-keras[search]') looks for the values that are
+best for one recipe, or for the config that xmc fit chooses for a folder of data, by P@5
+on the validation split. --search KEY=LOW..HIGH is a range of numbers with its ends: of
+integers, if the key is one; log-uniform, if it is above 0 and HIGH is at least 10 times
+LOW; otherwise uniform. --search KEY=A,B,C are choices, with values as for --set. The
+first trial has the values of the recipe that are among them. Trials go to
+RUNS/trial-0 and so on, and never read the test part; one that falls behind the median
+of the others is ended early. Started again, a search continues, with more --trials also
+after its end. RUNS/sweep.md and sweep.json list the trials, best first; RUNS/best.yaml
+is a recipe with the best values.
 """
 
-import json
+import argparse
+import dataclasses
 import logging
-import statistics
+import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from xmc_keras.bad_input import BadInput
-from xmc_keras.cli.arguments import add_skip_bad_lines, write_output
+from xmc_keras.cli.arguments import (
+    add_skip_bad_lines,
+    choose_and_log,
+    write_output,
+)
 from xmc_keras.cli.program import WORDS, command_parser
 from xmc_keras.config.config_file import load_config
-from xmc_keras.files.describe_folder import check_folder_for
+from xmc_keras.config.config_key import format_value
+from xmc_keras.config.recipes import find_recipe
+from xmc_keras.data.check_documents import check_reads_features
+from xmc_keras.data.documents import documents_digest
+from xmc_keras.data.splits import read_part
+from xmc_keras.files.describe_folder import check_folder_for, describe_folder
 from xmc_keras.files.path_lock import PathLock
+from xmc_keras.runs.compare_seeds import format_json, format_markdown, summarize
 from xmc_keras.runs.finished_runs import read_metrics
 from xmc_keras.runs.read_history import PRECISIONS, read_history
 from xmc_keras.runs.run_folder import RunFolder
+from xmc_keras.training.memory import measure_free_memory
+from xmc_keras.training.search.run_search import check_comparable, run_search
+from xmc_keras.training.search.search_space import SearchSpace, import_optuna
+from xmc_keras.training.search.train_trial import train_trial
+from xmc_keras.training.search.trial_process import end_with_parent, start_trial
+from xmc_keras.training.search.trial_study import STUDY, TrialStudy
+from xmc_keras.training.search.trial_table import format_trials, save_trials
 
 logger = logging.getLogger("sweep")
 
@@ -42,17 +73,52 @@ BEST_BY = "val_precision_at_5"  # the metric that `BestModel` monitors
 
 def main(argv=None):
     parser = command_parser("sweep", __doc__)
-    parser.add_argument("configs", nargs="+", metavar="config", help="recipes")
-    parser.add_argument("--seeds", type=int, default=3, help="seeds per recipe (3)")
     parser.add_argument(
-        "--runs", default="runs/sweep", help="folder of the runs (runs/sweep)"
+        "configs",
+        nargs="+",
+        metavar="config",
+        help="recipes; with --search one recipe, or a folder of data",
+    )
+    parser.add_argument("--seeds", type=int, help="seeds per recipe (3)")
+    parser.add_argument(
+        "--runs",
+        help="folder of the runs (runs/sweep; with --search runs/<recipe or folder>-"
+        "search)",
     )
     add_settings(parser)
     add_skip_bad_lines(parser)
     parser.add_argument(
         "--validation", action="store_true", help="show P@k on the validation split"
     )
+    parser.add_argument(
+        "--search",
+        action="append",
+        metavar="KEY=VALUES",
+        help="search for a value of a key: LOW..HIGH or A,B,C; may be given several "
+        "times",
+    )
+    parser.add_argument("--trials", type=int, help="trials of a search in all (20)")
+    # Which trial of the search in the folder `configs` this process trains.
+    parser.add_argument("--process-of", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
+    # Raises SystemExit, so that the program that trains a run ends, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if args.process_of is not None:
+        failed = train_one(args)
+    elif args.search:
+        failed = search(args)
+    else:
+        failed = sweep(args)
+    if failed:
+        logger.error("Failed: %s", ", ".join(failed))
+        sys.exit(1)
+
+
+def sweep(args):
+    """Trains the runs of the arguments; returns the names of those that failed."""
+    if args.trials is not None:
+        raise BadInput("Expected --trials with --search. Received: --trials alone.")
+    args.seeds = 3 if args.seeds is None else args.seeds
     if args.seeds < 1:
         raise BadInput(f"Expected --seeds to be at least 1. Received: {args.seeds}.")
     configs = {}
@@ -64,13 +130,16 @@ def main(argv=None):
             )
         configs[name] = path
         load_config(path, args.set)  # checks all of them before the first is trained
-    runs = Path(args.runs)
+    runs = Path(args.runs or "runs/sweep")
     check_folder_for(runs, "the runs of a sweep", "runs")
+    if (runs / STUDY).exists():
+        raise BadInput(
+            "Expected a folder for the runs of a sweep. Received: that of a search.",
+            runs,
+            remedy="Choose another `runs`.",
+        )
     with PathLock(runs.resolve(), "for the runs of a sweep", "runs"):
-        failed = train_all(args, configs, runs)
-    if failed:
-        logger.error("Failed: %s", ", ".join(failed))
-        sys.exit(1)
+        return train_all(args, configs, runs)
 
 
 def train_all(args, configs, runs):
@@ -178,81 +247,93 @@ def on_validation(run):
     return {name: 100 * best[column] for column, name in PRECISIONS.items()}
 
 
-def summarize(found, quality):
-    """Summarizes each config over its seeds.
+def search(args):
+    """Searches the values of the arguments; returns the names of failed trials."""
+    if len(args.configs) > 1 or args.seeds is not None:
+        received = "--seeds" if args.seeds is not None else " ".join(args.configs)
+        raise BadInput(
+            "Expected one recipe or folder with --search, and no --seeds. Received: "
+            f"{received}."
+        )
+    trials = 20 if args.trials is None else args.trials
+    if trials < 1:
+        raise BadInput(f"Expected --trials to be at least 1. Received: {trials}.")
+    import_optuna()  # an error now if it is missing
+    [given] = args.configs
+    space, path = SearchSpace(args.search), find_recipe(given)
+    # A folder of data has no config before it is read.
+    config = None if path.is_dir() else load_config(given, args.set)
+    if config is not None:
+        space.check(config)
+    name = path.resolve().name if path.is_dir() else path.stem
+    runs = Path(args.runs or f"runs/{name}-search")
+    check_folder_for(runs, "the runs of a sweep", "runs")
+    with PathLock(runs.resolve(), "for the runs of a sweep", "runs"):
+        study = begin_search(runs, config, space, args)
+        with study.errors():
+            run_search(
+                study,
+                trials,
+                lambda number: start_trial(runs, number, args.skip_bad_lines),
+                lambda: save_trials(study),
+            )
+            rows, best = save_trials(study)
+    print(format_trials(rows), end="")
+    if best is not None:
+        settings = [f"{key}={format_value(x)}" for key, x in best["values"].items()]
+        words = [word for x in (*args.set, *settings) for word in ("--set", x)]
+        print(f"\nBest: {shlex.join(['xmc', 'fit', given, *words])}")
+        logger.info("Saved %s, sweep.md and sweep.json", runs / "best.yaml")
+    return [row["trial"] for row in rows if row["ended"] == "unfinished"]
+
+
+def begin_search(runs, config, space, args):
+    """Reads the data, and begins a search or compares it with the one that was begun.
 
     Args:
-        found: dictionary of config names to dictionaries of seeds to metrics.
-        quality: list of names of metrics.
+        runs: path of the folder of the search.
+        config: a `Config`, or None for a folder of data.
+        space: a `SearchSpace`.
+        args: the arguments of the command.
 
     Returns:
-        List of dictionaries, one per config, with `config`, `seeds` (list), and for
-        `train_seconds` and each of `quality` a dictionary of `mean` and `deviation`.
-        Those of `quality` also have `vs_first`, the mean difference from the first
-        config over the seeds that both have.
+        The `TrialStudy`.
     """
-    first = next(iter(found.values()))
-    rows = []
-    for name, runs in found.items():
-        row = {"config": name, "seeds": sorted(runs)}
-        for key in [*quality, "train_seconds"]:
-            values = {seed: runs[seed][key] for seed in row["seeds"]}
-            row[key] = mean_and_deviation(list(values.values()))
-            if key in quality and runs is not first:
-                others = {seed: first[seed][key] for seed in first}
-                row[key]["vs_first"] = difference(values, others)["mean"]
-        rows.append(row)
-    return rows
+    [given] = args.configs
+    data = given if config is None else config.data
+    if not data:
+        raise BadInput(
+            "Expected a folder of data. Received: none. Set data in the recipe, or use "
+            "--set data=FOLDER.",
+            given,
+        )
+    study = TrialStudy(runs) if (runs / STUDY).exists() else None
+    if study is None and runs.exists() and describe_folder(runs) is not None:
+        raise BadInput(
+            "Expected an empty folder, or that of a search. Received: other files.",
+            runs,
+            remedy="Choose another `runs`.",
+        )
+    train = read_part(data, "train", args.skip_bad_lines)
+    if config is None and study is not None and study.begun:
+        config = study.config  # what was chosen when it began, also by another version
+    elif config is None:
+        config = choose_and_log(train, args.set, measure_free_memory())
+        config = dataclasses.replace(config, data=data)
+        space.check(config)
+    if getattr(train, "num_features", None) is not None:
+        check_reads_features(config, train.texts_path)
+    check_comparable(config, train)
+    study = study or TrialStudy(runs)
+    with study.errors():
+        study.begin(config, space, args.set, documents_digest(train))
+    return study
 
 
-def mean_and_deviation(values):
-    """`{"mean", "deviation"}` of numbers; None if there are too few."""
-    return {
-        "mean": round_statistic(statistics.mean, values),
-        "deviation": round_statistic(statistics.stdev, values, least=2),
-    }
-
-
-def difference(ours, theirs):
-    """`mean_and_deviation` of `ours - theirs`, over the seeds that both have.
-
-    >>> difference({0: 5.0, 1: 7.0, 3: 4.0}, {1: 6.0, 2: 9.0, 3: 4.0})
-    {'mean': 0.5, 'deviation': 0.71}
-    """
-    return mean_and_deviation([ours[s] - theirs[s] for s in ours if s in theirs])
-
-
-def round_statistic(statistic, values, least=1):
-    """The rounded statistic; None for fewer than `least` values."""
-    return round(statistic(values), 2) if len(values) >= least else None
-
-
-def format_json(rows, configs, found, failed):
-    """Formats all results as JSON."""
-    rows = [{**row, "path": str(configs[row["config"]])} for row in rows]
-    report = {"rows": rows, "runs": found, "failed": failed}
-    return json.dumps(report, indent=2) + "\n"
-
-
-def format_markdown(rows, quality):
-    """Formats the rows of `summarize` as a Markdown table."""
-    head = ["config", "seeds", *quality, "P@1 vs first", "P@5 vs first", "train s"]
-    lines = [head, ["---"] * len(head)]
-    for row in rows:
-        cells = [row["config"], str(len(row["seeds"]))]
-        cells += [format_cell(row[key]) for key in quality]
-        for key in ("P@1", "P@5"):
-            difference = row[key].get("vs_first")
-            cells.append("" if difference is None else f"{difference:+.2f}")
-        lines.append([*cells, format_cell(row["train_seconds"], 0)])
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
-
-
-def format_cell(value, digits=2):
-    """Formats the result of `mean_and_deviation`."""
-    if value["mean"] is None:
-        return "not measured"
-    text = f"{value['mean']:.{digits}f}"
-    if value["deviation"] is not None:
-        text += f" ± {value['deviation']:.{digits}f}"
-    return text
+def train_one(args):
+    """Trains the trial of a process that `start_trial` has started."""
+    end_with_parent()
+    try:
+        train_trial(args.configs[0], args.process_of, args.skip_bad_lines)
+    except KeyboardInterrupt:  # the other process says so
+        sys.exit(130)

@@ -106,6 +106,24 @@ def _entries(overrides):
     return [entry for override in overrides for entry in _read_override(override)]
 
 
+def read_setting(setting):
+    """Reads a string `"key=value"`, as `load_config` reads an override.
+
+    Returns:
+        `(key, value)`.
+
+    Raises:
+        BadInput: the key is unknown, or the value is not one of the key.
+
+    Example:
+
+    >>> read_setting("learning_rate=3e-5"), read_setting("halve_at=[4, 6]")
+    (('learning_rate', 3e-05), ('halve_at', [4, 6]))
+    """
+    [(key, value, place)] = _read_override(setting)
+    return key, _convert(key, value, place)
+
+
 def _make_config(entries, path=None):
     """Makes a `Config` of keys, values and their places; later ones override.
 
@@ -113,18 +131,7 @@ def _make_config(entries, path=None):
     """
     values, places = {}, {}
     for key, value, place in entries:
-        if key not in FIELDS:
-            close = difflib.get_close_matches(key, FIELDS, 1)
-            hint = f" (did you mean {close[0]}?)" if close else ""
-            raise BadInput(
-                f"Unknown config key: {key}{hint}.",
-                *place,
-                remedy="`describe_config` lists all keys.",
-            )
-        try:
-            values[key], places[key] = convert_value(FIELDS[key], value), place
-        except ValueError as error:
-            raise BadInput(str(error), *place) from None
+        values[key], places[key] = _convert(key, value, place), place
     system = values.get("system", FIELDS["system"].default)
     for key, place in places.items():
         if system_of(key) not in (None, system):
@@ -144,6 +151,22 @@ def _make_config(entries, path=None):
     for key in sizes_for_other_data(entries):
         values[key] = values[key] and AtMost(values[key])
     return Config(**values)
+
+
+def _convert(key, value, place):
+    """The value of a key, which must exist, with the type of the key."""
+    if key not in FIELDS:
+        close = difflib.get_close_matches(key, FIELDS, 1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        raise BadInput(
+            f"Unknown config key: {key}{hint}.",
+            *place,
+            remedy="`describe_config` lists all keys.",
+        )
+    try:
+        return convert_value(FIELDS[key], value)
+    except ValueError as error:
+        raise BadInput(str(error), *place) from None
 
 
 def sizes_for_other_data(entries):
@@ -179,12 +202,47 @@ def save_config(config: Config, path):
     ...     load_config(Path(folder, "config.yaml")) == config
     True
     """
-    values = {
-        key: int(value) if isinstance(value, AtMost) else value
-        for key, value in dataclasses.asdict(config).items()
-        if system_of(key) in (None, config.system)
-    }
-    text = yaml.safe_dump(values, sort_keys=False)
+    _write(
+        {
+            key: int(value) if isinstance(value, AtMost) else value
+            for key, value in dataclasses.asdict(config).items()
+            if system_of(key) in (None, config.system)
+        },
+        path,
+    )
+
+
+def save_recipe(config: Config, path, comment):
+    """Writes a recipe: a comment, and the keys that differ from their defaults.
+
+    Args:
+        config: a `Config`.
+        path: string or path. The file, which is whole or missing.
+        comment: string of one or more lines.
+
+    Example:
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> config = Config(data="texts", encoder="minilm", epochs=4)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "recipe.yaml")
+    ...     save_recipe(config, path, "Two epochs more.")
+    ...     print(path.read_text(), end="")
+    ...     load_config(path) == config
+    # Two epochs more.
+    data: texts
+    encoder: minilm
+    epochs: 4
+    True
+    """
+    values = dataclasses.asdict(config).items()
+    differ = {key: x for key, x in values if x != FIELDS[key].default}
+    _write(differ, path, "".join(f"# {line}\n" for line in comment.splitlines()))
+
+
+def _write(values, path, head=""):
+    text = head + yaml.safe_dump(values, sort_keys=False)
     with atomic_write(path) as file:
         file.write(text.encode())
 

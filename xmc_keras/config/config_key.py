@@ -134,6 +134,11 @@ def takes_null(field):
     return type(None) in _kinds(field)
 
 
+def number_type(field):
+    """The type of the numbers that a key takes, int or float; None if it takes none."""
+    return next((kind for kind in _kinds(field) if kind in (int, float)), None)
+
+
 def _kinds(field):
     return typing.get_args(field.type) or (field.type,)
 

@@ -4,11 +4,11 @@ import math
 
 import keras
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.training.callbacks.diverged import Diverged
 
 
 class FiniteLoss(keras.callbacks.Callback):
-    """Raises `BadInput` if a training or validation loss is infinite or NaN.
+    """Raises `Diverged` if a training or validation loss is infinite or NaN.
 
     Put it before the callbacks that save a model, because it cannot recover from NaN.
     """
@@ -24,7 +24,7 @@ class FiniteLoss(keras.callbacks.Callback):
 
     def check(self, key, logs):
         if not math.isfinite(logs[key]):
-            raise BadInput(
+            raise Diverged(
                 f"Expected training to converge. Received: {key} {logs[key]} in epoch "
                 f"{self.epoch + 1}. Lower learning_rate and head_learning_rate, or "
                 "set clip_norm."
