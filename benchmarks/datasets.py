@@ -60,8 +60,8 @@ from benchmarks.shared.figures import (
     benchmark_parser,
     put_between,
 )
-from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.path_lock import PathLock
 
 logger = logging.getLogger("datasets")

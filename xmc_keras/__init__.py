@@ -9,7 +9,7 @@ import importlib
 __version__ = "0.1.0"
 
 _HOMES = {
-    "BadInput": "bad_input",
+    "BadInput": "files.bad_input",
     "BagOfWords": "data.features.bag_of_words",
     "CandidateRecall": "metrics.candidate_recall",
     "Client": "serving.client",

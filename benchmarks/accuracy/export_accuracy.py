@@ -27,7 +27,7 @@ from benchmarks.shared.figures import (
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 
 PACKAGES = ("tensorflow", "tensorflow-text", "keras", "keras-nlp", "numpy")
 

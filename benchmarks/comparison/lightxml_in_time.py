@@ -18,9 +18,9 @@ once, each epoch the validation documents, the evaluation the test part. The bes
 on the validation documents is kept.
 """
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.config.choose_lightxml import LENGTHS, UNCLUSTERED, choose_length
 from xmc_keras.data.splits import choose_validation_size
+from xmc_keras.files.bad_input import BadInput
 
 RECIPE = "debian24k"
 PRECISIONS = ("float32", "mixed_bfloat16")

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from benchmarks.shared.circumstances import ROOT, circumstances
-from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.files.bad_input import BadInput
 
 LONGEST = 300  # characters of an error that are passed on
 PATIENCE = 10  # seconds for a process to end

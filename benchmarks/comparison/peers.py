@@ -28,10 +28,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.shared.figures import benchmark_parser
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import read_documents
 from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.evaluation.evaluate import measure_ranking
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.labels.label_set import LabelSet
 
 CORES = os.cpu_count()

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.files.bad_input import BadInput
 
 
 def key_of(record):

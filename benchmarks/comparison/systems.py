@@ -20,9 +20,9 @@ from pathlib import Path
 from benchmarks.comparison.lightxml_in_time import RECIPE, choose_settings
 from benchmarks.comparison.measure import Steps
 from benchmarks.shared.circumstances import circumstances
-from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config_file import load_config
 from xmc_keras.config.recipes import find_recipe
+from xmc_keras.files.bad_input import BadInput
 
 DEFAULTS, LIGHTXML, ENSEMBLE = "defaults", "lightxml", "ensemble"
 # The constants of the propensities are the same for all; peers have the defaults.

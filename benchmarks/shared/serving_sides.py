@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.shared.circumstances import ROOT
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 
 NAME = "xmc"
 START = 300.0  # seconds that the server may take to start

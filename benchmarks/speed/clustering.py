@@ -34,8 +34,8 @@ from benchmarks.shared.figures import (
     make_place,
 )
 from benchmarks.shared.generated_sets import SHAPES, generated_set
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import read_documents
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.labels.label_clustering import cluster_labels
 from xmc_keras.labels.label_features import document_features, label_features
 from xmc_keras.labels.label_set import LabelSet

@@ -32,8 +32,8 @@ from benchmarks.shared.figures import (
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import read_documents
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.labels.label_set import LabelSet
 
 PACKAGES = ("tensorflow", "tensorflow-text", "keras", "keras-nlp", "numpy")

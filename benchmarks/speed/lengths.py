@@ -31,8 +31,8 @@ from benchmarks.shared.random_batches import rectangle
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import read_documents
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.labels.label_set import LabelSet
 
 PACKAGES = ("tensorflow", "keras", "keras-nlp", "numpy")

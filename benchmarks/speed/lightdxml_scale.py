@@ -36,8 +36,8 @@ from benchmarks.shared.figures import (
     make_place,
 )
 from benchmarks.shared.generated_sets import Shape, generated_set
-from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config_file import load_config
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.training.memory import measure_peak_memory
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "hnswlib")

@@ -39,7 +39,7 @@ from benchmarks.shared.figures import (
     keep,
     make_place,
 )
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.lightdxml.hnsw_rows import EF, make_hnsw_index
 from xmc_keras.lightdxml.shortlist_labels import search_exactly
 from xmc_keras.training.memory import measure_peak_memory

@@ -39,8 +39,8 @@ from benchmarks.shared.figures import (
     table,
 )
 from benchmarks.shared.serving_sides import NAME, server_process
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import read_documents
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.serving.server.find_versions import find_versions
 
 CLIENTS = 4

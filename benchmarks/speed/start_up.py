@@ -28,7 +28,7 @@ from benchmarks.shared.figures import (
     make_place,
     table,
 )
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.serving.server.find_versions import find_versions
 
 OPTIONS = {"default": "", "session.config": ROOT / "export/serving/session.config"}

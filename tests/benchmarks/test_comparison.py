@@ -9,8 +9,8 @@ import pytest
 from benchmarks.comparison import document_time, lightxml_in_time, tables
 from benchmarks.comparison.measure import Steps, measure
 from benchmarks.comparison.systems import parse_systems
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import Documents
+from xmc_keras.files.bad_input import BadInput
 
 
 def test_time_and_memory_of_a_command(tmp_path):

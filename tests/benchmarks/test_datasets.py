@@ -16,7 +16,7 @@ from benchmarks.comparison.systems import parse_systems
 from tests.helpers.programs import run_benchmark
 from tests.helpers.project import PROJECT
 from tests.helpers.tiny_data import write_part
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 
 PROGRAM = "benchmarks.datasets"
 # The environment that `python -m benchmarks.datasets --help` describes.

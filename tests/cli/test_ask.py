@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.project import PROJECT
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.serving.client import Client
 from xmc_keras.serving.server.grpc_service import build_grpc_server
 from xmc_keras.serving.server.model_versions import ModelVersions

@@ -11,11 +11,11 @@ import scipy.sparse
 
 from tests.helpers.lock_holder import another_process_writes
 from tests.helpers.project import PROJECT
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import read_documents
 from xmc_keras.data.downloads import benchmark_sets
 from xmc_keras.data.downloads.benchmark_sets import SETS
 from xmc_keras.data.downloads.fetch import fetch
+from xmc_keras.files.bad_input import BadInput
 
 TEXTS = {"trn": ["red rose", "old oak", "sea", "sky"], "tst": ["sun", "rose"]}
 ROWS = {

@@ -11,13 +11,13 @@ import tensorflow as tf
 from tests.helpers.answers import ask
 from tests.helpers.made_run import make_run
 from tests.helpers.slow_metrics import slow_ndcg, slow_precision
-from xmc_keras.bad_input import BadInput
 from xmc_keras.cli import ensemble
 from xmc_keras.config.config import Config
 from xmc_keras.data.documents import read_documents
 from xmc_keras.data.filters import leave_out
 from xmc_keras.data.splits import split_documents, validation_split
 from xmc_keras.evaluation.ensemble.evaluate_ensemble import find_untrained
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.metrics.ranking_metrics import ranking_report
 from xmc_keras.runs import read_test_part
 from xmc_keras.serving.graph.serving_module import ServingModule

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.project import PROJECT
-from xmc_keras.bad_input import BadInput
 from xmc_keras.cli.program import COMMANDS, WORDS, main, set_home
+from xmc_keras.files.bad_input import BadInput
 
 CODE = """
 import sys
 from xmc_keras.cli import program
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 
 def main():
 {body}

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.config.choose_config import choose_config
 from xmc_keras.config.config_conflicts import find_conflicts
 from xmc_keras.config.config_file import load_config, override_config, save_config
 from xmc_keras.config.processor import has_fast_bfloat16
 from xmc_keras.data.documents import Documents
 from xmc_keras.data.feature_documents import FeatureDocuments
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.text.choose_text_features import choose_text_features
 
 

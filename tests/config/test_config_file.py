@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.project import PROJECT
-from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config import Config
 from xmc_keras.config.config_file import load_config, save_config
 from xmc_keras.config.lightdxml_keys import LightDXMLKeys
 from xmc_keras.config.lightxml_keys import LightXMLKeys
+from xmc_keras.files.bad_input import BadInput
 
 START = "data: texts\nencoder: minilm\n"  # two lines
 

@@ -10,13 +10,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.project import PROJECT
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import (
     Documents,
     documents_digest,
     read_documents,
     read_pair,
 )
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.labels.label_set import LabelSet
 
 DEBIAN = PROJECT / "data/debian24k"

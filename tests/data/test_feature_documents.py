@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import documents_digest
 from xmc_keras.data.feature_documents import read_feature_documents
+from xmc_keras.files.bad_input import BadInput
 
 LINES = ["4 5 9", "8,3 0:3 4:4", "3 2:0", " 1:7", "0 3:-2"]
 

@@ -2,10 +2,10 @@ import gzip
 
 import pytest
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.data.formats.find_parts import find_parts
 from xmc_keras.data.splits import read_part
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.labels.label_set import LabelSet
 
 LABELS = LabelSet(["a", "b", "c"])

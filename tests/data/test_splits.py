@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config import Config
 from xmc_keras.data.documents import Documents
 from xmc_keras.data.feature_documents import FeatureDocuments
 from xmc_keras.data.splits import read_part, split_documents, validation_split
+from xmc_keras.files.bad_input import BadInput
 
 
 @settings(deadline=None, max_examples=60)

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.lock_holder import another_process_writes
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.token_cache import TokenCache, _replace_folder
+from xmc_keras.files.bad_input import BadInput
 
 TEXTS = ["a bird", "", "three little words", "one"]
 

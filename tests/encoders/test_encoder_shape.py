@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from tests.helpers.encoder_kinds import BACKBONES
-from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders import encoder_shape
 from xmc_keras.encoders.encoder_shape import PRESETS, UNLIMITED, EncoderShape
 from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
 from xmc_keras.encoders.pretrained import load_encoder
+from xmc_keras.files.bad_input import BadInput
 
 MODELS = keras_nlp.models
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from tests.helpers import tiny_lightxml as tiny
-from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config_file import load_config
 from xmc_keras.encoders.paired_encoders import PairedEncoders
 from xmc_keras.evaluation.ensemble.member_scores import score_labels
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.lightxml.cluster_generator import ClusterGenerator
 from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
 from xmc_keras.lightxml.lightxml import LightXML

@@ -3,8 +3,8 @@ import time
 import numpy as np
 import pytest
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.pretrained import find_minilm, load_encoder
+from xmc_keras.files.bad_input import BadInput
 
 
 def test_minilm_folder_holds_a_model():

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import scipy.sparse
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.document import BadLines, Document
 from xmc_keras.data.formats.fasttext import write_fasttext
 from xmc_keras.data.formats.find_parts import find_parts
@@ -16,6 +15,7 @@ from xmc_keras.data.formats.folder import write_folder
 from xmc_keras.data.formats.json_lines import write_json_lines, write_label_list
 from xmc_keras.data.formats.numbered_lines import write_numbered_lines
 from xmc_keras.data.formats.tables.table import write_table
+from xmc_keras.files.bad_input import BadInput
 
 NAMES = ["blue", "groß", "old"]
 DOCUMENTS = [

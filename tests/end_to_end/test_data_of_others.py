@@ -10,11 +10,11 @@ import threading
 import pytest
 
 from tests.helpers.data_files import COUNT, csv_of, csv_with, lines_with, parquet_of
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import read_documents
 from xmc_keras.data.formats.find_parts import find_parts
 from xmc_keras.data.formats.label_vectors import LabelledDocuments
 from xmc_keras.data.formats.tables.dataset_rows import DatasetRows
+from xmc_keras.files.bad_input import BadInput
 
 TWO = ["warm", "big_plant"]
 VECTORS = [["1"], ["0", "1"]]

@@ -8,9 +8,9 @@ import scipy.sparse
 
 from tests.faults.test_damaged_runs import check_error
 from tests.helpers.damaged import damaged, damages
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.feature_documents import read_feature_documents
 from xmc_keras.data.splits import read_part
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.runs.run_folder import RunFolder
 from xmc_keras.serving.export import export_runs
 from xmc_keras.serving.server.load_version import load_version

@@ -9,8 +9,8 @@ import pytest
 
 from tests.helpers.damaged import damaged, damages
 from tests.helpers.fit_runs import METRICS, Killed, metrics
-from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config_file import load_config
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.runs.finished_runs import read_metrics
 from xmc_keras.runs.run_checkpoint import RunCheckpoint
 from xmc_keras.runs.run_folder import RunFolder

@@ -18,8 +18,8 @@ import pyarrow.parquet
 import pytest
 import scipy.sparse
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.preparing.prepare_data import prepare_data
+from xmc_keras.files.bad_input import BadInput
 
 FEW, MANY = 400, 10_000
 SECONDS = 10  # for a file of a few hundred bytes

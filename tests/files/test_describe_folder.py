@@ -2,7 +2,7 @@
 
 import pytest
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.describe_folder import (
     check_file_for,
     check_folder_for,

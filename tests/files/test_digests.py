@@ -3,8 +3,8 @@ import os
 
 import pytest
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.files import digests
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.digests import (
     check_digest,
     check_digests,

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from tests.helpers.full_disk import largest_file, small_disk
-from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.disk_error import DiskError, explain_disk_errors
 
 

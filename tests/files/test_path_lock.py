@@ -15,7 +15,7 @@ import pytest
 
 from tests.helpers.lock_holder import another_process_writes
 from tests.helpers.project import PROJECT
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.path_lock import PathLock
 
 
@@ -238,7 +238,7 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch, caplog):
 
 COUNTS = """
 import pathlib, sys, time
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.path_lock import PathLock
 folder, times = pathlib.Path(sys.argv[1]), int(sys.argv[2])
 while times:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.text_file import TextFile, check_start, raw_lines, text_lines
 
 COMPRESS = {".txt": bytes, ".gz": gzip.compress, ".xz": lzma.compress}

@@ -8,7 +8,7 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.labels import label_features as label_features_file
 from xmc_keras.labels.label_features import document_features, label_features
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.shortlist_case import EMBEDDINGS, FEATURES, Index, expected
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.lightdxml.hnsw_rows import search_hnsw
 
 

@@ -13,7 +13,7 @@ from tests.helpers.shortlist_case import (
     Index,
     expected,
 )
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.lightdxml import shortlist_labels as module
 from xmc_keras.lightdxml.shortlist_labels import shortlist_labels
 

@@ -1,8 +1,8 @@
 import pytest
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config import Config
 from xmc_keras.data.documents import Documents
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.runs.finished_runs import name_runs, open_finished_runs, read_metrics
 from xmc_keras.runs.run_folder import RunFolder

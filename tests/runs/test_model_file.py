@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.full_disk import largest_file, small_disk
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.disk_error import DiskError
 from xmc_keras.runs.model_file import load_model, load_state, save_model, save_state
 

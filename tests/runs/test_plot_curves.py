@@ -3,7 +3,7 @@ import types
 import pytest
 from matplotlib import pyplot
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.runs.plot_curves import plot_curves
 from xmc_keras.runs.run_history import RunHistory
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.runs.run_checkpoint import RunCheckpoint
 from xmc_keras.runs.run_folder import RunFolder
 from xmc_keras.runs.run_history import RunHistory

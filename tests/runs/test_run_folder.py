@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tests.helpers.damaged import as_an_owner
-from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config import Config
 from xmc_keras.data.documents import Documents
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.runs.run_folder import RunFolder
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from tests.helpers.damaged import damage
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.serving.version.serving_ops import find_graph_problems
 from xmc_keras.text.split_words import split_words
 from xmc_keras.text.word_vectorizer import CHAR_SHARE, WordVectorizer

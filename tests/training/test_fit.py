@@ -14,10 +14,10 @@ from tests.helpers.fit_runs import METRICS, Killed, history, metrics
 from tests.helpers.lock_holder import another_process_writes
 from tests.helpers.programs import start
 from tests.helpers.project import PROJECT
-from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config_file import load_config
 from xmc_keras.data.documents import read_documents
 from xmc_keras.data.splits import validation_split
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.runs.run_checkpoint import RunCheckpoint
 from xmc_keras.runs.run_folder import RunFolder

@@ -6,8 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import atomic_write, check_writable
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.describe_folder import check_file_for
 from xmc_keras.files.disk_error import explain_disk_errors
 from xmc_keras.files.text_file import raw_lines, text_lines

@@ -15,10 +15,10 @@ import itertools
 import re
 from urllib.parse import unquote
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.cli.arguments import given_texts
 from xmc_keras.cli.program import command_parser
 from xmc_keras.evaluation.answer_file import to_json
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.serving.client import REST_URL, Client, send
 
 CHUNK = 256  # texts in a request

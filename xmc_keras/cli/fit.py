@@ -17,7 +17,6 @@ import dataclasses
 import logging
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.cli.arguments import add_config, add_skip_bad_lines, choose_and_log
 from xmc_keras.cli.program import command_parser
 from xmc_keras.cli.tables import NAMES, metrics_table
@@ -26,6 +25,7 @@ from xmc_keras.config.describe_config import describe_config
 from xmc_keras.config.recipes import find_recipe
 from xmc_keras.data.check_documents import check_reads_features
 from xmc_keras.data.splits import has_part, read_part
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.runs.run_folder import RunFolder
 from xmc_keras.training.memory import measure_free_memory
 

@@ -18,7 +18,6 @@ import logging
 import sys
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.cli.arguments import add_config, add_skip_bad_lines, choose_and_log
 from xmc_keras.cli.program import command_parser
 from xmc_keras.cli.tables import align_columns
@@ -30,6 +29,7 @@ from xmc_keras.data.check_documents import (
     check_trainable,
 )
 from xmc_keras.data.splits import has_part, read_part, split_documents
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.text.languages import warn_of_language
 from xmc_keras.training.memory import measure_free_memory

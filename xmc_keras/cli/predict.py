@@ -19,7 +19,6 @@ import logging
 import os
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.cli.arguments import given_texts
 from xmc_keras.cli.program import command_parser
 from xmc_keras.data.check_documents import check_reads_texts
@@ -30,6 +29,7 @@ from xmc_keras.evaluation.predict_file import (
     split_texts,
     write_answers,
 )
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.text_file import TextFile, text_lines
 from xmc_keras.progress import Pace
 from xmc_keras.runs.run_folder import MODELS, RunFolder

@@ -51,12 +51,12 @@ labels.
 import logging
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput, replace_words
 from xmc_keras.cli.program import WORDS, command_parser
 from xmc_keras.cli.tables import align_columns
 from xmc_keras.data.formats.find_format import FORMATS
 from xmc_keras.data.preparing.data_summary import TAIL
 from xmc_keras.data.preparing.prepare_data import prepare_data
+from xmc_keras.files.bad_input import BadInput, replace_words
 
 logger = logging.getLogger("prepare")
 

@@ -32,7 +32,7 @@ def set_home():
 set_home()
 
 from xmc_keras import __version__  # noqa: E402
-from xmc_keras.bad_input import BadInput  # noqa: E402
+from xmc_keras.files.bad_input import BadInput  # noqa: E402
 from xmc_keras.files.disk_error import REMEDIES, DiskError  # noqa: E402
 from xmc_keras.progress import Heartbeat, phase  # noqa: E402
 

@@ -18,10 +18,10 @@ report_predictions.npz.
 import logging
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.cli.arguments import add_documents, check_output, given_documents
 from xmc_keras.cli.program import command_parser
 from xmc_keras.evaluation.report.write_report import pictures_folder, write_report
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.runs.finished_runs import open_finished_runs
 from xmc_keras.runs.read_history import COLUMNS, read_history

@@ -17,8 +17,8 @@ import os
 import signal
 import sys
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.cli.program import command_parser
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.serving.serve import serve
 
 

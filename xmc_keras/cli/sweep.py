@@ -37,7 +37,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.cli.arguments import (
     add_skip_bad_lines,
     choose_and_log,
@@ -50,6 +49,7 @@ from xmc_keras.config.recipes import find_recipe
 from xmc_keras.data.check_documents import check_reads_features
 from xmc_keras.data.documents import documents_digest
 from xmc_keras.data.splits import read_part
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.describe_folder import check_folder_for, describe_folder
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.runs.compare_seeds import format_json, format_markdown, summarize

@@ -5,7 +5,6 @@ import difflib
 
 import yaml
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.config.at_most import AtMost
 from xmc_keras.config.config import Config
 from xmc_keras.config.config_conflicts import (
@@ -17,6 +16,7 @@ from xmc_keras.config.config_key import convert_value, takes_null, takes_text
 from xmc_keras.config.recipes import find_recipe, recipe_names
 from xmc_keras.config.resolve_config import SIZES
 from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.files.bad_input import BadInput
 
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 

@@ -104,7 +104,7 @@ class LightDXMLKeys:
     )
     linear_c: float | None = _key(
         "Weight of the loss in the linear model; null = 4 for up to 20 million pairs "
-        "of a document and a label, else 1.",
+        "of a document and a label, else 0.5.",
         None,
         above=0,
     )

@@ -3,7 +3,7 @@
 import itertools
 import logging
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.text.list_texts import has_words
 
 logger = logging.getLogger(__name__)

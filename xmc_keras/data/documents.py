@@ -7,11 +7,11 @@ import logging
 import operator
 import os
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.filters import leave_out
 from xmc_keras.data.formats.document import BadLines
 from xmc_keras.data.formats.folder import FolderPart
 from xmc_keras.data.formats.label_vectors import BITS
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.text.list_texts import list_texts
 
 logger = logging.getLogger(__name__)

@@ -9,11 +9,11 @@ import numpy as np
 import scipy.sparse
 from sklearn.preprocessing import normalize
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.features.read_features import read_features
 from xmc_keras.data.filters import leave_out
 from xmc_keras.data.formats.filter_pairs import FilterPairs
 from xmc_keras.data.formats.find_format import find_existing
+from xmc_keras.files.bad_input import BadInput
 
 logger = logging.getLogger(__name__)
 

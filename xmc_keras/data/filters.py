@@ -2,7 +2,7 @@
 
 import logging
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 
 logger = logging.getLogger(__name__)
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import read_documents
 from xmc_keras.data.feature_documents import read_feature_documents
 from xmc_keras.data.features.read_features import has_features
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.progress import phase
 
 MOST_VALIDATION = 1000  # documents held back by default

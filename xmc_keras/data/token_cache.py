@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.digests import digest_file, read_digests, record_digests
 from xmc_keras.files.disk_error import DiskError, explain_disk_errors
 from xmc_keras.files.path_lock import PathLock, remove_left

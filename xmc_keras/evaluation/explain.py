@@ -6,12 +6,12 @@ import numpy as np
 import tensorflow as tf
 from sklearn.preprocessing import normalize
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import Documents
 from xmc_keras.data.inputs import build_inputs
 from xmc_keras.encoders.encode_documents import encode_documents
 from xmc_keras.evaluation.ensemble.member_scores import score_labels
 from xmc_keras.evaluation.explanation import Explanation, SimilarDocument, WordPart
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.progress import phase
 from xmc_keras.recommending.recommend import check_integer, check_reads_texts
 from xmc_keras.text.name_features import name_features

@@ -3,9 +3,9 @@
 import itertools
 import json
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.document import BadLines
 from xmc_keras.evaluation.answer_file import AnswerFile, to_json
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.digests import digest_file
 from xmc_keras.files.text_file import TextFile, text_lines
 from xmc_keras.progress import Pace, phase

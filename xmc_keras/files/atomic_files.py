@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.disk_error import DiskError, find_disk_error
 
 
@@ -103,7 +103,7 @@ def check_writable(path, purpose, argument):
 
     >>> check_writable("setup.py/a", "for a run", "run")
     Traceback (most recent call last):
-    xmc_keras.bad_input.BadInput: setup.py/a: Expected a place for a run. Received: ...
+    xmc_keras.files.bad_input.BadInput: setup.py/a: Expected a place for a run. ...
     """
     try:
         above = resolve_place(path).parents

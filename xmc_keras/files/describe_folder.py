@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 
 # Names of the files that make a folder what it is.
 KIND = r"((_raw)?_(texts|labels|filter|X|X_Y))?"
@@ -71,7 +71,7 @@ def check_folder_for(path, purpose, argument):
     ...     Path(folder, "1").mkdir()
     ...     check_folder_for(folder, "an ensemble", "output")
     Traceback (most recent call last):
-    xmc_keras.bad_input.BadInput: ...: Expected a folder for an ensemble. Received: ...
+    xmc_keras.files.bad_input.BadInput: ...: Expected a folder for an ensemble. ...
     """
     path = Path(path)
     if path.exists() and not path.is_dir():
@@ -105,7 +105,7 @@ def check_file_for(path, argument):
     ...     check_file_for(Path(folder, "answers.jsonl"), "output")
     ...     check_file_for(Path(folder, "metrics.json"), "output")
     Traceback (most recent call last):
-    xmc_keras.bad_input.BadInput: ...: Expected a file of its own. Received: a file ...
+    xmc_keras.files.bad_input.BadInput: ...: Expected a file of its own. ...
     """
     path = Path(path)
     if not path.is_file():

@@ -11,8 +11,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.files.bad_input import BadInput
 
 DIGESTS = "digests.json"
 
@@ -41,7 +41,7 @@ def write_checked(path):
     ...     _ = path.write_bytes(b'{"P@1": 90.0}')
     ...     check_digest(path)
     Traceback (most recent call last):
-    xmc_keras.bad_input.BadInput: ...metrics.json: Expected the file as it was ...
+    xmc_keras.files.bad_input.BadInput: ...metrics.json: Expected the file as it was ...
     """
     path = Path(path)
 

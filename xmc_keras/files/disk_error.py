@@ -5,7 +5,7 @@ import errno
 import os
 import re
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 
 REMEDIES = {
     errno.ENOSPC: "Free disk space, then run it again.",

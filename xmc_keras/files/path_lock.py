@@ -15,8 +15,8 @@ import time
 import weakref
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import check_writable, place_error, resolve_place
+from xmc_keras.files.bad_input import BadInput
 
 logger = logging.getLogger(__name__)
 

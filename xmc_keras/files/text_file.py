@@ -7,7 +7,7 @@ import lzma
 import os
 import zlib
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 
 START = 65_536  # bytes that are looked at before lines are read
 # UTF-32 first: its mark begins with that of UTF-16.
@@ -141,7 +141,7 @@ def check_start(source, start):
 
     >>> check_start("texts.txt", "sea\nsky".encode("utf-16"))
     Traceback (most recent call last):
-    xmc_keras.bad_input.BadInput: texts.txt: Expected UTF-8. Received: UTF-16. ...
+    xmc_keras.files.bad_input.BadInput: texts.txt: Expected UTF-8. Received: UTF-16. ...
     """
     for mark, (kind, remedy) in BINARY.items():
         if start.startswith(mark):

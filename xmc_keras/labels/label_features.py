@@ -8,7 +8,7 @@ import scipy.sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.text.list_texts import has_words
 
 # With fewer texts than this, most words occur in one text only, and are kept.

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.files.bad_input import BadInput
 
 
 class LabelSet:

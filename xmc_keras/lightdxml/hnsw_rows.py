@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 
 M, EF = 100, 300  # links per row, and rows examined to find them
 QUERIES = 2**14  # queries answered at a time

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 
 
 def describe_place(data, run):

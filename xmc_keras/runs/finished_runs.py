@@ -2,7 +2,7 @@
 
 import json
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.digests import check_digest
 from xmc_keras.runs.run_folder import RESTORE, RunFolder
 
@@ -22,7 +22,7 @@ def open_finished_runs(paths, least=1):
 
     >>> open_finished_runs(["runs/a", "runs/a"])
     Traceback (most recent call last):
-    xmc_keras.bad_input.BadInput: runs/a: Expected each run once. Received: this twice.
+    xmc_keras.files.bad_input.BadInput: runs/a: Expected each run once. ...
     """
     if len(paths) < least:
         raise BadInput(f"Expected at least {least} runs. Received: {len(paths)}.")

@@ -17,8 +17,8 @@ import numpy as np
 # Registers the models and their layers.
 import xmc_keras.lightdxml.lightdxml
 import xmc_keras.lightxml.lightxml  # noqa: F401
-from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.disk_error import DiskError, find_disk_error
 from xmc_keras.ops.keras_internals import write_keras_file
 

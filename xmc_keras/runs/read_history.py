@@ -4,7 +4,7 @@ import csv
 import io
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.digests import check_digest
 
 # Columns of validation metrics, and their names in tables.

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from keras.ops import convert_to_numpy as to_numpy
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import replace_folder
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.digests import check_digest, write_checked
 from xmc_keras.files.disk_error import explain_disk_errors
 from xmc_keras.files.unreadable import UNREADABLE

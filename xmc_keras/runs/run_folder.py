@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config_file import load_config, save_config
 from xmc_keras.config.config_key import format_value
 from xmc_keras.config.resolve_config import is_resolved
 from xmc_keras.data.documents import documents_digest
 from xmc_keras.files.atomic_files import check_writable, replace_folder
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.digests import check_digest, record_digests, write_checked
 from xmc_keras.files.disk_error import explain_disk_errors
 from xmc_keras.files.path_lock import PathLock

@@ -4,7 +4,7 @@ import http.client
 import json
 from urllib.parse import quote, urlsplit
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.text.list_texts import list_texts
 
 KINDS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}

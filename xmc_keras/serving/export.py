@@ -5,7 +5,7 @@ import dataclasses
 import logging
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.disk_error import DiskError
 from xmc_keras.runs.finished_runs import read_metrics
 from xmc_keras.runs.run_folder import MODELS

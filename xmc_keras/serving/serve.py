@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.serving.server.find_versions import check_versions
 from xmc_keras.serving.server.memory import limit_arenas
 

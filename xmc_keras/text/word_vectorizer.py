@@ -8,8 +8,8 @@ import numpy as np
 import scipy.sparse
 import tensorflow as tf
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.text.list_texts import list_texts
 from xmc_keras.text.map_texts import map_texts
 from xmc_keras.text.ngrams import count_documents, count_ngrams

@@ -7,7 +7,6 @@ import time
 
 import numpy as np
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config import Config
 from xmc_keras.config.resolve_config import (
     describe_sizes,
@@ -23,6 +22,7 @@ from xmc_keras.data.documents import Documents
 from xmc_keras.data.feature_documents import FeatureDocuments
 from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.data.splits import split_documents
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.disk_error import DiskError
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.metrics.baselines import rank_by_popularity, rank_by_similarity

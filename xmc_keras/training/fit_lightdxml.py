@@ -5,8 +5,8 @@ import time
 
 import numpy as np
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.encoder_shape import EncoderShape
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.labels.label_features import label_features
 from xmc_keras.lightdxml.hnsw_rows import make_hnsw_index
 from xmc_keras.progress import phase

@@ -2,7 +2,7 @@
 
 import logging
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.labels.label_clustering import cluster_labels, compute_cluster_shape
 from xmc_keras.labels.label_features import fit_tfidf, label_features
 from xmc_keras.progress import phase

@@ -6,7 +6,7 @@ import logging
 import time
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.digests import check_digest, write_checked
 from xmc_keras.progress import phase
 

@@ -5,8 +5,8 @@ import logging
 import keras
 import numpy as np
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.encode_documents import encode_documents
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.digests import check_digest, write_checked
 from xmc_keras.files.unreadable import UNREADABLE
 from xmc_keras.labels.label_centroids import compute_centroids

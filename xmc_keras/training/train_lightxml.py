@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.digests import write_checked
 from xmc_keras.files.disk_error import explain_disk_errors
 from xmc_keras.files.unreadable import UNREADABLE

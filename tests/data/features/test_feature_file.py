@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.features import feature_file as module
 from xmc_keras.data.features.feature_file import read_feature_file
+from xmc_keras.files.bad_input import BadInput
 
 COMPRESS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress}
 MATRICES = st.tuples(st.integers(1, 6), st.integers(1, 5), st.integers(1, 4)).flatmap(

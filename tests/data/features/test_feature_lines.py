@@ -3,9 +3,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.features import feature_lines as module
 from xmc_keras.data.features.feature_lines import LARGEST_ID, parse_feature_lines
+from xmc_keras.files.bad_input import BadInput
 
 IDS = st.integers(0, LARGEST_ID)
 WEIGHTS = st.floats(width=32, allow_nan=False, allow_infinity=False)

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.damaged import damage
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.features.read_features import read_features
+from xmc_keras.files.bad_input import BadInput
 
 FEATURES = np.array([[0, 0.5, 0, 2], [0, 0, 0, 0], [1, 0, 0, 0.25]], np.float32)
 LABELS = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 0]], np.float32)

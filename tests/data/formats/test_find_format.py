@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.filter_pairs import FilterPairs
 from xmc_keras.data.formats.find_format import find_format
 from xmc_keras.data.formats.find_parts import find_parts
@@ -14,6 +13,7 @@ from xmc_keras.data.formats.matrix_documents import MatrixDocuments
 from xmc_keras.data.formats.options import Options
 from xmc_keras.data.formats.tables.columns import Columns
 from xmc_keras.data.formats.tables.dataset_rows import DatasetRows
+from xmc_keras.files.bad_input import BadInput
 
 
 def pairs(reader):

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.document import Document
 from xmc_keras.data.formats.label_vectors import LabelledDocuments
 from xmc_keras.data.formats.tables.columns import Columns
 from xmc_keras.data.formats.tables.label_cell import parse_label_cell
+from xmc_keras.files.bad_input import BadInput
 
 URIS = "<http://x/1> <http://x/2>"
 NAMES = st.lists(

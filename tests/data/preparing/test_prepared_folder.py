@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from tests.helpers.fit_runs import Killed
-from xmc_keras.bad_input import BadInput
 from xmc_keras.cli.prepare import format_summary
 from xmc_keras.data.formats.document import Document
 from xmc_keras.data.preparing.data_summary import summarize_data
 from xmc_keras.data.preparing.labels_fit_texts import measure_label_fit
 from xmc_keras.data.preparing.prepared_folder import PreparedFolder
 from xmc_keras.data.preparing.written_labels import WrittenLabels
+from xmc_keras.files.bad_input import BadInput
 
 
 def some(count, seed=0):

@@ -12,13 +12,13 @@ from huggingface_hub.errors import EntryNotFoundError
 from safetensors.numpy import load_file, save_file
 
 from tests.helpers.project import RECORDED
-from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.checkpoints.hugging_face import read_hugging_face_config
 from xmc_keras.encoders.multi_layer_cls_encoder import (
     MultiLayerCLSEncoder,
     collect_layer_states,
 )
 from xmc_keras.encoders.pretrained import load_encoder
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.text.text_tokenizer import TextTokenizer
 
 SOURCES = {

@@ -6,8 +6,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from tests.helpers.project import RECORDED
-from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.checkpoints.tensors import read_checkpoint_tensors
+from xmc_keras.files.bad_input import BadInput
 
 FOLDER = RECORDED / "xlnet"
 

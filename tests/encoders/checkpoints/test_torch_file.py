@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from tests.helpers.project import RECORDED
-from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.checkpoints.torch_file import read_torch_file
+from xmc_keras.files.bad_input import BadInput
 
 FOLDER = RECORDED / "xlnet"
 

@@ -6,10 +6,10 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from tests.helpers.project import RECORDED
-from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.checkpoints.xlnet import OF_LAYER
 from xmc_keras.encoders.encoder_shape import UNLIMITED, EncoderShape
 from xmc_keras.encoders.pretrained import load_encoder
+from xmc_keras.files.bad_input import BadInput
 
 FOLDER = RECORDED / "xlnet"
 TENSORS = load_file(FOLDER / "model.safetensors")

@@ -17,7 +17,7 @@ from tests.helpers.tiny_lightdxml import (
     make_with_words,
     of_words,
 )
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.serving.graph.feature_serving_module import FeatureServingModule
 from xmc_keras.serving.graph.module_class import choose_module_class
 from xmc_keras.serving.graph.serving_module import ServingModule

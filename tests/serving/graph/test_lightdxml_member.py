@@ -19,7 +19,7 @@ from tests.helpers.tiny_lightdxml import (
     of_words,
     rows_of,
 )
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.lightdxml.lightdxml import LightDXML
 from xmc_keras.serving.graph.float32_model import convert_to_float32
 from xmc_keras.serving.graph.lightdxml_member import sum_weighted

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from tests.helpers.answers import ask, best_of_offered, check_rows, names_and_scores
 from tests.helpers.served_lightxml import WORDS, make_model, tokens_of
-from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.lightxml.cluster_generator import ClusterGenerator
 from xmc_keras.lightxml.lightxml import LightXML
 from xmc_keras.serving.graph.float32_model import convert_to_float32

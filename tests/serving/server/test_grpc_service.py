@@ -20,7 +20,7 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.serving.server.answer_request import answer_request
 from xmc_keras.serving.server.grpc_service import build_grpc_server
 from xmc_keras.serving.server.serving_error import ServingError

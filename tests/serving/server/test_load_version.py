@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.serving.server.load_version import load_version
 from xmc_keras.serving.server.model_versions import ModelVersions
 from xmc_keras.serving.server.served_model import ServedModel

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from tests.helpers.version_folder import Model, looks, served, states, wait_for
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.serving.server.find_versions import find_versions
 from xmc_keras.serving.server.serving_error import ServingError
 from xmc_keras.serving.server.version_state import VersionState

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.serving.server.load_version import WARMUP_FILE
 from xmc_keras.serving.server.served_model import ServedModel
 from xmc_keras.serving.version.check_export import _compare, check_export

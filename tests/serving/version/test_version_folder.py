@@ -6,7 +6,7 @@ import pytest
 
 from tests.helpers.lock_holder import another_process_writes
 from tests.helpers.project import PROJECT
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.serving.version.version_folder import (
     choose_version,
     new_version,

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.runs.run_history import RunHistory
 from xmc_keras.training.callbacks.best_model import BestModel
 

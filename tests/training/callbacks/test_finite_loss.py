@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.training.callbacks.finite_loss import FiniteLoss
 
 

@@ -4,9 +4,9 @@ import sys
 import pytest
 import yaml
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config import Config
 from xmc_keras.encoders.encoder_shape import EncoderShape
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.training.planning import check_memory as module
 from xmc_keras.training.planning.check_memory import (
     check_memory,

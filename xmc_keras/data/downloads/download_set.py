@@ -9,7 +9,6 @@ import tarfile
 import zlib
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.downloads.benchmark_sets import REPOSITORY, SETS
 from xmc_keras.data.downloads.fetch import fetch
 from xmc_keras.data.formats.document import BadLines
@@ -17,6 +16,7 @@ from xmc_keras.data.formats.find_format import find_format
 from xmc_keras.data.formats.find_parts import find_parts
 from xmc_keras.data.preparing.prepare_data import fill_folder
 from xmc_keras.data.preparing.prepared_folder import PARTS, PreparedFolder
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.disk_error import DiskError, explain_disk_errors
 from xmc_keras.files.path_lock import PathLock
 

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.disk_error import explain_disk_errors
 from xmc_keras.files.text_file import position
 from xmc_keras.progress import Bar

@@ -8,12 +8,12 @@ import zlib
 import numpy as np
 import scipy.sparse
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.features.feature_lines import (
     LARGEST_ID,
     FeatureLines,
     parse_feature_lines,
 )
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.text_file import START, check_start
 
 BLOCK = 2**23  # bytes parsed at a time

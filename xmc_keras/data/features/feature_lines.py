@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 
 LARGEST_ID = 2**31 - 2  # the number of columns, one more, must fit in int32
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import scipy.sparse
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.features.bag_of_words import BagOfWords, canonicalize
 from xmc_keras.data.features.feature_file import read_feature_file
+from xmc_keras.files.bad_input import BadInput
 
 logger = logging.getLogger(__name__)
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.document import Document, TextRows, is_usable
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.text_file import TextFile
 
 ENDINGS = (".tsv", ".key")

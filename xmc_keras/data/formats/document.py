@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.text_file import TextFile
 
 REMEDY = "Fix the line, or pass `skip_bad_lines=True` to leave such documents out."

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.document import TextRows
+from xmc_keras.files.bad_input import BadInput
 
 
 class FilterPairs:

@@ -4,10 +4,10 @@ import json
 import re
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.annif_folder import find_pairs
 from xmc_keras.data.formats.options import Options
 from xmc_keras.data.formats.shards import TESTS, find_shards
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.text_file import TextFile
 
 COMPRESSED = ("", ".gz", ".xz")

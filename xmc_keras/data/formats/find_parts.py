@@ -3,7 +3,6 @@
 import logging
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.annif_folder import AnnifFolder
 from xmc_keras.data.formats.fasttext import FastTextFile
 from xmc_keras.data.formats.filter_pairs import FilterPairs
@@ -31,6 +30,7 @@ from xmc_keras.data.formats.tables.dataset_rows import DatasetRows
 from xmc_keras.data.formats.tables.json_rows import JsonRows
 from xmc_keras.data.formats.tables.parquet import ParquetFile
 from xmc_keras.data.formats.tables.table import Table
+from xmc_keras.files.bad_input import BadInput
 
 logger = logging.getLogger(__name__)
 

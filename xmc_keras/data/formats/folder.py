@@ -5,9 +5,9 @@ import itertools
 import re
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.document import Document, refuse
 from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.digests import check_digest
 from xmc_keras.files.text_file import TextFile
 

@@ -3,8 +3,8 @@
 import json
 from collections import Counter
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.document import TextRows, one_space
+from xmc_keras.files.bad_input import BadInput
 
 
 def read_label_list(path):

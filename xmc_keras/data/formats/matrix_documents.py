@@ -2,12 +2,12 @@
 
 import os
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.features.bag_of_words import canonicalize
 from xmc_keras.data.features.feature_file import read_feature_file
 from xmc_keras.data.features.read_features import read_npz
 from xmc_keras.data.formats.document import Document, TextRows, is_usable
 from xmc_keras.data.formats.label_list import make_unique
+from xmc_keras.files.bad_input import BadInput
 
 
 class MatrixDocuments:

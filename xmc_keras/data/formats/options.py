@@ -1,8 +1,8 @@
 """Options of the readers, and which formats read them."""
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.tables.columns import Columns
 from xmc_keras.data.formats.tables.table import check_delimiter
+from xmc_keras.files.bad_input import BadInput
 
 PREFIX = "__label__"
 ROWS = ("csv", "tsv")

@@ -2,7 +2,7 @@
 
 import re
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 
 SHARD = re.compile(
     r"(?P<part>\w+)-(?P<number>\d+(?=-of-)|\d{3,})(-of-(?P<count>\d+))?\b.*"

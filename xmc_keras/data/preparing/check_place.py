@@ -1,6 +1,6 @@
 """Check of the path of a prepared folder."""
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 
 
 def check_place(path, part, resume, overwrite):

@@ -7,7 +7,6 @@ import os
 import re
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.document import BadLines
 from xmc_keras.data.formats.find_format import find_format
 from xmc_keras.data.formats.find_parts import find_parts
@@ -24,6 +23,7 @@ from xmc_keras.data.preparing.labels_fit_texts import (
     sample_documents,
 )
 from xmc_keras.data.preparing.prepared_folder import KINDS, PARTS, PreparedFolder
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.progress import Bar
 
 logger = logging.getLogger(__name__)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.document import one_space
 from xmc_keras.data.preparing.check_place import check_place
 from xmc_keras.data.preparing.written_labels import WrittenLabels
 from xmc_keras.files.atomic_files import replace_folder
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.digests import DIGESTS, write_digests
 from xmc_keras.files.disk_error import DiskError
 from xmc_keras.files.path_lock import PathLock

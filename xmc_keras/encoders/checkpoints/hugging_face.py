@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.activations import FROM_HUGGING_FACE, set_activation
 from xmc_keras.encoders.checkpoints.tensors import (
     SAFETENSORS,
     TORCH,
     read_checkpoint_tensors,
 )
+from xmc_keras.files.bad_input import BadInput
 
 HANDLE = "hf://"
 # Model type, and the config key of its activation.

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.checkpoints.torch_file import read_torch_file
+from xmc_keras.files.bad_input import BadInput
 
 SAFETENSORS, TORCH = "model.safetensors", "pytorch_model.bin"
 

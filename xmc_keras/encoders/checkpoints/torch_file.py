@@ -9,7 +9,7 @@ from typing import NamedTuple
 import ml_dtypes
 import numpy as np
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 
 MAGIC = 0x1950A86A20F9469CFC6C  # of files before PyTorch 1.6
 DTYPES = {

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.checkpoints.tensors import read_checkpoint_tensors
 from xmc_keras.encoders.xlnet.xlnet_backbone import XLNetBackbone
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.text.xlnet_tokenizer import XLNetTokenizer
 
 # The config values that `XLNetBackbone` supports.

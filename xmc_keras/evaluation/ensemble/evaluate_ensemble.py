@@ -6,11 +6,11 @@ import time
 
 import numpy as np
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.check_documents import check_labels_known
 from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.data.splits import split_documents
 from xmc_keras.evaluation.evaluate import measure_predictions
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.runs.finished_runs import name_runs, read_metrics
 
 logger = logging.getLogger(__name__)

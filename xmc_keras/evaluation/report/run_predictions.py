@@ -5,9 +5,9 @@ import logging
 
 import numpy as np
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import documents_digest
 from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.digests import digest_file
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.files.unreadable import UNREADABLE

@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.evaluation.ensemble.member_scores import score_labels
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.lightxml.lightxml import LightXML
 from xmc_keras.serving.graph.stored_ranker import StoredRanker
 from xmc_keras.text.text_tokenizer import TextTokenizer

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 
 BUCKETS = 2**63 - 1  # of a hash, the largest possible number
 

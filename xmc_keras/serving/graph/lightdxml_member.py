@@ -3,8 +3,8 @@
 import tensorflow as tf
 from keras import ops
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.lightdxml.nearest_labels import normalize_rows
 from xmc_keras.lightdxml.scores import fuse_scores, score_candidates
 from xmc_keras.serving.graph.searched_table import SearchedTable

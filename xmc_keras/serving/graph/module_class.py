@@ -1,6 +1,6 @@
 """Choice of the graph: from texts or from features."""
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.serving.graph.feature_serving_module import FeatureServingModule
 from xmc_keras.serving.graph.serving_module import ServingModule
 from xmc_keras.serving.version.documents_to_check import reads_features

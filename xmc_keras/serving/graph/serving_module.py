@@ -4,12 +4,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.evaluation.ensemble.ensemble_ranking import (
     average_scores,
     normalize_weights,
     rank_together,
 )
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.lightdxml.lightdxml import LightDXML
 from xmc_keras.serving.graph.ensemble_member import EnsembleMember
 from xmc_keras.serving.graph.float32_model import convert_to_float32

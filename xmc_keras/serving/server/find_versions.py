@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 
 
 def find_versions(folder):
@@ -49,7 +49,7 @@ def check_versions(folder):
 
     >>> check_versions("exports/missing")
     Traceback (most recent call last):
-    xmc_keras.bad_input.BadInput: exports/missing: Expected a folder with the ...
+    xmc_keras.files.bad_input.BadInput: exports/missing: Expected a folder with the ...
     """
     received = "no folder whose name is a number"
     if Path(folder, "saved_model.pb").exists():

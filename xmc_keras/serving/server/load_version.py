@@ -6,7 +6,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import prediction_log_pb2
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.digests import check_digests
 from xmc_keras.serving.server.answer_request import answer_request
 from xmc_keras.serving.server.served_model import ServedModel, serving_error

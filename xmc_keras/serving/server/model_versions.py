@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.serving.server.find_versions import check_versions, find_versions
 from xmc_keras.serving.server.load_version import load_version
 from xmc_keras.serving.server.serving_error import ServingError

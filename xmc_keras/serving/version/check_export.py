@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.serving.server.load_version import WARMUP_FILE, load_version
 from xmc_keras.serving.server.serving_error import ServingError
 from xmc_keras.serving.version.serving_ops import find_graph_problems

@@ -6,10 +6,10 @@ import numpy as np
 import scipy.sparse
 from sklearn.preprocessing import normalize
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.documents import read_documents
 from xmc_keras.data.features.read_features import read_features
 from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
+from xmc_keras.files.bad_input import BadInput
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import shutil
 import uuid
 from pathlib import Path
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.describe_folder import EXPORT, OTHER, describe_folder
 from xmc_keras.files.path_lock import PathLock, remove_left
 from xmc_keras.serving.server.find_versions import find_versions

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.digests import check_digest, write_checked
 from xmc_keras.files.unreadable import UNREADABLE
 from xmc_keras.runs.model_file import load_state, save_state

@@ -1,6 +1,6 @@
 """The error of training that does not converge."""
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 
 
 class Diverged(BadInput):

@@ -1,10 +1,10 @@
 """Checking whether a run fits into memory, and which settings help if not."""
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config_conflicts import find_conflicts
 from xmc_keras.config.config_file import FIELDS
 from xmc_keras.config.config_key import format_value
 from xmc_keras.encoders.encoder_shape import EncoderShape
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.training.memory import measure_free_memory
 from xmc_keras.training.planning.lightxml_plan import LightXMLPlan
 
@@ -27,7 +27,7 @@ def check_memory(config, num_labels, most_labels=8, path=None):
     >>> config = Config(data="texts", encoder="bert_tiny_en_uncased")
     >>> check_memory(config, num_labels=10**10)
     Traceback (most recent call last):
-    xmc_keras.bad_input.BadInput: Expected a run that fits into memory. ...
+    xmc_keras.files.bad_input.BadInput: Expected a run that fits into memory. ...
     """
     shape = EncoderShape.named(config.encoder)
     check_plan(LightXMLPlan(config, shape, num_labels, most_labels=most_labels), path)

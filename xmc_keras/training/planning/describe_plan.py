@@ -1,6 +1,6 @@
 """The figures of a plan, and the limits of its config."""
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.training.planning.check_memory import find_remedies
 
 

@@ -1,10 +1,10 @@
 """Planning a run from its documents or from sizes."""
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.config.resolve_config import limit_sizes
 from xmc_keras.data.check_documents import check_reads_features, check_trainable
 from xmc_keras.data.feature_documents import FeatureDocuments
 from xmc_keras.encoders.encoder_shape import EncoderShape
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.training.planning.lightdxml_plan import LightDXMLPlan
 from xmc_keras.training.planning.lightxml_plan import LightXMLPlan

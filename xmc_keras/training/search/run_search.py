@@ -3,10 +3,10 @@
 import itertools
 import logging
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.config.resolve_config import limit_sizes, resolve_config
 from xmc_keras.data.check_documents import check_split, check_trainable
 from xmc_keras.data.splits import split_documents
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.training.search.search_space import format_values
 from xmc_keras.training.search.train_trial import keep_record

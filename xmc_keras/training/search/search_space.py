@@ -8,9 +8,9 @@ import re
 
 import numpy as np
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.config.config_file import FIELDS, read_setting
 from xmc_keras.config.config_key import format_value, number_type
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.training.search.searched_choices import SearchedChoices
 from xmc_keras.training.search.searched_range import SearchedRange
 
@@ -43,7 +43,7 @@ class SearchSpace:
     (inf, '2,4,8')
     >>> SearchSpace(["epochs=2,four"])
     Traceback (most recent call last):
-    xmc_keras.bad_input.BadInput: setting epochs=four: Expected epochs to be an ...
+    xmc_keras.files.bad_input.BadInput: setting epochs=four: Expected epochs to be ...
     """
 
     def __init__(self, texts):

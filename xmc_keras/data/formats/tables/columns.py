@@ -2,9 +2,9 @@
 
 import logging
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.document import Document, is_usable, refuse
 from xmc_keras.data.formats.tables.label_cell import parse_label_cell, parse_list
+from xmc_keras.files.bad_input import BadInput
 
 logger = logging.getLogger(__name__)
 

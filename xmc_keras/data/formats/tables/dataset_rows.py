@@ -1,7 +1,7 @@
 """Data sets of the Hugging Face `datasets` package."""
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.tables.columns import Columns
+from xmc_keras.files.bad_input import BadInput
 
 
 class DatasetRows:

@@ -2,9 +2,9 @@
 
 import json
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.document import TextRows, refuse
 from xmc_keras.data.formats.tables.columns import Columns
+from xmc_keras.files.bad_input import BadInput
 
 OBJECT = "Expected a JSON object on each line."
 ARRAY = "Write one object a line, for example with jq -c '.[]'."

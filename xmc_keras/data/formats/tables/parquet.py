@@ -2,8 +2,8 @@
 
 import os
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.tables.columns import Columns
+from xmc_keras.files.bad_input import BadInput
 
 ROWS = 1024  # converted at a time, in addition to pyarrow's memory for a row group
 

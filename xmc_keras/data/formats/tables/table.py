@@ -6,11 +6,11 @@ import itertools
 import json
 import re
 
-from xmc_keras.bad_input import BadInput
 from xmc_keras.data.formats.document import TextRows, refuse
 from xmc_keras.data.formats.tables.columns import Columns
 from xmc_keras.data.formats.tables.label_cell import parse_label_cell
 from xmc_keras.files.atomic_files import atomic_write
+from xmc_keras.files.bad_input import BadInput
 
 DELIMITERS = (",", ";", "\t", "|")
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[,;\s]*', re.IGNORECASE)  # of Excel

@@ -1,6 +1,6 @@
 import pytest
 
-from xmc_keras.bad_input import BadInput
+from xmc_keras.files.bad_input import BadInput
 
 
 @pytest.mark.parametrize(
