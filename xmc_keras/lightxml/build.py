@@ -136,8 +136,42 @@ def build_optimizer(config, total_steps):
         sgd=[LABEL_TABLE] if config.optimizer == "rowwise_sgd" else [],
         global_clipnorm=config.clip_norm,
     )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    exclude_from_decay(optimizer)
     if config.precision == "mixed_float16":
         # Otherwise Keras wraps its own loss scaling around it, see `RowLossScale`.
         return RowLossScale(optimizer, name="loss_scale_optimizer")
     return optimizer
+
+
+def default_optimizer(learning_rate=1e-4, head_learning_rate=5e-3, weight_decay=0.01):
+    """Builds the AdamW optimizer of `LightXML.from_preset`.
+
+    The heads learn faster than the encoder; biases and LayerNorm have no weight decay;
+    only the rows of the label table that a step touched are updated.
+
+    Args:
+        learning_rate: float, or a schedule of Keras. Rate of the encoder.
+        head_learning_rate: float. Rate of generator and ranker, at the first step of a
+            schedule. Defaults to `5e-3`.
+        weight_decay: float. Defaults to `0.01`.
+
+    Example:
+
+    >>> default_optimizer(2e-5, 1e-3).multipliers
+    {'cluster_generator|dynamic_candidate_ranker': 50.0}
+    """
+    first = learning_rate(0) if callable(learning_rate) else learning_rate
+    multiplier = round(head_learning_rate / float(first), 6)
+    optimizer = RowwiseAdamW(
+        learning_rate,
+        weight_decay=weight_decay,
+        multipliers={HEAD: multiplier},
+        rowwise=[LABEL_TABLE],
+    )
+    exclude_from_decay(optimizer)
+    return optimizer
+
+
+def exclude_from_decay(optimizer):
+    """Leaves biases and LayerNorm out of the weight decay of an optimizer."""
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])

@@ -1,15 +1,17 @@
 """The LightXML model."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from xmc_keras.encoders import multi_layer_cls_encoder  # noqa: F401
+from xmc_keras.encoders import multi_layer_cls_encoder
 from xmc_keras.encoders.paired_encoders import PairedEncoders
+from xmc_keras.labels.label_clustering import choose_top_k
 from xmc_keras.labels.label_set import LabelSet
 
 # The classes of a saved model must be imported before Keras can load it.
-from xmc_keras.lightxml import cluster_generator, dynamic_candidate_ranker  # noqa: F401
+from xmc_keras.lightxml import cluster_generator, dynamic_candidate_ranker
 from xmc_keras.lightxml.loss import cross_entropy
 from xmc_keras.metrics import precision_at_k  # noqa: F401
 from xmc_keras.metrics.candidate_recall import CandidateRecall
@@ -219,6 +221,85 @@ class LightXML(Recommender):
             return results
         self.candidate_recall.update_state(y, y_pred["candidates"])
         return {**results, "candidate_recall": self.candidate_recall.result()}
+
+    @classmethod
+    def from_preset(
+        cls,
+        preset,
+        clusters,
+        label_names=None,
+        *,
+        num_feature_layers=5,
+        pooling="mean",
+        feature_dropout=0.5,
+        top_k=None,
+        bottleneck_dim=300,
+        max_tokens=128,
+        **kwargs,
+    ):
+        """Builds a model on a pretrained transformer, to `fit` yourself.
+
+        It is compiled with `default_optimizer()` of `xmc_keras.lightxml.build`, AdamW
+        with a rate of its own for the heads; `compile` it again for another one.
+
+        Args:
+            preset: string, see `load_encoder`: `"minilm"`, a keras-nlp preset, a handle
+                or a folder.
+            clusters: int array (num_clusters, cluster_size), padded with `-1`, see
+                `cluster_labels`. With one label per cluster there is no ranker.
+            label_names: optional list of strings, in the order of their ids.
+            num_feature_layers, pooling, feature_dropout: see `MultiLayerCLSEncoder`.
+            top_k: optional int. Clusters whose labels are ranked. Defaults to 20, or
+                all of fewer; without a ranker, to those for `num_predictions` labels.
+            bottleneck_dim: int. Width of a label embedding. Defaults to `300`.
+            max_tokens: int. Defaults to `128`.
+            **kwargs: other arguments of `LightXML`.
+
+        Example:
+
+        >>> model = LightXML.from_preset("minilm", [[0, 1], [2, -1]], ["a", "b", "c"])
+        >>> type(model.optimizer).__name__
+        'RowwiseAdamW'
+        """
+        # Imported here: a model that is loaded from a file needs no hubs.
+        from xmc_keras.encoders.pretrained import load_encoder
+        from xmc_keras.lightxml.build import default_optimizer
+
+        clusters = np.asarray(clusters, "int32")
+        one_label = clusters.ndim == 2 and clusters.shape[1] == 1
+        if one_label and top_k is None:
+            top_k = min(kwargs.get("num_predictions", 100), len(clusters))
+        top_k = choose_top_k(top_k, len(clusters))
+        generator = cluster_generator.ClusterGenerator(
+            clusters, top_k, name="cluster_generator"
+        )
+        ranker = None
+        if not one_label:
+            ranker = dynamic_candidate_ranker.DynamicCandidateRanker(
+                generator.num_rows,
+                bottleneck_dim,
+                mask_repeats=False,  # a generator's candidates never repeat
+                name="dynamic_candidate_ranker",
+            )
+        backbone, tokenizer = load_encoder(preset)
+        encoder = multi_layer_cls_encoder.MultiLayerCLSEncoder(
+            backbone,
+            num_feature_layers,
+            feature_dropout,
+            pooling=pooling,
+            name="encoder",
+        )
+        model = cls(
+            encoder,
+            generator,
+            ranker,
+            tokenizer=tokenizer,
+            max_tokens=max_tokens,
+            label_names=label_names,
+            **{"name": "lightxml", **kwargs},
+        )
+        model.compile(default_optimizer())
+        return model
 
     def get_config(self):
         config = super().get_config()
