@@ -186,7 +186,7 @@ class Comparison:
         seconds = []
 
         def measure(settings):
-            words = [RECIPE, "--measure", "4", "--json"]
+            words = [RECIPE, "--measure", "4", "--json", "--skip-bad-lines"]
             for setting in (f"data={data.folder}", *settings):
                 words += ["--set", setting]
             name = "plan-" + "-".join(settings[-2:]).replace("=", "_")

@@ -304,7 +304,7 @@ def test_what_is_printed():
         ({"documents": ["sea"]}, "Expected `documents`.*Received: list"),
         (
             {"documents": FeatureDocuments(None, [], [], "t", "t")},
-            r"Received: FeatureDocuments.*`Documents\(texts, labels\)`",
+            r"`Documents\(texts, labels\)`.*Received: FeatureDocuments",
         ),
     ],
 )

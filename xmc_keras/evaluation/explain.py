@@ -81,14 +81,13 @@ def explain(model, text, label, documents, k=5):
     label_id = _find_label(model, label)
     if not isinstance(text, str) or not text.strip():
         raise BadInput(
-            f"Expected a text to explain. Received: {text!r:.80}.",
-            remedy="Pass one string that is not blank.",
+            f"Expected a text to explain. Received: {text!r:.80}. Pass one string that "
+            "is not blank."
         )
     if not isinstance(documents, Documents):
         raise BadInput(
-            "Expected `documents` with texts and labels. Received: "
-            f"{type(documents).__name__}.",
-            remedy="Pass `Documents(texts, labels)`.",
+            "Expected `documents`, such as `Documents(texts, labels)`. Received: "
+            f"{type(documents).__name__}."
         )
     k = check_integer("k", k, "documents to find")
     x = next(build_inputs(model, [text]).batches())
@@ -118,8 +117,8 @@ def _find_label(model, label):
     except (TypeError, ValueError):
         raise BadInput(
             f"Expected one of the {len(model.label_set):,} labels of the model, such "
-            f"as {model.label_set.names[0]!r}. Received: {label!r:.80}.",
-            remedy="`model.label_set.names` has all of them.",
+            f"as {model.label_set.names[0]!r}. Received: {label!r:.80}. "
+            "`model.label_set.names` has all of them."
         ) from None
 
 
