@@ -201,6 +201,11 @@ def test_indicators_and_single_labels(parts):
     )
     assert columns.score(texts, indicator) == model.score(texts, numbers)
 
+    named = LightDXMLClassifier(**settings, classes=[f"c{i}" for i in range(25)])
+    named.fit(texts, indicator, validation_data=(texts[:9], indicator[:9]))
+    assert named.metrics_["validation_documents"] == 9
+    assert named.evaluate(texts, indicator)["P@1"] > 0
+
     single = LightDXMLClassifier(**settings).fit(texts, [row[0] for row in numbers])
     found = single.predict(texts)
     assert found.shape == (60,) and found.dtype.kind == "i"
@@ -367,6 +372,8 @@ def test_arguments_that_do_not_fit(words, small):
                 getattr(model, call)(["a"])
     with pytest.raises(NotFittedError):
         LightDXMLClassifier().save("tagger.keras")
+    with pytest.raises(NotFittedError):
+        LightDXMLClassifier().score(["a"], [["x"]])
     for k in (0, -1, 1.5, True, "3"):
         with pytest.raises(ValueError, match="Expected `k`"):
             words.predict(["a"], k=k)

@@ -64,7 +64,7 @@ class TextClassifier(BaseEstimator):
 
         run = run if isinstance(run, RunFolder) else RunFolder(run)
         config, model = run.config(), run.load_model(name)
-        classifier = cls(settings={})._check_system(config.system)
+        classifier = cls()._check_system(config.system)
         counts, num_documents = run.label_counts()
         names = np.array(model.label_set.names, object)
         return classifier._set_fitted(model, config, names, counts, num_documents)
@@ -93,7 +93,7 @@ class TextClassifier(BaseEstimator):
         documents, kind, classes = self._read(X, y, self.classes)
         validation = None
         if validation_data is not None:
-            validation, _, _ = self._read(*validation_data, None)
+            validation = self._read_held_out(*validation_data, classes)
         config = self._choose(documents, validation_split)
         from xmc_keras.training.fit import fit
 
@@ -101,7 +101,7 @@ class TextClassifier(BaseEstimator):
             config,
             documents,
             validation,
-            callbacks=callbacks,
+            callbacks=callbacks or (),
             progress=bool(self.verbose),
             learn_validation=True,
         )
@@ -131,6 +131,12 @@ class TextClassifier(BaseEstimator):
                     f"{place}. Leave it out."
                 )
         return Documents(texts, labels), kind, classes
+
+    def _read_held_out(self, X, y, classes):
+        """Documents whose labels may be new; the columns of an indicator are not."""
+        is_matrix = getattr(y, "ndim", 1) == 2
+        documents, _, _ = self._read(X, y, classes if is_matrix else None)
+        return documents
 
     @staticmethod
     def _check_lengths(num_texts, num_labels):
@@ -326,9 +332,8 @@ class TextClassifier(BaseEstimator):
         """
         from xmc_keras.evaluation.evaluate import measure_ranking
 
-        # The columns of an indicator are those of `fit`; other labels may be new.
-        is_matrix = getattr(y, "ndim", 1) == 2
-        documents, _, _ = self._read(X, y, self.classes_ if is_matrix else None)
+        self._rank([])  # raises if there is no model
+        documents = self._read_held_out(X, y, self.classes_)
         columns, _ = self._rank(documents.texts)
         ids = np.full(len(self.classes_) + 1, -1)  # the last is that of -1
         ids[self._columns] = np.arange(len(self._columns))
