@@ -377,6 +377,9 @@ def test_arguments_that_do_not_fit(words, small):
     for k in (0, -1, 1.5, True, "3"):
         with pytest.raises(ValueError, match="Expected `k`"):
             words.predict(["a"], k=k)
+    for ask in (words.recommend, words.predict_proba):
+        with pytest.raises(ValueError, match="Expected `k`"):
+            ask(["a"], k=None)
     for share in (0, 1, 30, "half"):
         with pytest.raises(ValueError, match="Expected `validation_split`"):
             LightDXMLClassifier(verbose=False).fit(*small, validation_split=share)

@@ -203,13 +203,16 @@ class TextClassifier(BaseEstimator):
         self._columns = np.array([places[name] for name in names])
         return self
 
-    def _rank(self, X):
-        """Columns of the classes and scores, best first, both (documents, n)."""
+    def _check_fitted(self):
         if not hasattr(self, "model_"):
             raise NotFittedError(
                 f"This {type(self).__name__} is not fitted. Call `fit` with texts and "
                 "labels, or `load` a file."
             )
+
+    def _rank(self, X):
+        """Columns of the classes and scores, best first, both (documents, n)."""
+        self._check_fitted()
         from xmc_keras.recommending.recommend import rank_labels
 
         if scipy.sparse.issparse(X):
@@ -255,9 +258,7 @@ class TextClassifier(BaseEstimator):
             threshold = 0.5
         elif k is None and threshold is None:
             k = 5
-        kept = columns >= 0
-        if k is not None:
-            kept[:, self._check_k(k) :] = False
+        kept = columns >= 0 if k is None else self._keep(columns, k)
         if threshold is not None:
             kept &= scores >= threshold
         if self.label_kind_ == INDICATOR:
@@ -276,10 +277,9 @@ class TextClassifier(BaseEstimator):
             For each text a list of `(label, score)`, best first, scores in [0, 1].
         """
         columns, scores = self._rank(X)
-        k = self._check_k(k)
         return [
-            [(self.classes_[i], float(s)) for i, s in zip(row[:k], values) if i >= 0]
-            for row, values in zip(columns, scores)
+            list(zip(self.classes_[row[some]], values[some].tolist()))
+            for row, some, values in zip(columns, self._keep(columns, k), scores)
         ]
 
     def predict_proba(self, X, k=100):
@@ -293,9 +293,7 @@ class TextClassifier(BaseEstimator):
             float32 csr matrix (documents, labels), columns in the order of `classes_`.
         """
         columns, scores = self._rank(X)
-        kept = columns >= 0
-        kept[:, self._check_k(k) :] = False
-        return self._matrix(columns, kept, scores)
+        return self._matrix(columns, self._keep(columns, k), scores)
 
     def _matrix(self, columns, kept, values):
         lengths = np.cumsum([0, *kept.sum(axis=1)])
@@ -306,12 +304,13 @@ class TextClassifier(BaseEstimator):
         return matrix
 
     @staticmethod
-    def _check_k(k):
-        if isinstance(k, bool) or not isinstance(k, numbers.Integral) or k < 1:
-            raise ValueError(
-                f"Expected `k` to be an integer of at least 1. Received: {k!r}."
-            )
-        return int(k)
+    def _keep(columns, k):
+        """Which of the ranked columns are real, and among the `k` best."""
+        from xmc_keras.recommending.recommend import check_integer
+
+        kept = columns >= 0
+        kept[:, check_integer("k", k, "labels per text") :] = False
+        return kept
 
     def score(self, X, y):
         """P@1: the share of texts whose best label is right, float in [0, 1]."""
@@ -332,7 +331,7 @@ class TextClassifier(BaseEstimator):
         """
         from xmc_keras.evaluation.evaluate import measure_ranking
 
-        self._rank([])  # raises if there is no model
+        self._check_fitted()
         documents = self._read_held_out(X, y, self.classes_)
         columns, _ = self._rank(documents.texts)
         ids = np.full(len(self.classes_) + 1, -1)  # the last is that of -1
@@ -360,15 +359,15 @@ class TextClassifier(BaseEstimator):
         """
         from xmc_keras.evaluation.explain import explain
 
+        self._check_fitted()
         documents = getattr(self, "_documents", None)
         if X is not None:
-            documents, _, _ = self._read(X, y, None)
+            documents = self._read_held_out(X, y, self.classes_)
         if documents is None:
             raise ValueError(
                 "Expected `X` and `y`, the documents to look in. Received: none, and "
                 "this classifier was loaded without those of training."
             )
-        self._rank([])  # raises if there is no model
         return explain(self.model_, text, str(label), documents, k)
 
     def save(self, path):
@@ -379,7 +378,7 @@ class TextClassifier(BaseEstimator):
         Args:
             path: string or path that ends in `.keras`.
         """
-        self._rank([])
+        self._check_fitted()
         if Path(path).suffix != ".keras":
             raise ValueError(f"Expected a path that ends in .keras. Received: {path}.")
         write_classifier(self, path)
@@ -429,7 +428,7 @@ class TextClassifier(BaseEstimator):
         """
         from xmc_keras.serving.export import export
 
-        self._rank([])
+        self._check_fitted()
         if texts is None:
             documents = getattr(self, "_documents", None)
             texts = (
