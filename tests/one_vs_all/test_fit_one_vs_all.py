@@ -31,12 +31,15 @@ def all_others(labels):
 
 
 def solve(x, signs, c):
-    """Weights and bias that minimise |w|²/2 + b²/2 + C Σ max(0, 1 - s (w x + b))²."""
+    """Weights and bias that minimise |w|²/2 + b²/2 + Σ C max(0, 1 - s (w x + b))².
+
+    C may be an array (documents,).
+    """
     x = np.concatenate([x, np.ones((len(x), 1))], axis=1).astype("float64")
 
     def loss(w):
         slack = np.maximum(0, 1 - signs * (x @ w))
-        return w @ w / 2 + c * slack @ slack, w - 2 * c * x.T @ (signs * slack)
+        return w @ w / 2 + c * slack @ slack, w - 2 * x.T @ (signs * c * slack)
 
     start = np.zeros(x.shape[1])
     options = {"gtol": 1e-9, "maxiter": 10_000}
@@ -45,22 +48,34 @@ def solve(x, signs, c):
 
 
 @pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("c", [0.5, 1.0, 4.0])
-def test_margins_are_those_of_an_exact_solution(c, together):
+def test_margins_are_those_of_an_exact_solution(c, weighted, together):
     """Up to a tolerance: both stop before their solution is exact."""
     features, labels = random_set()
     negatives = None if together else all_others(labels)
+    sample_weight = None
+    if weighted:
+        sample_weight = np.random.default_rng(1).choice([0.2, 1.0, 2.5], NUM_DOCUMENTS)
     rows, bias = fit_one_vs_all(
-        scipy.sparse.csr_matrix(features), labels, negatives, c, least=0
+        scipy.sparse.csr_matrix(features),
+        labels,
+        negatives,
+        c,
+        least=0,
+        sample_weight=sample_weight,
     )
+    costs = c * sample_weight if weighted else c
     assert scipy.sparse.isspmatrix_csr(rows) and rows.shape == (6, NUM_FEATURES)
     assert rows.dtype == bias.dtype == np.float32 and bias.shape == (6,)
     margins = features @ rows.toarray().T + bias
     for label in range(4):
         signs = np.where(labels[:, label], 1.0, -1.0)
-        weights, intercept, loss = solve(features, signs, c)
+        weights, intercept, loss = solve(features, signs, costs)
         exact = features @ weights + intercept
-        rough = {False: (0.05, 0.15), True: (0.02, 0.15)}[together][c > 1]
+        rough = {False: (0.05, 0.15), True: (0.02, 0.15)}[together][c > 1] * (
+            1 + weighted
+        )
         np.testing.assert_allclose(margins[:, label], exact, 0, rough)
         assert np.corrcoef(margins[:, label], exact)[0, 1] > 0.99
         ours = np.append(rows[[label]].toarray()[0], bias[label])

@@ -57,7 +57,7 @@ def plain(parts):
     rows = model.vectorizer.transform(train.texts)
     labels = model.label_set.encode(train.labels)
     split = split_documents(PLAIN, len(train))
-    return model, [(rows[part], labels[part]) for part in split]
+    return model, [(rows[part], labels[part], None) for part in split]
 
 
 def members_of(model, rows, words, linear):
@@ -111,9 +111,10 @@ def test_scores_are_those_of_the_sum_of_members(
     words = model.lexical.get_weights()
     joined, found = join_linear(CONFIG, model, train, validation, refit, PhaseSeconds())
     assert found["learnt_validation"] is refit and found["linear_c"] == 1
-    rows, labels = train
+    rows, labels, _ = train
     if refit:
-        rows, labels = map(scipy.sparse.vstack, zip(train, validation))
+        pairs = zip(train[:2], validation[:2])
+        rows, labels = map(scipy.sparse.vstack, pairs)
     sums = words_of(rows, labels, 8)
     linear = fit_one_vs_all(rows, labels, None, 1.0)  # documents are few
     model.lexical.set_weights(words)  # for the next test

@@ -34,6 +34,8 @@ class LightDXMLClassifier(TextClassifier):
         recipe: optional string or path. A recipe whose values `"auto"` stands for.
         settings: optional dictionary. Further keys of a config and their values.
         classes: optional sequence of labels, see `read_labels`.
+        warm_start: bool. Whether `fit` goes on from the model of the `fit` before, see
+            there. Defaults to `False`.
         random_state: int, `RandomState` or None. Two trainings with the same integer
             are equal. Defaults to `0`.
         verbose: bool. Whether to show what is chosen, and progress. Defaults to `True`.
@@ -83,6 +85,7 @@ class LightDXMLClassifier(TextClassifier):
         recipe=None,
         settings=None,
         classes=None,
+        warm_start=False,
         random_state=0,
         verbose=True,
     ):
@@ -106,6 +109,7 @@ class LightDXMLClassifier(TextClassifier):
         self.recipe = recipe
         self.settings = settings
         self.classes = classes
+        self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
 

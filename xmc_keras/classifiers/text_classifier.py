@@ -1,5 +1,6 @@
 """Base class of the classifiers."""
 
+import dataclasses
 import logging
 import math
 import numbers
@@ -15,8 +16,13 @@ from sklearn.utils import check_random_state
 
 from xmc_keras.classifiers.classifier_file import read_facts, write_classifier
 from xmc_keras.classifiers.label_names import INDICATOR, SINGLE, read_labels
+from xmc_keras.classifiers.sample_weights import read_sample_weight
 from xmc_keras.config.choose_config import choose_config
-from xmc_keras.config.config_file import load_config
+from xmc_keras.config.config_file import (
+    keys_of_system,
+    load_config,
+    override_config,
+)
 from xmc_keras.data.documents import Documents
 from xmc_keras.data.feature_documents import FeatureDocuments
 from xmc_keras.text.list_texts import list_texts
@@ -24,7 +30,7 @@ from xmc_keras.text.list_texts import list_texts
 logger = logging.getLogger(__name__)
 
 # Parameters that are no keys of a config.
-OTHER = ("recipe", "settings", "classes", "random_state", "verbose")
+OTHER = "recipe", "settings", "classes", "warm_start", "random_state", "verbose"
 SAMPLES = 64  # texts that an exported model is compared on
 
 
@@ -69,14 +75,31 @@ class TextClassifier(BaseEstimator):
         names = np.array(model.label_set.names, object)
         return classifier._set_fitted(model, config, names, counts, num_documents)
 
-    def fit(self, X, y, *, validation_data=None, validation_split="auto", callbacks=()):
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        validation_data=None,
+        validation_split="auto",
+        callbacks=(),
+    ):
         """Trains a model.
+
+        With `warm_start`, a fitted classifier starts from the weights that it has. `X`
+        and `y` are all that it shall know, old and new; labels may be added and left
+        out. What it chose for the texts of before stays chosen. The clusters and heads
+        of a LightXML go on only with the same labels; else they start at the centroids
+        that the trained transformer finds.
 
         Args:
             X: sequence of strings: a list, a NumPy array, a pandas Series.
             y: labels of the texts, see `read_labels`: lists of labels, one label per
                 text, or an indicator matrix. A text without labels is an example of
                 none.
+            sample_weight: optional sequence of numbers, one per text: its weight in the
+                losses, relative to their mean. A text of weight 0 is left out.
             validation_data: optional pair of texts and labels to choose the best epoch
                 by. By default a share of `X`, drawn at random.
             validation_split: float below 1. This share. Defaults to `"auto"`, a tenth,
@@ -91,6 +114,9 @@ class TextClassifier(BaseEstimator):
         """
         # TensorFlow takes seconds to import: what is wrong is reported before.
         documents, kind, classes = self._read(X, y, self.classes)
+        kept, weights = read_sample_weight(sample_weight, len(documents))
+        if kept is not None:
+            documents = dataclasses.replace(documents.subset(kept), weights=weights)
         validation = None
         if validation_data is not None:
             validation = self._read_held_out(*validation_data, classes)
@@ -104,6 +130,7 @@ class TextClassifier(BaseEstimator):
             callbacks=callbacks or (),
             progress=bool(self.verbose),
             learn_validation=True,
+            start_from=getattr(self, "model_", None) if self.warm_start else None,
         )
         counts = result.model.label_set.encode(documents.labels).sum(axis=0)
         self._set_fitted(
@@ -162,6 +189,10 @@ class TextClassifier(BaseEstimator):
                     f"Received: {share!r}."
                 )
             given["validation_documents"] = max(1, math.floor(share * len(documents)))
+        if self.warm_start and getattr(self, "config_", None) is not None:
+            # A share of other texts than before.
+            given.setdefault("validation_documents", None)
+            return override_config(keys_of_system(self.config_), given)
         if self.recipe is not None:
             config = load_config(self.recipe, given)
             self._check_system(config.system)

@@ -205,11 +205,26 @@ def save_config(config: Config, path):
     _write(
         {
             key: int(value) if isinstance(value, AtMost) else value
-            for key, value in dataclasses.asdict(config).items()
-            if system_of(key) in (None, config.system)
+            for key, value in keys_of_system(config).items()
         },
         path,
     )
+
+
+def keys_of_system(config: Config):
+    """The keys and values of a config, without those of other systems.
+
+    Example:
+
+    >>> keys = keys_of_system(Config(data="texts", encoder="minilm", epochs=4))
+    >>> keys["epochs"], "max_leaf" in keys, "num_neighbors" in keys
+    (4, True, False)
+    """
+    return {
+        key: value
+        for key, value in dataclasses.asdict(config).items()
+        if system_of(key) in (None, config.system)
+    }
 
 
 def save_recipe(config: Config, path, comment):

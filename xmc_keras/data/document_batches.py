@@ -109,6 +109,7 @@ class DocumentBatches:
         self.segment_ids = segment_ids
         self.labels = None if label_matrix is None else csr_matrix(label_matrix)
         self.negatives, self.negatives_key = None, None
+        self.weights = None  # of documents, see `with_weights`
         self.lengths = None  # of batches, see `with_few_lengths`
         self._longest_first = np.argsort(-tokens.lengths, kind="stable")
 
@@ -125,7 +126,7 @@ class DocumentBatches:
         """Returns a copy without shuffling, for prediction with `restore`."""
         batches = copy.copy(self)
         batches.shuffle = batches.drop_remainder = False
-        batches.lengths = None
+        batches.lengths = batches.weights = None
         return batches
 
     def with_few_lengths(self, epochs, cost):
@@ -164,6 +165,18 @@ class DocumentBatches:
             cluster_ids: int32 array (documents, n), `-1` pads.
         """
         return self._with_negatives("cluster_ids", cluster_ids)
+
+    def with_weights(self, weights):
+        """Returns a copy whose `dataset` adds the weights of documents for `fit`.
+
+        Args:
+            weights: optional array (documents,). `None` adds none.
+        """
+        batches = copy.copy(self)
+        if weights is not None:
+            batches.weights = np.asarray(weights, np.float32)
+            self._check_rows(batches.weights)
+        return batches
 
     def _with_negatives(self, key, ids):
         self._check_rows(ids)
@@ -235,12 +248,14 @@ class DocumentBatches:
             nonlocal next_epoch
             this_epoch = epoch if start else next_epoch
             *first, last = self._epoch(this_epoch)[start:]
-            yield from map(self._batch, first)
+            yield from map(self._weighted_batch, first)
             # Before the last batch: the consumer may not ask for anything after it.
             next_epoch = this_epoch + 1
-            yield self._batch(last)
+            yield self._weighted_batch(last)
 
         signature = self._signature()
+        if self.weights is not None:
+            signature = (*signature, tf.TensorSpec([None]))
         dataset = tf.data.Dataset.from_generator(one_pass, output_signature=signature)
         # With unknown cardinality, Keras would warn at the end of every epoch that the
         # data ran out.
@@ -282,6 +297,11 @@ class DocumentBatches:
         if self.lengths is None:
             return length
         return int(self.lengths[np.searchsorted(self.lengths, length)])
+
+    def _weighted_batch(self, documents):
+        """A batch for Keras: with the weights of its documents, if there are any."""
+        batch = self._batch(documents)
+        return batch if self.weights is None else (*batch, self.weights[documents])
 
     def _batch(self, documents):
         length = self._length(documents)

@@ -7,6 +7,8 @@ import logging
 import operator
 import os
 
+import numpy as np
+
 from xmc_keras.data.filters import leave_out
 from xmc_keras.data.formats.document import BadLines
 from xmc_keras.data.formats.folder import FolderPart
@@ -33,6 +35,8 @@ class Documents:
             out for each document; `labels` does not contain them. Defaults to `None`,
             no filter.
         filter_path: optional string. The file that `filtered` was read from.
+        weights: optional float array (documents,). The weight of each document in the
+            losses of training; a mean of 1 leaves the rates of a config as they are.
 
     Raises:
         ValueError: the numbers of texts and of lists of labels differ, a text is not a
@@ -55,6 +59,7 @@ class Documents:
     skipped: int = 0
     filtered: list | None = None
     filter_path: str | None = None
+    weights: np.ndarray | None = None
 
     def __post_init__(self):
         if self.lines is not None:  # read from files, and checked there
@@ -89,6 +94,7 @@ class Documents:
             labels=[self.labels[index] for index in indices],
             lines=[self.lines[index] for index in indices],
             filtered=self.filtered and [self.filtered[index] for index in indices],
+            weights=None if self.weights is None else self.weights[indices],
         )
 
 
@@ -186,6 +192,8 @@ def documents_digest(documents):
     """
     digest = hashlib.sha256()
     features = getattr(documents, "features", None)
+    if documents.weights is not None:
+        digest.update(np.asarray(documents.weights, np.float64).tobytes())
     texts = documents.texts
     if features is not None:
         digest.update(repr(features.shape).encode())

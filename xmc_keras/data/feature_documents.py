@@ -33,7 +33,7 @@ class FeatureDocuments:
         texts_path: string. The file that the features were read from.
         labels_path: string. The file that the labels were read from.
         skipped: int. Number of documents left out. Defaults to `0`.
-        filtered, filter_path: see `Documents`.
+        filtered, filter_path, weights: see `Documents`.
 
     Attributes:
         num_features: int.
@@ -55,6 +55,7 @@ class FeatureDocuments:
     skipped: int = 0
     filtered: list | None = None
     filter_path: str | None = None
+    weights: np.ndarray | None = None
 
     def __len__(self):
         return self.features.shape[0]
@@ -76,6 +77,7 @@ class FeatureDocuments:
             labels=[self.labels[index] for index in indices],
             lines=[self.lines[index] for index in indices],
             filtered=self.filtered and [self.filtered[index] for index in indices],
+            weights=None if self.weights is None else self.weights[indices],
         )
 
 

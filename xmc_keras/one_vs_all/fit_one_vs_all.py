@@ -25,7 +25,9 @@ ROUNDS = 20
 BLOCK = 256  # labels whose weights are computed at a time
 
 
-def fit_one_vs_all(features, label_matrix, negatives, c=1.0, least=LEAST_CHANGE):
+def fit_one_vs_all(
+    features, label_matrix, negatives, c=1.0, least=LEAST_CHANGE, sample_weight=None
+):
     """Fits one linear classifier per label, by an L2-regularised squared hinge loss.
 
     Each label learns from all its documents and from chosen negatives, by liblinear, or
@@ -41,6 +43,7 @@ def fit_one_vs_all(features, label_matrix, negatives, c=1.0, least=LEAST_CHANGE)
         least: float. Minimum change of the logit by a weight that is kept: its size
             times the mean weight of the word in the documents that have it. Defaults
             to `0.015`.
+        sample_weight: optional float array (documents,), above 0. Factors of `c`.
 
     Returns:
         `(rows, bias)`: csr matrix float32 (labels, num_features) and float32 array
@@ -65,9 +68,9 @@ def fit_one_vs_all(features, label_matrix, negatives, c=1.0, least=LEAST_CHANGE)
     columns = scipy.sparse.csc_matrix(label_matrix)
     num_documents, num_labels = columns.shape
     if negatives is None:
-        solve = _solve_together(features, columns, c)
+        solve = _solve_together(features, columns, c, sample_weight)
     else:
-        solve = _solve_one_by_one(features, columns, negatives, c)
+        solve = _solve_one_by_one(features, columns, negatives, c, sample_weight)
     means = mean_weights(features)
     counts = np.diff(columns.indptr)
     bias = np.where(counts == num_documents, 1, -1).astype(np.float32)
@@ -116,7 +119,7 @@ def mean_weights(features):
     return sums / np.maximum(present, 1)
 
 
-def _solve_together(features, columns, c):
+def _solve_together(features, columns, c, sample_weight):
     """Yields `(label, features, weights, bias)` of the labels with documents.
 
     A squared hinge loss is a squared loss whose targets may lie beyond the margin:
@@ -129,9 +132,10 @@ def _solve_together(features, columns, c):
     counts = np.diff(columns.indptr)
     labels = np.flatnonzero((counts > 0) & (counts < num_documents))
     kernel = (features @ features.T).toarray().astype(np.float64) + 1  # 1 for the bias
-    ridge = np.eye(num_documents) / (2 * c)
+    costs = np.full(num_documents, c) if sample_weight is None else c * sample_weight
+    ridge = np.diag(1 / (2 * costs))
     inverse = np.linalg.inv(kernel + ridge)
-    smooth = (np.eye(num_documents) - inverse / (2 * c)).astype(np.float32)
+    smooth = (np.eye(num_documents) - ridge @ inverse).astype(np.float32)
     inverse = inverse.astype(np.float32)
     by_feature = features.T.tocsr()
     everything = np.arange(features.shape[1])
@@ -152,7 +156,7 @@ def _solve_together(features, columns, c):
             yield label, everything, weights[row], bias[row]
 
 
-def _solve_one_by_one(features, columns, negatives, c):
+def _solve_one_by_one(features, columns, negatives, c, sample_weight):
     """Yields what `_solve_together` yields, from liblinear, which uses all cores."""
     # It computes in float64, and would convert the rows of each label again.
     features = features.astype(np.float64)
@@ -180,8 +184,9 @@ def _solve_one_by_one(features, columns, negatives, c):
             arrays = part.data, local.places[part.indices], part.indptr
             part = scipy.sparse.csr_matrix(arrays, (len(rows), len(used)))
         # Checks of arguments take a fifth of the time; each thread has its context.
+        weights = None if sample_weight is None else sample_weight[rows]
         with config_context(assume_finite=True, skip_parameter_validation=True):
-            svm = local.svm.fit(part, np.arange(len(rows)) < len(positives))
+            svm = local.svm.fit(part, np.arange(len(rows)) < len(positives), weights)
         return label, used, svm.coef_[0], svm.intercept_[0]
 
     # The largest first, or one thread would end with them alone.

@@ -54,6 +54,7 @@ def fit(
     callbacks=(),
     progress=True,
     learn_validation=None,
+    start_from=None,
 ):
     """Trains the LightXML or LightDXML model of a config, and evaluates it.
 
@@ -80,6 +81,10 @@ def fit(
             documents drawn from `train`, too, once they have chosen what they are for.
             By default only if there are test documents to evaluate it on. If it did
             and there are none, the metrics are P@k on the validation documents before.
+        start_from: optional model of an earlier training, of the same system and
+            encoder, which stays as it is. Training starts from its weights: of the
+            encoder; of a LightXML's heads, if labels and sizes are the same; of the
+            words and labels that a LightDXML knows.
 
     Returns:
         A `FitResult`.
@@ -105,11 +110,16 @@ def fit(
     _check_arguments(config, train=train, validation=validation, test=test)
     if run is not None and not isinstance(run, RunFolder):
         run = RunFolder(run)
+    if start_from is not None and type(start_from).__name__.lower() != config.system:
+        raise ValueError(
+            f"Expected `start_from` to be a model of {config.system}. Received: "
+            f"{type(start_from).__name__}."
+        )
     if learn_validation is None:
         learn_validation = test is not None
     settings = resume, overwrite, any_memory, callbacks, progress, learn_validation
     with contextlib.nullcontext() if run is None else run.lock:
-        return _fit(config, train, validation, test, run, *settings)
+        return _fit(config, train, validation, test, run, *settings, start_from)
 
 
 def _check_arguments(config, **parts):
@@ -143,6 +153,7 @@ def _fit(
     callbacks,
     progress,
     learn_validation,
+    start_from,
 ):
     """Trains with the run, if any, locked; see `fit`."""
     begun = time.monotonic()
@@ -188,6 +199,7 @@ def _fit(
         any_memory=any_memory,
         callbacks=callbacks,
         progress=progress,
+        start_from=start_from,
     )
     with Heartbeat() if progress else contextlib.nullcontext(), keep_policy():
         try:

@@ -39,6 +39,7 @@ def fit_lightdxml(task):
     from xmc_keras.lightdxml.build import build_lightdxml, fit_vectorizer
     from xmc_keras.training.join_linear import join_linear
     from xmc_keras.training.train_lightdxml import train_lightdxml
+    from xmc_keras.training.warm_start import start_lightdxml
 
     # === Words ===
     begun = time.monotonic()
@@ -87,12 +88,21 @@ def fit_lightdxml(task):
 
     # === Training ===
     batches = build_training_inputs(
-        config, model, task.train.texts, label_matrix, features, task.cache
-    )
+        config,
+        model,
+        task.train.texts,
+        label_matrix,
+        features,
+        task.cache,
+    ).with_weights(task.train.weights)
     relevant = label_set.encode(task.validation.labels)[:, : len(label_set)]
     validation_batches = build_inputs(
         model, task.validation.texts, relevant, config, task.cache
     )
+    if task.start_from is not None:
+        with phase("Taking the weights of the earlier model"):
+            model(next(validation_batches.batches())[0])  # builds it
+            start_lightdxml(model, task.start_from)
     history, checkpoint, found = train_lightdxml(
         config,
         model,
@@ -103,6 +113,7 @@ def fit_lightdxml(task):
         task.callbacks,
         task.progress,
         phases,
+        task.start_from is not None,
     )
     if config.linear:
         rows = getattr(task.validation, "features", None)
@@ -111,8 +122,8 @@ def fit_lightdxml(task):
         model, joined = join_linear(
             config,
             model,
-            (features, label_matrix),
-            (rows, relevant),
+            (features, label_matrix, task.train.weights),
+            (rows, relevant, task.validation.weights),
             task.learn_validation,
             phases,
         )

@@ -9,6 +9,7 @@ from xmc_keras.progress import phase
 from xmc_keras.text.languages import warn_of_language
 from xmc_keras.training.planning.check_memory import check_memory
 from xmc_keras.training.task import Trained
+from xmc_keras.training.warm_start import known_clusters, start_lightxml
 
 logger = logging.getLogger(__name__)
 
@@ -36,9 +37,12 @@ def fit_lightxml(task):
         vectorizer, features = fit_tfidf(task.train.texts)
         label_matrix = label_set.encode(task.train.labels)
         label_rows = label_features(features, label_matrix)
+    clusters = None
     if task.continued:
         clusters = run.clusters()
-    else:
+    elif task.start_from is not None:
+        clusters = known_clusters(task.start_from, label_set, config.max_leaf)
+    if clusters is None:
         seed = config.seed if config.cluster_seed is None else config.cluster_seed
         with phase(f"Clustering {len(label_set)} labels"):
             clusters = cluster_labels(label_rows, config.max_leaf, seed)
@@ -69,8 +73,13 @@ def fit_lightxml(task):
 
     # === Training ===
     batches = build_training_inputs(
-        config, model, task.train.texts, label_matrix, None, task.cache
-    )
+        config,
+        model,
+        task.train.texts,
+        label_matrix,
+        None,
+        task.cache,
+    ).with_weights(task.train.weights)
     validation_batches = build_inputs(
         model,
         task.validation.texts,
@@ -80,8 +89,20 @@ def fit_lightxml(task):
     )
     if run is not None and not task.continued:
         run.begin(config, label_set, clusters, task.everything)
+    trained_heads = False
+    if task.start_from is not None:
+        with phase("Taking the weights of the earlier model"):
+            model(next(validation_batches.batches())[0])  # builds it
+            trained_heads = start_lightxml(model, task.start_from)
     history, checkpoint, found = train_lightxml(
-        config, model, batches, validation_batches, run, task.callbacks, task.progress
+        config,
+        model,
+        batches,
+        validation_batches,
+        run,
+        task.callbacks,
+        task.progress,
+        trained_heads,
     )
     return Trained(
         model=model,

@@ -56,8 +56,8 @@ def join_linear(config, model, train, validation, refit, phases):
     Args:
         config: a `Config` of `system: lightdxml` with `linear`.
         model: a `LightDXML` with `lexical`.
-        train, validation: pairs of a csr matrix (documents, features), and of a csr
-            matrix (documents, labels).
+        train, validation: triples of a csr matrix (documents, features), a csr matrix
+            (documents, labels), and an array of the weights of documents or None.
         refit: bool. Whether the validation documents may be learnt from once the
             weights are chosen.
         phases: a `PhaseSeconds`.
@@ -88,11 +88,14 @@ def join_linear(config, model, train, validation, refit, phases):
     share = validation[0].shape[0] / (train[0].shape[0] + validation[0].shape[0])
     refit = refit and share >= REFIT
     if refit:
-        documents = [
-            scipy.sparse.vstack(parts, format="csr") for parts in zip(train, validation)
-        ]
+        features, labels, weights_of = zip(train, validation)
+        documents = (
+            scipy.sparse.vstack(features, format="csr"),
+            scipy.sparse.vstack(labels, format="csr"),
+            None if train[2] is None else np.concatenate(weights_of),
+        )
         with phases("words"):
-            model.lexical.refresh(*documents)
+            model.lexical.refresh(*documents[:2])
         with phases("linear model"):
             linear = _fit(config, model, documents, c)
     table, label_bias, rows, bias, changes = _join(model, linear, weights, documents)
@@ -108,12 +111,12 @@ def join_linear(config, model, train, validation, refit, phases):
 
 
 def _fit(config, model, documents, c):
-    features, labels = documents
+    features, labels, sample_weight = documents
     negatives = None
     if not are_few(*labels.shape):
         words = model.lexical.sparse_rows()  # (labels, features)
         negatives = NegativeDocuments(features, labels, words, config.seed)
-    return fit_one_vs_all(features, labels, negatives, c)
+    return fit_one_vs_all(features, labels, negatives, c, sample_weight=sample_weight)
 
 
 def _encode(model, features):
@@ -127,7 +130,7 @@ def _fit_weights(model, encoded, linear, train, validation):
     table, bias = model.classifier.get_weights()
     words = _word_rows(model).T.tocsr()
     rows, row_bias = linear[0].T.tocsr(), linear[1]
-    features, relevant = validation
+    features, relevant = validation[:2]
 
     def score_block(start, end):
         block = features[start:end]
@@ -192,7 +195,7 @@ def _prune(rows, changes, least):
 def _choose_least(encoded, validation, members):
     """One of `LEAST_CHANGES`, and the precisions of the joined model that it leaves."""
     table, label_bias, rows, bias, changes = members
-    features, relevant = validation
+    features, relevant = validation[:2]
     block = 1 + SCORES // len(bias)
 
     def measure(least):

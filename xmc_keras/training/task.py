@@ -22,7 +22,7 @@ class Task:
         label_set: a `LabelSet` of the labels of `everything`.
         run: a `RunFolder`, or None.
         continued: bool. Whether an earlier run is continued.
-        any_memory, callbacks, progress: see `fit`.
+        any_memory, callbacks, progress, start_from: see `fit`.
     """
 
     config: Config
@@ -36,6 +36,7 @@ class Task:
     any_memory: bool
     callbacks: typing.Sequence
     progress: bool
+    start_from: typing.Any = None
 
     @property
     def cache(self):

@@ -1,5 +1,6 @@
 """The training loop of LightDXML: cycles of label embeddings, shortlists and epochs."""
 
+import contextlib
 import logging
 
 import keras
@@ -41,6 +42,7 @@ def train_lightdxml(
     callbacks=(),
     progress=True,
     phases=None,
+    trained_classifier=False,
 ):
     """Trains a `LightDXML` by its config, or resumes its run.
 
@@ -59,6 +61,8 @@ def train_lightdxml(
         callbacks: list of additional Keras callbacks.
         progress: bool. Whether to show progress. Defaults to `True`.
         phases: optional `PhaseSeconds`.
+        trained_classifier: bool. Whether the model has the classifier of an earlier
+            training. Defaults to `False`.
 
     Returns:
         `(history, checkpoint, found)`: see `train_lightxml`; `found` also has what
@@ -81,8 +85,9 @@ def train_lightdxml(
             "Continuing at epoch %d, step %d of %d",
             *(checkpoint.epoch + 1, checkpoint.step + 1, len(batches)),
         )
-    elif monitor and judge.knows_start:
-        with phases("classifier epochs"), phase("Judging the start"), judge.start():
+    elif monitor and (trained_classifier or judge.knows_start):
+        start = contextlib.nullcontext() if trained_classifier else judge.start()
+        with phases("classifier epochs"), phase("Judging the start"), start:
             best.count_start(model, judge.judge())
     stopped = best.exhausted(checkpoint.epoch)
     while checkpoint.epoch < config.epochs and not stopped:

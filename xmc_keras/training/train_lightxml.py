@@ -32,7 +32,14 @@ logger = logging.getLogger(__name__)
 
 
 def train_lightxml(
-    config, model, batches, validation_batches, run=None, callbacks=(), progress=True
+    config,
+    model,
+    batches,
+    validation_batches,
+    run=None,
+    callbacks=(),
+    progress=True,
+    trained_heads=False,
 ):
     """Trains a `LightXML` by its config, or resumes its run.
 
@@ -49,6 +56,8 @@ def train_lightxml(
         run: optional `RunFolder`.
         callbacks: list of additional Keras callbacks.
         progress: bool. Whether to show progress. Defaults to `True`.
+        trained_heads: bool. Whether the heads of the model are those of an earlier
+            training. Defaults to `False`.
 
     Returns:
         `(history, checkpoint, found)`: a list of dictionaries, one per epoch; the
@@ -56,7 +65,7 @@ def train_lightxml(
         of the run, see `BestModel.summary`.
     """
     first, seconds = 0, 0.0
-    parts = validation_batches, run, callbacks, progress
+    parts = validation_batches, run, callbacks, progress, trained_heads
     if config.negatives == "static":
         first = config.recall_epochs
         batches, seconds = fix_negatives(config, model, batches, *parts)
@@ -78,6 +87,7 @@ def train_stage(
     run=None,
     callbacks=(),
     progress=True,
+    trained_heads=False,
     first=0,
     seconds=0.0,
 ):
@@ -107,15 +117,16 @@ def train_stage(
             "Continuing at epoch %d, step %d of %d",
             *(checkpoint.epoch + 1, checkpoint.step + 1, len(batches)),
         )
-    elif config.head_start == "centroids":
+    elif trained_heads or config.head_start == "centroids":
         begun = time.monotonic()
-        logger.info("Initializing the heads with centroids of labels and clusters")
-        documents = batches.batches()
-        if progress:
-            documents = show_progress(batches, documents)
-        # In a second stage the generator is already trained.
         with phase("Initializing the heads"):
-            start_from_centroids(model, documents, generator=first == 0)
+            if not trained_heads:
+                logger.info("Initializing the heads with centroids of their documents")
+                documents = batches.batches()
+                if progress:
+                    documents = show_progress(batches, documents)
+                # In a second stage the generator is already trained.
+                start_from_centroids(model, documents, generator=first == 0)
             logs = model.evaluate(
                 validation_batches.dataset(), verbose=0, return_dict=True
             )
@@ -176,7 +187,14 @@ def show_progress(batches, documents):
 
 
 def fix_negatives(
-    config, model, batches, validation_batches, run=None, callbacks=(), progress=True
+    config,
+    model,
+    batches,
+    validation_batches,
+    run=None,
+    callbacks=(),
+    progress=True,
+    trained_heads=False,
 ):
     """Trains the generator alone, and fixes its clusters as static negatives.
 
@@ -222,7 +240,14 @@ def fix_negatives(
             recall_run.path.mkdir(exist_ok=True)
         logger.info("Training the generator alone")
         _, checkpoint, _ = train_stage(
-            stage, recall, batches, validation_batches, recall_run, callbacks, progress
+            stage,
+            recall,
+            batches,
+            validation_batches,
+            recall_run,
+            callbacks,
+            progress,
+            trained_heads,
         )
         seconds = checkpoint.seconds
         in_order = batches.in_order()
