@@ -29,8 +29,19 @@ def test_each_document_keeps_the_clusters_found_by_the_generator(
 ):
     folder, stages = tmp_path / "static", []
 
-    def stage(config, model, batches, validation, run, callbacks, progress, *start):
+    def stage(
+        config,
+        model,
+        batches,
+        validation,
+        run,
+        callbacks,
+        progress,
+        *start,
+        trained_heads,
+    ):
         """Instead of training: generator and encoder stay as they are."""
+        assert not trained_heads
         stages.append((model.name, run.path, config.epochs, *start))
         if model.ranker is None:
             assert config.swa_start is None and batches.negatives is None

@@ -65,12 +65,12 @@ def train_lightxml(
         of the run, see `BestModel.summary`.
     """
     first, seconds = 0, 0.0
-    parts = validation_batches, run, callbacks, progress, trained_heads
+    parts = validation_batches, run, callbacks, progress
     if config.negatives == "static":
         first = config.recall_epochs
-        batches, seconds = fix_negatives(config, model, batches, *parts)
+        batches, seconds = fix_negatives(config, model, batches, *parts, trained_heads)
     history, checkpoint, best = train_stage(
-        config, model, batches, *parts, first, seconds
+        config, model, batches, *parts, first, seconds, trained_heads=trained_heads
     )
     if run is None:
         best.use_best()
@@ -87,9 +87,9 @@ def train_stage(
     run=None,
     callbacks=(),
     progress=True,
-    trained_heads=False,
     first=0,
     seconds=0.0,
+    trained_heads=False,
 ):
     """Trains from epoch `first`, or from a checkpoint, to `config.epochs`.
 
@@ -247,7 +247,7 @@ def fix_negatives(
             recall_run,
             callbacks,
             progress,
-            trained_heads,
+            trained_heads=trained_heads,
         )
         seconds = checkpoint.seconds
         in_order = batches.in_order()
