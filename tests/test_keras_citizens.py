@@ -19,6 +19,8 @@ from xmc_keras.lightdxml.lightdxml import LightDXML
 from xmc_keras.lightxml.cluster_generator import ClusterGenerator
 from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
 from xmc_keras.lightxml.lightxml import LightXML
+from xmc_keras.one_vs_all.one_vs_all import OneVsAll
+from xmc_keras.one_vs_all.one_vs_all_head import OneVsAllHead
 from xmc_keras.one_vs_all.sparse_one_vs_all import SparseOneVsAll
 from xmc_keras.runs.run_folder import RunFolder
 
@@ -57,6 +59,14 @@ def make_lightdxml(backbone, kind):
     return uncompiled(model), lightdxml_case.INPUTS
 
 
+def make_one_vs_all(backbone, kind):
+    ids = np.array([[2, 5, 3], [2, 3, 0]], "int32")
+    encoder = MultiLayerCLSEncoder(backbone, 2, pooling="mean")
+    bottleneck_dim = 3 if kind == "bottleneck" else None
+    head = OneVsAllHead(12, block_labels=5, bottleneck_dim=bottleneck_dim)
+    return OneVsAll(encoder, head), {"token_ids": ids, "padding_mask": ids > 0}
+
+
 def uncompiled(model):
     # Keras warns when a compiled model that was never trained is loaded.
     return type(model).from_config(model.get_config())
@@ -65,6 +75,7 @@ def uncompiled(model):
 CASES = [
     *((make_lightxml, kind) for kind in ("plain", "paired", "no ranker")),
     *((make_lightdxml, kind) for kind in ("words", "label words", "linear", "bert")),
+    *((make_one_vs_all, kind) for kind in ("plain", "bottleneck")),
 ]
 
 

@@ -32,6 +32,8 @@ _HOMES = {
     "MultiLayerCLSEncoder": "encoders.multi_layer_cls_encoder",
     "NearestLabels": "lightdxml.nearest_labels",
     "NegativeDocuments": "one_vs_all.negative_documents",
+    "OneVsAll": "one_vs_all.one_vs_all",
+    "OneVsAllHead": "one_vs_all.one_vs_all_head",
     "PairedEncoders": "encoders.paired_encoders",
     "PrecisionAtK": "metrics.precision_at_k",
     "RowLossScale": "optimizers.row_loss_scale",

@@ -169,8 +169,44 @@ def test_sgd_has_no_moments(jit_compile):
     assert kept.count(SHAPES["encoder/kernel"]) == 2
 
 
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_dense_gradients_of_tables(momentum, jit_compile):
+    """SGD as PyTorch has it, and Adam with one second moment a row."""
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=(5, 4)).astype("float32")
+    steps = rng.normal(size=(3, 2, 5, 4)).astype("float32")
+    variables = [keras.Variable(start, name=name) for name in ("descends", "partial")]
+    optimizer = RowwiseAdamW(
+        0.1,
+        0.3,
+        rowwise=["partial"],
+        partial=["partial"],
+        sgd=["descends"],
+        momentum=momentum,
+    )
+    optimizer.build(variables)
+    step = tf.function(optimizer.apply, jit_compile=jit_compile, autograph=False)
+    for gradients in steps:
+        step([tf.constant(gradient) for gradient in gradients])
+    rows, velocity = start.astype("float64"), 0
+    for gradient in steps[:, 0]:
+        velocity = momentum * velocity + gradient + 0.3 * rows
+        rows = rows - 0.1 * velocity
+    np.testing.assert_allclose(variables[0], rows, 0, 1e-6)
+    rows, m, v = start.astype("float64"), 0, 0
+    for i, gradient in enumerate(steps[:, 1], 1):
+        m = 0.9 * m + 0.1 * gradient
+        v = 0.999 * v + 0.001 * np.mean(gradient**2, axis=1, keepdims=True)
+        rate = 0.1 * np.sqrt(1 - 0.999**i) / (1 - 0.9**i)
+        rows = rows * (1 - 0.1 * 0.3) - rate * m / (np.sqrt(v) + 1e-7)
+    np.testing.assert_allclose(variables[1], rows, 0, 1e-5)
+    assert [v.shape for v in optimizer.variables].count((5, 1)) == 1
+
+
 @pytest.mark.parametrize("sgd", [[], ["table"]])
-def test_a_bfloat16_table_moves_as_one_of_float32_on_average(sgd):
+@pytest.mark.parametrize("sparse", [True, False])
+def test_a_bfloat16_table_moves_as_one_of_float32_on_average(sparse, sgd):
     """Each step is far smaller than the distance to the next bfloat16, 2 ** -8."""
     size = 4000
     rows = [1, 3]
@@ -178,6 +214,8 @@ def test_a_bfloat16_table_moves_as_one_of_float32_on_average(sgd):
     optimizer = RowwiseAdamW(1e-4, 0.0, rowwise=["table"], sgd=sgd)
     optimizer.build([table])
     gradient = tf.IndexedSlices(tf.ones((2, size)), rows, tf.constant([5, size]))
+    if not sparse:
+        gradient = tf.convert_to_tensor(gradient)
     for _ in range(20):
         optimizer.apply([gradient])
     found = np.asarray(keras.ops.cast(table, "float32"))
@@ -360,7 +398,10 @@ def test_errors():
         RowwiseAdamW(clipvalue=0.5)
     with pytest.raises(ValueError, match="weight_decay"):
         RowwiseAdamW(weight_decay=None)
-    table = keras.Variable(np.ones((2, 3)), name="table")
-    optimizer = RowwiseAdamW(rowwise=["table"], sgd=["table"])
-    with pytest.raises(ValueError, match="Expected the sparse gradient.*of table"):
-        optimizer.apply([tf.ones((2, 3))], [table])
+    for momentum in (-0.1, 1.0):
+        with pytest.raises(ValueError, match="`momentum` at least 0.*Received: mom"):
+            RowwiseAdamW(momentum=momentum)
+    table = keras.Variable(np.ones((2, 3)), dtype="bfloat16", name="table")
+    optimizer = RowwiseAdamW(sgd=["table"], momentum=0.9)
+    with pytest.raises(ValueError, match="float32 tables with `momentum`.*bfloat16"):
+        optimizer.build([table])

@@ -64,10 +64,10 @@ def find_top_rows(queries, table, k, bias=None, block=BLOCK, more=None):
     Args:
         queries: float tensor (batch, dim).
         table: float tensor (rows, dim) of the same dtype, with a static number of
-            rows.
+            rows; or a list of such tensors, its blocks.
         k: int. Number of rows per query; all rows if the table has fewer.
         bias: optional float32 tensor (rows,), added to the products.
-        block: int. Rows searched at a time.
+        block: int. Rows of one tensor that are searched at a time.
         more: optional function of `(start, end)` that returns a float32 tensor (batch,
             end - start), added to the products with these rows.
 
@@ -82,11 +82,10 @@ def find_top_rows(queries, table, k, bias=None, block=BLOCK, more=None):
     >>> ids.numpy().tolist(), products.numpy().tolist()
     ([[1, 2], [2, 0]], [[3.0, 2.0], [6.0, 5.0]])
     """
-    num_rows = table.shape[0]
     ids = products = None
-    for start in range(0, num_rows, block):
-        end = min(start + block, num_rows)
-        rows = table if end - start == num_rows else table[start:end]
+    end = 0
+    for rows in _split(table, block):
+        start, end = end, end + rows.shape[0]
         scores = tf.cast(tf.matmul(queries, rows, transpose_b=True), tf.float32)
         if bias is not None:
             scores += bias[start:end]
@@ -101,3 +100,13 @@ def find_top_rows(queries, table, k, bias=None, block=BLOCK, more=None):
             places = tf.gather(both, order, batch_dims=1)
         ids, products = places, scores
     return ids, products
+
+
+def _split(table, block):
+    """The blocks of a table."""
+    if isinstance(table, list):
+        return table
+    num_rows = table.shape[0]
+    if num_rows <= block:
+        return [table]
+    return [table[start : start + block] for start in range(0, num_rows, block)]

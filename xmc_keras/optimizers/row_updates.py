@@ -111,6 +111,32 @@ def adam_update(total, rows, m, v, beta_1, beta_2, alpha, decay, epsilon, partia
     return rows, m, v
 
 
+def sgd_update(total, tables, rate, decay, momentum):
+    """One step of gradient descent on rows; those with a gradient of zero stay.
+
+    Args:
+        total: float32 tensor (n, dim). Gradient, summed over repeats.
+        tables: list of float32 tensors (n, dim): weights and, with `momentum`,
+            velocities.
+        rate, decay: float or scalar tensor. Learning rate, and weight decay.
+        momentum: float.
+
+    Returns:
+        List of the new weights and velocities.
+
+    Reference: as in PyTorch's `SGD`, but without momentum, the decay is decoupled, as
+        in AdamW, which is the same.
+    """
+    real = find_touched_rows(total)
+    rows, *velocity = tables
+    if not momentum:
+        return [rows * (1 - rate * decay * real) - rate * total]
+    (velocity,) = velocity
+    moved = momentum * velocity + total + decay * rows
+    velocity += (moved - velocity) * real
+    return [rows - rate * real * velocity, velocity]
+
+
 adam_rows_by_xla = tf.function(adam_update, jit_compile=True, reduce_retracing=True)
 
 

@@ -9,7 +9,7 @@ from xmc_keras.optimizers.row_updates import (
     adam_rows_by_xla,
     adam_update,
     apply_row_updates,
-    find_touched_rows,
+    sgd_update,
     stochastic_round,
     sum_rows,
 )
@@ -47,10 +47,13 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         partial: list of regular expressions, searched in `variable.path`: tables
             matched by `rowwise` that have one second moment per row, of the mean of
             its squared gradients. They need two thirds of the memory. Defaults to `[]`.
-        sgd: list of regular expressions, searched in `variable.path`: tables matched
-            by `rowwise` that have no moments and are updated by plain stochastic
-            gradient descent. They need a third of the memory, and another learning rate
-            than Adam, whose steps do not grow with the gradient. Defaults to `[]`.
+        sgd: list of regular expressions, searched in `variable.path`: tables that are
+            updated by stochastic gradient descent, and have no moments without
+            `momentum`. They need a third of the memory, and another learning rate than
+            Adam, whose steps do not grow with the gradient. Defaults to `[]`.
+        momentum: float, at least 0 and below 1. Momentum of the tables of `sgd`, which
+            must be float32; weight decay is then a part of their gradient. Defaults to
+            `0.0`.
         **kwargs: other arguments of `keras.optimizers.AdamW`, except `amsgrad` and
             `clipvalue`. `clipnorm` and `global_clipnorm` use the norms of dense
             gradients.
@@ -74,6 +77,7 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         rowwise=("label_embeddings",),
         partial=(),
         sgd=(),
+        momentum=0.0,
         name="rowwise_adamw",
         **kwargs,
     ):
@@ -85,6 +89,12 @@ class RowwiseAdamW(keras.optimizers.AdamW):
                 "Expected no `amsgrad` and no `clipvalue`. Received: "
                 f"amsgrad={self.amsgrad}, clipvalue={self.clipvalue}"
             )
+        if not 0 <= momentum < 1:
+            raise ValueError(
+                "Expected `momentum` at least 0 and below 1. Received: "
+                f"momentum={momentum}"
+            )
+        self.momentum = momentum
         self.multipliers = dict(multipliers or {})
         self.rowwise = list(rowwise)
         self.partial = list(partial)
@@ -125,7 +135,13 @@ class RowwiseAdamW(keras.optimizers.AdamW):
 
     def _moment(self, variable, name):
         if _matches(self.sgd, variable):
-            return None
+            if not self.momentum or name == "velocity":
+                return None
+            if variable.dtype != "float32":
+                raise ValueError(
+                    "Expected float32 tables with `momentum`. Received: "
+                    f"{variable.path} of {variable.dtype}"
+                )
         shape, dtype = variable.shape, variable.dtype
         if _matches(self.rowwise, variable):
             dtype = "float32"
@@ -135,6 +151,18 @@ class RowwiseAdamW(keras.optimizers.AdamW):
             return self.add_variable_from_reference(variable, name=name)
         name = f"{variable.path.replace('/', '_')}_{name}"
         return self.add_variable(shape, dtype=dtype, name=name)
+
+    def update_table(self, table, gradient):
+        """Updates one of the variables alone, within a step that `apply` ends.
+
+        For tables whose gradient is computed in parts, such as an `OneVsAllHead`'s.
+        It is neither clipped nor averaged.
+
+        Args:
+            table: a `keras.Variable` that the optimizer was built for.
+            gradient: float32 tensor of its shape.
+        """
+        self.update_step(gradient, table.value, self.learning_rate)
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
@@ -153,33 +181,36 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         moments = [moment.value for moment in moments if moment is not None]
         partial = _matches(self.partial, keras_variable)
 
-        def update_rows(ids, total, by_xla):
-            tables = [variable, *moments]
-            rows = [tf.cast(tf.gather(x, ids), tf.float32) for x in tables]
-            if moments:
+        def next_rows(total, rows, by_xla=False):
+            """New rows of the table and its moments, from those of before."""
+            rows = [tf.cast(x, tf.float32) for x in rows]
+            if is_sgd:
+                rows = sgd_update(total, rows, rate, decay, self.momentum)
+            else:
                 numbers = beta_1, beta_2, alpha, rate * decay, self.epsilon
                 adam = adam_rows_by_xla if by_xla else adam_update
                 rows = adam(total, *rows, *numbers, partial=partial)
-            else:
-                rows = [
-                    rows[0] * (1 - rate * decay * find_touched_rows(total))
-                    - rate * total
-                ]
             if variable.dtype == tf.bfloat16:
                 rows = [stochastic_round(rows[0], self.iterations), *rows[1:]]
-            for x, row in zip(tables, rows):
+            return rows
+
+        def update_rows(ids, total, by_xla):
+            rows = [tf.gather(x, ids) for x in tables]
+            for x, row in zip(tables, next_rows(total, rows, by_xla)):
                 x.scatter_update(tf.IndexedSlices(row, ids))
 
-        sparse = isinstance(gradient, tf.IndexedSlices)
-        if sparse and _matches(self.rowwise, keras_variable):
+        is_sgd = _matches(self.sgd, keras_variable)
+        is_table = is_sgd or _matches(self.rowwise, keras_variable)
+        tables = [variable, *moments]
+        if isinstance(gradient, tf.IndexedSlices) and is_table:
             gradient = sum_rows(gradient)
             total = tf.cast(gradient.values, tf.float32)
             apply_row_updates(update_rows, gradient.indices, total)
-        elif not moments:
-            raise ValueError(
-                "Expected the sparse gradient of a gather for a variable of `sgd` and "
-                f"`rowwise`. Received: a dense gradient of {path}"
-            )
+        elif is_sgd or (is_table and (partial or variable.dtype == tf.bfloat16)):
+            total = tf.cast(tf.convert_to_tensor(gradient), tf.float32)
+            values = [tf.convert_to_tensor(x) for x in tables]
+            for x, value in zip(tables, next_rows(total, values)):
+                x.assign(value)
         else:
 
             def cast(number):
@@ -210,6 +241,7 @@ class RowwiseAdamW(keras.optimizers.AdamW):
                 "rowwise": self.rowwise,
                 "partial": self.partial,
                 "sgd": self.sgd,
+                "momentum": self.momentum,
                 "exclude_from_weight_decay": self._not_decayed,
             }
         )

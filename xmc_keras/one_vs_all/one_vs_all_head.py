@@ -1,0 +1,234 @@
+"""A classifier that scores all labels, and trains them block by block."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from xmc_keras.ops.elementwise import check_initial_probability, logit
+from xmc_keras.ops.tables import find_top_rows
+
+GRADIENT_BYTES = 2**26  # of a block's float32 gradient
+
+
+@keras.saving.register_keras_serializable(package="xmc_keras")
+class OneVsAllHead(keras.layers.Layer):
+    """Scores all labels of a text by their rows of a table, with a fused gradient.
+
+    Takes features (batch, dim) and returns logits (batch, num_labels) float32: the
+    inner products with the rows of the label table, plus a constant. It can be used and
+    trained like any layer. For many labels `backpropagate` computes the gradient of the
+    binary cross-entropy without them: block by block of labels, so that neither logits
+    nor a gradient of all labels are ever in memory. `OneVsAll` trains this way.
+
+    The table is a list of blocks, variables of at most `block_labels` rows.
+
+    Args:
+        num_labels: int.
+        block_labels: optional int, from 1 to `num_labels`. Labels of a block. By
+            default a block's float32 gradient has at most 64 MiB.
+        bottleneck_dim: optional int. Width of a label's row; features are projected to
+            it, without a bias. Defaults to `None`: rows are as wide as features, as
+            published.
+        initial_probability: float. Score of every label before training, set by the
+            constant. Defaults to `0.5`, no constant, as published.
+        table_dtype: `"float32"`, or `"bfloat16"` for a table of half the size, which
+            `RowwiseAdamW` rounds stochastically. Defaults to `"float32"`.
+        **kwargs: other arguments of `keras.layers.Layer`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> head = OneVsAllHead(num_labels=5, block_labels=2)
+    >>> head(np.ones((3, 8), "float32")).shape
+    TensorShape([3, 5])
+    >>> [tuple(block.shape) for block in head.blocks]
+    [(2, 8), (2, 8), (1, 8)]
+
+    Reference: Renee (MLSys 2023, https://github.com/microsoft/renee) and ELMO (ICML
+        2025, https://github.com/xmc-aalto/elmo).
+    """
+
+    def __init__(
+        self,
+        num_labels,
+        block_labels=None,
+        bottleneck_dim=None,
+        initial_probability=0.5,
+        table_dtype="float32",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if num_labels < 1 or (bottleneck_dim is not None and bottleneck_dim < 1):
+            raise ValueError(
+                "Expected `num_labels` and `bottleneck_dim` to be positive. Received: "
+                f"num_labels={num_labels}, bottleneck_dim={bottleneck_dim}"
+            )
+        if block_labels is not None and not 1 <= block_labels <= num_labels:
+            raise ValueError(
+                f"Expected `block_labels` from 1 to num_labels={num_labels}. Received: "
+                f"block_labels={block_labels}"
+            )
+        if table_dtype not in ("float32", "bfloat16"):
+            raise ValueError(
+                'Expected `table_dtype` to be "float32" or "bfloat16". '
+                f"Received: table_dtype={table_dtype}"
+            )
+        check_initial_probability(initial_probability)
+        self.num_labels = num_labels
+        self.block_labels = block_labels
+        self.bottleneck_dim = bottleneck_dim
+        self.initial_probability = initial_probability
+        self.table_dtype = table_dtype
+        self.bottleneck = None
+        if bottleneck_dim is not None:
+            self.bottleneck = keras.layers.Dense(
+                bottleneck_dim,
+                use_bias=False,
+                dtype=self.dtype_policy,
+                name="bottleneck",
+            )
+
+    def build(self, features_shape):
+        dim = features_shape[-1]
+        if self.bottleneck is not None:
+            self.bottleneck.build(features_shape)
+            dim = self.bottleneck_dim
+        size = self.block_labels or max(1, GRADIENT_BYTES // (4 * dim))
+        self.blocks = [
+            self.add_weight(
+                shape=(min(size, self.num_labels - start), dim),
+                initializer=keras.initializers.RandomNormal(stddev=0.02),
+                dtype=self.table_dtype,
+                autocast=False,
+                name=f"label_block_{start // size}",
+            )
+            for start in range(0, self.num_labels, size)
+        ]
+        self.built = True
+
+    def project(self, features):
+        """Features (batch, dim) as wide as the rows of the table."""
+        features = ops.cast(features, self.compute_dtype)
+        return features if self.bottleneck is None else self.bottleneck(features)
+
+    def call(self, features):
+        hidden = self.project(features)
+        return ops.concatenate(
+            [self._products(hidden, block) for block in self.blocks], axis=1
+        )
+
+    def _products(self, hidden, block):
+        rows = ops.cast(block.value, self.compute_dtype)
+        logits = ops.cast(tf.matmul(hidden, rows, transpose_b=True), "float32")
+        return logits + logit(self.initial_probability)
+
+    def best(self, hidden, k):
+        """Ids int32 and logits float32 (batch, k) of the `k` highest logits, in order.
+
+        For `hidden` (batch, dim) see `project`.
+        """
+        blocks = [ops.cast(block.value, self.compute_dtype) for block in self.blocks]
+        ids, products = find_top_rows(hidden, blocks, k)
+        return ids, products + logit(self.initial_probability)
+
+    def logits(self, hidden, label_ids):
+        """Logits (batch, n) float32 of label ids (batch, n) without padding."""
+        label_ids = ops.cast(label_ids, "int32")
+        start, products = 0, 0.0
+        for block in self.blocks:
+            size = block.shape[0]
+            places = label_ids - start
+            rows = tf.gather(block.value, ops.clip(places, 0, size - 1))
+            rows = ops.cast(rows, self.compute_dtype)  # (batch, n, dim)
+            own = ops.cast(ops.matmul(rows, hidden[:, :, None])[:, :, 0], "float32")
+            products += ops.where((places >= 0) & (places < size), own, 0.0)
+            start += size
+        return products + logit(self.initial_probability)
+
+    def assign_rows(self, label_ids, rows):
+        """Replaces the rows (n, dim) of labels, an increasing int array (n,)."""
+        start = 0
+        for block in self.blocks:
+            end = start + block.shape[0]
+            first, last = np.searchsorted(label_ids, [start, end])
+            if last > first:
+                values = tf.cast(rows[first:last], block.dtype)
+                places = tf.constant(label_ids[first:last] - start)
+                block.value.scatter_update(tf.IndexedSlices(values, places))
+            start = end
+
+    def backpropagate(self, hidden, label_ids, update=None, sample_weight=None):
+        """Losses of documents, and the gradient of their sum, block by block of labels.
+
+        The loss of a document is the sum over all labels of the binary cross-entropy.
+        While a block's gradient is there, `update` may change the block: the gradients
+        are those of the table before.
+
+        Args:
+            hidden: tensor (batch, dim), see `project`.
+            label_ids: int tensor (batch, positives). The true labels, each once, padded
+                with `-1`. Ids after the last label are left out.
+            update: optional function of a block, a `keras.Variable`, and its gradient,
+                a float32 tensor of the same shape.
+            sample_weight: optional float tensor (batch,).
+
+        Returns:
+            `(losses, gradient)`: float32 (batch,), and the gradient of the weighted sum
+            of the losses by `hidden`, float32 (batch, dim).
+        """
+        hidden = ops.cast(hidden, self.compute_dtype)
+        label_ids = ops.cast(label_ids, "int32")
+        weights = None
+        if sample_weight is not None:
+            weights = ops.reshape(ops.cast(sample_weight, "float32"), (-1, 1))
+        losses = tf.zeros(tf.shape(hidden)[:1])
+        gradient = tf.zeros(tf.shape(hidden))
+        start, done = 0, []
+        for block in self.blocks:
+            # One block at a time: TensorFlow would compute all of them at once.
+            with tf.control_dependencies(done):
+                own, errors = _find_errors(
+                    self._products(hidden, block), label_ids - start
+                )
+                if weights is not None:
+                    errors *= weights
+                errors = ops.cast(errors, self.compute_dtype)
+                rows = ops.cast(block.value, self.compute_dtype)
+                by_hidden = ops.cast(tf.matmul(errors, rows), "float32")
+                losses, gradient = losses + own, gradient + by_hidden
+                done = [losses]
+                if update is not None:
+                    done = [losses, gradient]
+                    with tf.control_dependencies(done):
+                        by_rows = tf.matmul(errors, hidden, transpose_a=True)
+                        update(block, ops.cast(by_rows, "float32"))
+            start += block.shape[0]
+        return losses, gradient
+
+    def compute_output_shape(self, features_shape):
+        return features_shape[0], self.num_labels
+
+    def compute_output_spec(self, features):
+        return keras.KerasTensor((features.shape[0], self.num_labels), "float32")
+
+    def get_config(self):
+        config = super().get_config()
+        names = "num_labels block_labels bottleneck_dim initial_probability table_dtype"
+        return config | {name: getattr(self, name) for name in names.split()}
+
+
+def _find_errors(logits, label_ids):
+    """Losses (batch,), and derivatives by the logits (batch, labels) of a block.
+
+    `label_ids` (batch, n) count from the first label of the block; others are left out.
+    """
+    batch, num_labels = tf.shape(label_ids)[0], logits.shape[1]
+    inside = (label_ids >= 0) & (label_ids < num_labels)
+    hot = tf.cast(inside, tf.float32)
+    rows = tf.broadcast_to(tf.range(batch)[:, None], tf.shape(label_ids))
+    places = tf.stack([rows, tf.where(inside, label_ids, 0)], axis=-1)
+    positive = tf.gather_nd(logits, places) * hot  # (batch, n)
+    losses = tf.reduce_sum(tf.nn.softplus(logits), axis=1)
+    losses -= tf.reduce_sum(positive, axis=1)
+    return losses, tf.tensor_scatter_nd_sub(tf.sigmoid(logits), places, hot)
