@@ -383,6 +383,18 @@ def test_arguments_that_do_not_fit(words, small):
     for share in (0, 1, 30, "half"):
         with pytest.raises(ValueError, match="Expected `validation_split`"):
             LightDXMLClassifier(verbose=False).fit(*small, validation_split=share)
+    for pair in (5, (*small, small[0]), small[:1]):
+        with pytest.raises(ValueError, match="`validation_data` to be a pair"):
+            LightDXMLClassifier(verbose=False).fit(*small, validation_data=pair)
+    with pytest.raises(ValueError, match="`callbacks` to be a list.*Received: 5"):
+        LightDXMLClassifier(verbose=False).fit(*small, callbacks=[5])
+    with pytest.raises(ValueError, match="Seed must be between"):
+        LightDXMLClassifier(random_state=-1, verbose=False).fit(*small)
+    for threshold in (float("nan"), "f1", -0.1, 1.1):
+        with pytest.raises(ValueError, match="Expected `threshold`"):
+            words.predict(["a"], threshold=threshold)
+    with pytest.raises(ValueError, match="Expected texts to evaluate on"):
+        words.evaluate([], [])
     with pytest.raises(ValueError, match="Expected epochs to be"):
         LightDXMLClassifier(epochs=0, verbose=False).fit(*small)
     with pytest.raises(ValueError, match="no such encoder"):

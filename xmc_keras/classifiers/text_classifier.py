@@ -119,6 +119,13 @@ class TextClassifier(BaseEstimator):
             documents = dataclasses.replace(documents.subset(kept), weights=weights)
         validation = None
         if validation_data is not None:
+            if not isinstance(validation_data, (tuple, list)) or (
+                len(validation_data) != 2
+            ):
+                raise ValueError(
+                    "Expected `validation_data` to be a pair of texts and labels. "
+                    f"Received: {validation_data!r:.80}."
+                )
             validation = self._read_held_out(*validation_data, classes)
         config = self._choose(documents, validation_split)
         from xmc_keras.training.fit import fit
@@ -208,8 +215,9 @@ class TextClassifier(BaseEstimator):
         return config
 
     def _seed(self):
-        if isinstance(self.random_state, numbers.Integral):
-            return int(self.random_state)
+        state = self.random_state
+        if isinstance(state, numbers.Integral) and 0 <= state < 2**32:
+            return int(state)
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _check_system(self, system):
@@ -281,6 +289,13 @@ class TextClassifier(BaseEstimator):
             if `fit` had one label per text and `k` is not given, an array of labels; if
             it had an indicator, a csr matrix (documents, labels) of zeros and ones.
         """
+        if threshold is not None and not (
+            isinstance(threshold, numbers.Real) and 0 <= threshold <= 1
+        ):
+            raise ValueError(
+                "Expected `threshold` to be a number from 0 to 1. Received: "
+                f"{threshold!r:.80}."
+            )
         columns, scores = self._rank(X)
         single = self.label_kind_ == SINGLE and k is None and threshold is None
         if single:
@@ -364,6 +379,8 @@ class TextClassifier(BaseEstimator):
 
         self._check_fitted()
         documents = self._read_held_out(X, y, self.classes_)
+        if not len(documents):
+            raise ValueError("Expected texts to evaluate on. Received: none.")
         columns, _ = self._rank(documents.texts)
         ids = np.full(len(self.classes_) + 1, -1)  # the last is that of -1
         ids[self._columns] = np.arange(len(self._columns))

@@ -30,7 +30,8 @@ below 32, or another recipe.']
         below = [
             f"{key} {metrics[key]:.2f}, not {baseline[key]:.2f}"
             for key in ("P@1", "P@3", "P@5")
-            if metrics[key] < baseline[key] - 1e-9
+            if f"{metrics[key]:.2f}" != f"{baseline[key]:.2f}"
+            and metrics[key] < baseline[key]
         ]
         if below:
             found.append(f"{name}: {', '.join(below)}")

@@ -108,6 +108,12 @@ def fit(
     (2, ['editor', 'game'])
     """
     _check_arguments(config, train=train, validation=validation, test=test)
+    for callback in callbacks:
+        if not hasattr(callback, "set_model"):
+            raise ValueError(
+                "Expected `callbacks` to be a list of Keras callbacks. Received: "
+                f"{callback!r:.80} in it."
+            )
     if run is not None and not isinstance(run, RunFolder):
         run = RunFolder(run)
     if start_from is not None and type(start_from).__name__.lower() != config.system:
