@@ -179,7 +179,15 @@ def test_config_cannot_be_changed_but_replaced_with_checks():
 
 def test_keys_are_in_the_order_of_their_sections():
     names = [field.name for field in dataclasses.fields(Config)]
-    keys = ("system", "data", "epochs", "num_predictions", "max_leaf", "refresh")
+    keys = (
+        "system",
+        "data",
+        "epochs",
+        "num_predictions",
+        "max_leaf",
+        "refresh",
+        "momentum",
+    )
     places = [names.index(key) for key in keys]
     assert places == sorted(places) and names[0] == "system"
-    assert names[-1] == "halve_at" and len(set(names)) == len(names)
+    assert names[-1] == "momentum" and len(set(names)) == len(names)

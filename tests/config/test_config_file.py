@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from tests.helpers.project import PROJECT
 from xmc_keras.config.config import Config
 from xmc_keras.config.config_file import load_config, save_config
-from xmc_keras.config.lightdxml_keys import LightDXMLKeys
-from xmc_keras.config.lightxml_keys import LightXMLKeys
+from xmc_keras.config.keys.lightdxml_keys import LightDXMLKeys
+from xmc_keras.config.keys.lightxml_keys import LightXMLKeys
+from xmc_keras.config.keys.one_vs_all_keys import OneVsAllKeys
+from xmc_keras.config.keys.shared_keys import SharedKeys
+from xmc_keras.config.keys.transformer_keys import TransformerKeys
 from xmc_keras.files.bad_input import BadInput
 
 START = "data: texts\nencoder: minilm\n"  # two lines
@@ -263,17 +266,19 @@ def test_error_of_the_file_counts_in_spite_of_an_override(write):
 
 
 @pytest.mark.parametrize(
-    "system, other", [("lightxml", LightDXMLKeys), ("lightdxml", LightXMLKeys)]
+    "system, own",
+    [
+        ("lightxml", [TransformerKeys, LightXMLKeys]),
+        ("lightdxml", [LightDXMLKeys]),
+        ("one_vs_all", [TransformerKeys, OneVsAllKeys]),
+    ],
 )
-def test_saved_file_holds_every_key_of_its_system(tmp_path, system, other):
+def test_saved_file_holds_every_key_of_its_system(tmp_path, system, own):
     config = Config(data="texts", encoder="minilm", system=system)
     save_config(config, tmp_path / "config.yaml")
     lines = (tmp_path / "config.yaml").read_text().splitlines()
-    names = [field.name for field in dataclasses.fields(Config)]
-    others = {field.name for field in dataclasses.fields(other)}
-    assert [line.split(":")[0] for line in lines] == [
-        name for name in names if name not in others
-    ]
+    names = [f.name for keys in [SharedKeys, *own] for f in dataclasses.fields(keys)]
+    assert [line.split(":")[0] for line in lines] == names
 
 
 def test_a_list_is_saved_and_read(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.config.config_key import (
+from xmc_keras.config.keys.config_key import (
     config_key,
     convert_value,
     describe_values,

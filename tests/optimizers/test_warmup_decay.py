@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from xmc_keras.optimizers.warmup_decay import WarmupDecay
 
+DECAYS = st.sampled_from([True, False, "cosine"])
+
 
 def expected(step, peak, total_steps, warmup_steps, decay):
     if step < warmup_steps:
@@ -14,11 +16,14 @@ def expected(step, peak, total_steps, warmup_steps, decay):
         return peak
     if step >= total_steps:
         return 0.0
-    return peak * (total_steps - step) / (total_steps - warmup_steps)
+    done = (step - warmup_steps) / (total_steps - warmup_steps)
+    if decay == "cosine":
+        return peak * (1 + np.cos(np.pi * done)) / 2
+    return peak * (1 - done)
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(1, 30), st.data(), st.booleans(), st.floats(1e-6, 10))
+@given(st.integers(1, 30), st.data(), DECAYS, st.floats(1e-6, 10))
 def test_values(total_steps, data, decay, peak):
     warmup_steps = data.draw(st.integers(0, total_steps))
     schedule = WarmupDecay(peak, total_steps, warmup_steps, decay)
@@ -63,3 +68,8 @@ def test_errors(total_steps, warmup_steps):
     message = f"Expected.*Received: warmup_steps={warmup_steps}, total_.*={total_steps}"
     with pytest.raises(ValueError, match=message):
         WarmupDecay(1.0, total_steps, warmup_steps)
+
+
+def test_other_decays_are_refused():
+    with pytest.raises(ValueError, match="True, False or \"cosine\". Received: 'half'"):
+        WarmupDecay(1.0, 4, decay="half")

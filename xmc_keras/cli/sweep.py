@@ -44,7 +44,7 @@ from xmc_keras.cli.arguments import (
 )
 from xmc_keras.cli.program import WORDS, command_parser
 from xmc_keras.config.config_file import load_config
-from xmc_keras.config.config_key import format_value
+from xmc_keras.config.keys.config_key import format_value
 from xmc_keras.config.recipes import find_recipe
 from xmc_keras.data.check_documents import check_reads_features
 from xmc_keras.data.documents import documents_digest

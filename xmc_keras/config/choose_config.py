@@ -3,7 +3,7 @@
 from xmc_keras.config.choose_lightdxml import choose_lightdxml
 from xmc_keras.config.choose_lightxml import choose_lightxml
 from xmc_keras.config.config_file import override_config, read_overrides
-from xmc_keras.config.config_key import format_value
+from xmc_keras.config.keys.config_key import format_value
 from xmc_keras.data.check_documents import check_reads_features, check_trainable
 
 CHOICES = {"lightdxml": choose_lightdxml, "lightxml": choose_lightxml}

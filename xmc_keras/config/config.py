@@ -3,20 +3,22 @@
 import dataclasses
 
 from xmc_keras.config.config_conflicts import find_conflicts
-from xmc_keras.config.config_key import convert_value
-from xmc_keras.config.lightdxml_keys import LightDXMLKeys
-from xmc_keras.config.lightxml_keys import LightXMLKeys
-from xmc_keras.config.shared_keys import SharedKeys
+from xmc_keras.config.keys.config_key import convert_value
+from xmc_keras.config.keys.lightdxml_keys import LightDXMLKeys
+from xmc_keras.config.keys.lightxml_keys import LightXMLKeys
+from xmc_keras.config.keys.one_vs_all_keys import OneVsAllKeys
+from xmc_keras.config.keys.shared_keys import SharedKeys
+from xmc_keras.config.keys.transformer_keys import TransformerKeys
 
 
 # A dataclass takes the fields of its last base first: this is the order of a file.
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(LightDXMLKeys, LightXMLKeys, SharedKeys):
+class Config(OneVsAllKeys, LightDXMLKeys, LightXMLKeys, TransformerKeys, SharedKeys):
     """How a model is trained, as flat keys.
 
     `describe_config()` lists the keys with the values that they accept, their
     defaults and their meaning. Values are checked when a config is made: a wrong
-    value, keys that exclude each other, and a key of the other system with another
+    value, keys that exclude each other, and a key of another system with another
     value than its default raise `ValueError`. Sizes that are null depend on the data:
     `fit()` chooses them. `load_config()` reads a config from a file; `configs/` has
     the recipes of the papers.

@@ -2,33 +2,48 @@
 
 import dataclasses
 
-from xmc_keras.config.config_key import format_value
-from xmc_keras.config.lightdxml_keys import LightDXMLKeys
-from xmc_keras.config.lightxml_keys import LightXMLKeys
+from xmc_keras.config.keys.config_key import format_value
+from xmc_keras.config.keys.lightdxml_keys import LightDXMLKeys
+from xmc_keras.config.keys.lightxml_keys import LightXMLKeys
+from xmc_keras.config.keys.one_vs_all_keys import OneVsAllKeys
+from xmc_keras.config.keys.transformer_keys import TransformerKeys
 
-# Keys that only one system reads, with their defaults.
-SYSTEM_KEYS = {
-    system: {field.name: field.default for field in dataclasses.fields(keys)}
-    for system, keys in (("lightxml", LightXMLKeys), ("lightdxml", LightDXMLKeys))
+# Keys that not all systems read, by the systems that do.
+_CLASSES = {
+    ("lightxml", "one_vs_all"): TransformerKeys,
+    ("lightxml",): LightXMLKeys,
+    ("lightdxml",): LightDXMLKeys,
+    ("one_vs_all",): OneVsAllKeys,
 }
+KEYS_BY_SYSTEMS = {
+    systems: [field.name for field in dataclasses.fields(keys)]
+    for systems, keys in _CLASSES.items()
+}
+DEFAULTS = {
+    field.name: field.default
+    for keys in _CLASSES.values()
+    for field in dataclasses.fields(keys)
+}
+SYSTEMS_OF = {key: systems for systems, keys in KEYS_BY_SYSTEMS.items() for key in keys}
 
 
-def system_of(key):
-    """The only system that reads a key; None for a key of both.
+def reads_key(system, key):
+    """Whether a system reads a key.
 
-    >>> system_of("top_k"), system_of("refresh"), system_of("epochs")
-    ('lightxml', 'lightdxml', None)
+    Example:
+
+    >>> [reads_key("one_vs_all", key) for key in ("top_k", "head_start", "epochs")]
+    [False, True, True]
     """
-    found = [system for system, keys in SYSTEM_KEYS.items() if key in keys]
-    return found[0] if found else None
+    return system in SYSTEMS_OF.get(key, (system,))
 
 
 def wrong_system(key, system):
-    """The message on a key that the other system reads."""
-    other = system_of(key)
+    """The message on a key that other systems read."""
+    others = SYSTEMS_OF[key]
     return (
-        f"Expected keys of {system}. Received: {key}, a key of {other}. Remove it, or "
-        f"set system: {other}."
+        f"Expected keys of {system}. Received: {key}, a key of {' and '.join(others)}. "
+        f"Remove it, or set system: {' or '.join(others)}."
     )
 
 
@@ -49,27 +64,62 @@ def find_conflicts(values):
     ('swa_start', 'epochs')
     """
     system = values["system"]
-    other = "lightdxml" if system == "lightxml" else "lightxml"
     wrong = [
         ((key, "system"), wrong_system(key, system))
-        for key, default in SYSTEM_KEYS[other].items()
-        if values[key] != default
+        for key, default in DEFAULTS.items()
+        if not reads_key(system, key) and values[key] != default
     ]
-    own = _lightxml_conflicts if system == "lightxml" else _lightdxml_conflicts
-    return wrong or list(own(values))
+    return wrong or list(CONFLICTS[system](values))
 
 
-def _lightxml_conflicts(values):
-    epochs, start, recall = (
-        values[key] for key in ("epochs", "swa_start", "recall_epochs")
-    )
-    static = values["negatives"] == "static"
+def _transformer_conflicts(values):
+    system, epochs, start = (values[key] for key in ("system", "epochs", "swa_start"))
     if start is not None and start >= epochs:
         yield (
             ("swa_start", "epochs"),
             f"Expected swa_start to be below epochs ({epochs}), or nothing is "
             f"averaged. Received: {start}.",
         )
+    if values["optimizer"] == "adamw" and values["table_dtype"] == "bfloat16":
+        yield (
+            ("table_dtype", "optimizer"),
+            "Expected table_dtype to be float32 with adamw: only the others round "
+            "stochastically. Received: bfloat16.",
+        )
+    if values["encoder"] == "words":
+        yield (
+            ("encoder", "system"),
+            f"Expected a transformer as the encoder of {system}. Received: words. Set "
+            "system: lightdxml.",
+        )
+    if values["schedule"] == "halving":
+        yield (
+            ("schedule", "system"),
+            f"Expected schedule linear, constant or cosine for {system}. Received: "
+            "halving.",
+        )
+
+
+def _one_vs_all_conflicts(values):
+    yield from _transformer_conflicts(values)
+    if values["momentum"] and values["optimizer"] != "rowwise_sgd":
+        yield (
+            ("momentum", "optimizer"),
+            "Expected momentum with rowwise_sgd: Adam has its own. Received: optimizer "
+            f"{values['optimizer']}.",
+        )
+    if values["momentum"] and values["table_dtype"] != "float32":
+        yield (
+            ("momentum", "table_dtype"),
+            "Expected table_dtype to be float32 with momentum. Received: "
+            f"{values['table_dtype']}.",
+        )
+
+
+def _lightxml_conflicts(values):
+    yield from _transformer_conflicts(values)
+    epochs, recall = values["epochs"], values["recall_epochs"]
+    static = values["negatives"] == "static"
     if static and recall >= epochs:
         yield (
             ("recall_epochs", "epochs", "negatives"),
@@ -81,12 +131,6 @@ def _lightxml_conflicts(values):
             ("label_learning_rate", "optimizer"),
             "Expected label_learning_rate with rowwise_sgd, whose steps are as small "
             "as the gradient. Received: null.",
-        )
-    if values["optimizer"] == "adamw" and values["table_dtype"] == "bfloat16":
-        yield (
-            ("table_dtype", "optimizer"),
-            "Expected table_dtype to be float32 with adamw: only the others round "
-            "stochastically. Received: bfloat16.",
         )
     if static and values["max_leaf"] == 1:
         yield (
@@ -105,17 +149,6 @@ def _lightxml_conflicts(values):
             ("score", "max_leaf"),
             "Expected score to be product with max_leaf: 1: a cluster is a label, and "
             "there is no ranker. Received: label.",
-        )
-    if values["encoder"] == "words":
-        yield (
-            ("encoder", "system"),
-            "Expected a transformer as the encoder of lightxml. Received: words. Set "
-            "system: lightdxml.",
-        )
-    if values["schedule"] == "halving":
-        yield (
-            ("schedule", "system"),
-            "Expected schedule linear or constant for lightxml. Received: halving.",
         )
 
 
@@ -162,3 +195,10 @@ def _lightdxml_conflicts(values):
             ("optimizer", "system"),
             "Expected an AdamW optimizer for lightdxml. Received: rowwise_sgd.",
         )
+
+
+CONFLICTS = {
+    "lightxml": _lightxml_conflicts,
+    "lightdxml": _lightdxml_conflicts,
+    "one_vs_all": _one_vs_all_conflicts,
+}

@@ -9,10 +9,10 @@ from xmc_keras.config.at_most import AtMost
 from xmc_keras.config.config import Config
 from xmc_keras.config.config_conflicts import (
     find_conflicts,
-    system_of,
+    reads_key,
     wrong_system,
 )
-from xmc_keras.config.config_key import convert_value, takes_null, takes_text
+from xmc_keras.config.keys.config_key import convert_value, takes_null, takes_text
 from xmc_keras.config.recipes import find_recipe, recipe_names
 from xmc_keras.config.resolve_config import SIZES
 from xmc_keras.files.atomic_files import atomic_write
@@ -134,7 +134,7 @@ def _make_config(entries, path=None):
         values[key], places[key] = _convert(key, value, place), place
     system = values.get("system", FIELDS["system"].default)
     for key, place in places.items():
-        if system_of(key) not in (None, system):
+        if not reads_key(system, key):
             place = place or places.get("system", ())
             raise BadInput(wrong_system(key, system), *place)
     for key, field in FIELDS.items():
@@ -223,7 +223,7 @@ def keys_of_system(config: Config):
     return {
         key: value
         for key, value in dataclasses.asdict(config).items()
-        if system_of(key) in (None, config.system)
+        if reads_key(config.system, key)
     }
 
 
@@ -416,7 +416,7 @@ def _upgrade(entries):
     system = systems[-1] if systems else FIELDS["system"].default
     found = []
     for key, value, place in entries:
-        if key in FIELDS and system_of(key) not in (None, system):
+        if key in FIELDS and not reads_key(system, key):
             continue
         if key == "halve_at" and isinstance(value, (str, int)):
             value = [int(epoch) for epoch in str(value).split(",")]

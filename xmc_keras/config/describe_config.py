@@ -4,29 +4,34 @@ import dataclasses
 import textwrap
 
 from xmc_keras.config.config import Config
-from xmc_keras.config.config_conflicts import SYSTEM_KEYS
-from xmc_keras.config.config_key import describe_values, format_value
+from xmc_keras.config.config_conflicts import KEYS_BY_SYSTEMS, SYSTEMS_OF
+from xmc_keras.config.keys.config_key import describe_values, format_value
 
 
 def describe_config():
     r"""Describes every key: the values that it accepts, its default, its meaning.
 
     Returns:
-        String. First the keys of both systems, then those of each.
+        String. First the keys of all systems, then those of some.
 
     Example:
 
     >>> text = describe_config()
-    >>> [line for line in text.splitlines() if line.startswith("keys of")]
-    ['keys of both systems:', 'keys of lightxml:', 'keys of lightdxml:']
+    >>> print(*(line for line in text.splitlines() if "keys of" in line), sep="\n")
+    keys of all systems:
+    keys of lightxml and one_vs_all:
+    keys of lightxml:
+    keys of lightdxml:
+    keys of one_vs_all:
     >>> print(*text.splitlines()[1:4], sep="\n")
     <BLANKLINE>
-    system: lightxml or lightdxml, default lightxml
-        lightxml, or lightdxml, which chooses negatives by label embeddings and can
+    system: lightxml or lightdxml or one_vs_all, default lightxml
+        lightxml; lightdxml, which chooses negatives by label embeddings and can
     """
-    only = {key for keys in SYSTEM_KEYS.values() for key in keys}
     fields = {field.name: field for field in dataclasses.fields(Config)}
-    groups = {"both systems": [key for key in fields if key not in only], **SYSTEM_KEYS}
+    groups = {"all systems": [key for key in fields if key not in SYSTEMS_OF]}
+    for systems, keys in KEYS_BY_SYSTEMS.items():
+        groups[" and ".join(systems)] = keys
     return "\n\n".join(
         "\n".join([f"keys of {name}:", "", *(_describe(fields[key]) for key in keys)])
         for name, keys in groups.items()

@@ -1,12 +1,14 @@
 """Learning rate schedule with linear warm-up and decay."""
 
+import math
+
 import keras
 from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear warm-up to `peak`, then linear decay to zero.
+    """Linear warm-up to `peak`, then decay to zero: linear, or along a cosine.
 
     During the warm-up, step `s` (from 0) has the rate `peak * (s + 1) / warmup_steps`,
     so the first step already learns. The last of `total_steps` still has a rate above
@@ -16,8 +18,8 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
         peak: float. Maximum learning rate.
         total_steps: int. Number of steps of the run.
         warmup_steps: int. Number of warm-up steps. Defaults to `0`.
-        decay: bool. If `False`, the rate stays at `peak` after the warm-up. Defaults
-            to `True`.
+        decay: `True`, linear; `"cosine"`; or `False`: the rate stays at `peak` after
+            the warm-up. Defaults to `True`.
 
     Example:
 
@@ -32,6 +34,10 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
                 "Expected 0 <= warmup_steps <= total_steps and total_steps >= 1. "
                 f"Received: warmup_steps={warmup_steps}, total_steps={total_steps}"
             )
+        if decay not in (True, False, "cosine"):
+            raise ValueError(
+                f'Expected `decay` to be True, False or "cosine". Received: {decay!r}'
+            )
         self.peak = peak
         self.total_steps = total_steps
         self.warmup_steps = warmup_steps
@@ -44,6 +50,9 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
         if self.decay:
             fall_steps = max(self.total_steps - self.warmup_steps, 1)
             fall = (self.total_steps - step) / fall_steps
+            if self.decay == "cosine":
+                fall = ops.clip(fall, 0.0, 1.0)
+                fall = (1 - ops.cos(math.pi * fall)) / 2
             share = ops.clip(ops.minimum(share, fall), 0.0, 1.0)
         return self.peak * share
 

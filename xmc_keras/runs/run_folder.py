@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from xmc_keras.config.config_file import load_config, save_config
-from xmc_keras.config.config_key import format_value
+from xmc_keras.config.keys.config_key import format_value
 from xmc_keras.config.resolve_config import is_resolved
 from xmc_keras.data.documents import documents_digest
 from xmc_keras.files.atomic_files import check_writable, replace_folder

@@ -5,7 +5,7 @@ import dataclasses
 from pathlib import Path
 from string import Template
 
-from xmc_keras.config.config_key import format_value
+from xmc_keras.config.keys.config_key import format_value
 from xmc_keras.evaluation.report.documents import format_documents
 from xmc_keras.evaluation.report.html_table import escape, make_html_table
 

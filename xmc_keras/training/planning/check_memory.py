@@ -2,7 +2,7 @@
 
 from xmc_keras.config.config_conflicts import find_conflicts
 from xmc_keras.config.config_file import FIELDS
-from xmc_keras.config.config_key import format_value
+from xmc_keras.config.keys.config_key import format_value
 from xmc_keras.encoders.encoder_shape import EncoderShape
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.training.memory import measure_free_memory

@@ -9,7 +9,7 @@ import re
 import numpy as np
 
 from xmc_keras.config.config_file import FIELDS, read_setting
-from xmc_keras.config.config_key import format_value, number_type
+from xmc_keras.config.keys.config_key import format_value, number_type
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.training.search.searched_choices import SearchedChoices
 from xmc_keras.training.search.searched_range import SearchedRange

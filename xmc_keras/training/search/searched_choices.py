@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from xmc_keras.config.config_key import format_value
+from xmc_keras.config.keys.config_key import format_value
 
 
 @dataclasses.dataclass(frozen=True)

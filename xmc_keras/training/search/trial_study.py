@@ -6,7 +6,7 @@ from pathlib import Path
 
 from xmc_keras.config.at_most import AtMost
 from xmc_keras.config.config import Config
-from xmc_keras.config.config_key import format_value
+from xmc_keras.config.keys.config_key import format_value
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.disk_error import explain_disk_errors
 from xmc_keras.runs.run_folder import RunFolder

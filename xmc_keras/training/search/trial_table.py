@@ -3,7 +3,7 @@
 import json
 
 from xmc_keras.config.config_file import save_recipe
-from xmc_keras.config.config_key import format_value
+from xmc_keras.config.keys.config_key import format_value
 from xmc_keras.files.atomic_files import atomic_write
 from xmc_keras.runs.finished_runs import read_metrics
 from xmc_keras.runs.read_history import read_history

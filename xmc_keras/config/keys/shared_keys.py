@@ -1,21 +1,22 @@
-"""The keys of a config that both systems read."""
+"""The keys of a config that all systems read."""
 
 import dataclasses
 
-from xmc_keras.config.config_key import config_key as _key
+from xmc_keras.config.keys.config_key import config_key as _key
 
 SEEDS = {"minimum": 0, "maximum": 2**32 - 1}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SharedKeys:
-    """Data, encoder, training and evaluation, for LightXML and LightDXML alike."""
+    """Data, encoder, training and evaluation, for all systems."""
 
     system: str = _key(
-        "lightxml, or lightdxml, which chooses negatives by label embeddings and can "
-        "read words instead of a transformer's tokens.",
+        "lightxml; lightdxml, which chooses negatives by label embeddings and can read "
+        "words instead of a transformer's tokens; or one_vs_all, which scores all "
+        "labels in every step.",
         "lightxml",
-        choices=["lightxml", "lightdxml"],
+        choices=["lightxml", "lightdxml", "one_vs_all"],
     )
 
     # Data
@@ -105,10 +106,10 @@ class SharedKeys:
         above=0,
     )
     schedule: str = _key(
-        "Learning rate after the warm-up: linear to 0, constant, or, for lightdxml, "
-        "halving at halve_at.",
+        "Learning rate after the warm-up: linear to 0, constant, along a cosine to 0, "
+        "or, for lightdxml, halving at halve_at.",
         "linear",
-        choices=["linear", "constant", "halving"],
+        choices=["linear", "constant", "cosine", "halving"],
     )
     warmup: float = _key(
         "Share of all steps in which the learning rates rise from 0.",
@@ -122,7 +123,7 @@ class SharedKeys:
     optimizer: str = _key(
         "rowwise_adamw updates only the rows of the large tables that a step touched; "
         "partial_rowwise_adamw keeps one second moment per row, for two thirds of the "
-        "table's memory; rowwise_sgd (lightxml only) keeps no moments, for a third; "
+        "table's memory; rowwise_sgd (not lightdxml) keeps no moments, for a third; "
         "adamw updates all rows, as the authors do.",
         "rowwise_adamw",
         choices=["rowwise_adamw", "partial_rowwise_adamw", "rowwise_sgd", "adamw"],

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from xmc_keras.config.config_key import config_key as _key
-from xmc_keras.config.shared_keys import SEEDS
+from xmc_keras.config.keys.config_key import config_key as _key
+from xmc_keras.config.keys.shared_keys import SEEDS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,18 +50,6 @@ class LightXMLKeys:
         "product",
         choices=["product", "label"],
     )
-    table_dtype: str = _key(
-        "Dtype of the label table; bfloat16 halves it and rounds stochastically.",
-        "float32",
-        choices=["float32", "bfloat16"],
-    )
-    head_start: str = _key(
-        "Initial rows of labels and clusters: random, as published, or the centroids "
-        "of their documents, which costs one pass over these, for encoders that were "
-        "trained to separate texts, such as minilm.",
-        "random",
-        choices=["random", "centroids"],
-    )
 
     # Negatives
     negatives: str = _key(
@@ -89,14 +77,4 @@ class LightXMLKeys:
         "rowwise_sgd, where it must be much larger.",
         None,
         above=0,
-    )
-    swa_start: int | None = _key(
-        "Epochs before stochastic weight averaging (SWA) starts; null = no averaging.",
-        None,
-        minimum=0,
-    )
-    swa_every: int | None = _key(
-        "Steps between two averages; null = 100, or an epoch if that is shorter.",
-        None,
-        minimum=1,
     )

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from xmc_keras.config.config_key import config_key as _key
+from xmc_keras.config.keys.config_key import config_key as _key
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""The keys of a config, by the systems that read them."""
