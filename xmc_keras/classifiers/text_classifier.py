@@ -1,7 +1,6 @@
 """Base class of the classifiers."""
 
 import dataclasses
-import logging
 import math
 import numbers
 import sys
@@ -26,8 +25,6 @@ from xmc_keras.config.config_file import (
 from xmc_keras.data.documents import Documents
 from xmc_keras.data.feature_documents import FeatureDocuments
 from xmc_keras.text.list_texts import list_texts
-
-logger = logging.getLogger(__name__)
 
 # Parameters that are no keys of a config.
 OTHER = "recipe", "settings", "classes", "warm_start", "random_state", "verbose"
@@ -208,10 +205,8 @@ class TextClassifier(BaseEstimator):
         from xmc_keras.training.memory import measure_free_memory
 
         config, reasons = choose_config(documents, given, measure_free_memory())
-        for reason in reasons:
-            logger.info("Chosen: %s", reason)
-            if self.verbose:
-                sys.stdout.write(f"{reason}\n")
+        if self.verbose:
+            sys.stdout.writelines(f"{reason}\n" for reason in reasons)
         return config
 
     def _seed(self):

@@ -1,7 +1,6 @@
 """Arguments and output files that several commands share."""
 
 import codecs
-import logging
 import os
 import sys
 from pathlib import Path
@@ -11,8 +10,6 @@ from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.describe_folder import check_file_for
 from xmc_keras.files.disk_error import explain_disk_errors
 from xmc_keras.files.text_file import raw_lines, text_lines
-
-logger = logging.getLogger(__name__)
 
 
 def add_config(parser):
@@ -29,17 +26,6 @@ def add_config(parser):
         help="change a key of the config; may be given several times; text is taken as "
         "it is",
     )
-
-
-def choose_and_log(documents, settings, room):
-    """The config of `choose_config` for the data of a folder; logs its reasons."""
-    # Imported late: most commands choose no config.
-    from xmc_keras.config.choose_config import choose_config
-
-    config, reasons = choose_config(documents, settings, room)
-    for reason in reasons:
-        logger.info("Chosen: %s", reason)
-    return config
 
 
 def add_data(parser):
