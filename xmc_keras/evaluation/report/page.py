@@ -5,12 +5,12 @@ import dataclasses
 from pathlib import Path
 from string import Template
 
+from xmc_keras.config.config import SYSTEMS
 from xmc_keras.config.config_key import format_value
 from xmc_keras.evaluation.report.documents import format_documents
 from xmc_keras.evaluation.report.html_table import escape, make_html_table
 
 TEMPLATE = Path(__file__).with_name("page.html")
-SYSTEMS = {"lightxml": "LightXML", "lightdxml": "LightDXML"}
 # nDCG@1 is P@1.
 QUALITY = "P@1 P@3 P@5 nDCG@3 nDCG@5 PSP@1 PSP@3 PSP@5".split()
 OTHERS = {

@@ -1,0 +1,252 @@
+"""Classifiers on the Hugging Face hub: the real library, and a server here."""
+
+import pickle
+
+import huggingface_hub.constants
+import keras
+import pytest
+import yaml
+from huggingface_hub import ModelCard
+
+from tests.helpers.hub_server import run_hub
+from xmc_keras import (
+    Config,
+    LightDXMLClassifier,
+    LightXML,
+    LightXMLClassifier,
+    read_documents,
+)
+from xmc_keras.runs.model_file import save_model
+
+KEYS = {"epochs": 1, "embedding_dim": 8, "char_ngrams": None, "linear": False}
+FACTS = {"language": "en", "license": "apache-2.0", "datasets": "me/data"}
+
+
+@pytest.fixture(scope="module")
+def small(tiny_data):
+    train = read_documents(tiny_data, "train")
+    return train.texts[:60], train.labels[:60]
+
+
+@pytest.fixture(scope="module")
+def words(small):
+    return LightDXMLClassifier(**KEYS, verbose=False).fit(*small)
+
+
+@pytest.fixture(scope="module")
+def compiled(tiny_encoder):
+    clusters, names = [[0, 1], [2, -1]], ["label01", "label02", "label03"]
+    model = LightXML.from_preset(
+        str(tiny_encoder), clusters, names, num_feature_layers=1, max_tokens=16
+    )
+    model.recommend(["word0a"])  # builds it
+    return model
+
+
+@pytest.fixture(scope="module")
+def transformer(compiled, tiny_encoder, tmp_path_factory):
+    """Not trained: what a file of Keras is as a classifier, and a config."""
+    path = tmp_path_factory.mktemp("transformer") / "a.keras"
+    save_model(compiled, path)
+    model = LightXMLClassifier.load(path)
+    model.config_ = Config(encoder=str(tiny_encoder), max_tokens=16)
+    return model.set_params(encoder=str(tiny_encoder), epochs=3)
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    with run_hub(monkeypatch, tmp_path / "cache") as hub:
+        yield hub
+
+
+@pytest.mark.parametrize("name", ["words", "transformer"])
+def test_there_and_back(name, hub, small, request):
+    model = request.getfixturevalue(name)
+    model.save("hf://me/tagger", commit_message="First")
+    (_, _), (message, files) = hub.commits["me/tagger"]
+    assert message == "First" and "me/tagger" not in hub.private
+    assert {"README.md", "config.json", "model.weights.h5"} <= files.keys()
+    loaded = type(model).load("hf://me/tagger")
+    texts = small[0][:5]
+    assert loaded.recommend(texts) == model.recommend(texts)
+    assert loaded.get_params() == model.get_params()
+    assert loaded.config_ == model.config_
+    # Keras reads the model of it.
+    plain = keras.saving.load_model("hf://me/tagger")
+    assert plain.recommend(texts) == model.model_.recommend(texts)
+
+
+@pytest.mark.parametrize("name", ["words", "transformer"])
+def test_what_keras_has_saved(name, hub, small, request):
+    model, texts = request.getfixturevalue(name), small[0][:5]
+    keras.saving.save_model(model.model_, "hf://me/plain")
+    loaded = type(model).load("hf://me/plain")
+    assert loaded.predict(texts) == model.predict(texts)
+    # The next model replaces all of it, and no other file.
+    files = hub.files("me/plain")
+    files |= {"notes.md": b"mine", "assets/old": b"of another model"}
+    files["model.weights.npz"] = b"of another format"
+    model.save("hf://me/plain")
+    left = set(hub.files("me/plain"))
+    assert {"notes.md", ".gitattributes", "classifier.json"} <= left
+    assert not {"assets/old", "model.weights.npz", "assets/summary_plot.png"} & left
+    assert type(model).load("hf://me/plain").predict(texts) == model.predict(texts)
+
+
+def test_a_compiled_model(hub, compiled, small):
+    # As training has left it: Keras warns of the optimizer of a model never trained.
+    compiled.optimizer.build(compiled.trainable_variables)
+    keras.saving.save_model(compiled, "hf://me/compiled")
+    loaded = keras.saving.load_model("hf://me/compiled")
+    assert loaded.compiled and type(loaded.optimizer) is type(compiled.optimizer)
+    assert loaded.recommend(small[0][:3]) == compiled.recommend(small[0][:3])
+
+
+def test_revisions_and_files(hub, words, small, tmp_path):
+    words.save("hf://me/tagger")
+    first = huggingface_hub.HfApi().model_info("me/tagger").sha
+    other = pickle.loads(pickle.dumps(words))
+    for weight in other.model_.trainable_weights:
+        weight.assign(-weight)
+    other.save("hf://me/tagger")
+    assert other.recommend(small[0][:5]) != words.recommend(small[0][:5])
+    texts = small[0][:5]
+    for revision, model in (("", other), (f"@{first}", words)):
+        loaded = LightDXMLClassifier.load(f"hf://me/tagger{revision}")
+        assert loaded.recommend(texts) == model.recommend(texts)
+    words.save(tmp_path / "a.keras")
+    hub.files("me/tagger")["models/a.keras"] = (tmp_path / "a.keras").read_bytes()
+    loaded = LightDXMLClassifier.load("hf://me/tagger/models/a.keras")
+    assert loaded.recommend(texts) == words.recommend(texts)
+
+
+def test_private_repositories(hub, words, monkeypatch):
+    words.save("hf://me/secret", private=True)
+    assert "me/secret" in hub.private
+    monkeypatch.delenv("HF_TOKEN")
+    with pytest.raises(ValueError, match="Log in by `hf auth login`, set HF_TOKEN"):
+        LightDXMLClassifier.load("hf://me/secret")
+    token = "hf_of_the_tests"
+    LightDXMLClassifier.load("hf://me/secret", token=token)
+    words.save("hf://me/public", token=token)
+    with pytest.raises(ValueError, match="Received: a public one"):
+        words.save("hf://me/public", private=True, token=token)
+    assert len(hub.commits["me/public"]) == 2
+
+
+def test_the_card(hub, words, transformer, small):
+    words.save("hf://me/tagger", tags=["debian"], **FACTS)
+    text = hub.files("me/tagger")["README.md"].decode()
+    assert text == words.model_card("hf://me/tagger", tags=["debian"], **FACTS)
+    data = ModelCard(text).data
+    facts = yaml.safe_load(text.split("---\n")[1])
+    assert facts["library_name"] == "keras" and facts["language"] == "en"
+    assert facts["pipeline_tag"] == "text-classification"
+    assert {"lightdxml", "debian"} <= set(facts["tags"])
+    assert facts["license"] == "apache-2.0" and facts["datasets"] == ["me/data"]
+    results = {result.metric_name: result for result in data.eval_results}
+    assert results["P@1"].metric_type == "precision_at_1" in facts["metrics"]
+    assert results["P@1"].metric_value == round(words.metrics_["P@1"], 2)
+    assert results["P@1"].dataset_name == "me/data"
+    assert results["P@1"].dataset_split == "validation"
+    assert 'LightDXMLClassifier.load("hf://me/tagger")' in text
+    assert "6 validation documents" in text and "60 texts" in text
+
+    text = transformer.model_card(metrics=transformer.evaluate(*small))
+    facts = yaml.safe_load(text.split("---\n")[1])
+    assert not {"language", "license", "datasets", "base_model"} & facts.keys()
+    (index,) = facts["model-index"]
+    assert {r["dataset"]["split"] for r in index["results"]} == {"test"}
+    assert {r["dataset"]["name"] for r in index["results"]} == {"Unknown"}
+    # The path of the encoder is of this machine.
+    assert "tiny_encoder" in text and transformer.config_.encoder not in text
+
+
+def test_the_card_of_a_model_without_facts(words, tmp_path):
+    words.model_.save(tmp_path / "plain.keras")
+    plain = LightDXMLClassifier.load(tmp_path / "plain.keras")
+    text = plain.model_card()
+    facts = yaml.safe_load(text.split("---\n")[1])
+    assert set(facts) == {"library_name", "pipeline_tag", "tags"}
+    assert "## Metrics" not in text and "## Config" not in text
+
+
+@pytest.mark.parametrize(
+    "handle, message",
+    [
+        ("hf://tagger", "Expected hf://owner/name. Received: hf://tagger"),
+        ("hf://", "Expected hf://owner/name. Received: hf://"),
+        ("hf://me/no such name", "Expected hf://owner/name. Received"),
+        ("hf://datasets/me/data", "Received: hf://datasets/me/data .a dataset"),
+    ],
+)
+def test_names_that_are_none(handle, message, words):
+    for call in (words.save, LightDXMLClassifier.load):
+        with pytest.raises(ValueError, match=message):
+            call(handle)
+
+
+def test_what_cannot_be_loaded(hub, words, transformer):
+    def check(handle, message, cls=LightDXMLClassifier):
+        with pytest.raises(ValueError, match=message) as raised:
+            cls.load(handle)
+        assert "\n" not in str(raised.value) and raised.value.__cause__ is None
+
+    check("hf://me/none", "Expected a repository hf://me/none. Received: none that you")
+    hub.commits["me/notes"] = [("", {"config.json": b"{}", "a.keras": b"no zip"})]
+    check("hf://me/notes", "Received: a repository without metadata.json")
+    check("hf://me/notes/b.keras", "Expected the file hf://me/notes/b.keras")
+    check("hf://me/notes@v1", "Expected a branch, tag or commit .* unknown one")
+    words.save("hf://me/tagger")
+    check("hf://me/tagger", "Expected a model of lightxml", LightXMLClassifier)
+    hub.commits["me/gated"] = hub.commits["me/tagger"]
+    hub.gated.add("me/gated")
+    check("hf://me/gated", "Expected access to .* Ask for it on the page")
+
+
+def test_damaged_files(hub, words):
+    words.save("hf://me/tagger")
+    files = hub.files("me/tagger")
+    files["model.weights.h5"] = files["model.weights.h5"][:-100]
+    with pytest.raises(ValueError, match="a file that cannot be read"):
+        LightDXMLClassifier.load("hf://me/tagger")
+
+
+def test_nothing_is_uploaded_if_the_hub_refuses(hub, words, monkeypatch):
+    def check(message, **options):
+        with pytest.raises(ValueError, match=message) as raised:
+            words.save("hf://me/tagger", **options)
+        assert "\n" not in str(raised.value)
+        assert len(hub.commits.get("me/tagger", [])) <= 1  # that of making it
+
+    check("Expected a model card that the hub accepts", license=["mit"])
+    assert not hub.commits
+    with monkeypatch.context() as patch:
+        patch.setenv("HF_TOKEN", "hf_wrong")
+        check("Expected the right to write .*Invalid username or password")
+    hub.read_only = True
+    check("Expected the right to write .* one that may write")
+    assert not hub.commits
+    hub.read_only, hub.broken = False, True
+    check("Received: Internal error")
+    with pytest.raises(ValueError, match="Expected hf://owner/name to save to"):
+        words.save("hf://me/tagger@main")
+    with pytest.raises(ValueError, match="for private. Received: a.keras"):
+        words.save("a.keras", private=True)
+
+
+def test_without_network(hub, words, small, monkeypatch):
+    words.save("hf://me/tagger")
+    LightDXMLClassifier.load("hf://me/tagger")
+    nowhere = "http://127.0.0.1:9"
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", nowhere)
+    # What was downloaded is still there.
+    loaded = LightDXMLClassifier.load("hf://me/tagger")
+    assert loaded.predict(small[0][:3]) == words.predict(small[0][:3])
+    for call in (words.save, LightDXMLClassifier.load):
+        with pytest.raises(ValueError, match="Received: no connection .*HF_ENDPOINT"):
+            call("hf://me/other")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ValueError, match="Received: no connection"):
+        LightDXMLClassifier.load("hf://me/other")
