@@ -81,7 +81,8 @@ class TextClassifier(BaseEstimator):
         """Trains a model.
 
         Args:
-            X: sequence of strings: a list, a NumPy array, a pandas Series.
+            X: sequence of strings: a list, a NumPy array, a pandas Series, a column of
+                `datasets`.
             y: labels of the texts, see `read_labels`: lists of labels, one label per
                 text, or an indicator matrix. A text without labels is an example of
                 none.
@@ -121,9 +122,9 @@ class TextClassifier(BaseEstimator):
         self._documents = documents
         return self
 
-    def _read(self, X, y, classes):
+    def _read(self, X, y, classes, new=False):
         """Documents, kind of labels, and classes; raises `ValueError`."""
-        kind, labels, classes = read_labels(y, classes)
+        kind, labels, classes = read_labels(y, classes, new)
         labels = [[str(label) for label in names] for names in labels]
         if scipy.sparse.issparse(X):
             rows = scipy.sparse.csr_matrix(X, dtype=np.float32)
@@ -143,7 +144,7 @@ class TextClassifier(BaseEstimator):
     def _read_held_out(self, X, y, classes):
         """Documents whose labels may be new; the columns of an indicator are not."""
         is_matrix = getattr(y, "ndim", 1) == 2
-        documents, _, _ = self._read(X, y, classes if is_matrix else None)
+        documents, _, _ = self._read(X, y, classes if is_matrix else self.classes, True)
         return documents
 
     @staticmethod
