@@ -14,23 +14,10 @@ from xmc_keras import (
     LightDXMLClassifier,
     LightXML,
     LightXMLClassifier,
-    read_documents,
 )
 from xmc_keras.runs.model_file import save_model
 
-KEYS = {"epochs": 1, "embedding_dim": 8, "char_ngrams": None, "linear": False}
 FACTS = {"language": "en", "license": "apache-2.0", "datasets": "me/data"}
-
-
-@pytest.fixture(scope="module")
-def small(tiny_data):
-    train = read_documents(tiny_data, "train")
-    return train.texts[:60], train.labels[:60]
-
-
-@pytest.fixture(scope="module")
-def words(small):
-    return LightDXMLClassifier(**KEYS, verbose=False).fit(*small)
 
 
 @pytest.fixture(scope="module")
@@ -60,15 +47,15 @@ def hub(monkeypatch, tmp_path):
         yield hub
 
 
-@pytest.mark.parametrize("name", ["words", "transformer"])
-def test_there_and_back(name, hub, small, request):
+@pytest.mark.parametrize("name", ["tagger", "transformer"])
+def test_there_and_back(name, hub, few, request):
     model = request.getfixturevalue(name)
     model.save("hf://me/tagger", commit_message="First")
     (_, _), (message, files) = hub.commits["me/tagger"]
     assert message == "First" and "me/tagger" not in hub.private
     assert {"README.md", "config.json", "model.weights.h5"} <= files.keys()
     loaded = type(model).load("hf://me/tagger")
-    texts = small[0][:5]
+    texts = few[0][:5]
     assert loaded.recommend(texts) == model.recommend(texts)
     assert loaded.get_params() == model.get_params()
     assert loaded.config_ == model.config_
@@ -77,9 +64,9 @@ def test_there_and_back(name, hub, small, request):
     assert plain.recommend(texts) == model.model_.recommend(texts)
 
 
-@pytest.mark.parametrize("name", ["words", "transformer"])
-def test_what_keras_has_saved(name, hub, small, request):
-    model, texts = request.getfixturevalue(name), small[0][:5]
+@pytest.mark.parametrize("name", ["tagger", "transformer"])
+def test_what_keras_has_saved(name, hub, few, request):
+    model, texts = request.getfixturevalue(name), few[0][:5]
     keras.saving.save_model(model.model_, "hf://me/plain")
     loaded = type(model).load("hf://me/plain")
     assert loaded.predict(texts) == model.predict(texts)
@@ -94,51 +81,51 @@ def test_what_keras_has_saved(name, hub, small, request):
     assert type(model).load("hf://me/plain").predict(texts) == model.predict(texts)
 
 
-def test_a_compiled_model(hub, compiled, small):
+def test_a_compiled_model(hub, compiled, few):
     # As training has left it: Keras warns of the optimizer of a model never trained.
     compiled.optimizer.build(compiled.trainable_variables)
     keras.saving.save_model(compiled, "hf://me/compiled")
     loaded = keras.saving.load_model("hf://me/compiled")
     assert loaded.compiled and type(loaded.optimizer) is type(compiled.optimizer)
-    assert loaded.recommend(small[0][:3]) == compiled.recommend(small[0][:3])
+    assert loaded.recommend(few[0][:3]) == compiled.recommend(few[0][:3])
 
 
-def test_revisions_and_files(hub, words, small, tmp_path):
-    words.save("hf://me/tagger")
+def test_revisions_and_files(hub, tagger, few, tmp_path):
+    tagger.save("hf://me/tagger")
     first = huggingface_hub.HfApi().model_info("me/tagger").sha
-    other = pickle.loads(pickle.dumps(words))
+    other = pickle.loads(pickle.dumps(tagger))
     for weight in other.model_.trainable_weights:
         weight.assign(-weight)
     other.save("hf://me/tagger")
-    assert other.recommend(small[0][:5]) != words.recommend(small[0][:5])
-    texts = small[0][:5]
-    for revision, model in (("", other), (f"@{first}", words)):
+    assert other.recommend(few[0][:5]) != tagger.recommend(few[0][:5])
+    texts = few[0][:5]
+    for revision, model in (("", other), (f"@{first}", tagger)):
         loaded = LightDXMLClassifier.load(f"hf://me/tagger{revision}")
         assert loaded.recommend(texts) == model.recommend(texts)
-    words.save(tmp_path / "a.keras")
+    tagger.save(tmp_path / "a.keras")
     hub.files("me/tagger")["models/a.keras"] = (tmp_path / "a.keras").read_bytes()
     loaded = LightDXMLClassifier.load("hf://me/tagger/models/a.keras")
-    assert loaded.recommend(texts) == words.recommend(texts)
+    assert loaded.recommend(texts) == tagger.recommend(texts)
 
 
-def test_private_repositories(hub, words, monkeypatch):
-    words.save("hf://me/secret", private=True)
+def test_private_repositories(hub, tagger, monkeypatch):
+    tagger.save("hf://me/secret", private=True)
     assert "me/secret" in hub.private
     monkeypatch.delenv("HF_TOKEN")
     with pytest.raises(ValueError, match="Log in by `hf auth login`, set HF_TOKEN"):
         LightDXMLClassifier.load("hf://me/secret")
     token = "hf_of_the_tests"
     LightDXMLClassifier.load("hf://me/secret", token=token)
-    words.save("hf://me/public", token=token)
+    tagger.save("hf://me/public", token=token)
     with pytest.raises(ValueError, match="Received: a public one"):
-        words.save("hf://me/public", private=True, token=token)
+        tagger.save("hf://me/public", private=True, token=token)
     assert len(hub.commits["me/public"]) == 2
 
 
-def test_the_card(hub, words, transformer, small):
-    words.save("hf://me/tagger", tags=["debian"], **FACTS)
+def test_the_card(hub, tagger, transformer, few):
+    tagger.save("hf://me/tagger", tags=["debian"], **FACTS)
     text = hub.files("me/tagger")["README.md"].decode()
-    assert text == words.model_card("hf://me/tagger", tags=["debian"], **FACTS)
+    assert text == tagger.model_card("hf://me/tagger", tags=["debian"], **FACTS)
     data = ModelCard(text).data
     facts = yaml.safe_load(text.split("---\n")[1])
     assert facts["library_name"] == "keras" and facts["language"] == "en"
@@ -147,13 +134,13 @@ def test_the_card(hub, words, transformer, small):
     assert facts["license"] == "apache-2.0" and facts["datasets"] == ["me/data"]
     results = {result.metric_name: result for result in data.eval_results}
     assert results["P@1"].metric_type == "precision_at_1" in facts["metrics"]
-    assert results["P@1"].metric_value == round(words.metrics_["P@1"], 2)
+    assert results["P@1"].metric_value == round(tagger.metrics_["P@1"], 2)
     assert results["P@1"].dataset_name == "me/data"
     assert results["P@1"].dataset_split == "validation"
     assert 'LightDXMLClassifier.load("hf://me/tagger")' in text
     assert "6 validation documents" in text and "60 texts" in text
 
-    text = transformer.model_card(metrics=transformer.evaluate(*small))
+    text = transformer.model_card(metrics=transformer.evaluate(*few))
     facts = yaml.safe_load(text.split("---\n")[1])
     assert not {"language", "license", "datasets", "base_model"} & facts.keys()
     (index,) = facts["model-index"]
@@ -163,8 +150,8 @@ def test_the_card(hub, words, transformer, small):
     assert "tiny_encoder" in text and transformer.config_.encoder not in text
 
 
-def test_the_card_of_a_model_without_facts(words, tmp_path):
-    words.model_.save(tmp_path / "plain.keras")
+def test_the_card_of_a_model_without_facts(tagger, tmp_path):
+    tagger.model_.save(tmp_path / "plain.keras")
     plain = LightDXMLClassifier.load(tmp_path / "plain.keras")
     text = plain.model_card()
     facts = yaml.safe_load(text.split("---\n")[1])
@@ -181,13 +168,13 @@ def test_the_card_of_a_model_without_facts(words, tmp_path):
         ("hf://datasets/me/data", "Received: hf://datasets/me/data .a dataset"),
     ],
 )
-def test_names_that_are_none(handle, message, words):
-    for call in (words.save, LightDXMLClassifier.load):
+def test_names_that_are_none(handle, message, tagger):
+    for call in (tagger.save, LightDXMLClassifier.load):
         with pytest.raises(ValueError, match=message):
             call(handle)
 
 
-def test_what_cannot_be_loaded(hub, words, transformer):
+def test_what_cannot_be_loaded(hub, tagger, transformer):
     def check(handle, message, cls=LightDXMLClassifier):
         with pytest.raises(ValueError, match=message) as raised:
             cls.load(handle)
@@ -198,25 +185,25 @@ def test_what_cannot_be_loaded(hub, words, transformer):
     check("hf://me/notes", "Received: a repository without metadata.json")
     check("hf://me/notes/b.keras", "Expected the file hf://me/notes/b.keras")
     check("hf://me/notes@v1", "Expected a branch, tag or commit .* unknown one")
-    words.save("hf://me/tagger")
+    tagger.save("hf://me/tagger")
     check("hf://me/tagger", "Expected a model of lightxml", LightXMLClassifier)
     hub.commits["me/gated"] = hub.commits["me/tagger"]
     hub.gated.add("me/gated")
     check("hf://me/gated", "Expected access to .* Ask for it on the page")
 
 
-def test_damaged_files(hub, words):
-    words.save("hf://me/tagger")
+def test_damaged_files(hub, tagger):
+    tagger.save("hf://me/tagger")
     files = hub.files("me/tagger")
     files["model.weights.h5"] = files["model.weights.h5"][:-100]
     with pytest.raises(ValueError, match="a file that cannot be read"):
         LightDXMLClassifier.load("hf://me/tagger")
 
 
-def test_nothing_is_uploaded_if_the_hub_refuses(hub, words, monkeypatch):
+def test_nothing_is_uploaded_if_the_hub_refuses(hub, tagger, monkeypatch):
     def check(message, **options):
         with pytest.raises(ValueError, match=message) as raised:
-            words.save("hf://me/tagger", **options)
+            tagger.save("hf://me/tagger", **options)
         assert "\n" not in str(raised.value)
         assert len(hub.commits.get("me/tagger", [])) <= 1  # that of making it
 
@@ -231,20 +218,20 @@ def test_nothing_is_uploaded_if_the_hub_refuses(hub, words, monkeypatch):
     hub.read_only, hub.broken = False, True
     check("Received: Internal error")
     with pytest.raises(ValueError, match="Expected hf://owner/name to save to"):
-        words.save("hf://me/tagger@main")
+        tagger.save("hf://me/tagger@main")
     with pytest.raises(ValueError, match="for private. Received: a.keras"):
-        words.save("a.keras", private=True)
+        tagger.save("a.keras", private=True)
 
 
-def test_without_network(hub, words, small, monkeypatch):
-    words.save("hf://me/tagger")
+def test_without_network(hub, tagger, few, monkeypatch):
+    tagger.save("hf://me/tagger")
     LightDXMLClassifier.load("hf://me/tagger")
     nowhere = "http://127.0.0.1:9"
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", nowhere)
     # What was downloaded is still there.
     loaded = LightDXMLClassifier.load("hf://me/tagger")
-    assert loaded.predict(small[0][:3]) == words.predict(small[0][:3])
-    for call in (words.save, LightDXMLClassifier.load):
+    assert loaded.predict(few[0][:3]) == tagger.predict(few[0][:3])
+    for call in (tagger.save, LightDXMLClassifier.load):
         with pytest.raises(ValueError, match="Received: no connection .*HF_ENDPOINT"):
             call("hf://me/other")
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)

@@ -14,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 
 from xmc_keras.classifiers.classifier_file import read_facts, write_classifier
+from xmc_keras.classifiers.classifier_report import write_classifier_report
 from xmc_keras.classifiers.hub import download_model, is_handle, upload_classifier
 from xmc_keras.classifiers.hub_card import write_hub_card
 from xmc_keras.classifiers.label_names import INDICATOR, SINGLE, read_labels
@@ -354,6 +355,29 @@ class TextClassifier(BaseEstimator):
             config=self.config_,
             counts=counts if self.num_documents_ else None,
         )
+
+    def report(self, output, X=None, y=None, overwrite=False):
+        """Writes a report, an HTML page that needs no other file, see `write_report`.
+
+        Without texts it has the settings, the history of training, the metrics on the
+        validation texts, and the label clusters; with texts also metrics, recall,
+        calibration and mistakes on these, and what rare labels add.
+
+        Args:
+            output: string or path of the page. The pictures go to a folder next to it,
+                of its name with `_pictures`.
+            X, y: optional texts and their labels, see `fit`; best such that training
+                has not seen.
+            overwrite: bool. Whether to replace an earlier report. Defaults to `False`.
+
+        Raises:
+            ValueError: there is a file, or nothing to report.
+        """
+        self._check_fitted()
+        documents = None
+        if X is not None:
+            documents = self._read_held_out(X, y, self.classes_)
+        write_classifier_report(self, output, documents, overwrite)
 
     def explain(self, text, label, X=None, y=None, k=5):
         """Explains a label of a text, see `explain`.
