@@ -1,5 +1,6 @@
 """Classifiers on the Hugging Face hub: the real library, and a server here."""
 
+import errno
 import pickle
 
 import huggingface_hub.constants
@@ -15,6 +16,7 @@ from xmc_keras import (
     LightXML,
     LightXMLClassifier,
 )
+from xmc_keras.classifiers.hub import explain_hub_errors
 from xmc_keras.runs.model_file import save_model
 
 FACTS = {"language": "en", "license": "apache-2.0", "datasets": "me/data"}
@@ -42,7 +44,6 @@ def transformer(compiled, tiny_encoder, tmp_path_factory):
 
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
-    monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     with run_hub(monkeypatch, tmp_path / "cache") as hub:
         yield hub
 
@@ -123,7 +124,7 @@ def test_private_repositories(hub, tagger, monkeypatch):
 
 
 def test_the_card(hub, tagger, transformer, few):
-    tagger.save("hf://me/tagger", tags=["debian"], **FACTS)
+    tagger.save("hf://me/tagger", tags="debian", **FACTS)
     text = hub.files("me/tagger")["README.md"].decode()
     assert text == tagger.model_card("hf://me/tagger", tags=["debian"], **FACTS)
     data = ModelCard(text).data
@@ -157,6 +158,9 @@ def test_the_card_of_a_model_without_facts(tagger, tmp_path):
     facts = yaml.safe_load(text.split("---\n")[1])
     assert set(facts) == {"library_name", "pipeline_tag", "tags"}
     assert "## Metrics" not in text and "## Config" not in text
+    assert "- Encoder" not in text and "- Trained on" not in text
+    with pytest.raises(ValueError, match="Expected hf://owner/name. Received: me/tag"):
+        plain.model_card("me/tagger")
 
 
 @pytest.mark.parametrize(
@@ -221,6 +225,25 @@ def test_nothing_is_uploaded_if_the_hub_refuses(hub, tagger, monkeypatch):
         tagger.save("hf://me/tagger@main")
     with pytest.raises(ValueError, match="for private. Received: a.keras"):
         tagger.save("a.keras", private=True)
+
+
+def test_a_commit_of_another_program(hub, tagger, monkeypatch):
+    create = huggingface_hub.HfApi.create_commit
+
+    def after_another(self, *arguments, **options):
+        hub.commits["me/tagger"].append(("other", {"README.md": b"other"}))
+        return create(self, *arguments, **options)
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "create_commit", after_another)
+    with pytest.raises(ValueError, match="A commit has happened since. Try again."):
+        tagger.save("hf://me/tagger")
+    assert hub.files("me/tagger") == {"README.md": b"other"}
+
+
+def test_a_full_disk(hub, tagger):
+    with pytest.raises(ValueError, match="cache: Expected to write here. .* No space"):
+        with explain_hub_errors("hf://me/tagger"):
+            raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_without_network(hub, tagger, few, monkeypatch):

@@ -13,6 +13,7 @@ from pathlib import Path
 from xmc_keras.classifiers.classifier_file import MEMBER, write_classifier
 from xmc_keras.classifiers.hub_card import HANDLE, write_hub_card
 from xmc_keras.files.bad_input import BadInput
+from xmc_keras.files.disk_error import REMEDIES, DiskError, explain_disk_errors
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ def upload_classifier(
     with tempfile.TemporaryDirectory() as folder:
         path, whole = Path(folder, "model.keras"), Path(folder, "model")
         write_classifier(classifier, path)
-        with zipfile.ZipFile(path) as archive:
+        with explain_disk_errors(folder), zipfile.ZipFile(path) as archive:
             archive.extractall(whole)
         files = [file for file in whole.rglob("*") if file.is_file()]
         new = {file.relative_to(whole).as_posix(): file for file in files}
@@ -157,13 +158,15 @@ def _read_handle(handle):
 @contextlib.contextmanager
 def explain_hub_errors(handle):
     """Scope in which errors of the hub, and on the way to it, become `BadInput`."""
-    from huggingface_hub import errors
+    from huggingface_hub import constants, errors
 
     try:
         yield
     except BadInput:
         raise
     except Exception as error:  # those of the hub, of HTTP and of its upload library
+        if isinstance(error, OSError) and error.errno in REMEDIES:
+            raise DiskError.of(error, constants.HF_HUB_CACHE) from None
         status = getattr(getattr(error, "response", None), "status_code", None)
         reason, remedy = _reason(error), None
         expected = f"an answer of the hub for {handle}"
@@ -183,7 +186,9 @@ def explain_hub_errors(handle):
         elif isinstance(error, ValueError) and status is None:
             expected = "a model card that the hub accepts"
             remedy = "Change `license`, `language`, `datasets` or `tags`."
-        elif status is None:
+        elif status is not None:
+            remedy = "Try again."
+        else:
             reason = f"no connection ({reason})"
             remedy = "Look at the network, HF_ENDPOINT and HF_HUB_OFFLINE."
         message = f"Expected {expected}. Received: {reason}."

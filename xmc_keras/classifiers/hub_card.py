@@ -5,6 +5,7 @@ from pathlib import Path
 
 import xmc_keras
 from xmc_keras.config.config import SYSTEMS
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.serving.version.model_card import (
     METRICS,
     format_config,
@@ -55,7 +56,7 @@ def write_hub_card(
         language: optional string or list. Codes of languages, such as `"en"`.
         license: optional string. An identifier of the hub, such as `"apache-2.0"`.
         datasets: optional string or list. Data sets of the hub that it learnt from.
-        tags: strings. Further tags.
+        tags: list of strings. Further tags.
         metrics: optional dictionary. What `evaluate` returned for test documents. By
             default `metrics_`: those on the validation documents, or on the test part
             of a run.
@@ -63,6 +64,8 @@ def write_hub_card(
     Returns:
         string.
     """
+    if handle is not None and not handle.startswith(HANDLE):
+        raise BadInput(f"Expected hf://owner/name. Received: {handle}.")
     part = "test"
     if metrics is None:
         metrics = getattr(classifier, "metrics_", {})
@@ -70,7 +73,7 @@ def write_hub_card(
     datasets = [datasets] if isinstance(datasets, str) else list(datasets or [])
     config, encoder = classifier.config_, getattr(classifier.config_, "encoder", "")
     base = encoder.removeprefix(HANDLE) if encoder.startswith(HANDLE) else None
-    if Path(encoder).is_dir():  # its path is of no use on another machine
+    if encoder and Path(encoder).is_dir():  # its path is of no use on another machine
         encoder = Path(encoder).resolve().name
     results = _list_results(metrics, part, datasets[0] if datasets else None)
     name = (handle or "tagger").rpartition("/")[2]
@@ -94,7 +97,7 @@ def write_hub_card(
             "multi-label-classification",
             "extreme-multi-label-classification",
             classifier.system,
-            *tags,
+            *([tags] if isinstance(tags, str) else tags),
         ],
         base_model=base,
         datasets=datasets or None,
@@ -127,17 +130,18 @@ def _list_results(metrics, part, dataset):
 
 def _describe(classifier, name, encoder, datasets):
     system, num_labels = classifier.system, len(classifier.classes_)
+    unit = "row" if hasattr(classifier, "n_features_in_") else "text"
     lines = [
         f"# {name}\n",
-        f"A {SYSTEMS[system]} model, which ranks {num_labels:,} labels for a text and "
-        "returns the best ones with their scores.\n",
+        f"A {SYSTEMS[system]} model, which ranks {num_labels:,} labels for a {unit} "
+        "and returns the best ones with their scores.\n",
         f"- System: [{SYSTEMS[system]}]({PAPERS[system]['url']}), extreme multi-label "
         "text classification, made with xmc_keras",
     ]
     if encoder:
         lines.append(f"- Encoder: `{encoder}`")
     if classifier.num_documents_:
-        lines.append(f"- Trained on: {classifier.num_documents_:,} texts")
+        lines.append(f"- Trained on: {classifier.num_documents_:,} {unit}s")
     if datasets:
         url = "https://huggingface.co/datasets"
         links = ", ".join(f"[{one}]({url}/{one})" for one in datasets)
