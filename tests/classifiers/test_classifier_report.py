@@ -53,7 +53,7 @@ def test_after_loading(tagger, parts, tmp_path):
     pages = []
     for model in (tagger, loaded):
         path = tmp_path / "report.html"
-        model.report(path, parts[1].texts, parts[1].labels, overwrite=True)
+        model.report(path, overwrite=True)
         pages.append(path.read_text())
     assert pages[0] == pages[1]
     tagger.model_.save(tmp_path / "plain.keras")
@@ -65,7 +65,7 @@ def test_after_loading(tagger, parts, tmp_path):
     assert not (tmp_path / "plain.html").exists()
 
 
-def test_of_a_run_with_clusters(tiny_config, parts, tmp_path):
+def test_of_a_run_with_clusters(tiny_config, tmp_path):
     from tests.helpers.made_run import make_run
 
     run = make_run(tmp_path / "run", tiny_config, 0)
@@ -74,12 +74,6 @@ def test_of_a_run_with_clusters(tiny_config, parts, tmp_path):
     page, pictures = read_page(tmp_path / "report.html")
     assert pictures == {"curves", "clusters"}
     assert "LightXML on" in page and "50.00" in page
-    model.report(tmp_path / "other.html", parts[1].texts, parts[1].labels)
-    assert read_page(tmp_path / "other.html")[1] == {
-        "clusters",
-        *TRAINING,
-        *PREDICTIONS,
-    }
 
 
 def test_bad_input(tagger, tmp_path):
