@@ -14,6 +14,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 
 from xmc_keras.classifiers.classifier_file import read_facts, write_classifier
+from xmc_keras.classifiers.classifier_report import write_classifier_report
+from xmc_keras.classifiers.hub import download_model, is_handle, upload_classifier
+from xmc_keras.classifiers.hub_card import write_hub_card
 from xmc_keras.classifiers.label_names import INDICATOR, SINGLE, read_labels
 from xmc_keras.classifiers.sample_weights import read_sample_weight
 from xmc_keras.config.choose_config import choose_config
@@ -63,14 +66,20 @@ class TextClassifier(BaseEstimator):
             run: string, path or `RunFolder`.
             name: optional string. Which of the run's models; by default the best one.
         """
-        from xmc_keras.runs.run_folder import RunFolder
+        from xmc_keras.runs.finished_runs import read_metrics
+        from xmc_keras.runs.read_history import read_history
+        from xmc_keras.runs.run_folder import MODELS, RunFolder
 
         run = run if isinstance(run, RunFolder) else RunFolder(run)
         config, model = run.config(), run.load_model(name)
         classifier = cls()._check_system(config.system)
         counts, num_documents = run.label_counts()
         names = np.array(model.label_set.names, object)
-        return classifier._set_fitted(model, config, names, counts, num_documents)
+        classifier._set_fitted(model, config, names, counts, num_documents)
+        if run.finished and name in (None, MODELS[0]):  # the model that was evaluated
+            classifier.history_ = read_history(run.history_path)
+            classifier.metrics_ = read_metrics(run)
+        return classifier
 
     def fit(
         self,
@@ -91,7 +100,8 @@ class TextClassifier(BaseEstimator):
         that the trained transformer finds.
 
         Args:
-            X: sequence of strings: a list, a NumPy array, a pandas Series.
+            X: sequence of strings: a list, a NumPy array, a pandas Series, a column of
+                `datasets`.
             y: labels of the texts, see `read_labels`: lists of labels, one label per
                 text, or an indicator matrix. A text without labels is an example of
                 none.
@@ -144,9 +154,9 @@ class TextClassifier(BaseEstimator):
         self._documents = documents
         return self
 
-    def _read(self, X, y, classes):
+    def _read(self, X, y, classes, new=False):
         """Documents, kind of labels, and classes; raises `ValueError`."""
-        kind, labels, classes = read_labels(y, classes)
+        kind, labels, classes = read_labels(y, classes, new)
         labels = [[str(label) for label in names] for names in labels]
         if scipy.sparse.issparse(X):
             rows = scipy.sparse.csr_matrix(X, dtype=np.float32)
@@ -166,7 +176,7 @@ class TextClassifier(BaseEstimator):
     def _read_held_out(self, X, y, classes):
         """Documents whose labels may be new; the columns of an indicator are not."""
         is_matrix = getattr(y, "ndim", 1) == 2
-        documents, _, _ = self._read(X, y, classes if is_matrix else None)
+        documents, _, _ = self._read(X, y, classes if is_matrix else self.classes, True)
         return documents
 
     @staticmethod
@@ -368,7 +378,8 @@ class TextClassifier(BaseEstimator):
 
         Returns:
             Dictionary in percent: `P@1`, `P@3`, `P@5`, and so for nDCG, PSP and PSnDCG;
-            `recall@10`, `recall@100`. Propensities are those of the training labels.
+            `recall@10`, `recall@100`. Propensities are those of the training labels;
+            a file of Keras alone does not have these, and PSP is left out.
         """
         from xmc_keras.evaluation.evaluate import measure_ranking
 
@@ -379,13 +390,37 @@ class TextClassifier(BaseEstimator):
         columns, _ = self._rank(documents.texts)
         ids = np.full(len(self.classes_) + 1, -1)  # the last is that of -1
         ids[self._columns] = np.arange(len(self._columns))
+        counts = self.label_counts_, self.num_documents_
         return measure_ranking(
             ids[columns],
             documents,
             self.model_.label_set,
             config=self.config_,
-            counts=(self.label_counts_, self.num_documents_),
+            counts=counts if self.num_documents_ else None,
         )
+
+    def report(self, output, X=None, y=None, overwrite=False):
+        """Writes a report, an HTML page that needs no other file, see `write_report`.
+
+        Without texts it has the settings, the history of training, the metrics on the
+        validation texts, and the label clusters; with texts also metrics, recall,
+        calibration and mistakes on these, and what rare labels add.
+
+        Args:
+            output: string or path of the page. The pictures go to a folder next to it,
+                of its name with `_pictures`.
+            X, y: optional texts and their labels, see `fit`; best such that training
+                has not seen.
+            overwrite: bool. Whether to replace an earlier report. Defaults to `False`.
+
+        Raises:
+            ValueError: there is a file, or nothing to report.
+        """
+        self._check_fitted()
+        documents = None
+        if X is not None:
+            documents = self._read_held_out(X, y, self.classes_)
+        write_classifier_report(self, output, documents, overwrite)
 
     def explain(self, text, label, X=None, y=None, k=5):
         """Explains a label of a text, see `explain`.
@@ -413,29 +448,64 @@ class TextClassifier(BaseEstimator):
             )
         return explain(self.model_, text, str(label), documents, k)
 
-    def save(self, path):
-        """Saves the classifier as one `.keras` file, atomically.
+    def save(self, path, **options):
+        """Saves the classifier as one `.keras` file, atomically, or to the hub.
 
-        `keras.models.load_model` reads the model of it, too.
+        `keras.saving.load_model` reads the model of both, too.
 
         Args:
-            path: string or path that ends in `.keras`.
+            path: string or path that ends in `.keras`, or `"hf://owner/name"`: a
+                repository of the Hugging Face hub, which gets a model card.
+            **options: for the hub: `private`, `commit_message`, `token`, and the
+                arguments of `model_card`.
+
+        Raises:
+            ValueError: there is no place there, or the hub refuses.
         """
         self._check_fitted()
+        if is_handle(path):
+            upload_classifier(self, path, **options)
+            return
+        if options:
+            raise ValueError(
+                f"Expected hf://owner/name for {', '.join(options)}. Received: {path}."
+            )
         if Path(path).suffix != ".keras":
             raise ValueError(f"Expected a path that ends in .keras. Received: {path}.")
         write_classifier(self, path)
 
-    @classmethod
-    def load(cls, path):
-        """Loads a file of `save`, or another `.keras` file of such a model.
+    def model_card(self, handle=None, **facts):
+        """Writes the model card that `save` gives a repository of the hub.
 
         Args:
-            path: string or path.
+            handle: optional string, `"hf://owner/name"`.
+            **facts: what the card cannot know: `language`, `license`, `datasets`,
+                `tags`; and `metrics`, the dictionary of `evaluate` on test documents
+                instead of those in `metrics_`.
+
+        Returns:
+            string, Markdown.
+        """
+        self._check_fitted()
+        return write_hub_card(self, handle, **facts)
+
+    @classmethod
+    def load(cls, path, token=None):
+        """Loads what `save` has saved, or another file of such a model.
+
+        Args:
+            path: string or path of a `.keras` file; or of the hub `"hf://owner/name"`,
+                also `"hf://owner/name@revision"` and `"hf://owner/name/file.keras"`.
+            token: optional string, for a private repository of the hub. By default that
+                of `hf auth login`, or `HF_TOKEN`.
+
+        Raises:
+            ValueError: there is no such model, or it cannot be read.
         """
         from xmc_keras.runs.model_file import load_model
 
-        facts, model = read_facts(path), load_model(path)
+        place = download_model(path, token) if is_handle(path) else path
+        facts, model = read_facts(place), load_model(place)
         names = getattr(getattr(model, "label_set", None), "names", None)
         if names is None:
             raise ValueError(

@@ -8,6 +8,9 @@ from xmc_keras.config.lightdxml_keys import LightDXMLKeys
 from xmc_keras.config.lightxml_keys import LightXMLKeys
 from xmc_keras.config.shared_keys import SharedKeys
 
+# Values of the key `system`, and how they are written.
+SYSTEMS = {"lightxml": "LightXML", "lightdxml": "LightDXML"}
+
 
 # A dataclass takes the fields of its last base first: this is the order of a file.
 @dataclasses.dataclass(frozen=True, kw_only=True)
