@@ -17,7 +17,11 @@ from xmc_keras.classifiers.classifier_file import read_facts, write_classifier
 from xmc_keras.classifiers.classifier_report import write_classifier_report
 from xmc_keras.classifiers.hub import download_model, is_handle, upload_classifier
 from xmc_keras.classifiers.hub_card import write_hub_card
-from xmc_keras.classifiers.label_names import INDICATOR, SINGLE, read_labels
+from xmc_keras.classifiers.label_names import INDICATOR, SINGLE
+from xmc_keras.classifiers.labelled_texts import (
+    read_labelled_texts,
+    read_validation_data,
+)
 from xmc_keras.classifiers.sample_weights import read_sample_weight
 from xmc_keras.config.choose_config import choose_config
 from xmc_keras.config.config_file import (
@@ -25,8 +29,6 @@ from xmc_keras.config.config_file import (
     load_config,
     override_config,
 )
-from xmc_keras.data.documents import Documents
-from xmc_keras.data.feature_documents import FeatureDocuments
 from xmc_keras.text.list_texts import list_texts
 
 # Parameters that are no keys of a config.
@@ -120,20 +122,13 @@ class TextClassifier(BaseEstimator):
             ValueError: texts, labels or parameters cannot be used.
         """
         # TensorFlow takes seconds to import: what is wrong is reported before.
-        documents, kind, classes = self._read(X, y, self.classes)
+        documents, kind, classes = read_labelled_texts(X, y, self.classes)
         kept, weights = read_sample_weight(sample_weight, len(documents))
         if kept is not None:
             documents = dataclasses.replace(documents.subset(kept), weights=weights)
         validation = None
         if validation_data is not None:
-            if not isinstance(validation_data, (tuple, list)) or (
-                len(validation_data) != 2
-            ):
-                raise ValueError(
-                    "Expected `validation_data` to be a pair of texts and labels. "
-                    f"Received: {validation_data!r:.80}."
-                )
-            validation = self._read_held_out(*validation_data, classes)
+            validation = read_validation_data(validation_data, classes, self.classes)
         config = self._choose(documents, validation_split)
         from xmc_keras.training.fit import fit
 
@@ -154,38 +149,8 @@ class TextClassifier(BaseEstimator):
         self._documents = documents
         return self
 
-    def _read(self, X, y, classes, new=False):
-        """Documents, kind of labels, and classes; raises `ValueError`."""
-        kind, labels, classes = read_labels(y, classes, new)
-        labels = [[str(label) for label in names] for names in labels]
-        if scipy.sparse.issparse(X):
-            rows = scipy.sparse.csr_matrix(X, dtype=np.float32)
-            lines = list(range(1, rows.shape[0] + 1))
-            self._check_lengths(rows.shape[0], len(labels))
-            return FeatureDocuments(rows, labels, lines, None, None), kind, classes
-        texts = list_texts(X)
-        self._check_lengths(len(texts), len(labels))
-        for place, text in enumerate(texts):
-            if not text.strip():
-                raise ValueError(
-                    f"Expected texts. Received: {text!r:.80}, a blank one, at place "
-                    f"{place}. Leave it out."
-                )
-        return Documents(texts, labels), kind, classes
-
-    def _read_held_out(self, X, y, classes):
-        """Documents whose labels may be new; the columns of an indicator are not."""
-        is_matrix = getattr(y, "ndim", 1) == 2
-        documents, _, _ = self._read(X, y, classes if is_matrix else self.classes, True)
-        return documents
-
-    @staticmethod
-    def _check_lengths(num_texts, num_labels):
-        if num_texts != num_labels:
-            raise ValueError(
-                "Expected as many texts as labels of texts. Received: "
-                f"{num_texts} texts, {num_labels} labels."
-            )
+    def _read_held_out(self, X, y):
+        return read_validation_data((X, y), self.classes_, self.classes)
 
     def _choose(self, documents, validation_split):
         """The config: parameters, then the recipe, then what fits the documents."""
@@ -294,12 +259,11 @@ class TextClassifier(BaseEstimator):
             if `fit` had one label per text and `k` is not given, an array of labels; if
             it had an indicator, a csr matrix (documents, labels) of zeros and ones.
         """
-        if threshold is not None and not (
-            isinstance(threshold, numbers.Real) and 0 <= threshold <= 1
+        if threshold is not None and (
+            not isinstance(threshold, numbers.Real) or math.isnan(threshold)
         ):
             raise ValueError(
-                "Expected `threshold` to be a number from 0 to 1. Received: "
-                f"{threshold!r:.80}."
+                f"Expected `threshold` to be a number. Received: {threshold!r:.80}."
             )
         columns, scores = self._rank(X)
         single = self.label_kind_ == SINGLE and k is None and threshold is None
@@ -384,7 +348,7 @@ class TextClassifier(BaseEstimator):
         from xmc_keras.evaluation.evaluate import measure_ranking
 
         self._check_fitted()
-        documents = self._read_held_out(X, y, self.classes_)
+        documents = self._read_held_out(X, y)
         if not len(documents):
             raise ValueError("Expected texts to evaluate on. Received: none.")
         columns, _ = self._rank(documents.texts)
@@ -419,7 +383,7 @@ class TextClassifier(BaseEstimator):
         self._check_fitted()
         documents = None
         if X is not None:
-            documents = self._read_held_out(X, y, self.classes_)
+            documents = self._read_held_out(X, y)
         write_classifier_report(self, output, documents, overwrite)
 
     def explain(self, text, label, X=None, y=None, k=5):
@@ -440,7 +404,7 @@ class TextClassifier(BaseEstimator):
         self._check_fitted()
         documents = getattr(self, "_documents", None)
         if X is not None:
-            documents = self._read_held_out(X, y, self.classes_)
+            documents = self._read_held_out(X, y)
         if documents is None:
             raise ValueError(
                 "Expected `X` and `y`, the documents to look in. Received: none, and "
