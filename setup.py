@@ -81,6 +81,7 @@ setup(
             "pytest-xdist>=3.8,<4",
             "hypothesis>=6.168,<7",
             "pandas>=3,<4",  # what users have texts and labels in
+            "datasets>=5.2,<6",
             "pydot>=4,<5",
             "ruff>=0.17,<1",
         ],

@@ -27,8 +27,8 @@ def clock(monkeypatch):
 
 
 def test_bar_on_a_terminal(clock):
-    terminal = Terminal()
-    shown = progress.Bar(lambda: 0.5, stream=terminal)
+    terminal, shares = Terminal(), [0.5]
+    shown = progress.Bar(lambda: shares[0], stream=terminal)
     shown.skip(1000)
     shown.advance(10)
     assert terminal.getvalue() == ""  # too soon
@@ -39,9 +39,13 @@ def test_bar_on_a_terminal(clock):
     assert terminal.getvalue() == (
         f"\r[{half}]  50%  3,000 documents, 1,000 a second, 3 s left   "
     )
+    shares[0] = 1.0
+    shown.advance(3000)  # too soon again: the end draws it
     shown.end()
-    assert terminal.getvalue().endswith("\n")
-    assert shown.done == 3000
+    assert terminal.getvalue().endswith(
+        f"\r[{'=' * 30}] 100%  6,000 documents, 2,500 a second, 0 s left   \n"
+    )
+    assert shown.done == 6000
 
 
 def test_bar_in_a_notebook_replaces_its_line(clock, monkeypatch, caplog, capsys):
@@ -56,8 +60,9 @@ def test_bar_in_a_notebook_replaces_its_line(clock, monkeypatch, caplog, capsys)
     assert notebook.lines == [
         f"[{half}]  50%  2,000 documents, 1,000 a second, 2 s left"
     ]
-    clock[0] += 2
+    clock[0] += 0.1
     shown.advance(2000)
+    clock[0] += 1.9
     shown.end()
     assert notebook.lines == [
         f"[{half}]  50%  4,000 documents, 1,000 a second, 4 s left"

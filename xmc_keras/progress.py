@@ -235,10 +235,11 @@ class Bar:
         self._counted += count
         if self._pace:
             return self._pace.advance(count)
-        now = time.monotonic()
-        if now - self._drawn < DRAW_SECONDS:
-            return
-        self._drawn = now
+        if time.monotonic() - self._drawn >= DRAW_SECONDS:
+            self._draw()
+
+    def _draw(self):
+        self._drawn = now = time.monotonic()
         saw_line()
         share = min(1.0, max(self._share(), 1e-9))
         rate = self._counted / (now - self._started)
@@ -253,6 +254,9 @@ class Bar:
         self._stream.flush()
 
     def end(self):
-        """Ends the line of the bar."""
-        if not self._pace and not self._line and self._drawn != self._started:
+        """Ends the line of the bar, if there is one: with what is done in the end."""
+        if self._pace or self._drawn == self._started:
+            return
+        self._draw()
+        if not self._line:
             self._stream.write("\n")

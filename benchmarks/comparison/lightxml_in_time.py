@@ -2,8 +2,8 @@
 
 The recipe is `debian24k` (MiniLM), with
 
-- `batch_size=16 head_learning_rate=0.0025` below 20,000 training documents, as in the
-  quick start, so that there are enough steps;
+- the batch size and the rate of the heads that `choose_lightxml` has for as many
+  training documents;
 - a label per cluster and no ranker up to 4,000 labels, as the paper has it on its
   smallest set, Eurlex-4K;
 - the precision, float32 or mixed_bfloat16, whose training steps are faster here;
@@ -18,14 +18,18 @@ once, each epoch the validation documents, the evaluation the test part. The bes
 on the validation documents is kept.
 """
 
-from xmc_keras.config.choose_lightxml import LENGTHS, UNCLUSTERED, choose_length
+from xmc_keras.config.choose_lightxml import (
+    LENGTHS,
+    UNCLUSTERED,
+    choose_length,
+    choose_steps,
+)
 from xmc_keras.data.splits import choose_validation_size
 from xmc_keras.files.bad_input import BadInput
 
 RECIPE = "debian24k"
 PRECISIONS = ("float32", "mixed_bfloat16")
 FEWEST, MOST = 4, 30  # epochs
-SMALL = 20_000  # documents
 PREDICTION = 1 / 3  # of a training step
 OVERHEAD = 60  # seconds to start, save, and end
 
@@ -47,11 +51,8 @@ def choose_settings(train, num_labels, num_test, minutes, measure):
     Raises:
         BadInput: not even one step fits into the time.
     """
-    small = len(train) < SMALL
-    batch = 16 if small else 32
-    fixed = [f"batch_size={batch}"]
-    if small:
-        fixed.append("head_learning_rate=0.0025")
+    batch, _, rate = choose_steps(len(train))
+    fixed = [f"batch_size={batch}", f"head_learning_rate={rate}"]
     if num_labels <= UNCLUSTERED:
         fixed.append("max_leaf=1")
     length = choose_length(train.texts)

@@ -7,13 +7,17 @@ A comment in a page stands for one of them:
     <!-- make: names -->                 a table of all public names
     <!-- make: reference lightxml -->    the public names of parts of the package that
                                          the page does not show already
+    <!-- make: notebook a.ipynb -->      the cells of a notebook in docs/ and what
+                                         stands below them
 """
 
 import contextlib
 import importlib
 import io
+import json
 import os
 import re
+from pathlib import Path
 
 from docs.hooks.public_names import folder, homes, summary, with_links
 
@@ -103,9 +107,31 @@ def reference(*folders, shown):
     return "\n\n".join(f"::: xmc_keras.{name}" for name in wanted)
 
 
+def notebook(path, shown):
+    """The cells of a notebook, with their outputs, as Markdown."""
+    text = (Path(__file__).parents[1] / path).read_text("utf-8")
+    parts = []
+    for cell in json.loads(text)["cells"]:
+        source = "".join(cell["source"])
+        is_code = cell["cell_type"] == "code"
+        parts.append(f"```python\n{source}\n```" if is_code else source)
+        parts += [output_of(output) for output in cell.get("outputs", ())]
+    return "\n\n".join(parts)
+
+
+def output_of(output):
+    """What stands below a cell: text, or a picture."""
+    data = output.get("data", {})
+    if "image/png" in data:
+        return f"![The figure of this cell](data:image/png;base64,{data['image/png']})"
+    text = "".join(output.get("text", data.get("text/plain")))
+    return f"```text\n{text.rstrip()}\n```"
+
+
 MAKERS = {
     "config_keys": config_keys,
     "commands": commands,
     "names": names,
     "reference": reference,
+    "notebook": notebook,
 }

@@ -105,7 +105,9 @@ def test_lightxml_fits_into_the_time(words, num_train, speed):
     settings = choose()
     found = dict(setting.split("=") for setting in settings)
     assert found["precision"] == "mixed_bfloat16" and len(measured) <= 5
-    assert ("head_learning_rate" in found) == (num_train < 20_000)
+    small = num_train < 20_000
+    assert found["batch_size"] == ("16" if small else "32")
+    assert found["head_learning_rate"] == ("0.0025" if small else "0.005")
     step_s = 0.5 * speed * int(found["max_tokens"])
     assert total_seconds(settings, step_s, num_train, 1_000) <= 30 * 60
     if int(found["epochs"]) < 30:

@@ -320,6 +320,8 @@ def test_a_run_as_a_classifier(tiny_data, parts, tmp_path):
     ):
         assert isinstance(model, LightDXMLClassifier)
         assert model.recommend(texts) == result.model.recommend(texts)
+        assert model.metrics_["P@1"] == pytest.approx(result.metrics["P@1"])
+        assert len(model.history_) == 1
         found = model.evaluate(parts[1].texts, parts[1].labels)
         expected = evaluate(result.model, parts[1], train, config)
         assert found["PSP@5"] == pytest.approx(expected["PSP@5"])
@@ -390,7 +392,7 @@ def test_arguments_that_do_not_fit(words, small):
         LightDXMLClassifier(verbose=False).fit(*small, callbacks=[5])
     with pytest.raises(ValueError, match="Seed must be between"):
         LightDXMLClassifier(random_state=-1, verbose=False).fit(*small)
-    for threshold in (float("nan"), "f1", -0.1, 1.1):
+    for threshold in (float("nan"), "f1", [0.5]):
         with pytest.raises(ValueError, match="Expected `threshold`"):
             words.predict(["a"], threshold=threshold)
     with pytest.raises(ValueError, match="Expected texts to evaluate on"):

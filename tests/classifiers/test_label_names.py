@@ -1,5 +1,6 @@
 import numpy as np
 import pandas
+import pyarrow
 import pytest
 import scipy.sparse
 from hypothesis import given
@@ -33,6 +34,11 @@ FRAME = pandas.DataFrame({"x": [0, 1], "y": [1, 1]})
         ),
         (pandas.Series([["a"], ["b", "a"]]), "lists", [["a"], ["b", "a"]], "ab"),
         (pandas.Series(["b", "a"], index=[5, 3]), "single", [["b"], ["a"]], "ab"),
+        (iter([["b"], []]), "lists", [["b"], []], "b"),
+        (pyarrow.array([["b"], ["a"]]), "lists", [["b"], ["a"]], "ab"),
+        (pyarrow.chunked_array([[3, 2]]), "single", [[3], [2]], [2, 3]),
+        ([np.array(3), np.array(2)], "single", [[3], [2]], [2, 3]),
+        ([[np.array(3)], [np.str_("a")]], "lists", [[3], ["a"]], [3, "a"]),
     ],
 )
 def test_forms_of_labels(y, kind, labels, classes):
@@ -57,6 +63,10 @@ def test_classes_in_the_order_given():
         ("a", "'a' of type str"),
         (None, "None of type NoneType"),
         (7, "7 of type int"),
+        (np.array(7), "array.7. of type ndarray"),
+        ({"a": ["b"]}, "of type dict"),
+        ({"a", "b"}, "of type set"),
+        ([["a"], np.array(7)], "array.7. at place 1"),
         (["a", ["b"]], "'a' at place 0"),
         ([["a"], None], "None at place 1"),
         ([["a"], float("nan")], "nan at place 1"),
@@ -75,6 +85,20 @@ def test_classes_in_the_order_given():
 def test_what_are_no_labels(y, message):
     with pytest.raises(ValueError, match=message):
         read_labels(y)
+
+
+def test_integers_are_places_in_named_classes():
+    names = ["sea", "sky", "sun"]
+    for y in ([[2, 0], []], [np.array([2, 0]), np.array([], int)]):
+        assert read_labels(y, names)[:2] == ("lists", [["sun", "sea"], []])
+    assert read_labels([1, 1], names)[1] == [["sky"], ["sky"]]
+    assert read_labels([["sky"], [7]], names, new=True)[1] == [["sky"], [7]]
+    # Classes that are integers are labels, and no places are meant.
+    assert read_labels([[5], [3]], [5, 3])[1] == [[5], [3]]
+    for wrong in (3, -1):  # `datasets` has -1 for an unknown label
+        for new in (False, True):
+            with pytest.raises(ValueError, match=f"0 to 2. Received: {wrong}[.]"):
+                read_labels([[0], [wrong]], names, new)
 
 
 def test_labels_and_classes_that_do_not_fit():

@@ -95,6 +95,6 @@ def test_words_go_on():
 
 def test_a_model_of_the_other_system_is_refused(transformer):
     model = LightDXMLClassifier(epochs=1, verbose=False)
-    config = model._choose(model._read(TEXTS, LABELS, None)[0], "auto")
+    config = model._choose(transformer._documents, "auto")
     with pytest.raises(ValueError, match="a model of lightdxml. Received: LightXML"):
         fit(config, transformer._documents, start_from=transformer.model_)

@@ -66,11 +66,11 @@ def test_from_a_folder_to_a_run(data, here, call, caplog, monkeypatch):
     assert found["P@1"] > found["baselines"]["most popular labels"]["P@1"]
     assert config.data == str(data)
     assert {key: getattr(config, key) for key in CHANGED} == CHANGED
+    said = [m.removeprefix("Chosen: ") for m in caplog.messages if "Chosen: " in m]
     expected, reasons = choose_config(read_documents(data, "train"))
     for key, value in vars(expected).items():
         changed = key in ("data", "validation_documents", *CHANGED)
         assert changed or getattr(config, key) == value, key
-    said = [m.removeprefix("Chosen: ") for m in caplog.messages if "Chosen: " in m]
     assert {reasons[0], reasons[-1]} <= set(said) and len(said) > len(reasons)
     joined = found["member_weights"]
     assert [len(row) for row in joined] == [4] * 5 and found["linear_c"] > 0
@@ -220,9 +220,8 @@ def test_the_plan_is_of_what_fit_would_choose(data, here, call, caplog):
     caplog.set_level(logging.INFO)
     result = call("plan", data, "--set", "epochs=2", "--json")
     assert result.status == 0, result.stderr
+    said = [message for message in caplog.messages if message.startswith("Chosen: ")]
     _, reasons = choose_config(read_documents(data, "train"), ["epochs=2"])
-    assert [f"Chosen: {reason}" for reason in reasons] == [
-        message for message in caplog.messages if message.startswith("Chosen: ")
-    ]
+    assert said == [f"Chosen: {reason}" for reason in reasons]
     assert json.loads(result.stdout)["fits"] and "as set: epochs" in reasons
     assert not (here / "runs").exists()

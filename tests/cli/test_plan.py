@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.programs import start
+from tests.helpers.tiny_data import write_words_recipe
 
 GIB = 2**30
 
@@ -183,13 +184,7 @@ def test_the_peak_is_what_a_real_step_takes(
 
 @pytest.fixture
 def words_config(tmp_path, tiny_data):
-    path = tmp_path / "words.yaml"
-    path.write_text(
-        f"system: lightdxml\ndata: {tiny_data}\nencoder: words\nbatch_size: 8\n"
-        "validation_documents: 30\nembedding_dim: 16\nepochs: 3\nrefresh: 2\n"
-        "num_neighbors: 12\nnum_predictions: 10\n"
-    )
-    return path
+    return write_words_recipe(tmp_path, tiny_data, batch_size=8, epochs=3)
 
 
 def test_lightdxml_of_its_data(plan, words_config):

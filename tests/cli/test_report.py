@@ -1,6 +1,5 @@
 """`xmc report`: a page of one run, of several runs, and errors."""
 
-import html.parser
 import shutil
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 import scipy.sparse
 
 from tests.helpers.made_run import make_run
+from tests.helpers.report_page import Page
 from xmc_keras.config.config import Config
 from xmc_keras.data.documents import read_documents
 from xmc_keras.evaluation.report import run_predictions as predictions_file
@@ -20,34 +20,6 @@ from xmc_keras.runs.finished_runs import read_metrics
 from xmc_keras.runs.run_folder import RunFolder
 
 PICTURES = {"by_frequency", "calibration", "candidates", "clusters", "curves"}
-
-
-class Page(html.parser.HTMLParser):
-    """Text, pictures and chips of a page; fails on external resources."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.words, self.sources, self.chips = [], [], [], []
-        self.feed(text)
-        assert not self.open
-
-    def handle_starttag(self, tag, attributes):
-        attributes = dict(attributes)
-        assert tag not in ("script", "link", "iframe")
-        if tag in ("meta", "img"):
-            self.sources += [attributes["src"]] if tag == "img" else []
-            return
-        assert "src" not in attributes and "href" not in attributes
-        self.open.append(tag)
-        if "chip" in attributes.get("class", ""):
-            self.chips.append(attributes["class"].split()[1])
-
-    def handle_endtag(self, tag):
-        if tag != "!DOCTYPE":
-            assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +137,7 @@ def test_predictions_are_computed_once(runs, tiny_data, tmp_path, monkeypatch):
     for document, label, rank in zip(*pairs, first.ranks):
         assert (rank < first.kept) == (label in first.label_ids[document])
     with monkeypatch.context() as patch:
-        patch.setattr(predictions_file, "_predict", None)
+        patch.setattr(predictions_file, "predict_documents", None)
         again = predict_run(run, test, relevant)
     np.testing.assert_array_equal(again.ranks, first.ranks)
     assert (again.step, again.kept) == (5, 2)
@@ -173,7 +145,7 @@ def test_predictions_are_computed_once(runs, tiny_data, tmp_path, monkeypatch):
     pairs = range(60), first.label_ids[:, 0]
     best = scipy.sparse.csr_matrix((np.ones(60), pairs), relevant.shape)
     with monkeypatch.context() as patch:
-        patch.setattr(predictions_file, "_predict", None)
+        patch.setattr(predictions_file, "predict_documents", None)
         filtered = predict_run(run, test, relevant, filtered=best)
     shifted = np.pad(first.label_ids[:, 1:], [(0, 0), (0, 1)], constant_values=-1)
     np.testing.assert_array_equal(filtered.label_ids, shifted)
@@ -185,7 +157,7 @@ def test_predictions_are_computed_once(runs, tiny_data, tmp_path, monkeypatch):
         computed.append(arguments)
         return first
 
-    monkeypatch.setattr(predictions_file, "_predict", predict)
+    monkeypatch.setattr(predictions_file, "predict_documents", predict)
     few = test.subset(range(7))
     predict_run(run, few, relevant[:7])
     assert len(computed) == 1

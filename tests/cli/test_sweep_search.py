@@ -13,6 +13,7 @@ import pytest
 
 from tests.helpers.fit_runs import history, metrics
 from tests.helpers.programs import start
+from tests.helpers.tiny_data import write_words_recipe
 from xmc_keras.config.config_file import load_config
 from xmc_keras.training.search.trial_study import TrialStudy
 
@@ -22,24 +23,9 @@ RATE = ("--search", "learning_rate=1e-3..1e-1")
 @pytest.fixture
 def recipe(tmp_path, tiny_data):
     """Path of a LightDXML that learns the tiny data in a second an epoch."""
-    path = tmp_path / "words.yaml"
-    path.write_text(
-        f"""
-system: lightdxml
-data: {tiny_data}
-encoder: words
-validation_documents: 30
-embedding_dim: 16
-epochs: 2
-refresh: 2
-proxy_epochs: 0
-num_neighbors: 8
-num_predictions: 10
-batch_size: 16
-beta: 1
-"""
+    return write_words_recipe(
+        tmp_path, tiny_data, epochs=2, proxy_epochs=0, num_neighbors=8, beta=1
     )
-    return path
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ class Notebook:
         shell = types.SimpleNamespace(kernel=object())
         ipython = types.ModuleType("IPython")
         ipython.get_ipython = lambda: shell
+        ipython.version_info = 9, 0  # which matplotlib reads
         ipython.display = types.ModuleType("IPython.display")
         ipython.display.display = self.display
         monkeypatch.setitem(sys.modules, "IPython", ipython)

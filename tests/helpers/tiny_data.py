@@ -1,7 +1,21 @@
 """A small data set that can be learnt in seconds, and an encoder for it."""
 
 import numpy as np
+import yaml
 
+# A LightDXML that learns such data in seconds.
+WORDS_RECIPE = {
+    "system": "lightdxml",
+    "encoder": "words",
+    "validation_documents": 30,
+    "embedding_dim": 16,
+    "epochs": 4,
+    "refresh": 2,
+    "proxy_epochs": 2,
+    "batch_size": 16,
+    "num_neighbors": 12,
+    "num_predictions": 10,
+}
 WORDS = {f"label{i:02d}": [f"word{i}a", f"word{i}b", f"word{i}c"] for i in range(20)}
 
 
@@ -19,6 +33,13 @@ def write_part(folder, part, num_documents, seed):
         labels.append(" ".join(sorted(chosen)))
     (folder / f"{part}_texts.txt").write_text("\n".join(texts) + "\n")
     (folder / f"{part}_labels.txt").write_text("\n".join(labels) + "\n")
+
+
+def write_words_recipe(folder, data, **keys):
+    """Writes `WORDS_RECIPE`, changed by some keys, for a folder of data."""
+    path = folder / "words.yaml"
+    path.write_text(yaml.safe_dump(WORDS_RECIPE | {"data": str(data)} | keys))
+    return path
 
 
 def write_tiny_encoder(folder, words=None, **sizes):

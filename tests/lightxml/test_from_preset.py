@@ -10,6 +10,7 @@ from xmc_keras import (
     LightXML,
     TextTokenizer,
     TokenCache,
+    WarmupDecay,
     read_documents,
 )
 from xmc_keras.config.config import Config
@@ -25,7 +26,7 @@ def test_compile_and_fit_without_a_config(tiny_encoder, tiny_data, tmp_path):
     model = LightXML.from_preset(
         str(tiny_encoder), clusters, label_set.names, top_k=2, **LAYERS
     )
-    model.compile(optimizer=default_optimizer(0.01, 0.03))
+    model.compile(optimizer=default_optimizer(0.01, 3.0))
     tokenizer = TextTokenizer(model.tokenizer, 16)
     batches = DocumentBatches(
         TokenCache(*tokenizer(train.texts)),
@@ -64,6 +65,12 @@ def test_sizes_and_the_default_optimizer(tiny_encoder):
     assert model.optimizer.get_config() | {"name": 0} == expected | {"name": 0}
     model.compile("sgd")
     assert isinstance(model.optimizer, keras.optimizers.SGD)
+
+
+def test_the_heads_are_as_fast_under_any_schedule():
+    # A warm-up begins at a fraction of its rate.
+    schedule = WarmupDecay(1e-4, total_steps=100, warmup_steps=10)
+    assert default_optimizer(schedule).multipliers == default_optimizer().multipliers
 
 
 def test_a_preset_that_cannot_be_found():

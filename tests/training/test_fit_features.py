@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tests.helpers.fit_runs import METRICS, Killed, metrics
+from tests.helpers.tiny_data import write_words_recipe
 from xmc_keras.data.splits import validation_split
 from xmc_keras.runs.run_folder import RunFolder
 
@@ -45,29 +46,19 @@ def data(tmp_path):
 
 @pytest.fixture
 def config(tmp_path, data):
-    path = tmp_path / "features.yaml"
-    path.write_text(
-        f"""
-system: lightdxml
-data: {data}
-encoder: words
-validation_documents: 30
-embedding_dim: 16
-feature_dropout: 0.1
-epochs: 4
-refresh: 2
-batch_size: 16
-learning_rate: 0.03
-head_learning_rate: null
-warmup: 0
-weight_decay: 0
-num_neighbors: 6
-proxy_dim: 24
-proxy_epochs: 1
-num_predictions: 6
-"""
+    return write_words_recipe(
+        tmp_path,
+        data,
+        feature_dropout=0.1,
+        learning_rate=0.03,
+        head_learning_rate=None,
+        warmup=0,
+        weight_decay=0,
+        num_neighbors=6,
+        proxy_dim=24,
+        proxy_epochs=1,
+        num_predictions=6,
     )
-    return path
 
 
 def test_from_files_to_a_signature_of_features(config, data, tmp_path, call):

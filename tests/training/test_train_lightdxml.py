@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.fit_runs import METRICS, Killed, history, metrics
+from tests.helpers.tiny_data import write_words_recipe
 from xmc_keras.runs.run_checkpoint import RunCheckpoint
 from xmc_keras.runs.run_folder import RunFolder
 
@@ -13,33 +14,21 @@ from xmc_keras.runs.run_folder import RunFolder
 @pytest.fixture(scope="module")
 def words_config(tmp_path_factory, tiny_data):
     """Path of a LightDXML config that learns the tiny data in seconds."""
-    path = tmp_path_factory.mktemp("configs") / "words.yaml"
-    path.write_text(
-        f"""
-system: lightdxml
-data: {tiny_data}
-encoder: words
-validation_documents: 30
-embedding_dim: 16
-feature_dropout: 0.1
-epochs: 5
-refresh: 2
-batch_size: 16
-learning_rate: 0.03
-head_learning_rate: null
-schedule: halving
-halve_at: [3, 4]
-warmup: 0
-weight_decay: 0
-num_neighbors: 12
-label_words: 6
-proxy_dim: 24
-proxy_epochs: 2
-proxy_batch_size: 8
-num_predictions: 10
-"""
+    return write_words_recipe(
+        tmp_path_factory.mktemp("configs"),
+        tiny_data,
+        feature_dropout=0.1,
+        epochs=5,
+        learning_rate=0.03,
+        head_learning_rate=None,
+        schedule="halving",
+        halve_at=[3, 4],
+        warmup=0,
+        weight_decay=0,
+        label_words=6,
+        proxy_dim=24,
+        proxy_batch_size=8,
     )
-    return path
 
 
 @pytest.fixture(scope="module")

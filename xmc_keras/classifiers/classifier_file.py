@@ -33,14 +33,24 @@ def write_classifier(classifier, path):
 
 
 def read_facts(path):
-    """What `write_classifier` wrote, a dictionary; empty for another `.keras` file."""
-    if not Path(path).is_file():
+    """What `write_classifier` wrote, a dictionary; empty for another model.
+
+    Args:
+        path: string or path of a `.keras` file, or of a folder with what is in one.
+    """
+    path = Path(path)
+    if not path.exists():
         raise FileNotFoundError(f"Expected a .keras file. Received: no file {path}.")
     try:
-        with zipfile.ZipFile(path) as archive:
-            facts = json.loads(archive.read(MEMBER))
-    except (KeyError, zipfile.BadZipFile):  # `load_model` says what is wrong
+        if path.is_dir():
+            data = (path / MEMBER).read_bytes()
+        else:
+            with zipfile.ZipFile(path) as archive:
+                data = archive.read(MEMBER)
+    # `load_model` says what is wrong
+    except (KeyError, FileNotFoundError, zipfile.BadZipFile):
         return {}
+    facts = json.loads(data)
     if facts["config"] is not None:
         facts["config"] = Config(**facts["config"])
     return facts

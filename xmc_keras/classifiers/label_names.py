@@ -1,23 +1,31 @@
 """Label names from what users have as `y`."""
 
+from collections.abc import Mapping, Set
+
 import numpy as np
 import scipy.sparse
+
+from xmc_keras.text.list_texts import plain_values
 
 # What `y` was, and what `predict` returns.
 LISTS, SINGLE, INDICATOR = "lists", "single", "indicator"
 
 
-def read_labels(y, classes=None):
+def read_labels(y, classes=None, new=False):
     """Reads the labels of documents.
 
     Args:
         y: a list of lists of labels; a list of labels, one per document; or an
             indicator, a dense array, DataFrame or sparse matrix (documents, labels) of
             zeros and ones. Labels are strings or integers. A document may have no
-            label.
+            label. A column of `datasets` or Arrow is a list, too.
         classes: optional sequence of labels. The columns of an indicator, by default
             numbered from 0, or named by the DataFrame; for lists all labels in the
-            order wanted, by default those that occur, sorted.
+            order wanted, by default those that occur, sorted. If they are strings and
+            the labels of lists integers, these are places in `classes`, as those of
+            `ClassLabel` in `datasets`.
+        new: bool. Whether lists may have labels that are not in `classes`. Defaults to
+            `False`.
 
     Returns:
         `(kind, labels, classes)`: `"lists"`, `"single"` or `"indicator"`; a list of
@@ -32,25 +40,31 @@ def read_labels(y, classes=None):
     ('lists', [['sea', 'sky'], []], array(['sea', 'sky'], dtype=object))
     >>> read_labels([7, 10, 7])[1:]
     ([[7], [10], [7]], array([7, 10], dtype=object))
+    >>> read_labels([[1], []], classes=["sea", "sky"])[1]
+    [['sky'], []]
     >>> read_labels(np.array([[1, 0], [1, 1]]), classes=["sea", "sky"])[1]
     [['sea'], ['sea', 'sky']]
     """
-    if isinstance(y, (str, bytes)) or not hasattr(y, "__len__"):
-        if not scipy.sparse.issparse(y):
-            raise ValueError(
-                "Expected `y` to be a list of lists of labels. Received: "
-                f"{y!r:.80} of type {type(y).__name__}."
-            )
+    y = plain_values(y)
+    if not scipy.sparse.issparse(y) and (
+        isinstance(y, (str, bytes, Mapping, Set))  # a set has no order
+        or not hasattr(y, "__iter__")
+        or getattr(y, "ndim", 1) == 0
+    ):
+        raise ValueError(
+            "Expected `y` to be a list of lists of labels. Received: "
+            f"{y!r:.80} of type {type(y).__name__}."
+        )
     if getattr(y, "ndim", 1) == 2 and not _has_objects(y):
         return INDICATOR, *_read_indicator(y, classes)
     items = list(y)
-    single = [isinstance(item, (str, int, np.integer)) for item in items]
+    single = [isinstance(x, (str, int)) or _is_scalar(x) for x in items]
     kind = SINGLE if items and all(single) else LISTS
     labels = []
     for place, item in enumerate(items):
         if kind == SINGLE:
             item = [item]
-        elif isinstance(item, (str, bytes)) or not hasattr(item, "__iter__"):
+        elif single[place] or isinstance(item, bytes) or not hasattr(item, "__iter__"):
             raise ValueError(
                 "Expected a list of labels for each document. Received: "
                 f"{item!r:.80} at place {place}."
@@ -63,11 +77,19 @@ def read_labels(y, classes=None):
             "Expected labels that differ as text. Received: an integer and a string "
             "that are written alike."
         )
+    strings = any(isinstance(label, str) for label in found)
     if classes is None:
-        strings = any(isinstance(label, str) for label in found)
         classes = sorted(found, key=str if strings else None)
     classes = _check_classes(classes)
-    if unknown := found.difference(classes.tolist()):
+    named = len(classes) > 0 and all(isinstance(name, str) for name in classes)
+    if named and found and not strings:
+        if wrong := found.difference(range(len(classes))):
+            raise ValueError(
+                f"Expected places in `classes`, from 0 to {len(classes) - 1}. "
+                f"Received: {min(wrong)}."
+            )
+        labels = [[classes[place] for place in names] for names in labels]
+    elif not new and (unknown := found.difference(classes.tolist())):
         raise ValueError(
             f"Expected labels of `classes`. Received: {min(unknown, key=str)!r:.80}"
             f"{' and others' * (len(unknown) > 1)}."
@@ -102,9 +124,14 @@ def _read_indicator(y, classes):
     return [classes[part].tolist() for part in columns], classes
 
 
+def _is_scalar(value):
+    """Whether it is a number of NumPy, or a tensor without dimensions."""
+    return getattr(value, "ndim", None) == 0
+
+
 def _check_label(label, place):
-    if isinstance(label, np.integer):
-        label = int(label)
+    if not isinstance(label, str) and _is_scalar(label):
+        label = np.asarray(label).item()
     if isinstance(label, bool) or not isinstance(label, (str, int)):
         raise ValueError(
             "Expected labels that are strings or integers. Received: "

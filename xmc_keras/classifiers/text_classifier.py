@@ -1,7 +1,6 @@
 """Base class of the classifiers."""
 
 import dataclasses
-import logging
 import math
 import numbers
 import sys
@@ -15,7 +14,14 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 
 from xmc_keras.classifiers.classifier_file import read_facts, write_classifier
-from xmc_keras.classifiers.label_names import INDICATOR, SINGLE, read_labels
+from xmc_keras.classifiers.classifier_report import write_classifier_report
+from xmc_keras.classifiers.hub import download_model, is_handle, upload_classifier
+from xmc_keras.classifiers.hub_card import write_hub_card
+from xmc_keras.classifiers.label_names import INDICATOR, SINGLE
+from xmc_keras.classifiers.labelled_texts import (
+    read_labelled_texts,
+    read_validation_data,
+)
 from xmc_keras.classifiers.sample_weights import read_sample_weight
 from xmc_keras.config.choose_config import choose_config
 from xmc_keras.config.config_file import (
@@ -23,11 +29,7 @@ from xmc_keras.config.config_file import (
     load_config,
     override_config,
 )
-from xmc_keras.data.documents import Documents
-from xmc_keras.data.feature_documents import FeatureDocuments
 from xmc_keras.text.list_texts import list_texts
-
-logger = logging.getLogger(__name__)
 
 # Parameters that are no keys of a config.
 OTHER = "recipe", "settings", "classes", "warm_start", "random_state", "verbose"
@@ -66,14 +68,20 @@ class TextClassifier(BaseEstimator):
             run: string, path or `RunFolder`.
             name: optional string. Which of the run's models; by default the best one.
         """
-        from xmc_keras.runs.run_folder import RunFolder
+        from xmc_keras.runs.finished_runs import read_metrics
+        from xmc_keras.runs.read_history import read_history
+        from xmc_keras.runs.run_folder import MODELS, RunFolder
 
         run = run if isinstance(run, RunFolder) else RunFolder(run)
         config, model = run.config(), run.load_model(name)
         classifier = cls()._check_system(config.system)
         counts, num_documents = run.label_counts()
         names = np.array(model.label_set.names, object)
-        return classifier._set_fitted(model, config, names, counts, num_documents)
+        classifier._set_fitted(model, config, names, counts, num_documents)
+        if run.finished and name in (None, MODELS[0]):  # the model that was evaluated
+            classifier.history_ = read_history(run.history_path)
+            classifier.metrics_ = read_metrics(run)
+        return classifier
 
     def fit(
         self,
@@ -94,7 +102,8 @@ class TextClassifier(BaseEstimator):
         that the trained transformer finds.
 
         Args:
-            X: sequence of strings: a list, a NumPy array, a pandas Series.
+            X: sequence of strings: a list, a NumPy array, a pandas Series, a column of
+                `datasets`.
             y: labels of the texts, see `read_labels`: lists of labels, one label per
                 text, or an indicator matrix. A text without labels is an example of
                 none.
@@ -113,20 +122,13 @@ class TextClassifier(BaseEstimator):
             ValueError: texts, labels or parameters cannot be used.
         """
         # TensorFlow takes seconds to import: what is wrong is reported before.
-        documents, kind, classes = self._read(X, y, self.classes)
+        documents, kind, classes = read_labelled_texts(X, y, self.classes)
         kept, weights = read_sample_weight(sample_weight, len(documents))
         if kept is not None:
             documents = dataclasses.replace(documents.subset(kept), weights=weights)
         validation = None
         if validation_data is not None:
-            if not isinstance(validation_data, (tuple, list)) or (
-                len(validation_data) != 2
-            ):
-                raise ValueError(
-                    "Expected `validation_data` to be a pair of texts and labels. "
-                    f"Received: {validation_data!r:.80}."
-                )
-            validation = self._read_held_out(*validation_data, classes)
+            validation = read_validation_data(validation_data, classes, self.classes)
         config = self._choose(documents, validation_split)
         from xmc_keras.training.fit import fit
 
@@ -147,38 +149,8 @@ class TextClassifier(BaseEstimator):
         self._documents = documents
         return self
 
-    def _read(self, X, y, classes):
-        """Documents, kind of labels, and classes; raises `ValueError`."""
-        kind, labels, classes = read_labels(y, classes)
-        labels = [[str(label) for label in names] for names in labels]
-        if scipy.sparse.issparse(X):
-            rows = scipy.sparse.csr_matrix(X, dtype=np.float32)
-            lines = list(range(1, rows.shape[0] + 1))
-            self._check_lengths(rows.shape[0], len(labels))
-            return FeatureDocuments(rows, labels, lines, None, None), kind, classes
-        texts = list_texts(X)
-        self._check_lengths(len(texts), len(labels))
-        for place, text in enumerate(texts):
-            if not text.strip():
-                raise ValueError(
-                    f"Expected texts. Received: {text!r:.80}, a blank one, at place "
-                    f"{place}. Leave it out."
-                )
-        return Documents(texts, labels), kind, classes
-
-    def _read_held_out(self, X, y, classes):
-        """Documents whose labels may be new; the columns of an indicator are not."""
-        is_matrix = getattr(y, "ndim", 1) == 2
-        documents, _, _ = self._read(X, y, classes if is_matrix else None)
-        return documents
-
-    @staticmethod
-    def _check_lengths(num_texts, num_labels):
-        if num_texts != num_labels:
-            raise ValueError(
-                "Expected as many texts as labels of texts. Received: "
-                f"{num_texts} texts, {num_labels} labels."
-            )
+    def _read_held_out(self, X, y):
+        return read_validation_data((X, y), self.classes_, self.classes)
 
     def _choose(self, documents, validation_split):
         """The config: parameters, then the recipe, then what fits the documents."""
@@ -208,10 +180,8 @@ class TextClassifier(BaseEstimator):
         from xmc_keras.training.memory import measure_free_memory
 
         config, reasons = choose_config(documents, given, measure_free_memory())
-        for reason in reasons:
-            logger.info("Chosen: %s", reason)
-            if self.verbose:
-                sys.stdout.write(f"{reason}\n")
+        if self.verbose:
+            sys.stdout.writelines(f"{reason}\n" for reason in reasons)
         return config
 
     def _seed(self):
@@ -289,12 +259,11 @@ class TextClassifier(BaseEstimator):
             if `fit` had one label per text and `k` is not given, an array of labels; if
             it had an indicator, a csr matrix (documents, labels) of zeros and ones.
         """
-        if threshold is not None and not (
-            isinstance(threshold, numbers.Real) and 0 <= threshold <= 1
+        if threshold is not None and (
+            not isinstance(threshold, numbers.Real) or math.isnan(threshold)
         ):
             raise ValueError(
-                "Expected `threshold` to be a number from 0 to 1. Received: "
-                f"{threshold!r:.80}."
+                f"Expected `threshold` to be a number. Received: {threshold!r:.80}."
             )
         columns, scores = self._rank(X)
         single = self.label_kind_ == SINGLE and k is None and threshold is None
@@ -373,24 +342,49 @@ class TextClassifier(BaseEstimator):
 
         Returns:
             Dictionary in percent: `P@1`, `P@3`, `P@5`, and so for nDCG, PSP and PSnDCG;
-            `recall@10`, `recall@100`. Propensities are those of the training labels.
+            `recall@10`, `recall@100`. Propensities are those of the training labels;
+            a file of Keras alone does not have these, and PSP is left out.
         """
         from xmc_keras.evaluation.evaluate import measure_ranking
 
         self._check_fitted()
-        documents = self._read_held_out(X, y, self.classes_)
+        documents = self._read_held_out(X, y)
         if not len(documents):
             raise ValueError("Expected texts to evaluate on. Received: none.")
         columns, _ = self._rank(documents.texts)
         ids = np.full(len(self.classes_) + 1, -1)  # the last is that of -1
         ids[self._columns] = np.arange(len(self._columns))
+        counts = self.label_counts_, self.num_documents_
         return measure_ranking(
             ids[columns],
             documents,
             self.model_.label_set,
             config=self.config_,
-            counts=(self.label_counts_, self.num_documents_),
+            counts=counts if self.num_documents_ else None,
         )
+
+    def report(self, output, X=None, y=None, overwrite=False):
+        """Writes a report, an HTML page that needs no other file, see `write_report`.
+
+        Without texts it has the settings, the history of training, the metrics on the
+        validation texts, and the label clusters; with texts also metrics, recall,
+        calibration and mistakes on these, and what rare labels add.
+
+        Args:
+            output: string or path of the page. The pictures go to a folder next to it,
+                of its name with `_pictures`.
+            X, y: optional texts and their labels, see `fit`; best such that training
+                has not seen.
+            overwrite: bool. Whether to replace an earlier report. Defaults to `False`.
+
+        Raises:
+            ValueError: there is a file, or nothing to report.
+        """
+        self._check_fitted()
+        documents = None
+        if X is not None:
+            documents = self._read_held_out(X, y)
+        write_classifier_report(self, output, documents, overwrite)
 
     def explain(self, text, label, X=None, y=None, k=5):
         """Explains a label of a text, see `explain`.
@@ -410,7 +404,7 @@ class TextClassifier(BaseEstimator):
         self._check_fitted()
         documents = getattr(self, "_documents", None)
         if X is not None:
-            documents = self._read_held_out(X, y, self.classes_)
+            documents = self._read_held_out(X, y)
         if documents is None:
             raise ValueError(
                 "Expected `X` and `y`, the documents to look in. Received: none, and "
@@ -418,29 +412,64 @@ class TextClassifier(BaseEstimator):
             )
         return explain(self.model_, text, str(label), documents, k)
 
-    def save(self, path):
-        """Saves the classifier as one `.keras` file, atomically.
+    def save(self, path, **options):
+        """Saves the classifier as one `.keras` file, atomically, or to the hub.
 
-        `keras.models.load_model` reads the model of it, too.
+        `keras.saving.load_model` reads the model of both, too.
 
         Args:
-            path: string or path that ends in `.keras`.
+            path: string or path that ends in `.keras`, or `"hf://owner/name"`: a
+                repository of the Hugging Face hub, which gets a model card.
+            **options: for the hub: `private`, `commit_message`, `token`, and the
+                arguments of `model_card`.
+
+        Raises:
+            ValueError: there is no place there, or the hub refuses.
         """
         self._check_fitted()
+        if is_handle(path):
+            upload_classifier(self, path, **options)
+            return
+        if options:
+            raise ValueError(
+                f"Expected hf://owner/name for {', '.join(options)}. Received: {path}."
+            )
         if Path(path).suffix != ".keras":
             raise ValueError(f"Expected a path that ends in .keras. Received: {path}.")
         write_classifier(self, path)
 
-    @classmethod
-    def load(cls, path):
-        """Loads a file of `save`, or another `.keras` file of such a model.
+    def model_card(self, handle=None, **facts):
+        """Writes the model card that `save` gives a repository of the hub.
 
         Args:
-            path: string or path.
+            handle: optional string, `"hf://owner/name"`.
+            **facts: what the card cannot know: `language`, `license`, `datasets`,
+                `tags`; and `metrics`, the dictionary of `evaluate` on test documents
+                instead of those in `metrics_`.
+
+        Returns:
+            string, Markdown.
+        """
+        self._check_fitted()
+        return write_hub_card(self, handle, **facts)
+
+    @classmethod
+    def load(cls, path, token=None):
+        """Loads what `save` has saved, or another file of such a model.
+
+        Args:
+            path: string or path of a `.keras` file; or of the hub `"hf://owner/name"`,
+                also `"hf://owner/name@revision"` and `"hf://owner/name/file.keras"`.
+            token: optional string, for a private repository of the hub. By default that
+                of `hf auth login`, or `HF_TOKEN`.
+
+        Raises:
+            ValueError: there is no such model, or it cannot be read.
         """
         from xmc_keras.runs.model_file import load_model
 
-        facts, model = read_facts(path), load_model(path)
+        place = download_model(path, token) if is_handle(path) else path
+        facts, model = read_facts(place), load_model(place)
         names = getattr(getattr(model, "label_set", None), "names", None)
         if names is None:
             raise ValueError(

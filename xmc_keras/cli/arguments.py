@@ -1,18 +1,14 @@
 """Arguments and output files that several commands share."""
 
 import codecs
-import logging
 import os
 import sys
 from pathlib import Path
 
-from xmc_keras.files.atomic_files import atomic_write, check_writable
+from xmc_keras.files.atomic_files import atomic_write
 from xmc_keras.files.bad_input import BadInput
-from xmc_keras.files.describe_folder import check_file_for
 from xmc_keras.files.disk_error import explain_disk_errors
 from xmc_keras.files.text_file import raw_lines, text_lines
-
-logger = logging.getLogger(__name__)
 
 
 def add_config(parser):
@@ -29,17 +25,6 @@ def add_config(parser):
         help="change a key of the config; may be given several times; text is taken as "
         "it is",
     )
-
-
-def choose_and_log(documents, settings, room):
-    """The config of `choose_config` for the data of a folder; logs its reasons."""
-    # Imported late: most commands choose no config.
-    from xmc_keras.config.choose_config import choose_config
-
-    config, reasons = choose_config(documents, settings, room)
-    for reason in reasons:
-        logger.info("Chosen: %s", reason)
-    return config
 
 
 def add_data(parser):
@@ -112,21 +97,6 @@ def given_texts(arguments, skip=None):
         return text_lines("argument", texts, skip)
     source = "standard input"
     return text_lines(source, raw_lines(source, sys.stdin.buffer), skip)
-
-
-def check_output(path, overwrite=False):
-    """Raises `BadInput` if `path` exists or cannot be written."""
-    path = Path(path)
-    check_writable(path, "to write to", "output")
-    if path.is_dir():
-        raise BadInput("Expected a file to write. Received: a folder.", path)
-    check_file_for(path, "output")
-    if path.exists() and not overwrite:
-        raise BadInput(
-            "Expected no earlier file. Received: an existing file. Replace it with "
-            "--overwrite, or choose another place with --output.",
-            path,
-        )
 
 
 def write_output(path, text):

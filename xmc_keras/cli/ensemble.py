@@ -30,16 +30,12 @@ import logging
 import shlex
 from pathlib import Path
 
-from xmc_keras.cli.arguments import (
-    add_documents,
-    check_output,
-    given_documents,
-    write_output,
-)
+from xmc_keras.cli.arguments import add_documents, given_documents, write_output
 from xmc_keras.cli.program import command_parser
 from xmc_keras.cli.tables import metrics_table
 from xmc_keras.data.splits import read_part
 from xmc_keras.evaluation.ensemble.evaluate_ensemble import evaluate_ensemble
+from xmc_keras.files.check_output import check_output
 from xmc_keras.files.describe_folder import check_folder_for
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.runs.finished_runs import open_finished_runs

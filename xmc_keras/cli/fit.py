@@ -17,7 +17,7 @@ import dataclasses
 import logging
 from pathlib import Path
 
-from xmc_keras.cli.arguments import add_config, add_skip_bad_lines, choose_and_log
+from xmc_keras.cli.arguments import add_config, add_skip_bad_lines
 from xmc_keras.cli.program import command_parser
 from xmc_keras.cli.tables import NAMES, metrics_table
 from xmc_keras.config.config_file import load_config
@@ -88,6 +88,7 @@ def fit_run(args, config, run):
         return None
 
     # Imported late: scikit-learn takes a second to import, and other errors come first.
+    from xmc_keras.config.choose_config import choose_config
     from xmc_keras.training.fit import fit
 
     logger.info("Reading %s", args.data)
@@ -95,8 +96,7 @@ def fit_run(args, config, run):
     width = getattr(train, "num_features", None)
     try:
         if config is None:
-            room = measure_free_memory()
-            config = choose_and_log(train, args.set, room)
+            config, _ = choose_config(train, args.set, measure_free_memory())
             config = dataclasses.replace(config, data=args.data)
         if width is not None:
             check_reads_features(config, train.texts_path)

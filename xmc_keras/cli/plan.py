@@ -18,7 +18,7 @@ import logging
 import sys
 from pathlib import Path
 
-from xmc_keras.cli.arguments import add_config, add_skip_bad_lines, choose_and_log
+from xmc_keras.cli.arguments import add_config, add_skip_bad_lines
 from xmc_keras.cli.program import command_parser
 from xmc_keras.cli.tables import align_columns
 from xmc_keras.config.config_file import load_config
@@ -78,7 +78,9 @@ def main(argv=None):
         folder = path if config is None else config.data
         train, label_set = read_train(folder, args.skip_bad_lines)
         if config is None:
-            config = choose_and_log(train, args.set, room)
+            from xmc_keras.config.choose_config import choose_config  # imported late
+
+            config, _ = choose_config(train, args.set, room)
         plan, documents = make_plan(config, train)
         if config.encoder != "words":
             warn_of_language(config.encoder, train.texts)

@@ -62,6 +62,7 @@ WORDS = {
     "pass `quotes=False`": "use --no-quotes",
     "where it is with `data`": "where it is with --data",
     "another `output`": "another with --output",
+    "another place with `output`": "another place with --output",
     "another `run`": "another with --run",
     "another `runs`": "another with --runs",
     "another `data`": "another with --data",

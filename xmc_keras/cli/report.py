@@ -18,11 +18,9 @@ report_predictions.npz.
 import logging
 from pathlib import Path
 
-from xmc_keras.cli.arguments import add_documents, check_output, given_documents
+from xmc_keras.cli.arguments import add_documents, given_documents
 from xmc_keras.cli.program import command_parser
-from xmc_keras.evaluation.report.write_report import pictures_folder, write_report
-from xmc_keras.files.bad_input import BadInput
-from xmc_keras.files.path_lock import PathLock
+from xmc_keras.evaluation.report.write_report import reserve_report, write_report
 from xmc_keras.runs.finished_runs import open_finished_runs
 from xmc_keras.runs.read_history import COLUMNS, read_history
 from xmc_keras.runs.read_test_part import read_test_part
@@ -49,25 +47,7 @@ def main(argv=None):
     for run in runs:
         read_history(run.history_path, COLUMNS)
         run.model_path(args.model)
-    with PathLock(output, "to write to", "output"):
-        folder = pictures_folder(output)
-        check_places(args, output, folder)
-        write_report(runs, read_test_part(runs[0], **given), output, args.model)
+    with reserve_report(output, args.overwrite):
+        test = read_test_part(runs[0], **given)
+        folder = write_report(runs, test, output, args.model)
     logger.info("Saved %s and %s", output, folder)
-
-
-def check_places(args, output, folder):
-    """Raises `BadInput` if the report or its pictures may not be written there."""
-    check_output(output, args.overwrite)
-    if folder.exists() and not args.overwrite:
-        raise BadInput(
-            "Expected no earlier pictures. Received: an existing folder. Replace it "
-            "with --overwrite, or choose another place with --output.",
-            folder,
-        )
-    if folder.exists() and any(path.suffix != ".png" for path in folder.iterdir()):
-        raise BadInput(
-            "Expected pictures of an earlier report. Received: other files in this "
-            "folder. Choose another place with --output.",
-            folder,
-        )

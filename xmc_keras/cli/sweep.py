@@ -37,11 +37,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from xmc_keras.cli.arguments import (
-    add_skip_bad_lines,
-    choose_and_log,
-    write_output,
-)
+from xmc_keras.cli.arguments import add_skip_bad_lines, write_output
 from xmc_keras.cli.program import WORDS, command_parser
 from xmc_keras.config.config_file import load_config
 from xmc_keras.config.keys.config_key import format_value
@@ -318,7 +314,9 @@ def begin_search(runs, config, space, args):
     if config is None and study is not None and study.begun:
         config = study.config  # what was chosen when it began, also by another version
     elif config is None:
-        config = choose_and_log(train, args.set, measure_free_memory())
+        from xmc_keras.config.choose_config import choose_config  # imported late
+
+        config, _ = choose_config(train, args.set, measure_free_memory())
         config = dataclasses.replace(config, data=data)
         space.check(config)
     if getattr(train, "num_features", None) is not None:

@@ -1,10 +1,14 @@
 """The config for a data set, chosen by its facts."""
 
+import logging
+
 from xmc_keras.config.choose_lightdxml import choose_lightdxml
 from xmc_keras.config.choose_lightxml import choose_lightxml
 from xmc_keras.config.config_file import override_config, read_overrides
 from xmc_keras.config.keys.config_key import format_value
 from xmc_keras.data.check_documents import check_reads_features, check_trainable
+
+logger = logging.getLogger(__name__)
 
 CHOICES = {"lightdxml": choose_lightdxml, "lightxml": choose_lightxml}
 
@@ -26,7 +30,7 @@ def choose_config(documents, overrides=(), room=None):
             the reasons name a recipe for it. Defaults to `None`, no limit.
 
     Returns:
-        `(config, reasons)`: a `Config`, and a list of sentences.
+        `(config, reasons)`: a `Config`, and a list of sentences, which are logged, too.
 
     Raises:
         BadInput: there is nothing to train on, or an override is wrong.
@@ -67,4 +71,6 @@ def choose_config(documents, overrides=(), room=None):
         )
     if changed:
         found.append(f"as set: {', '.join(changed)}")
+    for reason in found:
+        logger.info("Chosen: %s", reason)
     return config, found

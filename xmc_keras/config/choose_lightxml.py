@@ -43,7 +43,7 @@ def choose_lightxml(documents, num_labels, room):
     ('minilm', 32, 12)
     """
     num_documents = len(documents)
-    _, batch_size, epochs, rate = next(s for s in SIZES if num_documents >= s[0])
+    batch_size, epochs, rate = choose_steps(num_documents)
     fast = "GPU" in room or has_fast_bfloat16()
     keys = {
         "system": "lightxml",
@@ -69,6 +69,15 @@ def choose_lightxml(documents, num_labels, room):
         (("precision",), f"bfloat16 is {'fast' if fast else 'slow'} here"),
     ]
     return keys, reasons
+
+
+def choose_steps(num_documents):
+    """Batch size, epochs and rate of the heads for some training documents.
+
+    >>> choose_steps(500), choose_steps(44_437)
+    ((16, 12, 0.0025), (32, 4, 0.005))
+    """
+    return next(size[1:] for size in SIZES if num_documents >= size[0])
 
 
 def choose_length(texts):

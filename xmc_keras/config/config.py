@@ -10,6 +10,9 @@ from xmc_keras.config.keys.one_vs_all_keys import OneVsAllKeys
 from xmc_keras.config.keys.shared_keys import SharedKeys
 from xmc_keras.config.keys.transformer_keys import TransformerKeys
 
+# Values of the key `system`, and how they are written.
+SYSTEMS = {"lightxml": "LightXML", "lightdxml": "LightDXML"}
+
 
 # A dataclass takes the fields of its last base first: this is the order of a file.
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -55,23 +55,16 @@ def build_model(config, backbone, tokenizer, clusters, label_names):
             f"Received: max_tokens={config.max_tokens}"
         )
     one_label = config.max_leaf == 1
-    top_k = choose_top_k(config.top_k, len(clusters))
-    if one_label:
-        top_k = min(config.num_predictions, len(clusters))
-    generator = ClusterGenerator(
-        clusters, top_k, config.initial_probability, name="cluster_generator"
+    generator, ranker = build_heads(
+        clusters,
+        None if one_label else config.top_k,
+        config.num_predictions,
+        one_label,
+        initial_probability=config.initial_probability,
+        bottleneck_dim=config.bottleneck_dim,
+        bottleneck_activation=config.bottleneck_activation,
+        table_dtype=config.table_dtype,
     )
-    ranker = None
-    if not one_label:
-        ranker = DynamicCandidateRanker(
-            generator.num_rows,
-            config.bottleneck_dim,
-            bottleneck_activation=config.bottleneck_activation,
-            initial_probability=config.initial_probability,
-            mask_repeats=False,  # a generator's candidates never repeat
-            table_dtype=config.table_dtype,
-            name="dynamic_candidate_ranker",
-        )
     encoder = build_encoder(config, backbone)
     if config.ranking_encoder == "own":
         copied = {**encoder.get_config(), "name": "ranking_encoder"}
@@ -90,6 +83,47 @@ def build_model(config, backbone, tokenizer, clusters, label_names):
         num_predictions=config.num_predictions,
         name="lightxml",
     )
+
+
+def build_heads(
+    clusters, top_k, num_predictions, one_label, initial_probability=0.01, **of_ranker
+):
+    """Builds the generator and the ranker of a LightXML.
+
+    Args:
+        clusters: int array (num_clusters, cluster_size), padded with `-1`.
+        top_k: int, or None for the default, see `choose_top_k`; with `one_label`, by
+            default the clusters for `num_predictions` labels.
+        num_predictions: int.
+        one_label: bool. Whether each cluster has one label, and no ranker is needed.
+        initial_probability: float. Of both.
+        **of_ranker: other arguments of `DynamicCandidateRanker`.
+
+    Returns:
+        `(ClusterGenerator, DynamicCandidateRanker)`, or None for the second.
+
+    Example:
+
+    >>> generator, ranker = build_heads([[0], [1]], None, 100, one_label=True)
+    >>> generator.top_k, ranker
+    (2, None)
+    """
+    if one_label and top_k is None:
+        top_k = min(num_predictions, len(clusters))
+    top_k = choose_top_k(top_k, len(clusters))
+    generator = ClusterGenerator(
+        clusters, top_k, initial_probability, name="cluster_generator"
+    )
+    if one_label:
+        return generator, None
+    ranker = DynamicCandidateRanker(
+        generator.num_rows,
+        initial_probability=initial_probability,
+        mask_repeats=False,  # a generator's candidates never repeat
+        name="dynamic_candidate_ranker",
+        **of_ranker,
+    )
+    return generator, ranker
 
 
 def build_optimizer(config, total_steps):
@@ -122,56 +156,62 @@ def build_optimizer(config, total_steps):
     else:
         rate = config.learning_rate
     head_rate = config.head_learning_rate or config.learning_rate
-    multipliers = {HEAD: head_rate / config.learning_rate}
+    label_multiplier = None
     if config.label_learning_rate is not None:
-        # Before the heads' multiplier, because the first match wins.
-        table = {LABEL_TABLE: config.label_learning_rate / config.learning_rate}
-        multipliers = table | multipliers
-    optimizer = RowwiseAdamW(
+        label_multiplier = config.label_learning_rate / config.learning_rate
+    optimizer = default_optimizer(
         rate,
-        weight_decay=config.weight_decay,
-        multipliers=multipliers,
+        head_rate / config.learning_rate,
+        config.weight_decay,
+        label_multiplier,
         rowwise=[] if config.optimizer == "adamw" else [LABEL_TABLE],
         partial=[LABEL_TABLE] if config.optimizer == "partial_rowwise_adamw" else [],
         sgd=[LABEL_TABLE] if config.optimizer == "rowwise_sgd" else [],
         global_clipnorm=config.clip_norm,
     )
-    exclude_from_decay(optimizer)
     if config.precision == "mixed_float16":
         # Otherwise Keras wraps its own loss scaling around it, see `RowLossScale`.
         return RowLossScale(optimizer, name="loss_scale_optimizer")
     return optimizer
 
 
-def default_optimizer(learning_rate=1e-4, head_learning_rate=5e-3, weight_decay=0.01):
-    """Builds the AdamW optimizer of `LightXML.from_preset`.
+def default_optimizer(
+    learning_rate=1e-4,
+    head_multiplier=50.0,
+    weight_decay=0.01,
+    label_multiplier=None,
+    rowwise=(LABEL_TABLE,),
+    **options,
+):
+    """Builds the AdamW optimizer of `LightXML.from_preset`, and of every config.
 
     The heads learn faster than the encoder; biases and LayerNorm have no weight decay;
     only the rows of the label table that a step touched are updated.
 
     Args:
         learning_rate: float, or a schedule of Keras. Rate of the encoder.
-        head_learning_rate: float. Rate of generator and ranker, at the first step of a
-            schedule. Defaults to `5e-3`.
+        head_multiplier: float. The rate of generator and ranker is this multiple of
+            it. Defaults to `50`, a rate of `5e-3`.
         weight_decay: float. Defaults to `0.01`.
+        label_multiplier: optional float. The same for the label table; by default
+            `head_multiplier`.
+        rowwise, **options: see `RowwiseAdamW`.
 
     Example:
 
-    >>> default_optimizer(2e-5, 1e-3).multipliers
-    {'cluster_generator|dynamic_candidate_ranker': 50.0}
+    >>> default_optimizer(2e-5, 100).multipliers
+    {'cluster_generator|dynamic_candidate_ranker': 100}
     """
-    first = learning_rate(0) if callable(learning_rate) else learning_rate
-    multiplier = round(head_learning_rate / float(first), 6)
+    multipliers = {HEAD: head_multiplier}
+    if label_multiplier is not None:
+        # Before the heads' multiplier, because the first match wins.
+        multipliers = {LABEL_TABLE: label_multiplier} | multipliers
     optimizer = RowwiseAdamW(
         learning_rate,
         weight_decay=weight_decay,
-        multipliers={HEAD: multiplier},
-        rowwise=[LABEL_TABLE],
+        multipliers=multipliers,
+        rowwise=list(rowwise),
+        **options,
     )
-    exclude_from_decay(optimizer)
-    return optimizer
-
-
-def exclude_from_decay(optimizer):
-    """Leaves biases and LayerNorm out of the weight decay of an optimizer."""
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer

@@ -7,11 +7,13 @@ from keras import ops
 
 from xmc_keras.encoders import multi_layer_cls_encoder
 from xmc_keras.encoders.paired_encoders import PairedEncoders
-from xmc_keras.labels.label_clustering import choose_top_k
 from xmc_keras.labels.label_set import LabelSet
 
 # The classes of a saved model must be imported before Keras can load it.
-from xmc_keras.lightxml import cluster_generator, dynamic_candidate_ranker
+from xmc_keras.lightxml import (  # noqa: F401
+    cluster_generator,
+    dynamic_candidate_ranker,
+)
 from xmc_keras.lightxml.loss import cross_entropy
 from xmc_keras.metrics import precision_at_k  # noqa: F401
 from xmc_keras.metrics.candidate_recall import CandidateRecall
@@ -263,24 +265,16 @@ class LightXML(Recommender):
         """
         # Imported here: a model that is loaded from a file needs no hubs.
         from xmc_keras.encoders.pretrained import load_encoder
-        from xmc_keras.lightxml.build import default_optimizer
+        from xmc_keras.lightxml.build import build_heads, default_optimizer
 
         clusters = np.asarray(clusters, "int32")
-        one_label = clusters.ndim == 2 and clusters.shape[1] == 1
-        if one_label and top_k is None:
-            top_k = min(kwargs.get("num_predictions", 100), len(clusters))
-        top_k = choose_top_k(top_k, len(clusters))
-        generator = cluster_generator.ClusterGenerator(
-            clusters, top_k, name="cluster_generator"
+        generator, ranker = build_heads(
+            clusters,
+            top_k,
+            kwargs.get("num_predictions", 100),
+            one_label=clusters.ndim == 2 and clusters.shape[1] == 1,
+            bottleneck_dim=bottleneck_dim,
         )
-        ranker = None
-        if not one_label:
-            ranker = dynamic_candidate_ranker.DynamicCandidateRanker(
-                generator.num_rows,
-                bottleneck_dim,
-                mask_repeats=False,  # a generator's candidates never repeat
-                name="dynamic_candidate_ranker",
-            )
         backbone, tokenizer = load_encoder(preset)
         encoder = multi_layer_cls_encoder.MultiLayerCLSEncoder(
             backbone,

@@ -55,13 +55,17 @@ def save_model(model, path, members=None):
 
 
 def load_model(path):
-    """Loads a `.keras` file and checks it; raises `BadInput` if it is damaged."""
+    """Loads a `.keras` file and checks it; raises `BadInput` if it is damaged.
+
+    A folder is read, too, as Keras has it on the hub: what is in the file, unpacked.
+    """
     try:
         with temporary_files():
-            with zipfile.ZipFile(path) as archive:
-                # Keras does not compare the checksum of the weights.
-                if damaged := archive.testzip():
-                    raise zipfile.BadZipFile(f"Bad CRC-32 for file {damaged!r}")
+            if not Path(path).is_dir():
+                with zipfile.ZipFile(path) as archive:
+                    # Keras does not compare the checksum of the weights.
+                    if damaged := archive.testzip():
+                        raise zipfile.BadZipFile(f"Bad CRC-32 for file {damaged!r}")
             return keras.models.load_model(path, compile=False)
     except Exception as error:  # zip, HDF5 and Keras raise many types
         if (found := find_disk_error(error)) and not is_of(error, path):

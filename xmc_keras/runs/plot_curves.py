@@ -1,26 +1,24 @@
 """Plots of the losses and validation metrics of runs."""
 
-import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from xmc_keras.files.atomic_files import atomic_write
 from xmc_keras.runs.read_history import COLUMNS, LOSSES, PRECISIONS, read_history
-
-matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402
-from matplotlib.ticker import MaxNLocator  # noqa: E402
 
 
 def plot_curves(run):
     """Draws `curves.png` from the run's `history.csv`."""
     rows = read_history(run.history_path, COLUMNS)
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4))
+    # Not of `pyplot`, whose figures and backend are the user's.
+    figure = Figure(figsize=(10, 4))
+    left, right = figure.subplots(1, 2)
     draw_curves(left, right, [rows])
     for axes in (left, right):
         axes.legend()
     figure.tight_layout()
     with atomic_write(run.path / "curves.png") as file:
         figure.savefig(file, format="png", dpi=120)
-    pyplot.close(figure)
 
 
 def draw_curves(left, right, histories, styles=None):

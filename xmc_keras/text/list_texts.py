@@ -8,7 +8,8 @@ def list_texts(texts):
 
     Args:
         texts: any iterable of strings with one dimension and an order: a list, a tuple,
-            a NumPy array, a pandas Series, a generator.
+            a NumPy array, a pandas Series, a column of `datasets` or Arrow, a
+            generator.
 
     Returns:
         list of strings; `texts` itself if it is a list.
@@ -24,6 +25,7 @@ def list_texts(texts):
     Traceback (most recent call last):
     ValueError: Expected a list of strings. Received: 'a', one string. Put it in a list.
     """
+    texts = plain_values(texts)
     if isinstance(texts, (str, bytes)):
         reason = f"{texts!r:.80}, one string. Put it in a list."
     elif isinstance(texts, (Mapping, Set)) or not hasattr(texts, "__iter__"):
@@ -42,6 +44,26 @@ def list_texts(texts):
         kind = type(texts[wrong]).__name__
         reason = f"{texts[wrong]!r:.80} of type {kind} at place {wrong}."
     raise ValueError(f"Expected a list of strings. Received: {reason}")
+
+
+def plain_values(values):
+    """A column of `datasets` or Arrow with values of Python; all else as it is.
+
+    Example:
+
+    >>> import pyarrow
+    >>> plain_values(pyarrow.array([["sea"], []]))
+    [['sea'], []]
+    """
+    if hasattr(values, "to_pylist"):  # Arrow
+        return values.to_pylist()
+    source, name = (getattr(values, x, None) for x in ("source", "column_name"))
+    if name is not None and hasattr(source, "with_format"):  # `datasets`
+        # The format of a data set, such as "torch", makes tensors of labels. Only a
+        # function given to `with_transform` makes values.
+        if getattr(source, "format", {}).get("type") != "custom":
+            return source.with_format(None)[name]
+    return values
 
 
 def has_words(texts):

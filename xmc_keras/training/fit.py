@@ -249,6 +249,7 @@ def evaluate_trained(task, trained, test, begun):
     if run is not None:
         model = run.load_model()
     held_out = task.validation if test is None else test
+    part = "validation" if test is None else "test"
     if test is None and trained.found.get("learnt_validation"):
         metrics = dict(trained.found["validation"])
     else:
@@ -257,12 +258,11 @@ def evaluate_trained(task, trained, test, begun):
         metrics = evaluate_checked(model, held_out, **settings, cache=cache)
     with phase("Evaluating the baselines"):
         metrics["baselines"] = evaluate_baselines(trained, task, held_out)
-    metrics["warnings"] = warn_of_baselines(
-        metrics, metrics["baselines"], config, "validation" if test is None else "test"
-    )
+    metrics["warnings"] = warn_of_baselines(metrics, metrics["baselines"], config, part)
     for warning in metrics["warnings"]:
         logger.warning(warning)
     metrics.update(
+        evaluated_on=part,
         train_documents=len(task.train),
         validation_documents=len(task.validation),
         skipped_lines=train.skipped + (0 if test is None else test.skipped),

@@ -14,10 +14,11 @@ class FitResult:
         history: list of dictionaries, one per epoch: `epoch` (from 0), losses, and
             validation metrics in [0, 1].
         metrics: dictionary of metrics in percent, see `evaluate`: on the test
-            documents, or else on the validation documents. `baselines` has the metrics
-            of simple baselines, `warnings` a sentence if the model is below one,
-            `best_epoch` the epochs of training that are kept (0: the start), and
-            `validation` P@1, P@3 and P@5 on the validation split.
+            documents, or else on the validation documents, as `evaluated_on` says,
+            `"test"` or `"validation"`. `baselines` has the metrics of simple baselines,
+            `warnings` a sentence if the model is below one, `best_epoch` the epochs of
+            training that are kept (0: the start), and `validation` P@1, P@3 and P@5 on
+            the validation split.
         seconds: float. Seconds of training, over all restarts of a run.
 
     Example:

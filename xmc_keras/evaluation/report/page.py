@@ -5,12 +5,12 @@ import dataclasses
 from pathlib import Path
 from string import Template
 
+from xmc_keras.config.config import SYSTEMS
 from xmc_keras.config.keys.config_key import format_value
 from xmc_keras.evaluation.report.documents import format_documents
 from xmc_keras.evaluation.report.html_table import escape, make_html_table
 
 TEMPLATE = Path(__file__).with_name("page.html")
-SYSTEMS = {"lightxml": "LightXML", "lightdxml": "LightDXML"}
 # nDCG@1 is P@1.
 QUALITY = "P@1 P@3 P@5 nDCG@3 nDCG@5 PSP@1 PSP@3 PSP@5".split()
 OTHERS = {
@@ -36,7 +36,8 @@ def make_page(reports, images, documents, relevant, names):
     Args:
         reports: list of `RunReport`.
         images: dictionary from names to PNG files as bytes, from `draw_pictures`.
-        documents: `Documents` or `FeatureDocuments` of the test part.
+        documents: `Documents` or `FeatureDocuments` of the test part; None for a report
+            on training alone.
         relevant: csr matrix (documents, width). Labels of the documents.
         names: list of strings. Labels of the columns of `relevant`.
 
@@ -48,13 +49,15 @@ def make_page(reports, images, documents, relevant, names):
         format_settings(reports),
         format_chosen(reports),
         format_training(images),
-        format_frequency(images),
-        format_candidates(reports, images),
-        format_calibration(images),
-        format_clusters(reports, images),
-        format_confused_labels(reports, names),
-        format_documents(reports, documents, relevant, names),
     ]
+    if documents is not None:
+        sections.append(format_frequency(images))
+        sections.append(format_candidates(reports, images))
+        sections.append(format_calibration(images))
+    sections.append(format_clusters(reports, images))
+    if documents is not None:
+        sections.append(format_confused_labels(reports, names))
+        sections.append(format_documents(reports, documents, relevant, names))
     title = "Report: " + ", ".join(report.name for report in reports)
     template = Template(TEMPLATE.read_text("utf-8"))
     return template.substitute(title=escape(title), body="\n".join(sections))
@@ -78,13 +81,27 @@ def format_overview(reports, documents, names):
     if len(reports) > 1:
         rest = "; the best run in each column is bold; baselines are from the run "
         rest += reports[0].name
+    data = reports[0].config.data
+    on = f" on {data}" if data else ""
+    what = f"{len(names):,} labels. Metrics in percent, {describe_part(reports[0])}"
+    if documents is not None:
+        what = (
+            f"{len(documents):,} test documents, {len(names):,} labels in training or "
+            "test documents. Metrics in percent"
+        )
     return (
-        f"<p>{escape(' and '.join(systems))} on {escape(reports[0].config.data)}: "
-        f"{len(documents):,} test documents, {len(names):,} labels in training or "
-        f"test documents. Metrics in percent{escape(rest)}.</p>"
+        f"<p>{escape(' and '.join(systems) + on)}: {what}{escape(rest)}.</p>"
         + make_html_table(head, rows, best, len(reports))
         + format_warnings(reports)
     )
+
+
+def describe_part(report):
+    """What recorded metrics were measured on."""
+    part = report.metrics.get("evaluated_on", "validation")
+    key = "documents" if part == "test" else "validation_documents"
+    count = report.metrics.get(key)
+    return "on " + (f"{count:,} " if count else "") + f"{part} documents"
 
 
 def format_warnings(reports):

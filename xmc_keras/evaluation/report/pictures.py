@@ -25,11 +25,11 @@ def draw_pictures(reports):
     Returns:
         Dictionary from names to PNG files as bytes.
     """
-    found = {
-        "by_frequency": draw_frequency(reports),
-        "candidates": draw_candidates(reports),
-        "calibration": draw_calibration(reports),
-    }
+    found = {}
+    if reports[0].label_ids is not None:
+        found["by_frequency"] = draw_frequency(reports)
+        found["candidates"] = draw_candidates(reports)
+        found["calibration"] = draw_calibration(reports)
     if any(report.history for report in reports):
         found["curves"] = draw_training(reports)
     if any(report.cluster_labels is not None for report in reports):

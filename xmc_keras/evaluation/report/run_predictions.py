@@ -60,7 +60,8 @@ def predict_run(run, documents, relevant, name=None, filtered=None):
     found = _read(path, key)
     if found is None:
         logger.info("Predicting %d documents with %s", len(documents), run.path)
-        found = _predict(run, run.load_model(name), documents, relevant)
+        model, config = run.load_model(name), run.config()
+        found = predict_documents(model, documents, relevant, config, run.cache_path)
         try:
             with PathLock(path, "for predictions", "run"), atomic_write(path) as file:
                 np.savez(file, key=key, **dataclasses.asdict(found))
@@ -88,14 +89,19 @@ def _read(path, key):
     return RunPredictions(*arrays[:3], *map(int, arrays[3:]))
 
 
-def _predict(run, model, documents, relevant):
+def predict_documents(model, documents, relevant, config=None, cache=None):
+    """Predicts documents with a model: `RunPredictions`.
+
+    Args:
+        model: a `LightXML` or `LightDXML` with label names.
+        documents, relevant: see `predict_run`.
+        config, cache: see `build_inputs`.
+    """
     import tensorflow as tf
 
     from xmc_keras.data.inputs import build_inputs
 
-    batches = build_inputs(
-        model, documents.texts, relevant, run.config(), run.cache_path
-    )
+    batches = build_inputs(model, documents.texts, relevant, config, cache)
     generator = getattr(model, "generator", None)
 
     @tf.function(reduce_retracing=True, autograph=False)

@@ -5,11 +5,13 @@ import importlib.metadata
 
 import yaml
 
+from xmc_keras.config.config import SYSTEMS
+
 LIBRARIES = ("tensorflow", "tensorflow-text", "keras", "keras-nlp", "numpy")
-SYSTEMS = {"lightxml": "LightXML", "lightdxml": "LightDXML"}
 METRICS = [f"{name}@{k}" for name in ("P", "nDCG", "PSP") for k in (1, 3, 5)]
 # The keys of metrics.json that a card needs.
-CARD_KEYS = [*METRICS, "train_documents", "propensity_a", "propensity_b"]
+CARD_KEYS = ["P@1", "P@3", "P@5", "train_documents", "propensity_a", "propensity_b"]
+PARTS = {"test": "the test part", "validation": "the validation documents"}
 
 
 def write_model_card(runs, signatures, table_dtype, dense_dtype, weights=None):
@@ -17,8 +19,8 @@ def write_model_card(runs, signatures, table_dtype, dense_dtype, weights=None):
 
     Args:
         runs: list of dictionaries with `name`; `config`, a dictionary, or None for a
-            model without a run; `num_labels`; and `metrics`: the `CARD_KEYS` of
-            metrics.json, or None if the exported model was not evaluated.
+            model without a run; `num_labels`; and `metrics`, those of metrics.json, or
+            None if the exported model was not evaluated.
         signatures: dictionary of the name of a signature to its description.
         table_dtype, dense_dtype: strings. dtypes of label tables and other weights.
         weights: optional list of floats. Weight of each run in an ensemble.
@@ -38,8 +40,7 @@ def write_model_card(runs, signatures, table_dtype, dense_dtype, weights=None):
         f"- Exported: {now:%Y-%m-%d %H:%M} UTC",
         f"- Stored: label tables {table_dtype}, other weights {dense_dtype}; computes "
         "in float32",
-        "- Versions: "
-        + ", ".join(f"{n} {importlib.metadata.version(n)}" for n in LIBRARIES),
+        f"- Versions: {name_versions()}",
         "",
         "## Signatures",
         "",
@@ -67,22 +68,39 @@ def _format_run(run):
         "",
         *_format_metrics(run["metrics"]),
         "",
-        "```yaml",
-        yaml.safe_dump(run["config"], sort_keys=False).rstrip(),
-        "```",
+        *format_config(run["config"]),
+    ]
+
+
+def name_versions():
+    """Versions of the libraries that a model was made with."""
+    return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES)
+
+
+def format_config(config):
+    """A config, a dictionary, as lines of Markdown."""
+    return ["```yaml", yaml.safe_dump(config, sort_keys=False).rstrip(), "```"]
+
+
+def format_table(metrics):
+    """The `METRICS` that are known, as lines of Markdown."""
+    names = [name for name in METRICS if name in metrics]
+    return [
+        "| " + " | ".join(names) + " |",
+        "|" + " --- |" * len(names),
+        "| " + " | ".join(f"{metrics[name]:.2f}" for name in names) + " |",
     ]
 
 
 def _format_metrics(metrics):
     if metrics is None:
         return ["This model of the run was not evaluated."]
+    part = PARTS[metrics.get("evaluated_on", "test")]
     return [
-        f"In percent on the test part, after {metrics['train_documents']:,} training "
+        f"In percent on {part}, after {metrics['train_documents']:,} training "
         "documents, before weights were stored as described above:",
         "",
-        "| " + " | ".join(METRICS) + " |",
-        "|" + " --- |" * len(METRICS),
-        "| " + " | ".join(f"{metrics[name]:.2f}" for name in METRICS) + " |",
+        *format_table(metrics),
         "",
         f"Propensities: A = {metrics['propensity_a']}, B = {metrics['propensity_b']}, "
         "from the training part.",
