@@ -6,7 +6,7 @@ import pytest
 from tests.helpers.tiny_data import WORDS
 from xmc_keras import LightDXMLClassifier, LightXMLClassifier, fit
 from xmc_keras.files.bad_input import BadInput
-from xmc_keras.training.warm_start import start_lightdxml
+from xmc_keras.training.loops.warm_start import start_lightdxml
 
 LABELS = [[name] for name in list(WORDS)[:6]] * 12
 TEXTS = [" ".join(WORDS[names[0]][i % 2 : i % 2 + 2]) for i, names in enumerate(LABELS)]

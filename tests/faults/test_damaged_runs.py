@@ -15,8 +15,8 @@ from xmc_keras.runs.finished_runs import read_metrics
 from xmc_keras.runs.run_checkpoint import RunCheckpoint
 from xmc_keras.runs.run_folder import RunFolder
 from xmc_keras.runs.run_history import read_history
+from xmc_keras.training.loops.train_lightdxml import load_shortlist
 from xmc_keras.training.phase_seconds import PhaseSeconds
-from xmc_keras.training.train_lightdxml import load_shortlist
 
 REMEDY = r"Restore|Train|train|Start|remove|Remove|Make|Free|again|Continue|Choose"
 

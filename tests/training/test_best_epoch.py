@@ -150,7 +150,7 @@ def test_a_run_that_ends_early_is_resumed_to_the_same_end(parts, tmp_path, monke
     folder = tmp_path / "killed"
     for resume in (False, True):
         with monkeypatch.context() as patch:
-            patch.setattr("xmc_keras.training.train_lightdxml.choose_beta", die)
+            patch.setattr("xmc_keras.training.loops.train_lightdxml.choose_beta", die)
             with pytest.raises(Killed):
                 fit(config, train, run=folder, resume=resume, progress=False)
     assert {"best.npz", "start.json"} <= {path.name for path in folder.iterdir()}

@@ -136,10 +136,10 @@ def test_killed_within_an_epoch_and_before_evaluation(
     with monkeypatch.context() as patch:
         # Now without the many checkpoints, and killed when all is trained.
         patch.setattr(
-            "xmc_keras.training.train_lightxml.RunCheckpoint",
+            "xmc_keras.training.loops.train_stage.RunCheckpoint",
             lambda p, _, s: RunCheckpoint(p, 10, s),
         )
-        patch.setattr("xmc_keras.training.train_lightxml.plot_curves", die)
+        patch.setattr("xmc_keras.training.loops.train_lightxml.plot_curves", die)
         with pytest.raises(Killed):
             call("fit", *arguments, "--resume")
     (folder / "averaged.keras").unlink()
@@ -164,7 +164,7 @@ def test_heads_start_where_the_config_says(tiny_config, tmp_path, call, monkeypa
         rows[where] = model.ranker.label_embeddings.numpy()
         raise Killed
 
-    monkeypatch.setattr("xmc_keras.training.train_lightxml.LightXML.fit", look)
+    monkeypatch.setattr("xmc_keras.training.loops.train_lightxml.LightXML.fit", look)
     for where in ("centroids", "random"):
         run = ["--run", tmp_path / where, "--set", f"head_start={where}"]
         with pytest.raises(Killed):

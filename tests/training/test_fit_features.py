@@ -105,7 +105,7 @@ def test_resume_after_the_data_changed(config, data, tmp_path, call, monkeypatch
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("xmc_keras.training.train_lightdxml.train_lightdxml", die)
+        patch.setattr("xmc_keras.training.loops.train_lightdxml.train_lightdxml", die)
         with pytest.raises(Killed):
             call("fit", config, "--run", tmp_path / "run")
     path = data / "train.txt"

@@ -7,7 +7,7 @@ from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
 from xmc_keras.lightdxml.label_words import LabelWords
 from xmc_keras.lightdxml.lightdxml import LightDXML
 from xmc_keras.optimizers.rowwise_adamw import RowwiseAdamW
-from xmc_keras.optimizers.warmup_decay import WarmupDecay
+from xmc_keras.optimizers.warmup_decay import DECAYS, WarmupDecay
 from xmc_keras.text.word_vectorizer import WordVectorizer
 
 TABLES = ["token_embeddings", "label_weights", "gains"]
@@ -128,7 +128,7 @@ def lightdxml_optimizer(config, num_batches):
         rates = [config.learning_rate / 2**i for i in range(len(ends) + 1)]
         rate = keras.optimizers.schedules.PiecewiseConstantDecay(ends, rates)
     else:
-        decay = config.schedule == "linear"
+        decay = DECAYS[config.schedule]
         rate = WarmupDecay(config.learning_rate, total, warmup, decay)
     head_rate = config.head_learning_rate or config.learning_rate
     optimizer = RowwiseAdamW(

@@ -11,11 +11,11 @@ from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
 from xmc_keras.lightxml.lightxml import LightXML
 from xmc_keras.optimizers.row_loss_scale import RowLossScale
 from xmc_keras.optimizers.rowwise_adamw import RowwiseAdamW
-from xmc_keras.optimizers.warmup_decay import WarmupDecay
+from xmc_keras.optimizers.warmup_decay import DECAYS, WarmupDecay
 
 # Parts of variable paths, for the optimizer.
-HEAD = "cluster_generator|dynamic_candidate_ranker"
-LABEL_TABLE = "label_embeddings"
+HEAD = "cluster_generator|dynamic_candidate_ranker|one_vs_all_head"
+LABEL_TABLE = "label_embeddings|label_block"
 
 
 def build_model(config, backbone, tokenizer, clusters, label_names):
@@ -130,7 +130,8 @@ def build_optimizer(config, total_steps):
     """Builds the AdamW optimizer of a config, with its rates, schedule and decay.
 
     One optimizer with one schedule: at every step the learning rate of the heads is a
-    multiple of the encoder's. Biases and LayerNorm have no weight decay.
+    multiple of the encoder's. Biases and LayerNorm have no weight decay, nor has the
+    label table of one-vs-all.
 
     Args:
         config: a `Config`.
@@ -146,15 +147,12 @@ def build_optimizer(config, total_steps):
     >>> from xmc_keras.config.config import Config
     >>> config = Config(data="texts", encoder="minilm", learning_rate=1e-4)
     >>> build_optimizer(config, 100).multipliers
-    {'cluster_generator|dynamic_candidate_ranker': 50.0}
+    {'cluster_generator|dynamic_candidate_ranker|one_vs_all_head': 50.0}
     """
     warmup_steps = round(config.warmup * total_steps)
-    if config.schedule == "linear":
-        rate = WarmupDecay(config.learning_rate, total_steps, warmup_steps)
-    elif warmup_steps:
-        rate = WarmupDecay(config.learning_rate, total_steps, warmup_steps, decay=False)
-    else:
-        rate = config.learning_rate
+    rate = config.learning_rate
+    if warmup_steps or config.schedule != "constant":
+        rate = WarmupDecay(rate, total_steps, warmup_steps, DECAYS[config.schedule])
     head_rate = config.head_learning_rate or config.learning_rate
     label_multiplier = None
     if config.label_learning_rate is not None:
@@ -167,6 +165,7 @@ def build_optimizer(config, total_steps):
         rowwise=[] if config.optimizer == "adamw" else [LABEL_TABLE],
         partial=[LABEL_TABLE] if config.optimizer == "partial_rowwise_adamw" else [],
         sgd=[LABEL_TABLE] if config.optimizer == "rowwise_sgd" else [],
+        momentum=config.momentum,
         global_clipnorm=config.clip_norm,
     )
     if config.precision == "mixed_float16":
@@ -200,7 +199,7 @@ def default_optimizer(
     Example:
 
     >>> default_optimizer(2e-5, 100).multipliers
-    {'cluster_generator|dynamic_candidate_ranker': 100}
+    {'cluster_generator|dynamic_candidate_ranker|one_vs_all_head': 100}
     """
     multipliers = {HEAD: head_multiplier}
     if label_multiplier is not None:
@@ -213,5 +212,7 @@ def default_optimizer(
         rowwise=list(rowwise),
         **options,
     )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    optimizer.exclude_from_weight_decay(
+        var_names=["bias", "gamma", "beta", "label_block"]
+    )
     return optimizer

@@ -5,6 +5,9 @@ import math
 import keras
 from keras import ops
 
+# What `decay` is for the values of a config's `schedule`.
+DECAYS = {"linear": True, "constant": False, "cosine": "cosine"}
+
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
 class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):

@@ -31,12 +31,18 @@ from xmc_keras.runs.finished_runs import read_metrics
 from xmc_keras.runs.run_folder import RunFolder
 from xmc_keras.training.fit_lightdxml import fit_lightdxml
 from xmc_keras.training.fit_lightxml import fit_lightxml
+from xmc_keras.training.fit_one_vs_all import fit_one_vs_all
 from xmc_keras.training.fit_result import FitResult
 from xmc_keras.training.memory import measure_peak_memory
 from xmc_keras.training.task import Task
 
 logger = logging.getLogger(__name__)
 
+SYSTEMS = {
+    "lightxml": fit_lightxml,
+    "lightdxml": fit_lightdxml,
+    "one_vs_all": fit_one_vs_all,
+}
 # With more labels, comparing every test document with every label takes longer than a
 # baseline is worth.
 NEAREST_LABELS = 100_000
@@ -56,7 +62,7 @@ def fit(
     learn_validation=None,
     start_from=None,
 ):
-    """Trains the LightXML or LightDXML model of a config, and evaluates it.
+    """Trains the model of a config, and evaluates it.
 
     Args:
         config: a `Config`, see `load_config`. Sizes that are null are chosen for the
@@ -116,7 +122,8 @@ def fit(
             )
     if run is not None and not isinstance(run, RunFolder):
         run = RunFolder(run)
-    if start_from is not None and type(start_from).__name__.lower() != config.system:
+    system = type(start_from).__name__.lower()
+    if start_from is not None and system != config.system.replace("_", ""):
         raise ValueError(
             f"Expected `start_from` to be a model of {config.system}. Received: "
             f"{type(start_from).__name__}."
@@ -209,8 +216,7 @@ def _fit(
     )
     with Heartbeat() if progress else contextlib.nullcontext(), keep_policy():
         try:
-            fit_system = fit_lightxml if config.system == "lightxml" else fit_lightdxml
-            return evaluate_trained(task, fit_system(task), test, begun)
+            return evaluate_trained(task, SYSTEMS[config.system](task), test, begun)
         except DiskError as error:
             raise error.resumable() from error
 

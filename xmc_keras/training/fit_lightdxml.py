@@ -37,9 +37,9 @@ def fit_lightdxml(task):
     from xmc_keras.data.inputs import build_inputs, build_training_inputs
     from xmc_keras.encoders.pretrained import load_encoder
     from xmc_keras.lightdxml.build import build_lightdxml, fit_vectorizer
-    from xmc_keras.training.join_linear import join_linear
-    from xmc_keras.training.train_lightdxml import train_lightdxml
-    from xmc_keras.training.warm_start import start_lightdxml
+    from xmc_keras.training.loops.join_linear import join_linear
+    from xmc_keras.training.loops.train_lightdxml import train_lightdxml
+    from xmc_keras.training.loops.warm_start import start_lightdxml
 
     # === Words ===
     begun = time.monotonic()

@@ -54,7 +54,7 @@ def test_each_document_keeps_the_clusters_found_by_the_generator(
             assert np.array_equal(x["cluster_ids"], np.argsort(-logits)[:, :2])
         raise Killed
 
-    monkeypatch.setattr("xmc_keras.training.train_lightxml.train_stage", stage)
+    monkeypatch.setattr("xmc_keras.training.loops.train_lightxml.train_stage", stage)
     for flags in ([], ["--resume"]):
         with pytest.raises(Killed):
             call("fit", tiny_config, "--run", folder, *SETTINGS, *flags)
@@ -76,13 +76,13 @@ def test_the_generator_does_not_start_again_with_the_ranker(
             raise Killed
 
     monkeypatch.setattr(
-        "xmc_keras.training.train_lightxml.start_from_centroids",
+        "xmc_keras.training.loops.train_stage.start_from_centroids",
         lambda model, batches, generator: started.append((model.name, generator)),
     )
     monkeypatch.setattr(
-        "xmc_keras.training.train_lightxml.LightXML.fit", lambda *a, **k: None
+        "xmc_keras.training.loops.train_lightxml.LightXML.fit", lambda *a, **k: None
     )
-    monkeypatch.setattr("xmc_keras.training.train_lightxml.plot_curves", plot)
+    monkeypatch.setattr("xmc_keras.training.loops.train_lightxml.plot_curves", plot)
     start = ["--set", "head_start=centroids"]
     with pytest.raises(Killed):
         call("fit", tiny_config, "--run", tmp_path / "run", *SETTINGS, *start)

@@ -38,6 +38,25 @@ def start_lightxml(model, earlier):
     return False
 
 
+def start_one_vs_all(model, earlier):
+    """Does the same for an `OneVsAll`; rows of labels are those of the same names.
+
+    Returns `True`, since all known rows are trained, if the widths are the same.
+    """
+    _copy_encoder(model, earlier)
+    head, before = model.head, earlier.head
+    if head.blocks[0].shape[1] != before.blocks[0].shape[1]:
+        return False
+    if head.bottleneck is not None:
+        head.bottleneck.set_weights(before.bottleneck.get_weights())
+    place_of = {name: place for place, name in enumerate(_names(earlier))}
+    places = np.array([place_of.get(name, -1) for name in _names(model)])
+    rows = np.concatenate([block.numpy() for block in before.blocks])
+    known = np.flatnonzero(places >= 0)
+    head.assign_rows(known, rows[places[known]])
+    return True
+
+
 def start_lightdxml(model, earlier):
     """Gives a built `LightDXML` the weights of an earlier one.
 

@@ -24,7 +24,7 @@ from xmc_keras.training.callbacks.best_model import BestModel, choose_monitor
 from xmc_keras.training.callbacks.finite_loss import FiniteLoss
 from xmc_keras.training.callbacks.judge import Judge
 from xmc_keras.training.callbacks.progress import Progress
-from xmc_keras.training.fit_epochs import compile_and_build, fit_epochs
+from xmc_keras.training.loops.fit_epochs import compile_and_build, fit_epochs
 from xmc_keras.training.phase_seconds import PhaseSeconds
 
 logger = logging.getLogger(__name__)

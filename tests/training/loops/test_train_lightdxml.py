@@ -116,10 +116,10 @@ def test_killed_in_each_phase(finished, call, tmp_path, monkeypatch):
     # Within the first shortlists, within a cycle, between two cycles, and before the
     # last embeddings; then to the end.
     kills = [
-        ("xmc_keras.training.train_lightdxml.shortlist_labels", die),
+        ("xmc_keras.training.loops.train_lightdxml.shortlist_labels", die),
         (f"{RunCheckpoint.__module__}.RunCheckpoint.save", save_and_die),
         (f"{RunCheckpoint.__module__}.RunCheckpoint.save", save_and_die),
-        ("xmc_keras.training.train_lightdxml.choose_beta", die),
+        ("xmc_keras.training.loops.train_lightdxml.choose_beta", die),
     ]
     for i, (name, replacement) in enumerate(kills):
         with monkeypatch.context() as patch:

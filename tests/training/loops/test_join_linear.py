@@ -15,7 +15,7 @@ from xmc_keras.data.inputs import build_inputs
 from xmc_keras.data.splits import split_documents
 from xmc_keras.evaluation.evaluate_run import evaluate_run
 from xmc_keras.one_vs_all.fit_one_vs_all import fit_one_vs_all
-from xmc_keras.training.join_linear import PRIOR, join_linear
+from xmc_keras.training.loops.join_linear import PRIOR, join_linear
 from xmc_keras.training.phase_seconds import PhaseSeconds
 
 KEYS = {"system": "lightdxml", "encoder": "words", "embedding_dim": 12}
@@ -24,8 +24,8 @@ KEYS |= {"batch_size": 16, "num_neighbors": 9, "residual": False, "warmup": 0}
 KEYS |= {"learning_rate": 0.01, "validation_documents": 30, "num_predictions": 20}
 CONFIG = Config(**KEYS, linear=True, linear_c=1.0)
 PLAIN = Config(**KEYS)
-LEAST_CHANGES = "xmc_keras.training.join_linear.LEAST_CHANGES"
-FEW_PAIRS = "xmc_keras.training.join_linear.FEW_PAIRS"
+LEAST_CHANGES = "xmc_keras.training.loops.join_linear.LEAST_CHANGES"
+FEW_PAIRS = "xmc_keras.training.loops.join_linear.FEW_PAIRS"
 
 
 @pytest.fixture(scope="module")
@@ -219,9 +219,9 @@ def test_documents_of_features(parts, plain):
 @pytest.mark.parametrize(
     "place",
     [
-        "xmc_keras.training.join_linear.fit_one_vs_all",
-        "xmc_keras.training.join_linear.fit_member_weights",
-        "xmc_keras.training.join_linear._build",
+        "xmc_keras.training.loops.join_linear.fit_one_vs_all",
+        "xmc_keras.training.loops.join_linear.fit_member_weights",
+        "xmc_keras.training.loops.join_linear._build",
         "xmc_keras.evaluation.evaluate.evaluate_checked",
     ],
 )
@@ -270,7 +270,7 @@ def test_small_weights_are_left_out(plain, monkeypatch):
     features = train[0].tocsc()
     means = features.sum(axis=0) / np.maximum(np.diff(features.indptr), 1)
     with monkeypatch.context() as patch:
-        patch.setattr("xmc_keras.training.join_linear.LOSS", 300)
+        patch.setattr("xmc_keras.training.loops.join_linear.LOSS", 300)
         pruned, found = join(0.2)
     assert found["least_change"] == 0.2
     kept = whole.multiply(abs(whole).multiply(means.reshape(-1, 1)) >= 0.2)

@@ -1,0 +1,1 @@
+"""Training loops: epochs, stages and what comes before and after them."""
