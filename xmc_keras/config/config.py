@@ -11,7 +11,11 @@ from xmc_keras.config.keys.shared_keys import SharedKeys
 from xmc_keras.config.keys.transformer_keys import TransformerKeys
 
 # Values of the key `system`, and how they are written.
-SYSTEMS = {"lightxml": "LightXML", "lightdxml": "LightDXML"}
+SYSTEMS = {
+    "lightxml": "LightXML",
+    "lightdxml": "LightDXML",
+    "one_vs_all": "one-vs-all",
+}
 
 
 # A dataclass takes the fields of its last base first: this is the order of a file.

@@ -91,13 +91,17 @@ class OneVsAll(Recommender):
 
     def call(self, inputs, training=None):
         features = self.encoder(inputs, training=training)
-        hidden = self.head.project(features)
         if training:
-            return {"hidden": hidden}
-        return self.rank(hidden)
+            return {"hidden": self.head.project(features)}
+        return self.rank(features)
 
-    def rank(self, hidden):
-        """Computes the outputs of `call` in prediction; for `hidden` see the head."""
+    @property
+    def num_candidates(self):
+        return self.head.num_labels
+
+    def rank(self, features):
+        """Computes the outputs of `call` in prediction from features (batch, dim)."""
+        hidden = self.head.project(features)
         k = min(self.num_predictions, self.head.num_labels)
         ids, logits = self.head.best(hidden, k)
         return {

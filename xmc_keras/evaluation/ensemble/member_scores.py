@@ -115,7 +115,7 @@ def score_labels(model, features, label_ids, words=None):
     """Probabilities of given labels, whether or not they would be candidates.
 
     Args:
-        model: a `LightXML` or `LightDXML`.
+        model: a `LightXML`, `LightDXML` or `OneVsAll`.
         features: float tensor (batch, dim), from its encoder.
         label_ids: int32 tensor (batch, n), `-1` pads.
         words: the result of `LightDXML.read_words`.
@@ -128,6 +128,10 @@ def score_labels(model, features, label_ids, words=None):
         cluster's and the label's probability, or the form set by the model's `score`.
         For a `LightDXML` see `score_candidates`.
     """
+    if hasattr(model, "head"):
+        hidden = model.head.project(features)
+        scores = ops.sigmoid(model.head.logits(hidden, ops.maximum(label_ids, 0)))
+        return ops.where(label_ids < 0, 0.0, scores)
     if not hasattr(model, "generator"):
         return _score_lightdxml_labels(model, features, label_ids, words)
     generator_features, ranker_features = model.split_features(features)

@@ -6,14 +6,11 @@ from xmc_keras.evaluation.ensemble.member_scores import score_labels
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.lightxml.lightxml import LightXML
 from xmc_keras.serving.graph.stored_ranker import StoredRanker
-from xmc_keras.text.text_tokenizer import TextTokenizer
+from xmc_keras.serving.graph.token_reader import TokenReader
 
 
-class EnsembleMember:
+class EnsembleMember(TokenReader):
     """A `LightXML` of an ensemble, with its weights in given dtypes.
-
-    It is not a trackable object: the module saves only its `weights` and the
-    tokenizer's `resources`.
 
     Args:
         model: a built `LightXML` that computes in float32.
@@ -28,7 +25,7 @@ class EnsembleMember:
     """
 
     def __init__(self, model, table_dtype, dense_dtype):
-        self.text_tokenizer = TextTokenizer(model.tokenizer, model.max_tokens)
+        super().__init__(model)
         if model.ranker is None and table_dtype == "int8":
             raise BadInput(
                 "Expected float32 or float16: a model without ranker has no label "
@@ -63,16 +60,6 @@ class EnsembleMember:
                 variable = tf.Variable(tf.cast(variable, dtype), trainable=False)
                 self.halves.append((weight, variable))
             self.weights.append(variable)
-
-    def read(self, text):
-        return [self.text_tokenizer.ragged_ids(text)]
-
-    def inputs(self, tokens, rows):
-        """Encoder input of the given documents, padded to the longest."""
-        ids = tf.gather(tokens[0], rows)
-        mask = tf.sequence_mask(ids.row_lengths())
-        ids = ids.to_tensor(self.text_tokenizer.pad_id)  # (block, tokens)
-        return {"token_ids": ids, "padding_mask": mask}
 
     def features(self, inputs):
         return self._model.encoder(inputs, training=False)

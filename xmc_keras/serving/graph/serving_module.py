@@ -11,10 +11,12 @@ from xmc_keras.evaluation.ensemble.ensemble_ranking import (
 )
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.lightdxml.lightdxml import LightDXML
+from xmc_keras.one_vs_all.one_vs_all import OneVsAll
 from xmc_keras.serving.graph.ensemble_member import EnsembleMember
 from xmc_keras.serving.graph.float32_model import convert_to_float32
 from xmc_keras.serving.graph.label_names import LabelNames
 from xmc_keras.serving.graph.lightdxml_member import LightDXMLMember
+from xmc_keras.serving.graph.one_vs_all_member import OneVsAllMember
 
 # Texts computed at a time, so that memory stays bounded for requests of any size.
 BLOCK = 32
@@ -52,7 +54,7 @@ class ServingModule(tf.Module):
     a time, each block padded to its longest text.
 
     Args:
-        models: list of `LightXML` or `LightDXML`, each with a tokenizer or vectorizer
+        models: list of `LightXML`, `LightDXML` or `OneVsAll`, each with a tokenizer or vectorizer
             and with label names.
         k: int. Number of labels that `serving_default` returns.
         table_dtype: `"float32"`, `"float16"` or `"int8"`. dtype of label tables; see
@@ -93,9 +95,7 @@ class ServingModule(tf.Module):
             if member.text_tokenizer is not None
             for resource in member.text_tokenizer.resources
         ]
-        self.searched = [
-            m.searched for m in self._members if isinstance(m, LightDXMLMember)
-        ]
+        self.searched = [m.searched for m in self._members if hasattr(m, "searched")]
 
     def inputs_of(self, documents):
         """Inputs of a request for a list of texts, as NumPy arrays."""
@@ -273,9 +273,10 @@ class ServingModule(tf.Module):
 
 
 def choose_member_class(model):
-    return LightDXMLMember if isinstance(model, LightDXML) else EnsembleMember
+    members = {LightDXML: LightDXMLMember, OneVsAll: OneVsAllMember}
+    return members.get(type(model), EnsembleMember)
 
 
 def _most_labels(model):
-    source = model if isinstance(model, LightDXML) else model.generator
+    source = getattr(model, "generator", model)
     return min(model.num_predictions, source.num_candidates, len(model.label_set))

@@ -7,6 +7,9 @@ from xmc_keras.encoders.encoder_shape import EncoderShape
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.training.memory import measure_free_memory
 from xmc_keras.training.planning.lightxml_plan import LightXMLPlan
+from xmc_keras.training.planning.one_vs_all_plan import OneVsAllPlan
+
+TRANSFORMER_PLANS = {"lightxml": LightXMLPlan, "one_vs_all": OneVsAllPlan}
 
 
 def check_memory(config, num_labels, most_labels=8, path=None):
@@ -16,7 +19,7 @@ def check_memory(config, num_labels, most_labels=8, path=None):
     and if the encoder has to be loaded to find its size.
 
     Args:
-        config: a `Config` of `system: lightxml`.
+        config: a `Config` of `system: lightxml` or `one_vs_all`.
         num_labels: int. Labels of the training part.
         most_labels: int. Maximum number of labels per document. Defaults to `8`.
         path: optional string or path. The file of the config, for the message.
@@ -29,8 +32,8 @@ def check_memory(config, num_labels, most_labels=8, path=None):
     Traceback (most recent call last):
     xmc_keras.files.bad_input.BadInput: Expected a run that fits into memory. ...
     """
-    shape = EncoderShape.named(config.encoder)
-    check_plan(LightXMLPlan(config, shape, num_labels, most_labels=most_labels), path)
+    shape, plan = EncoderShape.named(config.encoder), TRANSFORMER_PLANS[config.system]
+    check_plan(plan(config, shape, num_labels, most_labels=most_labels), path)
 
 
 def check_plan(plan, path=None):

@@ -4,16 +4,17 @@ import dataclasses
 import math
 
 from xmc_keras.config.config import Config
-from xmc_keras.encoders.encoder_shape import EncoderShape, count_bytes
+from xmc_keras.encoders.encoder_shape import EncoderShape
 from xmc_keras.labels.label_clustering import compute_cluster_shape
-from xmc_keras.training.planning.memory_plan import CHUNK, MemoryPlan
+from xmc_keras.training.planning.memory_plan import CHUNK
+from xmc_keras.training.planning.transformer_plan import TransformerPlan
 
 # float32 arrays (batch, clusters) and (batch, pool) that a step holds at a time.
 CLUSTER_ARRAYS, POOL_ARRAYS = 12, 4
 
 
 @dataclasses.dataclass(frozen=True)
-class LightXMLPlan(MemoryPlan):
+class LightXMLPlan(TransformerPlan):
     """Memory and disk estimate of a config of `system: lightxml`, in bytes.
 
     A batch is B documents of T tokens; an encoder of width h, inner width i and n heads
@@ -71,10 +72,6 @@ class LightXMLPlan(MemoryPlan):
     num_documents: int | None = None
     most_labels: int = 8
 
-    matrix = 0  # the TF-IDF rows are freed before training starts
-    # The size of a step, besides its documents: config key, unit, and minimum.
-    WIDTH = "max_tokens", "tokens", 3
-
     @property
     def clusters(self):
         """`(num_clusters, cluster_size)`."""
@@ -111,11 +108,6 @@ class LightXMLPlan(MemoryPlan):
         return sizes
 
     @property
-    def averages(self):
-        averaged = self.config.swa_start is not None
-        return 2 * averaged * (sum(self.weights.values()) - self._constants)
-
-    @property
     def step(self):
         config, c = self.config, self._bytes
         *whole, table = self._tables
@@ -123,9 +115,7 @@ class LightXMLPlan(MemoryPlan):
         copies = 1 + (config.clip_norm is not None)
         copies += config.precision == "mixed_float16"
         token = self.encoder.kept(config)
-        # Columns of `label_ids`, as `DocumentBatches` pads them.
-        columns = 8 * 2 ** max(0, math.ceil(math.log2(self.most_labels / 8)))
-        pool = self.pool(config.batch_size, columns)
+        pool = self.pool(config.batch_size, self.label_columns)
         total = 4 * (self._table_bytes == 2)
         update = max(whole) + 7 * min(CHUNK, pool * config.bottleneck_dim)
         if config.optimizer == "adamw":
@@ -151,49 +141,14 @@ class LightXMLPlan(MemoryPlan):
         return 2 * max(4 * tokens, 4 * clusters, self._table_bytes * labels)
 
     @property
-    def phases(self):
-        # TensorFlow does not free the memory of a step, so saving is added to it.
-        held = self.process + sum(self.weights.values())
-        held += sum(self.moments.values()) + self.averages
-        step, prediction = held + sum(self.step.values()), held + self.prediction
-        return {
-            "training step": step,
-            "prediction": prediction,
-            "saving": max(step, prediction) + self.saving,
-        }
-
-    def needs(self, gpu=False):
-        """Peak memory by place: of the `machine` and, with `gpu`, of the `GPU`."""
-        phases = self.phases
-        if not gpu:
-            return {"machine": max(phases.values())}
-        # Averages and copies for saving are NumPy arrays, in the machine's memory.
-        on_machine = {"saving": self.averages + self.saving}
-        on_gpu = [n - on_machine.get(k, self.averages) for k, n in phases.items()]
-        machine = self.process + self.averages + self.saving
-        return {"machine": machine, "GPU": max(on_gpu) - self.process}
-
-    @property
     def files(self):
-        whole, config = sum(self.weights.values()), self.config
-        sizes = {"best.keras": whole}
-        if config.swa_start is not None:
-            sizes["averaged.keras"] = whole
+        sizes, config = super().files, self.config
         if config.negatives == "static":
             # The generator with its encoder: its best weights and its last ones.
             recall = 4 * (self.encoder.parameters + self.parameters["generator"])
             ids = 4 * (self.train_documents or 0) * (config.top_k or 0)
             sizes["static negatives"] = 2 * recall + ids
-        sizes["token cache"] = self.token_cache
-        moments = sum(self.moments.values())
-        return sizes | {"checkpoint": whole + moments + self.averages // 2}
-
-    @property
-    def disk_peak(self):
-        # While a checkpoint replaces the last one; there is no average yet.
-        files = self.files
-        averaged = files.get("averaged.keras", 0)
-        return sum(files.values()) - averaged + files["checkpoint"]
+        return sizes
 
     @property
     def exports(self):
@@ -233,14 +188,6 @@ class LightXMLPlan(MemoryPlan):
         clusters, size = self.clusters
         most = min(clusters, batch * (self.config.top_k + label_columns))
         return most * size if self.config.max_leaf > 1 else 0
-
-    @property
-    def _bytes(self):
-        return count_bytes(self.config)
-
-    @property
-    def _table_bytes(self):
-        return 4 if self.config.table_dtype == "float32" else 2
 
     @property
     def _row(self):

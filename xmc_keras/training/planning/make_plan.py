@@ -6,8 +6,8 @@ from xmc_keras.data.feature_documents import FeatureDocuments
 from xmc_keras.encoders.encoder_shape import EncoderShape
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.training.planning.check_memory import TRANSFORMER_PLANS
 from xmc_keras.training.planning.lightdxml_plan import LightDXMLPlan
-from xmc_keras.training.planning.lightxml_plan import LightXMLPlan
 
 SAMPLE = 4096  # documents to count words in, and to draw training steps from
 WORDS = 75  # words per document, if nothing else is known
@@ -81,8 +81,9 @@ def make_plan(
                 remedy="Give `num_features`.",
             )
     sizes = num_labels, num_documents
-    if config.system == "lightxml":
-        return LightXMLPlan(config, encoder, *sizes, most_labels), train
+    if config.system in TRANSFORMER_PLANS:
+        plan = TRANSFORMER_PLANS[config.system]
+        return plan(config, encoder, *sizes, most_labels), train
     features = num_features or 0, mean
     return LightDXMLPlan(config, *sizes, *features, most_labels, encoder), train
 
