@@ -108,7 +108,7 @@ def test_the_trial_draws_the_data_as_it_is(tiny_config, monkeypatch):
     from xmc_keras.config.config_file import load_config
     from xmc_keras.data.documents import Documents
     from xmc_keras.encoders.encoder_shape import EncoderShape
-    from xmc_keras.training.planning import measure_lightxml as trial
+    from xmc_keras.training.planning import measure_transformer as trial
     from xmc_keras.training.planning.lightxml_plan import LightXMLPlan
 
     config = load_config(tiny_config)

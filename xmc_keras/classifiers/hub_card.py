@@ -32,6 +32,12 @@ PAPERS = {
         "year": "2023",
         "url": "https://arxiv.org/abs/2304.11045",
     },
+    "one_vs_all": {
+        "title": "Renee: End-to-end training of extreme classification models",
+        "booktitle": "MLSys",
+        "year": "2023",
+        "url": "https://github.com/microsoft/renee",
+    },
 }
 
 

@@ -93,9 +93,9 @@ def main(argv=None):
         raise error.at(args.config) from None
     report = describe_plan(plan, room)
     if args.measure and report["fits"]:
-        if config.system == "lightxml":
-            from xmc_keras.training.planning.measure_lightxml import (
-                measure_lightxml as measure,
+        if config.system != "lightdxml":
+            from xmc_keras.training.planning.measure_transformer import (
+                measure_transformer as measure,
             )
         else:
             from xmc_keras.training.planning.measure_lightdxml import (

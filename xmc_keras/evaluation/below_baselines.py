@@ -38,7 +38,7 @@ below 32, or another recipe.']
     if not found:
         return []
     start = ""
-    if config.system == "lightxml" and config.head_start != "centroids":
+    if config.system != "lightdxml" and config.head_start != "centroids":
         start = "set head_start: centroids, "
     if config.system == "lightdxml" and config.encoder == "words":
         start = "" if config.label_words else "set label_words: 64, "

@@ -11,7 +11,10 @@ from xmc_keras.encoders.pretrained import load_encoder
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.lightdxml.build import build_lightdxml, lightdxml_optimizer
 from xmc_keras.lightdxml.shortlist_labels import shortlist_labels
-from xmc_keras.training.planning.measure_lightxml import make_token_batches, time_steps
+from xmc_keras.training.planning.measure_transformer import (
+    make_token_batches,
+    time_steps,
+)
 
 SEARCHED = 512  # documents to time the search with
 
@@ -28,7 +31,7 @@ def measure_lightdxml(plan, documents, steps):
         steps: int. Fewer steps are taken if there are too few documents.
 
     Returns:
-        Dictionary as in `measure_lightxml`, with `search_ms`, the milliseconds of exact
+        Dictionary as in `measure_transformer`, with `search_ms`, the milliseconds of exact
         search per document. `hours` includes `shortlists_hours`, but not the training
         of label embeddings.
     """

@@ -1,4 +1,4 @@
-"""Measuring time and memory of LightXML by some real training steps."""
+"""Measuring time and memory of a transformer by some real training steps."""
 
 import time
 
@@ -12,18 +12,19 @@ from xmc_keras.data.token_cache import TokenCache
 from xmc_keras.encoders.pretrained import load_encoder
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.lightxml.build import build_model, build_optimizer
+from xmc_keras.one_vs_all.build import build_one_vs_all
 from xmc_keras.text.text_tokenizer import TextTokenizer
 from xmc_keras.training.memory import measure_peak_memory
 
 
-def measure_lightxml(plan, documents, steps):
+def measure_transformer(plan, documents, steps):
     """Takes `steps` training steps twice, and times the second half.
 
     The first half traces the graphs. Clusters and the weights of the heads are
     arbitrary, because neither time nor memory depends on them.
 
     Args:
-        plan: a `LightXMLPlan`.
+        plan: a `LightXMLPlan` or `OneVsAllPlan`.
         documents: `Documents` to draw from, so that batches have the lengths of the
             data; None for `max_tokens` random tokens and random labels.
         steps: int. Fewer steps are taken if there are too few documents.
@@ -37,10 +38,13 @@ def measure_lightxml(plan, documents, steps):
     keras.config.set_dtype_policy(config.precision)
     backbone, tokenizer = load_encoder(config.encoder)
     batches = make_token_batches(plan, documents, steps, tokenizer)
-    num_clusters, size = plan.clusters
-    clusters = np.arange(num_clusters * size).reshape(size, num_clusters).T
-    clusters = np.where(clusters < plan.num_labels, clusters, -1)
-    model = build_model(config, backbone, tokenizer, clusters, None)
+    if config.system == "one_vs_all":
+        model = build_one_vs_all(config, backbone, tokenizer, None, plan.num_labels)
+    else:
+        num_clusters, size = plan.clusters
+        clusters = np.arange(num_clusters * size).reshape(size, num_clusters).T
+        clusters = np.where(clusters < plan.num_labels, clusters, -1)
+        model = build_model(config, backbone, tokenizer, clusters, None)
     total_steps = plan.steps or 2 * len(batches)
     model.compile(build_optimizer(config, total_steps), jit_compile=config.jit_compile)
     measured = time_steps(model, batches)
