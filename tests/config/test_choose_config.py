@@ -78,6 +78,20 @@ def test_every_choice_of_lightxml_is_a_config(count):
     assert reasons[-1] == "as set: epochs"
 
 
+def test_a_reason_is_about_what_was_chosen():
+    documents = make_documents(300)
+    assert any(why.startswith("char_ngrams [3, 5]: ") for why in reasons_of(documents))
+    given = {"char_ngrams": None, "epochs": 2}
+    reasons = reasons_of(documents, given)
+    assert "batch_size 16, embedding_dim 64: for 300 documents" in reasons
+    assert not any("char" in why or "epochs" in why for why in reasons[:-1])
+    assert reasons[-1] == "as set: epochs, char_ngrams"
+
+
+def reasons_of(documents, given=()):
+    return choose_config(documents, given)[1]
+
+
 def test_lightxml_for_the_length_of_texts_the_labels_and_the_processor(monkeypatch):
     texts = ["a"] * 1000 + ["word " * 100] * 3001
     documents = Documents(texts, [[str(i)] for i in range(len(texts))])

@@ -58,7 +58,7 @@ def commands():
 def folder(tmp_path, monkeypatch):
     """A folder of small data to be in, with the data of the project."""
     (tmp_path / "mydata").mkdir()
-    write_part(tmp_path / "mydata", "train", 1600, seed=1)
+    write_part(tmp_path / "mydata", "train", 400, seed=1)
     write_part(tmp_path / "mydata", "test", 60, seed=2)
     (tmp_path / "data").symlink_to(PROJECT / "data")
     monkeypatch.chdir(tmp_path)

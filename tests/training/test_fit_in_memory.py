@@ -1,5 +1,7 @@
 """`fit`, `evaluate` and `export` from lists of texts and labels, without files."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,7 @@ from xmc_keras import (
 from xmc_keras.serving.server.served_model import ServedModel
 
 LIGHTDXML = {"system": "lightdxml", "encoder": "words", "embedding_dim": 16}
-LIGHTDXML |= {"learning_rate": 0.03, "batch_size": 16, "refresh": 2, "epochs": 4}
+LIGHTDXML |= {"learning_rate": 0.03, "batch_size": 16, "refresh": 2, "epochs": 3}
 LIGHTDXML |= {"proxy_dim": 24, "proxy_epochs": 2, "num_neighbors": 12}
 LIGHTXML = {"max_tokens": 16, "num_feature_layers": 2, "feature_dropout": 0.1}
 LIGHTXML |= {"max_leaf": 5, "top_k": 2, "bottleneck_dim": 8, "batch_size": 8}
@@ -26,13 +28,13 @@ LIGHTXML |= {"head_learning_rate": 0.03}
 SHARED = {"validation_documents": 30, "num_predictions": 10}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def parts(tiny_data):
     read = [read_documents(tiny_data, part) for part in ("train", "test")]
     return [Documents(part.texts, part.labels) for part in read]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def make_config(tiny_encoder):
     def make_config(system, **settings):
         if system == "lightdxml":
@@ -43,13 +45,28 @@ def make_config(tiny_encoder):
     return make_config
 
 
+@pytest.fixture(scope="module")
+def trained(parts, make_config, tmp_path_factory):
+    """Trains a system once: its config, and the result of `fit`."""
+    results = {}
+
+    def trained(system):
+        if system not in results:
+            config, (train, test) = make_config(system), parts
+            folder = tmp_path_factory.mktemp("empty")
+            with contextlib.chdir(folder):
+                result = fit(config, train, test=test, progress=False)
+            assert list(folder.iterdir()) == []
+            results[system] = config, result
+        return results[system]
+
+    return trained
+
+
 @pytest.mark.parametrize("system", ["lightxml", "lightdxml"])
-def test_without_a_folder(system, parts, make_config, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_without_a_folder(system, parts, trained):
     train, test = parts
-    config = make_config(system)
-    result = fit(config, train, test=test, progress=False)
-    assert list(tmp_path.iterdir()) == []
+    config, result = trained(system)
     assert [row["epoch"] for row in result.history] == list(range(config.epochs))
     assert result.seconds > 0 and result.metrics["documents"] == 60
     assert set(result.metrics["baselines"]) == {
@@ -76,10 +93,9 @@ def test_the_best_epoch_is_kept(parts, make_config):
 
 
 @pytest.mark.parametrize("system", ["lightxml", "lightdxml"])
-def test_a_folder_gives_the_same_model(system, parts, make_config, tmp_path):
+def test_a_folder_gives_the_same_model(system, parts, trained, tmp_path):
     train, test = parts
-    config = make_config(system, epochs=2)
-    memory = fit(config, train, test=test, progress=False)
+    config, memory = trained(system)
     folder = fit(config, train, test=test, run=tmp_path / "run", progress=False)
     assert memory.metrics["P@1"] == folder.metrics["P@1"]
     for ours, theirs in zip(memory.model.get_weights(), folder.model.get_weights()):
@@ -103,14 +119,15 @@ def test_static_negatives_without_a_folder(parts, make_config):
 
 def test_validation_documents_of_ones_own(parts, make_config):
     train, test = parts
-    result = fit(make_config("lightdxml"), train, validation=test, progress=False)
+    config = make_config("lightdxml", epochs=1)
+    result = fit(config, train, validation=test, progress=False)
     assert result.metrics["train_documents"] == len(train)
     assert result.metrics["validation_documents"] == len(test) == 60
 
 
-def test_an_export_of_a_model(parts, make_config, tmp_path):
-    train, test = parts
-    model = fit(make_config("lightdxml"), train, progress=False).model
+def test_an_export_of_a_model(parts, trained, tmp_path):
+    _, test = parts
+    model = trained("lightdxml")[1].model
     version = export(model, tmp_path / "exports", test.texts[:8], k=3)
     served = ServedModel(tmp_path / "exports" / str(version))
     found = served.predict({"text": np.array([test.texts[0].encode()], object)})

@@ -60,8 +60,11 @@ def choose_config(documents, overrides=(), room=None):
     changed = [key for key, value in keys.items() if getattr(config, key) != value]
     found = []
     for names, why in reasons:
-        if not set(names) <= set(changed):
-            values = (f"{name} {format_value(getattr(config, name))}" for name in names)
+        chosen = [name for name in names if name not in changed]
+        if chosen:
+            values = (
+                f"{name} {format_value(getattr(config, name))}" for name in chosen
+            )
             found.append(f"{', '.join(values)}: {why}")
     if getattr(documents, "features", None) is not None:
         found.append("features of the data, no texts")

@@ -51,7 +51,9 @@ def choose_lightdxml(documents, num_labels, room):
     features, reasons = {}, []
     if getattr(documents, "features", None) is None:
         features, why = choose_text_features(documents.texts)
-        reasons = [(("max_ngram", "char_ngrams"), why)]
+        # What the reason is about.
+        key = "char_ngrams" if features["max_ngram"] == 1 else "max_ngram"
+        reasons = [((key,), why)]
     keys = {
         "system": "lightdxml",
         "encoder": "words",

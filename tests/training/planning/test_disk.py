@@ -19,7 +19,7 @@ class Watch(threading.Thread):
         self.ended = threading.Event()
 
     def run(self):
-        while not self.ended.wait(0.0005):
+        while not self.ended.wait(0.002):
             self.most = max(self.most, count_bytes(self.folder))
 
     def __enter__(self):
