@@ -1,7 +1,5 @@
 """Formatting text tables."""
 
-NAMES = {"lightxml": "LightXML", "lightdxml": "LightDXML"}
-
 
 def align_columns(lines):
     """Aligns columns: the first to the left, the others to the right.

@@ -54,8 +54,8 @@ class ServingModule(tf.Module):
     a time, each block padded to its longest text.
 
     Args:
-        models: list of `LightXML`, `LightDXML` or `OneVsAll`, each with a tokenizer or vectorizer
-            and with label names.
+        models: list of `LightXML`, `LightDXML` or `OneVsAll`, each with a tokenizer or
+            vectorizer and with label names.
         k: int. Number of labels that `serving_default` returns.
         table_dtype: `"float32"`, `"float16"` or `"int8"`. dtype of label tables; see
             `StoredRanker` and `LightDXMLMember`. Defaults to `"float32"`.

@@ -31,9 +31,9 @@ def measure_lightdxml(plan, documents, steps):
         steps: int. Fewer steps are taken if there are too few documents.
 
     Returns:
-        Dictionary as in `measure_transformer`, with `search_ms`, the milliseconds of exact
-        search per document. `hours` includes `shortlists_hours`, but not the training
-        of label embeddings.
+        Dictionary as in `measure_transformer`, with `search_ms`, the milliseconds of
+        exact search per document. `hours` includes `shortlists_hours`, but not the
+        training of label embeddings.
     """
     config = plan.config
     keras.utils.set_random_seed(config.seed)
