@@ -48,6 +48,45 @@ def test_all_conflicts_are_reported():
     assert set(GOOD) == names
 
 
+ONE_VS_ALL = vars(Config(data="texts", encoder="minilm", system="one_vs_all"))
+
+
+@pytest.mark.parametrize(
+    "changes, keys",
+    [
+        ({}, []),
+        ({"optimizer": "rowwise_sgd", "momentum": 0.9}, []),
+        ({"optimizer": "rowwise_sgd", "table_dtype": "bfloat16"}, []),
+        ({"momentum": 0.9}, [("momentum", "optimizer")]),
+        (
+            {"optimizer": "rowwise_sgd", "momentum": 0.9, "table_dtype": "bfloat16"},
+            [("momentum", "table_dtype")],
+        ),
+        (
+            {"optimizer": "adamw", "table_dtype": "bfloat16"},
+            [("table_dtype", "optimizer")],
+        ),
+        ({"swa_start": 3}, [("swa_start", "epochs")]),
+        ({"encoder": "words"}, [("encoder", "system")]),
+        ({"schedule": "cosine"}, []),
+        ({"schedule": "halving"}, [("schedule", "system")]),
+        ({"max_leaf": 1}, [("max_leaf", "system")]),
+        ({"refresh": 2}, [("refresh", "system")]),
+    ],
+)
+def test_keys_of_one_vs_all(changes, keys):
+    check_keys_at_fault(ONE_VS_ALL | changes, keys)
+
+
+@pytest.mark.parametrize(
+    "key, value", [("momentum", 0.5), ("block_labels", 9), ("projection_dim", 9)]
+)
+@pytest.mark.parametrize("system", ["lightxml", "lightdxml"])
+def test_keys_of_one_vs_all_alone(system, key, value):
+    with pytest.raises(ValueError, match=f"{key}, a key of one_vs_all. Remove it, or"):
+        Config(encoder="minilm", system=system, **{key: value})
+
+
 WORDS = vars(Config(data="texts", encoder="words", system="lightdxml"))
 
 

@@ -25,6 +25,13 @@ LIGHTXML = {"max_tokens": 16, "num_feature_layers": 2, "feature_dropout": 0.1}
 LIGHTXML |= {"max_leaf": 5, "top_k": 2, "bottleneck_dim": 8, "batch_size": 8}
 LIGHTXML |= {"initial_probability": 0.5, "epochs": 2, "learning_rate": 0.01}
 LIGHTXML |= {"head_learning_rate": 0.03}
+ONE_VS_ALL = {"system": "one_vs_all", "max_tokens": 16, "num_feature_layers": 1}
+ONE_VS_ALL |= {"pooling": "mean", "feature_dropout": 0.1, "batch_size": 8, "epochs": 2}
+ONE_VS_ALL |= {"block_labels": 7, "head_start": "centroids", "schedule": "cosine"}
+ONE_VS_ALL |= {"optimizer": "rowwise_sgd", "head_learning_rate": 0.3}
+ONE_VS_ALL |= {"momentum": 0.5, "learning_rate": 0.003, "swa_start": 1, "swa_every": 5}
+TRANSFORMERS = {"lightxml": LIGHTXML, "one_vs_all": ONE_VS_ALL}
+SYSTEMS = ["lightxml", "lightdxml", "one_vs_all"]
 SHARED = {"validation_documents": 30, "num_predictions": 10}
 
 
@@ -40,7 +47,8 @@ def make_config(tiny_encoder):
         if system == "lightdxml":
             return Config(**{**LIGHTDXML, **SHARED, **settings})
         encoder = str(tiny_encoder)
-        return Config(**{**LIGHTXML, **SHARED, "encoder": encoder, **settings})
+        keys = {**TRANSFORMERS[system], **SHARED, **settings}
+        return Config(encoder=encoder, **keys)
 
     return make_config
 
@@ -63,7 +71,7 @@ def trained(parts, make_config, tmp_path_factory):
     return trained
 
 
-@pytest.mark.parametrize("system", ["lightxml", "lightdxml"])
+@pytest.mark.parametrize("system", SYSTEMS)
 def test_without_a_folder(system, parts, trained):
     train, test = parts
     config, result = trained(system)
@@ -92,7 +100,7 @@ def test_the_best_epoch_is_kept(parts, make_config):
     assert result.metrics["P@5"] == pytest.approx(100 * best, abs=1e-3)
 
 
-@pytest.mark.parametrize("system", ["lightxml", "lightdxml"])
+@pytest.mark.parametrize("system", SYSTEMS)
 def test_a_folder_gives_the_same_model(system, parts, trained, tmp_path):
     train, test = parts
     config, memory = trained(system)
@@ -125,9 +133,10 @@ def test_validation_documents_of_ones_own(parts, make_config):
     assert result.metrics["validation_documents"] == len(test) == 60
 
 
-def test_an_export_of_a_model(parts, trained, tmp_path):
+@pytest.mark.parametrize("system", ["lightdxml", "one_vs_all"])
+def test_an_export_of_a_model(system, parts, trained, tmp_path):
     _, test = parts
-    model = trained("lightdxml")[1].model
+    model = trained(system)[1].model
     version = export(model, tmp_path / "exports", test.texts[:8], k=3)
     served = ServedModel(tmp_path / "exports" / str(version))
     found = served.predict({"text": np.array([test.texts[0].encode()], object)})
