@@ -33,6 +33,7 @@ _HOMES = {
     "NearestLabels": "lightdxml.nearest_labels",
     "NegativeDocuments": "one_vs_all.negative_documents",
     "OneVsAll": "one_vs_all.one_vs_all",
+    "OneVsAllClassifier": "classifiers.one_vs_all_classifier",
     "OneVsAllHead": "one_vs_all.one_vs_all_head",
     "PairedEncoders": "encoders.paired_encoders",
     "PrecisionAtK": "metrics.precision_at_k",

@@ -475,7 +475,7 @@ class TextClassifier(BaseEstimator):
             raise ValueError(
                 f"Expected a model with label names. Received: {path}, without them."
             )
-        cls()._check_system(type(model).__name__.lower())
+        cls()._check_system(model.system)
         classifier = cls(**facts.get("parameters", {}))
         classes = np.array(facts.get("classes", names), object)
         classifier._set_fitted(

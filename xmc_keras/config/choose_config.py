@@ -4,13 +4,18 @@ import logging
 
 from xmc_keras.config.choose_lightdxml import choose_lightdxml
 from xmc_keras.config.choose_lightxml import choose_lightxml
+from xmc_keras.config.choose_one_vs_all import choose_one_vs_all
 from xmc_keras.config.config_file import override_config, read_overrides
 from xmc_keras.config.keys.config_key import format_value
 from xmc_keras.data.check_documents import check_reads_features, check_trainable
 
 logger = logging.getLogger(__name__)
 
-CHOICES = {"lightdxml": choose_lightdxml, "lightxml": choose_lightxml}
+CHOICES = {
+    "lightdxml": choose_lightdxml,
+    "lightxml": choose_lightxml,
+    "one_vs_all": choose_one_vs_all,
+}
 
 
 def choose_config(documents, overrides=(), room=None):
@@ -53,7 +58,10 @@ def choose_config(documents, overrides=(), room=None):
     room = room or {}
     system = read_overrides(overrides).get("system")
     choose = CHOICES.get(system, choose_lightdxml)
-    if choose is choose_lightxml and getattr(documents, "features", None) is not None:
+    if (
+        choose is not choose_lightdxml
+        and getattr(documents, "features", None) is not None
+    ):
         check_reads_features(override_config({"encoder": "minilm"}), None)
     keys, reasons = choose(documents, num_labels, room)
     config = override_config(keys, overrides)

@@ -107,6 +107,8 @@ class LightDXML(Recommender):
         [LightDXML](https://arxiv.org/abs/2304.11045), algorithm 1.
     """
 
+    system = "lightdxml"
+
     def __init__(
         self,
         encoder,

@@ -88,6 +88,8 @@ class LightXML(Recommender):
         1, 5 and 6.
     """
 
+    system = "lightxml"
+
     def __init__(
         self,
         encoder,

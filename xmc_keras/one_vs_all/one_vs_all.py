@@ -58,6 +58,8 @@ class OneVsAll(Recommender):
         2025, https://github.com/xmc-aalto/elmo).
     """
 
+    system = "one_vs_all"
+
     def __init__(
         self,
         encoder,

@@ -322,7 +322,7 @@ class RunFolder:
         return model
 
     def classifier(self, name=None):
-        """The model as a `LightXMLClassifier` or `LightDXMLClassifier`.
+        """The model as a classifier, such as a `LightXMLClassifier`.
 
         Args:
             name: see `load_model`.
@@ -330,7 +330,11 @@ class RunFolder:
         # Public names are imported on first use: `classifiers` imports this folder.
         import xmc_keras
 
-        names = {"lightxml": "LightXMLClassifier", "lightdxml": "LightDXMLClassifier"}
+        names = {
+            "lightxml": "LightXMLClassifier",
+            "lightdxml": "LightDXMLClassifier",
+            "one_vs_all": "OneVsAllClassifier",
+        }
         return getattr(xmc_keras, names[self.config().system]).from_run(self, name)
 
     def save_metrics(self, metrics):

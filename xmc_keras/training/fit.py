@@ -122,8 +122,7 @@ def fit(
             )
     if run is not None and not isinstance(run, RunFolder):
         run = RunFolder(run)
-    system = type(start_from).__name__.lower()
-    if start_from is not None and system != config.system.replace("_", ""):
+    if start_from is not None and start_from.system != config.system:
         raise ValueError(
             f"Expected `start_from` to be a model of {config.system}. Received: "
             f"{type(start_from).__name__}."
