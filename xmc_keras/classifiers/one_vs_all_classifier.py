@@ -24,7 +24,7 @@ class OneVsAllClassifier(TextClassifier):
         patience: int or None. Epochs without a better one before training ends.
         batch_size: int. Texts per step.
         learning_rate: float. Rate of the transformer.
-        optimizer: string, `"rowwise_adamw"` or `"rowwise_sgd"`. Rule of the label table.
+        optimizer: string, `"rowwise_adamw"` or `"rowwise_sgd"`, of the label table.
         head_learning_rate: float. Rate of the label table.
         precision: string: `"float32"`, `"mixed_bfloat16"` or `"mixed_float16"`.
         num_predictions: int. Labels that are ranked per text.
