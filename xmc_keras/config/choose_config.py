@@ -58,10 +58,8 @@ def choose_config(documents, overrides=(), room=None):
     room = room or {}
     system = read_overrides(overrides).get("system")
     choose = CHOICES.get(system, choose_lightdxml)
-    if (
-        choose is not choose_lightdxml
-        and getattr(documents, "features", None) is not None
-    ):
+    is_features = getattr(documents, "features", None) is not None
+    if is_features and choose is not choose_lightdxml:
         check_reads_features(override_config({"encoder": "minilm"}), None)
     keys, reasons = choose(documents, num_labels, room)
     config = override_config(keys, overrides)
@@ -74,7 +72,7 @@ def choose_config(documents, overrides=(), room=None):
                 f"{name} {format_value(getattr(config, name))}" for name in chosen
             )
             found.append(f"{', '.join(values)}: {why}")
-    if getattr(documents, "features", None) is not None:
+    if is_features:
         found.append("features of the data, no texts")
     if "GPU" in room and config.system == "lightdxml":
         found.append(
