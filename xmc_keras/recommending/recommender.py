@@ -16,7 +16,8 @@ class Recommender(keras.Model):
     A subclass has a `system`, a value of the config's key, a `label_set`, a `LabelSet`
     or None, and `loss_trackers`, the metrics of the parts of its loss. Except in
     training, its `call` returns a dictionary with `predicted_ids` (batch,
-    num_predictions) int32, best first, and `scores` of the same shape. `label_set` is saved in `.keras` files.
+    num_predictions) int32, best first, and `scores` of the same shape. `label_set` is
+    saved in `.keras` files.
 
     Example:
 
