@@ -79,9 +79,13 @@ def test_equal_to_a_dense_layer_with_the_sum_of_all_losses(num_blocks, momentum)
 @pytest.mark.parametrize(
     "rules, jit_compile",
     [
-        ({"sgd": ["label_block"], "momentum": 0.9}, False),
-        ({"rowwise": []}, True),
-        ({"rowwise": ["label_block"], "partial": ["label_block"]}, True),
+        ({"sgd": ["label_block"], "momentum": 0.9}, True),
+        pytest.param({"rowwise": []}, False, marks=pytest.mark.large),
+        pytest.param(
+            {"rowwise": ["label_block"], "partial": ["label_block"]},
+            True,
+            marks=pytest.mark.large,
+        ),
     ],
 )
 def test_it_learns_its_data(rules, jit_compile):

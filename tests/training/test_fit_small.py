@@ -69,8 +69,10 @@ def check_fit(config, documents):
     "system, sizes, keys",
     [
         ("lightdxml", (3, 1), {}),
-        ("lightdxml_debian24k", (10, 2), {"epochs": 1}),
-        ("lightxml", (3, 1), {}),
+        pytest.param(
+            "lightdxml_debian24k", (10, 2), {"epochs": 1}, marks=pytest.mark.large
+        ),
+        pytest.param("lightxml", (3, 1), {}, marks=pytest.mark.large),
         ("quickstart", (10, 2), {}),
     ],
 )

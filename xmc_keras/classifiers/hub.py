@@ -84,9 +84,8 @@ def upload_classifier(
             if private and not info.private:
                 raise BadInput(
                     f"Expected a private repository {handle}. Received: a public one, "
-                    "which was there before.",
-                    remedy="Make it private in its settings, leave `private` out, or "
-                    "choose another name.",
+                    "which was there before. Make it private in its settings, leave "
+                    "`private` out, or choose another name."
                 )
             # `upload_folder` may take several commits.
             there = [file.rfilename for file in info.siblings]
