@@ -125,7 +125,10 @@ def test_files_and_predictions(bottleneck_dim, tmp_path):
     np.testing.assert_allclose(found["scores"], scores, 1e-5, 1e-6)
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "precision",
+    [pytest.param("mixed_bfloat16", marks=pytest.mark.large), "mixed_float16"],
+)
 def test_half_precision(precision):
     keras.config.set_dtype_policy(precision)
     try:

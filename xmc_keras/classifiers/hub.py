@@ -184,7 +184,7 @@ def explain_hub_errors(handle):
             remedy = f"{LOG_IN} The token has to be one that may write."
         elif isinstance(error, ValueError) and status is None:
             expected = "a model card that the hub accepts"
-            remedy = "Change `license`, `language`, `datasets` or `tags`."
+            remedy = "Change its license, language, datasets or tags."
         elif status is not None:
             remedy = "Try again."
         else:
