@@ -78,6 +78,7 @@ def test_without_optuna(refused, recipe, monkeypatch):
     )
 
 
+@pytest.mark.large
 def test_a_search_from_a_folder_of_data(call, tiny_data, tmp_path, monkeypatch):
     """With real processes, as a user runs it: and then the same again."""
     monkeypatch.chdir(tmp_path)

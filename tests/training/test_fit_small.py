@@ -73,7 +73,7 @@ def check_fit(config, documents):
             "lightdxml_debian24k", (10, 2), {"epochs": 1}, marks=pytest.mark.large
         ),
         pytest.param("lightxml", (3, 1), {}, marks=pytest.mark.large),
-        ("quickstart", (10, 2), {}),
+        pytest.param("quickstart", (10, 2), {}, marks=pytest.mark.large),
     ],
 )
 def test_almost_no_data(system, sizes, keys, make_config):
