@@ -76,6 +76,14 @@ RUNS = {
         "The same, more ways and one seed",
         "accuracy.accuracy --seeds 1",
     ),
+    "classifiers": (
+        "The classifiers, 12,000 documents of Debian-24K",
+        "accuracy.classifiers",
+    ),
+    "first_answer": (
+        "From an import to a first answer, 300 documents",
+        "speed.first_answer",
+    ),
     "ablations": (
         "The paper's claims, Debian-24K",
         "accuracy.ablations --set precision=mixed_bfloat16 --json "

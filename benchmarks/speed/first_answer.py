@@ -81,9 +81,10 @@ def main(arguments):
         }
         for name in CLASSIFIERS
     ]
-    print(table(rows))
+    print(table(rows), file=sys.stderr)
     figures = {"documents": arguments.documents, "rounds": arguments.rounds}
-    keep(figures | circumstances(PACKAGES) | {"measured": rows}, arguments.json)
+    figures |= circumstances(PACKAGES) | {"measured": rows}
+    print(keep(figures, arguments.json))
 
 
 if __name__ == "__main__":

@@ -294,11 +294,26 @@ def test_the_peers(folder, tmp_path):
         assert {"numpy", "scikit-learn"} <= set(record["versions"])
 
 
-def test_the_page_is_up_to_date():
-    text = (PROJECT / datasets.PAGE).read_text("utf-8")
-    found = tables.all_tables(datasets.read_records(PROJECT / datasets.RESULTS))
+@pytest.mark.parametrize(
+    "page, results, against, words",
+    [
+        (datasets.PAGE, datasets.RESULTS, "", "### debian24k"),
+        (
+            datasets.STUDY_PAGE,
+            "benchmarks/results/defaults.json",
+            "defaults",
+            "linear=false",
+        ),
+    ],
+)
+def test_a_page_is_up_to_date(page, results, against, words):
+    text = (PROJECT / page).read_text("utf-8")
+    records = datasets.read_records(PROJECT / results)
+    found = tables.all_tables(records)
+    if against:
+        found = tables.difference_tables(records, against)
     _, begin, rest = text.partition(datasets.BEGIN)
     assert begin and rest.partition(datasets.END)[0] == found, (
         "run python -m benchmarks.datasets --write"
     )
-    assert "### debian24k" in found
+    assert words in found

@@ -48,7 +48,9 @@ def hub(monkeypatch, tmp_path):
         yield hub
 
 
-@pytest.mark.parametrize("name", ["tagger", "transformer"])
+@pytest.mark.parametrize(
+    "name", ["tagger", pytest.param("transformer", marks=pytest.mark.large)]
+)
 def test_there_and_back(name, hub, few, request):
     model = request.getfixturevalue(name)
     model.save("hf://me/tagger", commit_message="First")

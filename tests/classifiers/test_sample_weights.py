@@ -76,6 +76,7 @@ def test_a_heavier_text_counts_more():
         assert logits[names.index("work")] > logits[names.index("play")] + 0.1
 
 
+@pytest.mark.large
 def test_a_heavier_text_counts_more_for_a_transformer(tiny_encoder):
     model = LightXMLClassifier(
         str(tiny_encoder),

@@ -1,10 +1,13 @@
 """Trainings that go on from the model of the one before."""
 
+import types
+
 import numpy as np
 import pytest
 
 from tests.helpers.tiny_data import WORDS
 from xmc_keras import LightDXMLClassifier, LightXMLClassifier, fit
+from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.training.loops.warm_start import start_lightdxml
 
@@ -86,11 +89,11 @@ def test_words_go_on():
     assert model.predict(["word9a word9c"], k=1) == [["new"]]
     for own, other in zip(before, weights_of(first)):
         assert (own == other).all()
-    narrow = LightDXMLClassifier(
-        epochs=1, embedding_dim=4, char_ngrams=None, linear=False, verbose=False
-    ).fit(TEXTS, LABELS)
+    narrow = types.SimpleNamespace(
+        vectorizer=first.vectorizer, encoder=SparseTextEncoder(12, dim=4)
+    )
     with pytest.raises(BadInput, match="embedding_dim=4 .* Received: 8"):
-        start_lightdxml(first, narrow.model_)
+        start_lightdxml(first, narrow)
 
 
 def test_a_model_of_the_other_system_is_refused(transformer):

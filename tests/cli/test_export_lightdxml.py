@@ -83,7 +83,9 @@ def through_the_c_api(version, served):
     return answer
 
 
-@pytest.mark.parametrize("precision", ["float32", "float16"])
+@pytest.mark.parametrize(
+    "precision", [pytest.param("float32", marks=pytest.mark.large), "float16"]
+)
 def test_run_on_texts(words_run, call, tmp_path, precision):
     arguments = ("-k", 3, "--precision", precision, "--encoder-precision", precision)
     ended = call("export", words_run.path, tmp_path / "out", *arguments)

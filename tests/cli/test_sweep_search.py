@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -78,6 +79,7 @@ def test_without_optuna(refused, recipe, monkeypatch):
     )
 
 
+@pytest.mark.large
 def test_a_search_from_a_folder_of_data(call, tiny_data, tmp_path, monkeypatch):
     """With real processes, as a user runs it: and then the same again."""
     monkeypatch.chdir(tmp_path)
@@ -183,7 +185,9 @@ def test_an_interrupted_search_is_continued(recipe, tmp_path, number, status, sa
     assert trial.state.name == "RUNNING"
 
     stdout, stderr = start("sweep", *arguments).communicate()
-    assert f"Continuing at epoch {done + 1}," in stderr.decode()
+    # A row of the history may be there before the checkpoint of its epoch.
+    continued = re.search(r"Continuing at epoch (\d+),", stderr.decode())
+    assert continued and int(continued[1]) in (done, done + 1), stderr.decode()
     assert [trial.state.name for trial in TrialStudy(tmp_path / "s").trials] == [
         "COMPLETE"
     ] * 2

@@ -79,9 +79,13 @@ def test_equal_to_a_dense_layer_with_the_sum_of_all_losses(num_blocks, momentum)
 @pytest.mark.parametrize(
     "rules, jit_compile",
     [
-        ({"sgd": ["label_block"], "momentum": 0.9}, False),
-        ({"rowwise": []}, True),
-        ({"rowwise": ["label_block"], "partial": ["label_block"]}, True),
+        ({"sgd": ["label_block"], "momentum": 0.9}, True),
+        pytest.param({"rowwise": []}, False, marks=pytest.mark.large),
+        pytest.param(
+            {"rowwise": ["label_block"], "partial": ["label_block"]},
+            True,
+            marks=pytest.mark.large,
+        ),
     ],
 )
 def test_it_learns_its_data(rules, jit_compile):
@@ -121,7 +125,10 @@ def test_files_and_predictions(bottleneck_dim, tmp_path):
     np.testing.assert_allclose(found["scores"], scores, 1e-5, 1e-6)
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "precision",
+    [pytest.param("mixed_bfloat16", marks=pytest.mark.large), "mixed_float16"],
+)
 def test_half_precision(precision):
     keras.config.set_dtype_policy(precision)
     try:

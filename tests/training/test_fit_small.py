@@ -69,9 +69,11 @@ def check_fit(config, documents):
     "system, sizes, keys",
     [
         ("lightdxml", (3, 1), {}),
-        ("lightdxml_debian24k", (10, 2), {"epochs": 1}),
-        ("lightxml", (3, 1), {}),
-        ("quickstart", (10, 2), {}),
+        pytest.param(
+            "lightdxml_debian24k", (10, 2), {"epochs": 1}, marks=pytest.mark.large
+        ),
+        pytest.param("lightxml", (3, 1), {}, marks=pytest.mark.large),
+        pytest.param("quickstart", (10, 2), {}, marks=pytest.mark.large),
     ],
 )
 def test_almost_no_data(system, sizes, keys, make_config):
@@ -121,8 +123,7 @@ ODD = {
     "few labels": [(text(i), ["a"] if i in (4, 5) else []) for i in range(20)],
 }
 BLIND = "None of the 2 validation documents has a label of the documents to train on"
-FAST = [("lightdxml", "one document a label"), ("lightxml", "one document a label")]
-FAST += [("lightdxml", "one text with a word")]
+FAST = [("lightdxml", "one document a label"), ("lightdxml", "one text with a word")]
 
 
 @pytest.mark.parametrize(

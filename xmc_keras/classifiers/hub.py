@@ -84,9 +84,8 @@ def upload_classifier(
             if private and not info.private:
                 raise BadInput(
                     f"Expected a private repository {handle}. Received: a public one, "
-                    "which was there before.",
-                    remedy="Make it private in its settings, leave `private` out, or "
-                    "choose another name.",
+                    "which was there before. Make it private in its settings, leave "
+                    "`private` out, or choose another name."
                 )
             # `upload_folder` may take several commits.
             there = [file.rfilename for file in info.siblings]
@@ -185,7 +184,7 @@ def explain_hub_errors(handle):
             remedy = f"{LOG_IN} The token has to be one that may write."
         elif isinstance(error, ValueError) and status is None:
             expected = "a model card that the hub accepts"
-            remedy = "Change `license`, `language`, `datasets` or `tags`."
+            remedy = "Change its license, language, datasets or tags."
         elif status is not None:
             remedy = "Try again."
         else:

@@ -133,9 +133,10 @@ def _solve_together(features, columns, c, sample_weight):
     labels = np.flatnonzero((counts > 0) & (counts < num_documents))
     kernel = (features @ features.T).toarray().astype(np.float64) + 1  # 1 for the bias
     costs = np.full(num_documents, c) if sample_weight is None else c * sample_weight
-    ridge = np.diag(1 / (2 * costs))
-    inverse = np.linalg.inv(kernel + ridge)
-    smooth = (np.eye(num_documents) - ridge @ inverse).astype(np.float32)
+    ridge = 1 / (2 * costs)  # the diagonal of a matrix
+    inverse = np.linalg.inv(kernel + np.diag(ridge))
+    smooth = np.eye(num_documents) - ridge[:, None] * inverse
+    smooth = smooth.astype(np.float32)
     inverse = inverse.astype(np.float32)
     by_feature = features.T.tocsr()
     everything = np.arange(features.shape[1])

@@ -113,20 +113,10 @@ def fit(
     >>> len(result.history), sorted(result.model.label_set.names)
     (2, ['editor', 'game'])
     """
-    _check_arguments(config, train=train, validation=validation, test=test)
-    for callback in callbacks:
-        if not hasattr(callback, "set_model"):
-            raise ValueError(
-                "Expected `callbacks` to be a list of Keras callbacks. Received: "
-                f"{callback!r:.80} in it."
-            )
+    parts = {"train": train, "validation": validation, "test": test}
+    _check_arguments(config, parts, callbacks, start_from)
     if run is not None and not isinstance(run, RunFolder):
         run = RunFolder(run)
-    if start_from is not None and start_from.system != config.system:
-        raise ValueError(
-            f"Expected `start_from` to be a model of {config.system}. Received: "
-            f"{type(start_from).__name__}."
-        )
     if learn_validation is None:
         learn_validation = test is not None
     settings = resume, overwrite, any_memory, callbacks, progress, learn_validation
@@ -134,7 +124,7 @@ def fit(
         return _fit(config, train, validation, test, run, *settings, start_from)
 
 
-def _check_arguments(config, **parts):
+def _check_arguments(config, parts, callbacks, start_from):
     """Raises an error for arguments of other kinds, before work begins."""
     if not isinstance(config, Config):
         raise ValueError(
@@ -151,6 +141,17 @@ def _check_arguments(config, **parts):
             )
         if name != "train" and not len(part):
             raise BadInput(f"Expected documents in `{name}`. Received: none.")
+    for callback in callbacks:
+        if not hasattr(callback, "set_model"):
+            raise ValueError(
+                "Expected `callbacks` to be a list of Keras callbacks. Received: "
+                f"{callback!r:.80} in it."
+            )
+    if start_from is not None and start_from.system != config.system:
+        raise ValueError(
+            f"Expected `start_from` to be a model of {config.system}. Received: "
+            f"{type(start_from).__name__}."
+        )
 
 
 def _fit(

@@ -183,7 +183,10 @@ def test_words_of_labels(candidates_from, num_words, coarse_words):
     assert ask(module, "serving_default", text=none)["labels"].shape == (0, 3)
 
 
-@pytest.mark.parametrize("candidates_from", ["embeddings", "classifier"])
+@pytest.mark.parametrize(
+    "candidates_from",
+    [pytest.param("embeddings", marks=pytest.mark.large), "classifier"],
+)
 def test_words_of_labels_in_float16(tmp_path, candidates_from):
     model = make_with_words(candidates_from=candidates_from, residual=False)
     exact, _ = scores_with_words(model, ["sea sky"])

@@ -144,7 +144,7 @@ def test_close_gives_the_memory_back(constant):
 
     folder, megabytes = constant("1", 1, size=12 * 2**20), 48
     before = resident()
-    for _ in range(6):
+    for _ in range(4):
         model = ServedModel(folder)
         model.predict({"word": strings("two")})
         model.close()
