@@ -166,11 +166,9 @@ def test_other_documents(runs, models, tiny_data, tmp_path, call, weights):
 def test_the_exported_ensemble_ranks_alike(models, tiny_data):
     from xmc_keras.data.inputs import make_batches
     from xmc_keras.data.token_cache import TokenCache
-    from xmc_keras.evaluation.ensemble.ensemble_ranking import (
-        average_scores,
-        rank_together,
-    )
+    from xmc_keras.evaluation.ensemble.average_scores import average_scores
     from xmc_keras.evaluation.ensemble.member_scores import MemberScores
+    from xmc_keras.recommending.rank_together import rank_together
     from xmc_keras.text.text_tokenizer import TextTokenizer
 
     texts, weights = read_documents(tiny_data, "test").texts, [3, 1, 2]

@@ -5,7 +5,8 @@ import keras
 import numpy as np
 import scipy.sparse
 
-from xmc_keras.data.sparse_document_batches import SparseDocumentBatches, pad_rows
+from xmc_keras.data.document_batches import pad_rows
+from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
 from xmc_keras.encoders.encode_documents import _graphs, encode_documents
 from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
 

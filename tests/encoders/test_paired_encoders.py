@@ -9,7 +9,6 @@ import pytest
 from tests.helpers import tiny_lightxml as tiny
 from xmc_keras.config.config_file import load_config
 from xmc_keras.encoders.paired_encoders import PairedEncoders
-from xmc_keras.evaluation.ensemble.member_scores import score_labels
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.lightxml.cluster_generator import ClusterGenerator
 from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
@@ -47,7 +46,7 @@ def test_generator_and_ranker_see_their_own_half():
     own = sigmoid((halves[1] @ kernel + bias) @ labels.T + np.log(0.01 / 0.99))
     expected = clusters[:, rows // 3] * own
     every = np.tile(np.arange(10, dtype="int32"), (12, 1))
-    found = score_labels(model, features, every)
+    found = model.score_labels(every, features)
     np.testing.assert_allclose(found, expected, rtol=1e-4)
     outputs = model(tiny.INPUTS)
     best = np.take_along_axis(expected, outputs["predicted_ids"].numpy(), axis=1)
@@ -91,10 +90,10 @@ def test_of_a_label_its_own_score_alone():
     ids = outputs["predicted_ids"]
     logits = plain.generator.cluster_logits(features)
     clusters = keras.ops.sigmoid(plain.generator.own_logits(logits, ids))
-    expected = score_labels(plain, features, ids) / clusters
+    expected = plain.score_labels(ids, features) / clusters
     np.testing.assert_allclose(outputs["scores"], expected, rtol=1e-4)
     np.testing.assert_allclose(
-        score_labels(model, features, ids), outputs["scores"], rtol=1e-4
+        model.score_labels(ids, features), outputs["scores"], rtol=1e-4
     )
     assert np.abs(outputs["scores"] - both["scores"]).max() > 1e-4
     assert LightXML.from_config(model.get_config()).score == "label"

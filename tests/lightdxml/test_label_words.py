@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.layer_test import run_layer_test
-from xmc_keras.data.sparse_document_batches import pad_rows
+from xmc_keras.data.document_batches import pad_rows
 from xmc_keras.lightdxml.label_words import LabelWords
 
 NUM_DOCUMENTS, NUM_FEATURES, NUM_LABELS = 8, 12, 6

@@ -110,6 +110,7 @@ class DocumentBatches:
         self.labels = None if label_matrix is None else csr_matrix(label_matrix)
         self.negatives, self.negatives_key = None, None
         self.weights = None  # of documents, see `with_weights`
+        self.words = None  # see `with_words`
         self.lengths = None  # of batches, see `with_few_lengths`
         self._longest_first = np.argsort(-tokens.lengths, kind="stable")
 
@@ -176,6 +177,17 @@ class DocumentBatches:
         if weights is not None:
             batches.weights = np.asarray(weights, np.float32)
             self._check_rows(batches.weights)
+        return batches
+
+    def with_words(self, features):
+        """Returns a copy that adds `x["word_ids"]` and `x["word_weights"]`, see `Hybrid`.
+
+        Args:
+            features: csr matrix (documents, num_features), such as TF-IDF rows.
+        """
+        self._check_rows(features)
+        batches = copy.copy(self)
+        batches.words = csr_matrix(features, dtype=np.float32)
         return batches
 
     def _with_negatives(self, key, ids):
@@ -311,6 +323,8 @@ class DocumentBatches:
             x["segment_ids"] = np.zeros_like(token_ids)
         if self.negatives is not None:
             x[self.negatives_key] = self.negatives[documents]  # (batch, n)
+        if self.words is not None:
+            x["word_ids"], x["word_weights"] = pad_rows(self.words[documents])
         if self.labels is None:
             return x
         rows = self.labels[documents]
@@ -330,4 +344,31 @@ class DocumentBatches:
             x["segment_ids"] = ids
         if self.negatives is not None:
             x[self.negatives_key] = ids
+        if self.words is not None:
+            x |= {"word_ids": ids, "word_weights": tf.TensorSpec([None, None])}
         return x if self.labels is None else ({**x, "label_ids": ids}, ids)
+
+
+def pad_rows(rows):
+    """Pads the rows of a csr matrix to the longest one.
+
+    Args:
+        rows: csr matrix (rows, columns).
+
+    Returns:
+        `(columns, values)`, int32 and float32 (rows, n), with -1 and 0 at the ends of
+        shorter rows.
+
+    Example:
+
+    >>> columns, values = pad_rows(csr_matrix([[0, 5.0], [0, 0]]))
+    >>> columns.tolist(), values.tolist()
+    ([[1], [-1]], [[5.0], [0.0]])
+    """
+    lengths = np.diff(rows.indptr)
+    width = max(int(lengths.max(initial=0)), 1)
+    real = np.arange(width) < lengths[:, None]  # (rows, width)
+    columns = np.full(real.shape, -1, np.int32)
+    values = np.zeros(real.shape, np.float32)
+    columns[real], values[real] = rows.indices, rows.data
+    return columns, values

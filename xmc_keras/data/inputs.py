@@ -32,7 +32,7 @@ def build_inputs(
     """Builds batches for prediction and evaluation, without shuffling.
 
     Args:
-        model: a `LightXML` or `LightDXML` with a `tokenizer` or a `vectorizer`, or a
+        model: a model with a `tokenizer`, a `vectorizer`, or, as a `Hybrid`, both; or a
             `LightDXML` that reads features.
         texts: list of strings, or a csr matrix (documents, features).
         label_matrix: optional csr matrix (documents, labels), for Keras's `evaluate`.
@@ -46,18 +46,20 @@ def build_inputs(
     """
     if batch_size is None:
         batch_size = BATCH_SIZE if config is None else config.predict_batch_size
-    vectorizer = getattr(model, "vectorizer", None)
+    vectorizer, words = getattr(model, "vectorizer", None), None
     if vectorizer is not None and not scipy.sparse.issparse(texts):
-        texts = vectorizer.transform(texts)
-    if scipy.sparse.issparse(texts):
-        return SparseDocumentBatches(texts, label_matrix, batch_size, shuffle=False)
+        words = vectorizer.transform(texts)
+    if getattr(model, "tokenizer", None) is None:
+        rows = texts if words is None else words
+        return SparseDocumentBatches(rows, label_matrix, batch_size, shuffle=False)
     tokenizer = _tokenizers.get(model)
     if tokenizer is None or tokenizer.max_tokens != model.max_tokens:
         tokenizer = _tokenizers[model] = TextTokenizer(
             model.tokenizer, model.max_tokens
         )
     tokens = tokenize(tokenizer, texts, cache)
-    return make_batches(tokens, tokenizer.pad_id, label_matrix, batch_size, config)
+    batches = make_batches(tokens, tokenizer.pad_id, label_matrix, batch_size, config)
+    return batches if words is None else batches.with_words(words)
 
 
 def build_training_inputs(config, model, texts, label_matrix, features, cache=None):

@@ -4,7 +4,7 @@ import numpy as np
 import scipy.sparse
 import tensorflow as tf
 
-from xmc_keras.data.document_batches import DocumentBatches
+from xmc_keras.data.document_batches import DocumentBatches, pad_rows
 
 
 class SparseDocumentBatches(DocumentBatches):
@@ -73,28 +73,3 @@ class Lengths:
 
     def __len__(self):
         return len(self.lengths)
-
-
-def pad_rows(rows):
-    """Pads the rows of a csr matrix to the longest one.
-
-    Args:
-        rows: csr matrix (rows, columns).
-
-    Returns:
-        `(columns, values)`, int32 and float32 (rows, n), with -1 and 0 at the ends of
-        shorter rows.
-
-    Example:
-
-    >>> columns, values = pad_rows(scipy.sparse.csr_matrix([[0, 5.0], [0, 0]]))
-    >>> columns.tolist(), values.tolist()
-    ([[1], [-1]], [[5.0], [0.0]])
-    """
-    lengths = np.diff(rows.indptr)
-    width = max(int(lengths.max(initial=0)), 1)
-    real = np.arange(width) < lengths[:, None]  # (rows, width)
-    columns = np.full(real.shape, -1, np.int32)
-    values = np.zeros(real.shape, np.float32)
-    columns[real], values[real] = rows.indices, rows.data
-    return columns, values

@@ -9,10 +9,10 @@ from sklearn.preprocessing import normalize
 from xmc_keras.data.documents import Documents
 from xmc_keras.data.inputs import build_inputs
 from xmc_keras.encoders.encode_documents import encode_documents
-from xmc_keras.evaluation.ensemble.member_scores import score_labels
 from xmc_keras.evaluation.explanation import Explanation, SimilarDocument, WordPart
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.progress import phase
+from xmc_keras.recommending.hybrid import Hybrid, find_logits
 from xmc_keras.recommending.recommend import check_integer, check_reads_texts
 from xmc_keras.text.name_features import name_features
 
@@ -34,7 +34,8 @@ def explain(model, text, label, documents, k=5):
     slope of the classifier's logit by the word's weight, times this weight. So the
     parts describe the text as it is. Without a word the weights of the others are
     larger, since rows have norm 1, and other relus are on. What n-grams of characters
-    add is given to the words that contain them, in proportion to how often they do. A
+    add is given to the words that contain them, in proportion to how often they do. Of
+    a `Hybrid` the parts are those of its words; the rest has the transformer's. A
     score with `beta` below 1 also has a part from cosines, which words do not explain.
 
     Only the text and the documents with the label are encoded.
@@ -94,7 +95,14 @@ def explain(model, text, label, documents, k=5):
     x = {name: tf.convert_to_tensor(value) for name, value in x.items()}
     found = _score(model, x, label_id)
     if getattr(model, "vectorizer", None) is not None:
-        found |= _split_logit(model, x, label_id, text)
+        if isinstance(model, Hybrid):
+            of_words = {"token_ids": x["word_ids"], "token_weights": x["word_weights"]}
+            found |= _split_logit(model.words, of_words, label_id, text)
+            logit = float(find_logits(found["score"]))
+            found["rest"] += logit - found["logit"]
+            found |= {"logit": logit, "rest_name": "biases and transformer"}
+        else:
+            found |= _split_logit(model, x, label_id, text)
     places = [i for i, names in enumerate(documents.labels) if label in names]
     cosines = _compare(model, text, [documents.texts[i] for i in places])
     best = np.argsort(-cosines, kind="stable")[:k]
@@ -126,21 +134,20 @@ def _score(model, x, label_id):
     """Score, rank, and whether the label is a candidate."""
     if not model.built:
         model(x, training=False)
-    features = model.encoder(x, training=False)
-    is_lightdxml = not hasattr(model, "generator")
-    words = {"words": model.read_words(x)} if is_lightdxml else {}
-    found = model.rank(features, **words)
+    encoded = model.encode(x)
+    found = model.rank(*encoded)
     found = {name: part.numpy()[0] for name, part in found.items()}
     places = np.flatnonzero(found["predicted_ids"] == label_id)
     if len(places):
         rank, score = int(places[0]) + 1, found["scores"][places[0]]
     else:
         label_ids = tf.constant([[label_id]])
-        rank, score = None, score_labels(model, features, label_ids, **words)[0, 0]
+        rank, score = None, model.score_labels(label_ids, *encoded)[0, 0]
     return {
         "score": float(score),
         "rank": rank,
-        "is_candidate": label_id in found["candidates"],
+        # One-vs-all scores all labels.
+        "is_candidate": label_id in found.get("candidates", [label_id]),
     }
 
 
@@ -178,7 +185,8 @@ def _compare(model, text, texts):
     """Cosines (texts,) of the features of texts with those of one text."""
     if not texts:
         return np.zeros(0)
-    if any(getattr(model, name, None) is not None for name in ("linear", "lexical")):
+    words = getattr(model, "words", model)
+    if any(getattr(words, name, None) is not None for name in ("linear", "lexical")):
         rows = model.vectorizer.transform([text, *texts])  # of norm 1, or 0
         return (rows[1:] @ rows[0].T).toarray()[:, 0]
     with phase(f"Encoding {len(texts)} documents"):

@@ -41,7 +41,8 @@ class Explanation:
         words: optional list of `(word, logit, linear)`, of a model over words. What
             each word of the text adds to the logit, and how much of that is from the
             linear rows and the words of labels; largest first, whatever the sign.
-        rest: optional float. The rest of the logit: biases, which no word adds.
+        rest: optional float. The rest of the logit, which no word adds: biases, and the
+            part of the transformer of a `Hybrid`.
         num_words: int. Words to print. Defaults to `5`.
 
     Example:
@@ -70,6 +71,7 @@ class Explanation:
     words: list[WordPart] | None = None
     rest: float | None = None
     num_words: int = 5
+    rest_name: str = "biases"
 
     def __str__(self):
         place = f"rank {self.rank}"
@@ -85,7 +87,7 @@ class Explanation:
             if others:
                 count = f"{len(others)} other word{'s' * (len(others) > 1)}"
                 rows.append((sum(part.logit for part in others), count))
-            rows.append((self.rest, "biases"))
+            rows.append((self.rest, self.rest_name))
             lines += [f"{logit:+7.2f}  {name}" for logit, name in rows]
             if not self.words:
                 lines.append("  The model knows no word of the text.")

@@ -15,7 +15,7 @@ from xmc_keras.lightdxml import label_words  # noqa: F401
 from xmc_keras.lightdxml.document_words import DocumentWords
 from xmc_keras.lightdxml.loss import summed_cross_entropy
 from xmc_keras.lightdxml.nearest_labels import NearestLabels
-from xmc_keras.lightdxml.scores import fuse_scores
+from xmc_keras.lightdxml.scores import fuse_scores, score_candidates
 from xmc_keras.lightdxml.shortlist_classifier import ShortlistClassifier
 from xmc_keras.lightdxml.shortlist_logits import (
     sample_positives,
@@ -277,6 +277,21 @@ class LightDXML(Recommender):
             "predicted_ids": tf.gather(candidates, places, batch_dims=1),
             "scores": best,
         }
+
+    def score_labels(self, label_ids, features, words=None):
+        """Scores (batch, n) of given labels (batch, n), 0 for -1, see `score_candidates`.
+
+        For `words` see `read_words`.
+        """
+        found = self.rank(features, words)
+        ids = ops.maximum(label_ids, 0)
+        scores = score_candidates(
+            self.logits(features, ids, words),
+            self.nearest.cosines(features, ids),
+            self.beta,
+            (found["logits"], found["cosines"]),
+        )
+        return ops.where(label_ids < 0, 0.0, scores)
 
     def best(self, features, words=None):
         """The classifier's best labels and their logits, both (batch, candidates)."""

@@ -4,7 +4,11 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from xmc_keras.ops.elementwise import check_initial_probability, logit
+from xmc_keras.ops.elementwise import (
+    check_initial_probability,
+    find_repeated,
+    logit,
+)
 from xmc_keras.ops.tables import add_table_weight
 
 MASKED_LOGIT = -1e9
@@ -161,13 +165,3 @@ class DynamicCandidateRanker(keras.layers.Layer):
             }
         )
         return config
-
-
-def find_repeated(candidates):
-    """Marks ids (batch, n) that occur earlier in their row, as bool."""
-    # A stable sort brings equal ids together in their order; an id that equals its
-    # left neighbour is a repeat. A second sort restores the order.
-    order = tf.argsort(candidates, axis=1, stable=True)
-    ids = tf.gather(candidates, order, batch_dims=1)
-    repeated = ops.pad(ids[:, 1:] == ids[:, :-1], [[0, 0], [1, 0]])
-    return tf.gather(repeated, tf.argsort(order, axis=1), batch_dims=1)

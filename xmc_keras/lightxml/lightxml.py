@@ -193,6 +193,29 @@ class LightXML(Recommender):
             outputs["scores"] = ops.maximum(scores, 0.0)
         return outputs
 
+    def score_labels(self, label_ids, features):
+        """Scores of given labels, whether or not they would be candidates.
+
+        Args:
+            label_ids: int32 tensor (batch, n), `-1` pads.
+            features: tensor (batch, dim), from the encoder.
+
+        Returns:
+            float32 tensor (batch, n), `0` for pads.
+
+        Reference:
+            [LightXML](https://arxiv.org/abs/2101.03305), algorithm 1: the product of
+            the cluster's and the label's probability, or the form set by `score`.
+        """
+        of_generator, of_ranker = self.split_features(features)
+        logits = self.generator.cluster_logits(of_generator)
+        scores = ops.sigmoid(self.generator.own_logits(logits, label_ids))
+        if self.ranker is not None:
+            rows = ops.maximum(self.generator.rows_of(label_ids), 0)
+            own = ops.sigmoid(self.ranker.logits(of_ranker, rows))
+            scores = self.combine_scores(scores, own)
+        return ops.where(label_ids < 0, 0.0, scores)
+
     def combine_scores(self, cluster_scores, label_scores):
         """Label scores from the probabilities of clusters and of labels."""
         if self.score == "label":

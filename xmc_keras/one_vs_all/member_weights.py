@@ -23,7 +23,7 @@ def find_bands(counts):
     return np.digitize(counts, BANDS)
 
 
-def collect_candidates(score_block, relevant, num_members):
+def collect_candidates(score_block, relevant, num_members, offered=None):
     """Logits of the best labels of each member for validation documents.
 
     Args:
@@ -31,6 +31,8 @@ def collect_candidates(score_block, relevant, num_members):
             - start, num_labels), the logits of each member.
         relevant: csr matrix (documents, num_labels), ones where a label applies.
         num_members: int.
+        offered: optional int array (documents, n). Further labels of each document,
+            `-1` pads.
 
     Returns:
         `(documents, labels, logits, targets)`: int arrays (pairs,), float64 (pairs,
@@ -47,6 +49,9 @@ def collect_candidates(score_block, relevant, num_members):
         for part in scores:
             best = np.argpartition(-part, k - 1, axis=1)[:, :k]
             np.put_along_axis(chosen, best, True, axis=1)
+        if offered is not None:
+            own = offered[start:end]
+            chosen[np.nonzero(own >= 0)[0], own[own >= 0]] = True
         rows, labels = np.nonzero(chosen)
         logits = np.stack([part[rows, labels] for part in scores], axis=1)
         applies = relevant[start:end].toarray()[rows, labels] > 0

@@ -112,6 +112,12 @@ class OneVsAll(Recommender):
             "scores": ops.sigmoid(logits),
         }
 
+    def score_labels(self, label_ids, features):
+        """Scores (batch, n) of given labels (batch, n), 0 for -1."""
+        hidden = self.head.project(features)
+        scores = ops.sigmoid(self.head.logits(hidden, ops.maximum(label_ids, 0)))
+        return ops.where(label_ids < 0, 0.0, scores)
+
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):

@@ -1,7 +1,8 @@
-"""Membership test and logit."""
+"""Membership tests and logit."""
 
 import math
 
+import tensorflow as tf
 from keras import ops
 
 
@@ -27,6 +28,16 @@ def isin(a, b, earlier=False):
         index = ops.arange(ops.shape(b)[1])
         equal = equal & (index[None, :] < index[:, None])[None]
     return ops.any(equal, axis=-1)
+
+
+def find_repeated(candidates):
+    """Marks ids (batch, n) that occur earlier in their row, as bool."""
+    # A stable sort brings equal ids together in their order; an id that equals its
+    # left neighbour is a repeat. A second sort restores the order.
+    order = tf.argsort(candidates, axis=1, stable=True)
+    ids = tf.gather(candidates, order, batch_dims=1)
+    repeated = ops.pad(ids[:, 1:] == ids[:, :-1], [[0, 0], [1, 0]])
+    return tf.gather(repeated, tf.argsort(order, axis=1), batch_dims=1)
 
 
 def check_initial_probability(initial_probability):

@@ -9,6 +9,8 @@ import tensorflow as tf
 from xmc_keras.data.inputs import build_inputs
 from xmc_keras.text.list_texts import list_texts
 
+# What models read of a batch.
+READ = ("token_ids", "padding_mask", "word_ids", "word_weights")
 # The traced graph of each model, because tracing takes seconds.
 _graphs = weakref.WeakKeyDictionary()
 
@@ -69,7 +71,7 @@ def rank_labels(model, texts, batch_size=64):
         outputs = [
             [
                 part.numpy()
-                for part in _trace(model, x)(x["token_ids"], x["padding_mask"])
+                for part in _trace(model, x)(**{k: x[k] for k in READ if k in x})
             ]
             for x in batches.batches()
         ]
@@ -120,18 +122,12 @@ def _trace(model, x):
         # A weak reference, so that the cached graph does not keep its model alive.
         reference = weakref.ref(model)
 
-        @tf.function(
-            input_signature=[
-                tf.TensorSpec([None, None], tf.int32),
-                tf.TensorSpec([None, None], tf.bool),
-            ],
-            autograph=False,
-        )
-        def graph(token_ids, padding_mask):
-            x = {"token_ids": token_ids, "padding_mask": padding_mask}
+        @tf.function(autograph=False)
+        def graph(**x):
             model = reference()
-            outputs = model.rank(model.encoder(x, training=False))
+            outputs = model.rank(*model.encode(x))
             return outputs["predicted_ids"], outputs["scores"]
 
-        _graphs[model] = graph
+        shapes = {k: tf.TensorSpec([None, None], x[k].dtype) for k in READ if k in x}
+        _graphs[model] = graph.get_concrete_function(**shapes)
     return _graphs[model]

@@ -13,11 +13,14 @@ LABEL_NAMES = "label_names.txt"
 class Recommender(keras.Model):
     """Base class of models that rank labels, such as `LightXML`.
 
-    A subclass has a `system`, a value of the config's key, a `label_set`, a `LabelSet`
-    or None, and `loss_trackers`, the metrics of the parts of its loss. Except in
-    training, its `call` returns a dictionary with `predicted_ids` (batch,
+    A subclass has a `system`, a value of the config's key, an `encoder`, a `label_set`,
+    a `LabelSet` or None, and `loss_trackers`, the metrics of the parts of its loss.
+    Except in training, its `call` returns a dictionary with `predicted_ids` (batch,
     num_predictions) int32, best first, and `scores` of the same shape. `label_set` is
     saved in `.keras` files.
+
+    `encode` turns inputs into what the methods `rank`, which returns that dictionary,
+    and `score_labels` take: `rank(*encoded)`, `score_labels(label_ids, *encoded)`.
 
     Example:
 
@@ -48,6 +51,16 @@ class Recommender(keras.Model):
             return results
         compiled.update_state(y, y_pred["predicted_ids"], sample_weight)
         return {**results, **compiled.result()}
+
+    def encode(self, inputs):
+        """A tuple of the features (batch, dim) and, if it needs any, of `read_words`."""
+        features = self.encoder(inputs, training=False)
+        words = self.read_words(inputs)
+        return (features,) if words is None else (features, words)
+
+    def read_words(self, inputs):
+        """What `rank` needs of a batch's words apart from features; None if nothing."""
+        return None
 
     def predict_step(self, data):
         outputs = super().predict_step(data)

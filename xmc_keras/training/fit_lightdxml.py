@@ -126,6 +126,7 @@ def fit_lightdxml(task):
             (rows, relevant, task.validation.weights),
             task.learn_validation,
             phases,
+            task.transformer,
         )
         for key in ("beta", "validation_by_beta"):  # of the model without it
             found.pop(key, None)

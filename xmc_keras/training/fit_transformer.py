@@ -11,6 +11,7 @@ from xmc_keras.lightxml.build import build_model
 from xmc_keras.one_vs_all.build import build_one_vs_all
 from xmc_keras.progress import phase
 from xmc_keras.text.languages import warn_of_language
+from xmc_keras.training.join_words import join_words
 from xmc_keras.training.loops.train_lightxml import train_lightxml
 from xmc_keras.training.loops.train_one_vs_all import train_one_vs_all
 from xmc_keras.training.loops.warm_start import start_lightxml, start_one_vs_all
@@ -74,7 +75,7 @@ def fit_transformer(task, vectorizer, label_rows, label_matrix, clusters=None):
         task.progress,
         trained_heads,
     )
-    return Trained(
+    trained = Trained(
         model=model,
         checkpoint=checkpoint,
         history=history,
@@ -82,3 +83,4 @@ def fit_transformer(task, vectorizer, label_rows, label_matrix, clusters=None):
         label_features=label_rows,
         found=found,
     )
+    return join_words(task, trained) if config.words else trained

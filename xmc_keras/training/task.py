@@ -23,6 +23,8 @@ class Task:
         run: a `RunFolder`, or None.
         continued: bool. Whether an earlier run is continued.
         any_memory, callbacks, progress, start_from: see `fit`.
+        transformer: optional `MemberScores` of the validation documents by a model
+            that a linear model is joined to, see `join_words`.
     """
 
     config: Config
@@ -37,6 +39,7 @@ class Task:
     callbacks: typing.Sequence
     progress: bool
     start_from: typing.Any = None
+    transformer: typing.Any = None
 
     @property
     def cache(self):

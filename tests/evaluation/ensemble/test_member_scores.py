@@ -16,7 +16,7 @@ from tests.helpers.tiny_lightdxml import (
 )
 from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
 from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
-from xmc_keras.evaluation.ensemble.member_scores import MemberScores, score_labels
+from xmc_keras.evaluation.ensemble.member_scores import MemberScores
 from xmc_keras.files.disk_error import DiskError
 from xmc_keras.lightdxml.label_words import LabelWords
 from xmc_keras.lightdxml.lightdxml import LightDXML
@@ -46,14 +46,14 @@ def test_label_scores_against_numpy(ranker):
             order = tiny.CLUSTERS.ravel().tolist()
             row = model.ranker.label_embeddings.numpy()[order.index(label)]
             expected[i, j] *= sigmoid(row @ hidden + np.log(0.01 / 0.99))
-    scores = score_labels(model, FEATURES, LABEL_IDS)
+    scores = model.score_labels(LABEL_IDS, FEATURES)
     np.testing.assert_allclose(scores, expected, rtol=1e-4)
 
 
 def test_label_scores_of_candidates_are_the_scores_of_the_model():
     model = tiny.make_model()
     outputs = model(tiny.INPUTS)
-    scores = score_labels(model, model.encoder(tiny.INPUTS), outputs["predicted_ids"])
+    scores = model.score_labels(outputs["predicted_ids"], *model.encode(tiny.INPUTS))
     np.testing.assert_allclose(scores, outputs["scores"], rtol=1e-4)
 
 

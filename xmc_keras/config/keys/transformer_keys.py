@@ -21,6 +21,12 @@ class TransformerKeys:
         "random",
         choices=["random", "centroids"],
     )
+    words: bool = _key(
+        "Train a LightDXML over words, too, with a linear model, as xmc fit FOLDER "
+        "chooses it, and join it to the transformer by weights fitted on the "
+        "validation split.",
+        False,
+    )
     swa_start: int | None = _key(
         "Epochs before stochastic weight averaging (SWA) starts; null = no averaging.",
         None,

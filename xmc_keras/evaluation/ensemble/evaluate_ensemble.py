@@ -53,12 +53,9 @@ def evaluate_ensemble(runs, documents, train=None, model=None):
         held_out = train.subset(find_untrained(configs, len(train)))
 
     # TensorFlow takes seconds to import: other errors are reported before.
-    from xmc_keras.evaluation.ensemble.ensemble_ranking import (
-        average_scores,
-        rank_together,
-        unite_labels,
-    )
+    from xmc_keras.evaluation.ensemble.average_scores import average_scores
     from xmc_keras.evaluation.ensemble.member_weights import choose_member_weights
+    from xmc_keras.recommending.rank_together import rank_together, unite_labels
 
     models = [run.load_model(model, label_set) for run in runs]
     weights = [1 / len(runs)] * len(runs)

@@ -6,10 +6,8 @@ import tempfile
 
 import numpy as np
 import tensorflow as tf
-from keras import ops
 
 from xmc_keras.files.disk_error import explain_disk_errors
-from xmc_keras.lightdxml.scores import score_candidates
 
 
 class MemberScores:
@@ -20,7 +18,7 @@ class MemberScores:
     the number of documents.
 
     Args:
-        model: a `LightXML` or `LightDXML`.
+        model: a `Recommender`, such as a `LightXML`.
         batches: `DocumentBatches` or `SparseDocumentBatches` of the documents, not
             shuffled.
 
@@ -44,22 +42,19 @@ class MemberScores:
     def __init__(self, model, batches):
         self.batches = batches
         self._features = None
-        is_lightdxml = not hasattr(model, "generator")
-
-        def words(x):
-            """Extra arguments of a LightDXML."""
-            return {"words": model.read_words(x)} if is_lightdxml else {}
 
         @tf.function(reduce_retracing=True, autograph=False)
         def rank(x):
-            features = model.encoder(x, training=False)
-            outputs = model.rank(features, **words(x))
-            features = tf.cast(features, tf.float32)
+            encoded = model.encode(x)
+            outputs = model.rank(*encoded)
+            features = tf.cast(encoded[0], tf.float32)
             return features, outputs["predicted_ids"], outputs["scores"]
 
         @tf.function(reduce_retracing=True, autograph=False)
         def score(x, features, label_ids):
-            return score_labels(model, features, label_ids, **words(x))
+            words = model.read_words(x)
+            more = () if words is None else (words,)
+            return model.score_labels(label_ids, features, *more)
 
         self._score = score
         if not model.built:
@@ -87,6 +82,19 @@ class MemberScores:
             scores[documents] = self._score(x, *map(tf.constant, rows)).numpy()
         return scores
 
+    def scores_of_pairs(self, documents, label_ids):
+        """Scores (pairs,) of a label for a document each.
+
+        Args:
+            documents: int array (pairs,), in increasing order.
+            label_ids: int array (pairs,).
+        """
+        counts = np.bincount(documents, minlength=len(self.batches.order))
+        places = np.arange(counts.max(initial=0)) < counts[:, None]  # (documents, n)
+        rows = np.full(places.shape, -1, np.int32)
+        rows[places] = label_ids
+        return self.scores_of(rows)[places]
+
     def _parts(self):
         """Yields the input and the documents of each batch."""
         start = 0
@@ -109,48 +117,3 @@ class MemberScores:
                 self._features = np.memmap(file, np.float32, "w+", shape=shape)
         self._features[documents] = features.numpy()
         return rest
-
-
-def score_labels(model, features, label_ids, words=None):
-    """Probabilities of given labels, whether or not they would be candidates.
-
-    Args:
-        model: a `LightXML`, `LightDXML` or `OneVsAll`.
-        features: float tensor (batch, dim), from its encoder.
-        label_ids: int32 tensor (batch, n), `-1` pads.
-        words: the result of `LightDXML.read_words`.
-
-    Returns:
-        float32 tensor (batch, n), `0` for pads.
-
-    Reference:
-        [LightXML](https://arxiv.org/abs/2101.03305), algorithm 1: the product of the
-        cluster's and the label's probability, or the form set by the model's `score`.
-        For a `LightDXML` see `score_candidates`.
-    """
-    if hasattr(model, "head"):
-        hidden = model.head.project(features)
-        scores = ops.sigmoid(model.head.logits(hidden, ops.maximum(label_ids, 0)))
-        return ops.where(label_ids < 0, 0.0, scores)
-    if not hasattr(model, "generator"):
-        return _score_lightdxml_labels(model, features, label_ids, words)
-    generator_features, ranker_features = model.split_features(features)
-    logits = model.generator.cluster_logits(generator_features)
-    scores = ops.sigmoid(model.generator.own_logits(logits, label_ids))
-    if model.ranker is not None:
-        rows = ops.maximum(model.generator.rows_of(label_ids), 0)
-        own = ops.sigmoid(model.ranker.logits(ranker_features, rows))
-        scores = model.combine_scores(scores, own)
-    return ops.where(label_ids < 0, 0.0, scores)
-
-
-def _score_lightdxml_labels(model, features, label_ids, words):
-    found = model.rank(features, words)
-    ids = ops.maximum(label_ids, 0)
-    scores = score_candidates(
-        model.logits(features, ids, words),
-        model.nearest.cosines(features, ids),
-        model.beta,
-        (found["logits"], found["cosines"]),
-    )
-    return ops.where(label_ids < 0, 0.0, scores)

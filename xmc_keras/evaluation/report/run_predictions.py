@@ -106,10 +106,10 @@ def predict_documents(model, documents, relevant, config=None, cache=None):
 
     @tf.function(reduce_retracing=True, autograph=False)
     def predict(x, label_ids):
-        words = {} if generator is not None else {"words": model.read_words(x)}
-        outputs = model.rank(model.encoder(x, training=False), **words)
+        outputs = model.rank(*model.encode(x))
         if generator is None:
-            ranks = find_places(outputs["candidates"], label_ids)
+            offered = outputs.get("candidates", outputs["predicted_ids"])
+            ranks = find_places(offered, label_ids)
         else:
             order = tf.argsort(-outputs["cluster_logits"], stable=True)
             ranks = tf.argsort(order)  # (batch, clusters)

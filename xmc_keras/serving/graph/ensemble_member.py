@@ -2,7 +2,6 @@
 
 import tensorflow as tf
 
-from xmc_keras.evaluation.ensemble.member_scores import score_labels
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.lightxml.lightxml import LightXML
 from xmc_keras.serving.graph.stored_ranker import StoredRanker
@@ -72,4 +71,4 @@ class EnsembleMember(TokenReader):
         return outputs["predicted_ids"], outputs["scores"]
 
     def label_scores(self, features, label_ids):
-        return score_labels(self._model, features, label_ids)
+        return self._model.score_labels(label_ids, features)

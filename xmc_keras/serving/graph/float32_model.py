@@ -1,8 +1,11 @@
 """Conversion of a model of any precision to float32."""
 
+import operator
+
 import keras
 
 from xmc_keras.lightdxml.lightdxml import LightDXML
+from xmc_keras.recommending.hybrid import Hybrid
 
 
 def convert_to_float32(model):
@@ -16,6 +19,14 @@ def convert_to_float32(model):
     Returns:
         `model` itself if it computes in float32, otherwise a new model.
     """
+    if isinstance(model, Hybrid):
+        members = model.transformer, model.words
+        copies = [convert_to_float32(member) for member in members]
+        if all(map(operator.is_, members, copies)):
+            return model
+        copy = Hybrid(*copies)
+        copy.label_weights.assign(model.label_weights)
+        return copy
     config = {**model.get_config(), "tokenizer": None}
     plain = _in_float32(config)
     if plain == config:

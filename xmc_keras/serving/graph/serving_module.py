@@ -4,16 +4,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from xmc_keras.evaluation.ensemble.ensemble_ranking import (
+from xmc_keras.evaluation.ensemble.average_scores import (
     average_scores,
     normalize_weights,
-    rank_together,
 )
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.lightdxml.lightdxml import LightDXML
 from xmc_keras.one_vs_all.one_vs_all import OneVsAll
+from xmc_keras.recommending.hybrid import Hybrid
+from xmc_keras.recommending.rank_together import rank_together
 from xmc_keras.serving.graph.ensemble_member import EnsembleMember
 from xmc_keras.serving.graph.float32_model import convert_to_float32
+from xmc_keras.serving.graph.hybrid_member import HybridMember
 from xmc_keras.serving.graph.label_names import LabelNames
 from xmc_keras.serving.graph.lightdxml_member import LightDXMLMember
 from xmc_keras.serving.graph.one_vs_all_member import OneVsAllMember
@@ -54,8 +56,8 @@ class ServingModule(tf.Module):
     a time, each block padded to its longest text.
 
     Args:
-        models: list of `LightXML`, `LightDXML` or `OneVsAll`, each with a tokenizer or
-            vectorizer and with label names.
+        models: list of `LightXML`, `LightDXML`, `OneVsAll` or `Hybrid`, each with a
+            tokenizer or vectorizer and with label names.
         k: int. Number of labels that `serving_default` returns.
         table_dtype: `"float32"`, `"float16"` or `"int8"`. dtype of label tables; see
             `StoredRanker` and `LightDXMLMember`. Defaults to `"float32"`.
@@ -84,8 +86,7 @@ class ServingModule(tf.Module):
         self._shares = tuple(normalize_weights(weights, len(models)))
         self.labels = LabelNames([model.label_set.names for model in models])
         self._members = [
-            choose_member_class(model)(model, table_dtype, dense_dtype)
-            for model in models
+            make_member(model, table_dtype, dense_dtype) for model in models
         ]
         self.weights = [weight for m in self._members for weight in m.weights]
         # A vectorizer has none.
@@ -272,11 +273,21 @@ class ServingModule(tf.Module):
         )
 
 
-def choose_member_class(model):
+def make_member(model, table_dtype, dense_dtype):
+    """The member for a model, see `ServingModule`."""
+    if isinstance(model, Hybrid):
+        # The words' tables are searched as a whole, for which int8 is refused.
+        of_words = "float16" if table_dtype == "int8" else table_dtype
+        parts = (model.transformer, table_dtype), (model.words, of_words)
+        return HybridMember(
+            model, [make_member(part, dtype, dense_dtype) for part, dtype in parts]
+        )
     members = {LightDXML: LightDXMLMember, OneVsAll: OneVsAllMember}
-    return members.get(type(model), EnsembleMember)
+    return members.get(type(model), EnsembleMember)(model, table_dtype, dense_dtype)
 
 
 def _most_labels(model):
+    if isinstance(model, Hybrid):
+        return min(map(_most_labels, (model.transformer, model.words)))
     source = getattr(model, "generator", model)
     return min(model.num_predictions, source.num_candidates, len(model.label_set))

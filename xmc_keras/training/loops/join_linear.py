@@ -12,6 +12,7 @@ from xmc_keras.metrics.ranking_metrics import precision_at_k
 from xmc_keras.one_vs_all.fit_one_vs_all import are_few, fit_one_vs_all, mean_weights
 from xmc_keras.one_vs_all.member_weights import (
     BANDS,
+    CANDIDATES,
     SCORES,
     collect_candidates,
     find_bands,
@@ -19,18 +20,21 @@ from xmc_keras.one_vs_all.member_weights import (
 )
 from xmc_keras.one_vs_all.negative_documents import NegativeDocuments
 from xmc_keras.one_vs_all.sparse_one_vs_all import SparseOneVsAll
+from xmc_keras.recommending.hybrid import find_logits
+from xmc_keras.recommending.rank_together import unite_labels
 
 logger = logging.getLogger(__name__)
 
 # Weights of classifier, words of labels and linear model, and the bias: round means of
 # those fitted on the validation splits of four data sets.
 PRIOR = (0.4, 0.5, 2.5, -0.2)
+# With a transformer, whose weight is the last but one.
+PRIOR_WITH_TRANSFORMER = (0.2, 0.2, 1.5, 0.6, -0.1)
 # A joined weight is kept if it changes the logit of the mean document that has the word
 # by at least one of these, the first that costs no more than `LOSS` of P@1 + P@3 + P@5
 # on the validation split. By the first a document of Debian-24K reads 23,000 weights
 # instead of 174,000.
 LEAST_CHANGES, LOSS = (0.06, 0.03, 0.015, 0.0), 0.3
-MEMBERS = ("classifier", "words", "linear")
 # C up to `FEW_PAIRS` of a document and a label, and above. With 4 instead of 1 the
 # joined model is better on two small validation splits, and as good on two; with 0.5 it
 # is better on Debian-24K, held out by source package, and a third smaller.
@@ -39,7 +43,7 @@ FEW_PAIRS, C_OF_FEW, C_OF_MANY = 2e7, 4.0, 0.5
 REFIT = 0.03
 
 
-def join_linear(config, model, train, validation, refit, phases):
+def join_linear(config, model, train, validation, refit, phases, transformer=None):
     """Adds a linear one-vs-all model to a trained `LightDXML`.
 
     A `fit_one_vs_all` learns rare labels and small data better than the classifier,
@@ -53,6 +57,9 @@ def join_linear(config, model, train, validation, refit, phases):
     labels are part of the linear rows: it has `linear` instead of `lexical`, and ranks
     all labels by the sum.
 
+    With a transformer, its logits are one more member, to which the joined model is
+    the rest of a `Hybrid`.
+
     Args:
         config: a `Config` of `system: lightdxml` with `linear`.
         model: a `LightDXML` with `lexical`.
@@ -61,11 +68,12 @@ def join_linear(config, model, train, validation, refit, phases):
         refit: bool. Whether the validation documents may be learnt from once the
             weights are chosen.
         phases: a `PhaseSeconds`.
+        transformer: optional `MemberScores` of the validation documents.
 
     Returns:
         `(joined, found)`: a `LightDXML`, and a dictionary for the metrics of the run:
         `linear_c`, `member_weights` (bands, 4), in the order of classifier, words,
-        linear and bias, `least_change`, the least change of a logit by a weight that is
+        linear, transformer, if there is one, and bias, `least_change`, the least change of a logit by a weight that is
         kept, `validation` in percent, before they were learnt from, and
         `learnt_validation`, whether they were.
     """
@@ -76,9 +84,12 @@ def join_linear(config, model, train, validation, refit, phases):
         linear = _fit(config, model, train, c)
     with phases("member weights"):
         encoded = _encode(model, validation[0])
-        weights = _fit_weights(model, encoded, linear, train, validation)
+        weights = _fit_weights(model, encoded, linear, train, validation, transformer)
         least, precisions = _choose_least(
-            encoded, validation, _join(model, linear, weights, train)
+            encoded,
+            validation,
+            _join(model, linear, weights, train),
+            transformer and (transformer, weights[find_bands(_counts(train)), 3]),
         )
     logger.info(
         "Joined on the validation split: %s",
@@ -125,8 +136,13 @@ def _encode(model, features):
     return encode_documents(model.encoder, build_inputs(model, features))
 
 
-def _fit_weights(model, encoded, linear, train, validation):
-    """Weights (bands, 4) of the members."""
+def _counts(documents):
+    """Number of documents of each label."""
+    return np.asarray(documents[1].sum(axis=0)).ravel()
+
+
+def _fit_weights(model, encoded, linear, train, validation, transformer):
+    """Weights (bands, 4) of the members, or (bands, 5) with a transformer."""
     table, bias = model.classifier.get_weights()
     words = _word_rows(model).T.tocsr()
     rows, row_bias = linear[0].T.tocsr(), linear[1]
@@ -140,16 +156,22 @@ def _fit_weights(model, encoded, linear, train, validation):
             (block @ rows).toarray() + row_bias,
         ]
 
-    found = collect_candidates(score_block, relevant, len(MEMBERS))
+    offered = None if transformer is None else transformer.label_ids[:, :CANDIDATES]
+    found = collect_candidates(score_block, relevant, 3, offered)
     documents, labels, logits, targets = found
-    counts = np.asarray(train[1].sum(axis=0)).ravel()[labels]
+    prior = PRIOR
+    if transformer is not None:
+        prior = PRIOR_WITH_TRANSFORMER
+        own = transformer.scores_of_pairs(documents, labels)
+        logits = np.column_stack([logits, np.asarray(find_logits(own))])
+    counts = _counts(train)[labels]
     bands = find_bands(counts)
-    weights = np.tile(PRIOR, (len(BANDS) + 1, 1))
+    weights = np.tile(prior, (len(BANDS) + 1, 1))
     # A label without documents has scores that say nothing of others.
     known = counts > 0
     if targets[known].any():
         pairs = logits[known], targets[known], bands[known]
-        weights = fit_member_weights(*pairs, PRIOR)
+        weights = fit_member_weights(*pairs, prior)
     return weights
 
 
@@ -175,8 +197,8 @@ def _join(model, linear, weights, documents):
         classifier; the linear rows, to which the words of labels are added, and their
         biases; and for each entry of the rows by how much it changes a logit.
     """
-    counts = np.asarray(documents[1].sum(axis=0)).ravel()
-    classifier, words, own, bias = weights[find_bands(counts)].astype(np.float32).T
+    of_labels = weights[find_bands(_counts(documents))].astype(np.float32)
+    classifier, words, own, *_, bias = of_labels.T
     table, label_bias = model.classifier.get_weights()
     rows = scipy.sparse.diags_array(own) @ linear[0]
     rows = (rows + scipy.sparse.diags_array(words) @ _word_rows(model)).tocsr()
@@ -192,20 +214,41 @@ def _prune(rows, changes, least):
     return rows
 
 
-def _choose_least(encoded, validation, members):
-    """One of `LEAST_CHANGES`, and the precisions of the joined model that it leaves."""
+def _choose_least(encoded, validation, members, transformer=None):
+    """One of `LEAST_CHANGES`, and the precisions of the joined model that it leaves.
+
+    `transformer` is a pair of `MemberScores` and their weights (num_labels,).
+    """
     table, label_bias, rows, bias, changes = members
     features, relevant = validation[:2]
     block = 1 + SCORES // len(bias)
 
-    def measure(least):
+    def rank(least, k):
         columns = _prune(rows, changes, least).T.tocsr()
-        found = []
         for start in range(0, features.shape[0], block):
             part = slice(start, start + block)
             scores = encoded[part] @ table.T + (features[part] @ columns).toarray()
             scores += label_bias + bias
-            found.append(np.argsort(-scores, axis=1, kind="stable")[:, :5])
+            yield part, scores, np.argsort(-scores, axis=1, kind="stable")[:, :k]
+
+    if transformer is not None:
+        # Both members score what either of them offers.
+        member, label_weights = transformer
+        best = np.concatenate([top for _, _, top in rank(0.0, 2 * CANDIDATES)])
+        offered = np.concatenate([member.label_ids[:, : 2 * CANDIDATES], best], axis=1)
+        offered = np.asarray(unite_labels([offered.astype(np.int32)]))
+        own = np.asarray(find_logits(member.scores_of(offered)))
+        own = np.where(offered < 0, -np.inf, label_weights[offered] * own)
+
+    def measure(least):
+        found = []
+        for part, scores, top in rank(least, 5):
+            if transformer is not None:
+                labels = offered[part]
+                joined = np.take_along_axis(scores, labels, axis=1) + own[part]
+                places = np.argsort(-joined, axis=1, kind="stable")[:, :5]
+                top = np.take_along_axis(labels, places, axis=1)
+            found.append(top)
         return _precisions(np.concatenate(found), relevant)
 
     of_all = measure(0.0)

@@ -4,11 +4,11 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.evaluation.ensemble.ensemble_ranking import (
+from xmc_keras.evaluation.ensemble.average_scores import (
     average_scores,
     normalize_weights,
-    rank_together,
 )
+from xmc_keras.recommending.rank_together import rank_together
 
 LABELS = 9
 
