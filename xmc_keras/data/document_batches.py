@@ -180,7 +180,7 @@ class DocumentBatches:
         return batches
 
     def with_words(self, features):
-        """Returns a copy that adds `x["word_ids"]` and `x["word_weights"]`, see `Hybrid`.
+        """Returns a copy that adds the words of documents, as a `Hybrid` reads them.
 
         Args:
             features: csr matrix (documents, num_features), such as TF-IDF rows.

@@ -279,9 +279,9 @@ class LightDXML(Recommender):
         }
 
     def score_labels(self, label_ids, features, words=None):
-        """Scores (batch, n) of given labels (batch, n), 0 for -1, see `score_candidates`.
+        """Scores (batch, n) of given labels (batch, n), 0 for -1.
 
-        For `words` see `read_words`.
+        They are those of `score_candidates`. For `words` see `read_words`.
         """
         found = self.rank(features, words)
         ids = ops.maximum(label_ids, 0)

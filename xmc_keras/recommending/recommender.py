@@ -53,7 +53,7 @@ class Recommender(keras.Model):
         return {**results, **compiled.result()}
 
     def encode(self, inputs):
-        """A tuple of the features (batch, dim) and, if it needs any, of `read_words`."""
+        """A tuple of the features (batch, dim) and, if there are any, the words."""
         features = self.encoder(inputs, training=False)
         words = self.read_words(inputs)
         return (features,) if words is None else (features, words)

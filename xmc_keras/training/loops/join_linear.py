@@ -73,9 +73,9 @@ def join_linear(config, model, train, validation, refit, phases, transformer=Non
     Returns:
         `(joined, found)`: a `LightDXML`, and a dictionary for the metrics of the run:
         `linear_c`, `member_weights` (bands, 4), in the order of classifier, words,
-        linear, transformer, if there is one, and bias, `least_change`, the least change of a logit by a weight that is
-        kept, `validation` in percent, before they were learnt from, and
-        `learnt_validation`, whether they were.
+        linear, transformer, if there is one, and bias, `least_change`, the least change
+        of a logit by a weight that is kept, `validation` in percent, before they were
+        learnt from, and `learnt_validation`, whether they were.
     """
     c = config.linear_c
     if c is None:
