@@ -22,6 +22,7 @@ from xmc_keras.lightxml.lightxml import LightXML
 from xmc_keras.one_vs_all.one_vs_all import OneVsAll
 from xmc_keras.one_vs_all.one_vs_all_head import OneVsAllHead
 from xmc_keras.one_vs_all.sparse_one_vs_all import SparseOneVsAll
+from xmc_keras.recommending.hybrid import Hybrid
 from xmc_keras.runs.run_folder import RunFolder
 
 RECORDED_RUNS = Path(__file__).parent / "recorded_runs"
@@ -66,6 +67,14 @@ def make_one_vs_all(backbone, kind):
     return OneVsAll(encoder, head), {"token_ids": ids, "padding_mask": ids > 0}
 
 
+def make_hybrid(backbone, kind):
+    transformer, texts = make_lightxml(backbone, kind)
+    words, inputs = make_lightdxml(backbone, "linear")
+    model = Hybrid(LightXML.from_config(transformer.get_config()), words)
+    ids, weights = (inputs[name][:2] for name in ("token_ids", "token_weights"))
+    return model, {**texts, "word_ids": ids, "word_weights": weights}
+
+
 def uncompiled(model):
     # Keras warns when a compiled model that was never trained is loaded.
     return type(model).from_config(model.get_config())
@@ -75,6 +84,7 @@ CASES = [
     *((make_lightxml, kind) for kind in ("plain", "paired", "no ranker")),
     *((make_lightdxml, kind) for kind in ("words", "label words", "linear", "bert")),
     (make_one_vs_all, "bottleneck"),
+    (make_hybrid, "plain"),
 ]
 
 

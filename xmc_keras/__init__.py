@@ -22,6 +22,7 @@ _HOMES = {
     "FeatureDocuments": "data.feature_documents",
     "FitResult": "training.fit_result",
     "FusedDropout": "encoders.fused.fused_dropout",
+    "Hybrid": "recommending.hybrid",
     "LabelProxy": "lightdxml.label_proxy",
     "LabelSet": "labels.label_set",
     "LabelWords": "lightdxml.label_words",

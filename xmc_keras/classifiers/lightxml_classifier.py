@@ -21,6 +21,7 @@ class LightXMLClassifier(TextClassifier):
         top_k: int. Clusters whose labels are scored.
         bottleneck_dim: int. Width of a label embedding.
         head_start: string, `"centroids"` or `"random"`.
+        words: bool. Whether a model of words is trained, too, and joined, see `Hybrid`.
         epochs: int. Passes over the texts; the best one is kept.
         patience: int or None. Epochs without a better one before training ends.
         batch_size: int. Texts per step.
@@ -68,6 +69,7 @@ class LightXMLClassifier(TextClassifier):
         top_k="auto",
         bottleneck_dim="auto",
         head_start="auto",
+        words="auto",
         epochs="auto",
         patience="auto",
         batch_size="auto",
@@ -91,6 +93,7 @@ class LightXMLClassifier(TextClassifier):
         self.top_k = top_k
         self.bottleneck_dim = bottleneck_dim
         self.head_start = head_start
+        self.words = words
         self.epochs = epochs
         self.patience = patience
         self.batch_size = batch_size
@@ -107,4 +110,5 @@ class LightXMLClassifier(TextClassifier):
 
     @property
     def clusters_(self):
-        return self._columns_of(self.model_.generator.clusters)
+        model = getattr(self.model_, "transformer", self.model_)  # of a Hybrid
+        return self._columns_of(model.generator.clusters)

@@ -20,6 +20,7 @@ class OneVsAllClassifier(TextClassifier):
         projection_dim: int or None. Width that a feature is projected to.
         table_dtype: string, `"float32"` or `"bfloat16"`. Of the label table.
         head_start: string, `"centroids"` or `"random"`.
+        words: bool. Whether a model of words is trained, too, and joined, see `Hybrid`.
         epochs: int. Passes over the texts; the best one is kept.
         patience: int or None. Epochs without a better one before training ends.
         batch_size: int. Texts per step.
@@ -67,6 +68,7 @@ class OneVsAllClassifier(TextClassifier):
         projection_dim="auto",
         table_dtype="auto",
         head_start="auto",
+        words="auto",
         epochs="auto",
         patience="auto",
         batch_size="auto",
@@ -90,6 +92,7 @@ class OneVsAllClassifier(TextClassifier):
         self.projection_dim = projection_dim
         self.table_dtype = table_dtype
         self.head_start = head_start
+        self.words = words
         self.epochs = epochs
         self.patience = patience
         self.batch_size = batch_size

@@ -62,6 +62,19 @@ class Recommender(keras.Model):
         """What `rank` needs of a batch's words apart from features; None if nothing."""
         return None
 
+    def compute_output_shape(self, *args, **kwargs):
+        """Shapes of the outputs in prediction, for `summary`."""
+        # Keras names the argument by how the model was built.
+        (inputs_shape,) = (*args, *kwargs.values())
+        source = getattr(self, "generator", self)
+        width = min(self.num_predictions, source.num_candidates)
+        shape = inputs_shape["token_ids"][0], width
+        return {"predicted_ids": shape, "scores": shape}
+
+    def compute_output_spec(self, *args, **kwargs):
+        # From `call`, since outputs are others in training.
+        return keras.Operation.compute_output_spec(self, *args, **kwargs)
+
     def predict_step(self, data):
         outputs = super().predict_step(data)
         return {name: outputs[name] for name in ("predicted_ids", "scores")}

@@ -212,7 +212,7 @@ def _fit(
         any_memory=any_memory,
         callbacks=callbacks,
         progress=progress,
-        start_from=start_from,
+        start_from=getattr(start_from, "transformer", start_from),  # of a Hybrid
     )
     with Heartbeat() if progress else contextlib.nullcontext(), keep_policy():
         try:
