@@ -84,6 +84,7 @@ def test_a_heavier_text_counts_more_for_a_transformer(tiny_encoder):
         batch_size=8,
         max_leaf=1,
         head_start="random",
+        words=False,
         num_feature_layers=2,
         learning_rate=0.003,
         head_learning_rate=0.03,

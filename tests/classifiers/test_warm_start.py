@@ -28,6 +28,7 @@ def transformer(tiny_encoder):
         batch_size=8,
         max_leaf=2,
         top_k=2,
+        words=False,
         num_feature_layers=2,
         learning_rate=0.003,
         head_learning_rate=0.03,

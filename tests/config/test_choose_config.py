@@ -61,6 +61,9 @@ def test_too_many_labels_for_a_linear_model():
     config, reasons = choose_config(documents)
     assert not config.linear and config.random_negatives < 500_000
     assert any(reason.startswith("linear false") for reason in reasons)
+    config, reasons = choose_config(documents, ["system=lightxml"])
+    assert not config.words
+    assert any(reason.startswith("words false") for reason in reasons)
 
 
 @pytest.mark.parametrize("count", [3, 999, 1000, 5000, 20_000])
@@ -68,6 +71,7 @@ def test_every_choice_of_lightxml_is_a_config(count):
     config, reasons = choose_config(make_documents(count), ["system=lightxml"])
     assert find_conflicts(vars(config)) == []
     assert (config.encoder, config.max_tokens, config.max_leaf) == ("minilm", 32, 1)
+    assert config.words
     assert any(
         reason.startswith(f"batch_size {config.batch_size}") for reason in reasons
     )

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from xmc_keras.config.choose_lightdxml import MOST_LINEAR
 from xmc_keras.config.processor import has_fast_bfloat16
 
 # Texts are cut to the shortest of these that most documents fit in.
@@ -24,7 +25,7 @@ UNCLUSTERED = 4_000
 
 
 def choose_lightxml(documents, num_labels, room):
-    """Chooses the keys of a LightXML with MiniLM.
+    """Chooses the keys of a LightXML with MiniLM, joined with a model of words.
 
     Args:
         documents: `Documents` to train on.
@@ -51,6 +52,7 @@ def choose_lightxml(documents, num_labels, room):
         "max_tokens": choose_length(documents.texts),
         "pooling": "mean",
         "head_start": "centroids",
+        "words": num_labels <= MOST_LINEAR,
         "epochs": epochs,
         "patience": PATIENCE,
         "batch_size": batch_size,
@@ -62,7 +64,11 @@ def choose_lightxml(documents, num_labels, room):
         keys["max_leaf"] = 1
         clusters += ", without a ranker"
     size = f"for {num_documents:,} documents"
+    words = "a model of words knows rare labels and names better"
+    if not keys["words"]:
+        words = f"with {num_labels:,} labels its linear part would take hours"
     reasons = [
+        (("words",), words),
         (("max_tokens",), "three quarters of the texts fit in"),
         (("batch_size", "epochs", "head_learning_rate"), size),
         (("max_leaf",), clusters),
