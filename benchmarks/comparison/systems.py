@@ -1,8 +1,9 @@
 """How systems and peers are trained, exported and measured on a data folder.
 
     defaults   `xmc fit FOLDER`, no recipe and no key but the seed
-    defaults:KEY=VALUE   the same with a key, or several, each after a colon
     lightxml   LightXML with MiniLM, in --minutes; see `lightxml_in_time`
+    defaults:KEY=VALUE, lightxml:words=true   the same with a key, or several, each after
+               a colon
     RECIPE     any other recipe, by name or path, on this data
     ensemble   the systems named before it, of the same seed, as one: `xmc ensemble`
                with equal weights
@@ -63,9 +64,7 @@ def parse_systems(words):
             found.append(
                 System(f"{ENSEMBLE} of {' and '.join(members)}", members=members)
             )
-        elif word == LIGHTXML:
-            found.append(System(word))
-        elif word.partition(":")[0] == DEFAULTS:
+        elif word.partition(":")[0] in (DEFAULTS, LIGHTXML):
             name, *settings = word.split(":")
             found.append(System(" ".join([name, *settings]), settings=settings))
         else:
@@ -119,9 +118,10 @@ class Comparison:
         steps = self.steps(data, system.name, seed)
         settings = [f"seed={seed}", *system.settings]
         config, added = system.recipe, []
-        if system.name == LIGHTXML:
+        if system.name.partition(" ")[0] == LIGHTXML:
             config = find_recipe(RECIPE)
-            settings += (chosen := self.choose_lightxml(data))["settings"]
+            chosen = self.choose_lightxml(data)
+            settings = chosen["settings"] + settings
             added = [("choosing settings", chosen["seconds"])]
         if config is None:
             words = [str(data.folder)]
