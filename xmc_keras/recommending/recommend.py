@@ -71,7 +71,7 @@ def rank_labels(model, texts, batch_size=64):
         outputs = [
             [
                 part.numpy()
-                for part in _trace(model, x)(**{k: x[k] for k in READ if k in x})
+                for part in _trace(model, x)({k: x[k] for k in READ if k in x})
             ]
             for x in batches.batches()
         ]
@@ -122,12 +122,13 @@ def _trace(model, x):
         # A weak reference, so that the cached graph does not keep its model alive.
         reference = weakref.ref(model)
 
-        @tf.function(autograph=False)
-        def graph(**x):
+        shapes = {k: tf.TensorSpec([None, None], x[k].dtype) for k in READ if k in x}
+
+        @tf.function(input_signature=[shapes], autograph=False)
+        def graph(x):
             model = reference()
             outputs = model.rank(*model.encode(x))
             return outputs["predicted_ids"], outputs["scores"]
 
-        shapes = {k: tf.TensorSpec([None, None], x[k].dtype) for k in READ if k in x}
-        _graphs[model] = graph.get_concrete_function(**shapes)
+        _graphs[model] = graph
     return _graphs[model]
