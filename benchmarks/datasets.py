@@ -19,8 +19,8 @@ Systems (separated by commas, or none):
     defaults   `xmc fit FOLDER`, no recipe and no key but the seed
     lightxml   LightXML with MiniLM within --minutes, see
                benchmarks/comparison/lightxml_in_time.py
-    defaults:KEY=VALUE, lightxml:words=true   the same with a key, or several, each after
-               a colon
+    defaults:KEY=VALUE, lightxml:KEY=VALUE   the same with a key, or several, each
+               after a colon
     RECIPE     any other recipe, by name or path, on this data
     ensemble   the systems before it, of the same seed, as one with equal weights
 

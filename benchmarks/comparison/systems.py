@@ -2,8 +2,8 @@
 
     defaults   `xmc fit FOLDER`, no recipe and no key but the seed
     lightxml   LightXML with MiniLM, in --minutes; see `lightxml_in_time`
-    defaults:KEY=VALUE, lightxml:words=true   the same with a key, or several, each after
-               a colon
+    defaults:KEY=VALUE, lightxml:KEY=VALUE   the same with a key, or several, each
+               after a colon
     RECIPE     any other recipe, by name or path, on this data
     ensemble   the systems named before it, of the same seed, as one: `xmc ensemble`
                with equal weights
