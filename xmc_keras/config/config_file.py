@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import logging
 
 import yaml
 
@@ -15,8 +16,11 @@ from xmc_keras.config.config_conflicts import (
 from xmc_keras.config.keys.config_key import convert_value, takes_null, takes_text
 from xmc_keras.config.recipes import find_recipe, recipe_names
 from xmc_keras.config.resolve_config import SIZES
+from xmc_keras.data.document_groups import has_groups
 from xmc_keras.files.atomic_files import atomic_write
 from xmc_keras.files.bad_input import BadInput
+
+logger = logging.getLogger(__name__)
 
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 
@@ -27,7 +31,8 @@ def load_config(path, overrides=(), resolved=False, data=None) -> Config:
     A size is `AtMost`, a limit, if the data was replaced after it was chosen: by `data`
     or `overrides`, or by a file for its base. A recipe for 12,000 documents can so be
     used on 200. A size that stands in the file that names the data, or in an override,
-    must fit.
+    must fit. In the same way a `validation_by` is null if the other data has no such
+    file.
 
     Args:
         path: string or path. A YAML file of one mapping with the keys of `Config`, or
@@ -148,8 +153,13 @@ def _make_config(entries, path=None):
     for keys, message in find_conflicts(values):
         found = [places[key] for key in keys if places.get(key)]
         raise BadInput(message, *(found[0] if found else ()))
-    for key in sizes_for_other_data(entries):
+    for key in keys_for_other_data(entries, SIZES):
         values[key] = values[key] and AtMost(values[key])
+    groups = values["validation_by"]
+    if groups is not None and keys_for_other_data(entries, ["validation_by"]):
+        if not has_groups(values["data"], groups):
+            logger.info("validation_by: null, as %s has no %s", values["data"], groups)
+            values["validation_by"] = None
     return Config(**values)
 
 
@@ -169,8 +179,8 @@ def _convert(key, value, place):
         raise BadInput(str(error), *place) from None
 
 
-def sizes_for_other_data(entries):
-    """The keys of `SIZES` that come from an earlier layer than `data`.
+def keys_for_other_data(entries, keys):
+    """Those of some keys that come from an earlier layer than `data`.
 
     A layer is a file, or all overrides together.
     """
@@ -182,7 +192,7 @@ def sizes_for_other_data(entries):
     data = last.get("data", -1)
     return [
         key
-        for key in SIZES
+        for key in keys
         if key in last and last[key] < data and layers[last[key]] != layers[data]
     ]
 

@@ -70,7 +70,8 @@ def fit(
             other data, its sizes are limits.
         train: `Documents` or `FeatureDocuments` to train on.
         validation: optional documents to choose the best epoch by. By default
-            `config.validation_documents` of `train`, drawn at random.
+            `config.validation_documents` of `train`, drawn at random, or by the groups
+            of documents with `config.validation_by`.
         test: optional documents to evaluate the model on. By default it is evaluated
             on the validation documents, which a linear model (`linear`) then does not
             learn from in the end.
@@ -194,7 +195,8 @@ def _fit(
             logger.info("Chosen for this data: %s", sizes)
     part, drawn = train, validation is None
     if drawn:
-        part, validation = map(train.subset, split_documents(config, len(train)))
+        split = split_documents(config, len(train), train.groups)
+        part, validation = map(train.subset, split)
     check_split(part, validation, label_set)
     logger.info(
         "%d documents to train on, %d to validate, %d to test, %d labels",

@@ -172,7 +172,9 @@ def _open(format, path, part, names, options, skip):
     if format == "folder":
         name = strip_compression(path.name).split("_")[0]
         filter_path = find_existing(path.parent, f"{name}_filter.txt")
-        return FolderPart(path, _find_labels(path, format), skip, filter_path)
+        groups_path = find_existing(path.parent, f"{name}_groups.txt")
+        labels_path = _find_labels(path, format)
+        return FolderPart(path, labels_path, skip, filter_path, groups_path)
     if format == "repository":
         filter_path = find_existing(path.parent, f"filter_labels_{part}.txt")
         pairs = filter_path and FilterPairs(filter_path, names and len(names))

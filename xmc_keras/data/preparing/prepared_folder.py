@@ -23,7 +23,7 @@ from xmc_keras.files.text_file import position
 from xmc_keras.files.unreadable import UNREADABLE
 
 PARTS = ("train", "test")
-KINDS = ("texts", "labels", "filter")  # files with one line per document
+KINDS = ("texts", "labels", "filter", "groups")  # files with one line per document
 FINISHED = ("renamed_labels.tsv", "summary.json", DIGESTS)
 
 
@@ -93,11 +93,11 @@ class PreparedFolder:
             part: string, `"train"` or `"test"`.
             documents: iterable of `Document`.
         """
-        texts, labels, filtered, hashes = [], [], [], []
+        texts, labels, filtered, groups, hashes = [], [], [], [], []
         counts = self._counts[part]
         ids, written = self.labels.ids, self.labels.written
         blake2b = hashlib.blake2b
-        for text, all_names, _, filtered_of in documents:
+        for text, all_names, _, filtered_of, group in documents:
             if "\n" in text or text[-1] == "\r":
                 text = text.replace("\r\n", "\n").replace("\n", " ").rstrip("\r")
             texts.append(text)
@@ -113,7 +113,8 @@ class PreparedFolder:
             labels.append(" ".join(names))
             numbers = [ids[n] if n in ids else self._new_label(n) for n in filtered_of]
             filtered.append(" ".join(written[number] for number in numbers))
-        for kind, lines in zip(KINDS, (texts, labels, filtered)):
+            groups.append(group if part == "train" else "")
+        for kind, lines in zip(KINDS, (texts, labels, filtered, groups)):
             self._write_lines(f"{part}_{kind}.txt", lines)
         self._write(f"{part}_hashes", b"".join(hashes))
 

@@ -28,7 +28,9 @@ def check_comparable(config, train):
     check_trainable(train)
     label_set = LabelSet.from_labels(train.labels)
     config = resolve_config(limit_sizes(config, train), len(train), len(label_set))
-    part, validation = map(train.subset, split_documents(config, len(train)))
+    part, validation = map(
+        train.subset, split_documents(config, len(train), train.groups)
+    )
     check_split(part, validation, label_set)
     trained = set(itertools.chain.from_iterable(part.labels))
     if trained.isdisjoint(itertools.chain.from_iterable(validation.labels)):
