@@ -28,6 +28,7 @@ from xmc_keras.data.check_documents import (
     check_split,
     check_trainable,
 )
+from xmc_keras.data.label_texts import add_label_documents, find_label_texts
 from xmc_keras.data.splits import has_part, read_part, split_documents
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.labels.label_set import LabelSet
@@ -90,6 +91,9 @@ def main(argv=None):
         if args.labels is None:
             parts = split_documents(plan.config, len(train), train.groups)
             check_split(*map(train.subset, parts), label_set)
+            if plan.config.label_documents:
+                texts = find_label_texts(train).label_texts
+                add_label_documents(train, texts, label_set)
     except BadInput as error:
         raise error.at(args.config) from None
     report = describe_plan(plan, room)

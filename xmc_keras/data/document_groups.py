@@ -52,11 +52,6 @@ def find_groups(folder, name):
     )
 
 
-def has_groups(folder, name):
-    """Whether a folder has a file of groups."""
-    return find_existing(folder, name) is not None
-
-
 def groups_digest(groups):
     """Hex digest of the groups of documents; empty for None.
 

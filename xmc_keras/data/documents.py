@@ -41,6 +41,9 @@ class Documents:
         groups: optional sequence of strings or integers. The group of each document,
             such as its author. With `validation_by` in a config, no group is both
             trained on and validated on.
+        label_texts: optional dictionary from label names to texts. With
+            `label_documents` in a config they are learnt, too; otherwise nothing reads
+            them.
 
     Raises:
         ValueError: the numbers of texts and of lists of labels, or of groups, differ, a
@@ -66,6 +69,7 @@ class Documents:
     filter_path: str | None = None
     weights: np.ndarray | None = None
     groups: list | None = None
+    label_texts: dict | None = None
 
     def __post_init__(self):
         if self.lines is not None:  # read from files, and checked there

@@ -42,6 +42,11 @@ class SharedKeys:
         "validation_documents as they allow; null = single documents.",
         None,
     )
+    label_documents: bool = _key(
+        "Learn the texts of labels, too: each label in label_texts.txt of the data "
+        "folder (a label, a tab and its text a line) has one more training document.",
+        False,
+    )
     seed: int = _key("Random seed.", 0, **SEEDS)
     split_seed: int | None = _key(
         "Random seed of the validation split and of train_documents alone, for runs "

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from xmc_keras.data.formats.document import BadLines
 from xmc_keras.data.formats.find_format import find_format
-from xmc_keras.data.formats.find_parts import find_parts
+from xmc_keras.data.formats.find_parts import find_label_texts, find_parts
 from xmc_keras.data.formats.options import PREFIX, Options
 from xmc_keras.data.preparing.data_summary import (
     find_repeats,
@@ -84,7 +84,8 @@ def prepare_data(
             which are otherwise numbers from 1. Defaults to `True`.
         group_column: optional string. The column with the group of each document, such
             as its author. It goes to `train_groups.txt`, for `validation_by`.
-            By default there is none, but that of a folder is kept.
+            By default there is none, but that of a folder is kept. So are texts of
+            labels: `lbl.json.gz` and `label_texts.txt` go to `label_texts.txt`.
 
     Returns:
         Dictionary, the summary of the data, see `summarize_data`. `label_names` has the
@@ -143,7 +144,9 @@ def prepare_data(
         "skip_bad_lines": skip_bad_lines,
         **describe_files(target, source, test, labels),
     }
+    label_texts = find_label_texts(source, format, labels)
     folder = PreparedFolder(target, settings, resume, overwrite)
+    folder.label_texts = label_texts
     return fill_folder(
         folder, readers, bad_lines, test_share, lambda: options.separation(format)
     )
