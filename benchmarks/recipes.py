@@ -17,15 +17,18 @@ from benchmarks.shared.circumstances import ROOT
 from benchmarks.shared.figures import benchmark_parser, put_between
 from xmc_keras.config.config_file import load_config
 from xmc_keras.data.downloads.benchmark_sets import SETS
-from xmc_keras.encoders.encoder_shape import UNLIMITED, EncoderShape
+from xmc_keras.encoders.encoder_shape import EncoderShape
 from xmc_keras.files.atomic_files import atomic_write
-from xmc_keras.training.planning.lightxml_plan import LightXMLPlan
+from xmc_keras.training.planning.check_memory import TRANSFORMER_PLANS
 
-# From the config.json of this encoder, which would have to be downloaded.
-XLNET = {
-    "hf://xlnet/xlnet-base-cased": EncoderShape(
-        12, 12, 768, 3072, 32_000, max_sequence_length=UNLIMITED, num_segments=0
-    )
+# Labels and training documents of sets that one-vs-all has recipes for.
+LARGE_SETS = {
+    "amazon670k": (670_091, 490_449),
+    "wiki500k": (501_008, 1_779_881),
+    "amazontitles670k": (670_091, 485_176),
+    "amazon3m": (2_812_281, 1_717_899),
+    "lf_amazontitles131k": (131_073, 294_805),
+    "lf_wikiseealso320k": (312_330, 693_082),
 }
 # P@1, P@3, P@5 of trees of linear models, from Table 3 of the paper.
 PARABEL = {
@@ -44,21 +47,31 @@ HEAD = (
     "paper P@1 / 3 / 5",
     "Parabel",
 )
+ONE_VS_ALL_HEAD = HEAD[:5] + ("published P@1 / 3 / 5",)
 PAGE = "docs/results/paper_sets.md"
 BEGIN, END = "<!-- python -m benchmarks.recipes --write -->\n", "<!-- end -->"
+ONE_VS_ALL_BEGIN = "<!-- one-vs-all, by the same command -->\n"
 NEEDS = re.compile(r"(# Measured here: .*\n)(?:# Needs: .*\n(?:# .*\n)*)?(?=#\n)")
 
 
 def recipes():
-    """Dictionary from the path of each recipe for `SETS` to its `LightXMLPlan`."""
-    found = {}
-    for name, wanted in SETS.items():
+    """Dictionary from the path of each recipe to its plan.
+
+    LightXML's recipes for `SETS` come first, then those of one-vs-all for `LARGE_SETS`.
+    """
+    sizes = {name: (wanted.labels, wanted.train) for name, wanted in SETS.items()}
+    sizes |= {f"one_vs_all_{name}": found for name, found in LARGE_SETS.items()}
+    plans = {}
+    for name, (labels, documents) in sizes.items():
         paths = sorted(ROOT.glob(f"configs/{name}*.yaml"))
         for path in sorted(paths, key=lambda path: path.stem != name):
             config = load_config(path)
-            shape = XLNET.get(config.encoder) or EncoderShape.named(config.encoder)
-            found[path] = LightXMLPlan(config, shape, wanted.labels, wanted.train)
-    return found
+            plan, shape = (
+                TRANSFORMER_PLANS[config.system],
+                EncoderShape.named(config.encoder),
+            )
+            plans[path] = plan(config, shape, labels, documents)
+    return plans
 
 
 def gigabytes(plan):
@@ -84,9 +97,26 @@ def readme_table(plans):
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
+def one_vs_all_table(plans):
+    """The second table of the page: a row for each recipe of one-vs-all."""
+    rows = [ONE_VS_ALL_HEAD, ("---",) * len(ONE_VS_ALL_HEAD)]
+    for path, plan in plans.items():
+        if plan.config.system == "one_vs_all":
+            text = path.read_text("utf-8")
+            gpu, machine, alone = gigabytes(plan)
+            figures = re.search(r"P@1/3/5\s[#\s]*([\d.]+)/([\d.]+)/([\d.]+)", text)
+            figures = " / ".join(figures.groups()) if figures else "not at hand"
+            measured = re.search(r"# Measured here: (.*?)\.?\n", text)[1]
+            row = f"`xmc fit {path.stem}`", f"{gpu:.1f} GB and {machine:.1f} GB"
+            rows.append((*row, f"{alone:.1f} GB", f"{plan.steps:,}", measured, figures))
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
 def with_table(text, plans):
-    """The text of the page with the current table."""
-    return put_between(text, BEGIN, END, readme_table(plans), PAGE)
+    """The text of the page with the current tables."""
+    text = put_between(text, BEGIN, END, readme_table(plans), PAGE)
+    found = one_vs_all_table(plans)
+    return put_between(text, ONE_VS_ALL_BEGIN, END, found, PAGE)
 
 
 def with_needs(text, path, plan):
@@ -115,7 +145,7 @@ def with_needs(text, path, plan):
 def main(arguments):
     plans = recipes()
     if not arguments.write:
-        return print(readme_table(plans), end="")
+        return print(readme_table(plans), one_vs_all_table(plans), sep="\n", end="")
     page = ROOT / PAGE
     texts = {page: with_table(page.read_text("utf-8"), plans)}
     for path, plan in plans.items():

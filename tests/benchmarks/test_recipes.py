@@ -10,6 +10,7 @@ from benchmarks import recipes
 from tests.helpers.project import PROJECT
 from xmc_keras.config.config_file import load_config
 
+ONE_VS_ALL = ["one_vs_all_amazon3m", "one_vs_all_lf_wikiseealso320k"]
 REMEDY = "run python -m benchmarks.recipes --write"
 
 
@@ -20,7 +21,8 @@ def plans():
 
 def test_page_and_recipes_are_up_to_date(plans):
     names = {path.stem for path in plans}
-    assert len(plans) == 15 and {"eurlex4k", "wiki500k_seed2"} <= names
+    some = {"eurlex4k", "wiki500k_seed2", "one_vs_all_amazon670k_renee"}
+    assert len(plans) == 22 and some <= names
     text = (PROJECT / recipes.PAGE).read_text("utf-8")
     assert recipes.with_table(text, plans) == text, REMEDY
     for path, plan in plans.items():
@@ -29,7 +31,7 @@ def test_page_and_recipes_are_up_to_date(plans):
         assert max(map(len, text.splitlines())) <= 90
 
 
-@pytest.mark.parametrize("name", ["eurlex4k_roberta", "amazon670k"])
+@pytest.mark.parametrize("name", ["eurlex4k_roberta", "amazon670k", *ONE_VS_ALL])
 def test_the_command_in_a_recipe_says_what_the_recipe_says(name, call, monkeypatch):
     text = (PROJECT / f"configs/{name}.yaml").read_text("utf-8")
     head = " ".join(text.partition("\n\n")[0].replace("\n#", "").split())
@@ -50,6 +52,14 @@ def test_the_command_in_a_recipe_says_what_the_recipe_says(name, call, monkeypat
         wanted = {"machine": machine, "GPU": gpu}
         wanted = wanted if "GPU" in room else {"machine": alone}
         assert {k: f"{n:.1f}" for k, n in report["needs_gb"].items()} == wanted
+
+
+def test_amazon3m_fits_a_gpu_of_24_gb(plans):
+    [plan] = [plan for path, plan in plans.items() if path.stem == ONE_VS_ALL[0]]
+    assert plan.num_labels == 2_812_281 and plan.config.batch_size == 128
+    assert plan.fits({"GPU": 24e9 * 0.9, "machine": 8e9})
+    wide = plan.changed(table_dtype="float32", optimizer="rowwise_adamw")
+    assert not wide.fits({"GPU": 24e9, "machine": 8e9})
 
 
 def test_a_change_of_a_recipe_is_brought_in(plans, tmp_path):

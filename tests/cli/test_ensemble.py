@@ -13,7 +13,7 @@ from tests.helpers.made_run import make_run
 from tests.helpers.slow_metrics import slow_ndcg, slow_precision
 from xmc_keras.cli import ensemble
 from xmc_keras.config.config import Config
-from xmc_keras.data.documents import read_documents
+from xmc_keras.data.documents import Documents, read_documents
 from xmc_keras.data.filters import leave_out
 from xmc_keras.data.splits import split_documents, validation_split
 from xmc_keras.evaluation.ensemble.evaluate_ensemble import find_untrained
@@ -97,7 +97,7 @@ def test_metrics_are_those_of_averages_over_the_union(
         gone[::2] = [(names[0], "label07") for names in test.labels[::2]]
         leave_out(test, gone, "test_filter.txt")
         parts = {"test": test, "train": read_documents(tiny_data, "train")}
-        read = lambda folder, part, *rest: parts[part]  # noqa: E731
+        read = lambda folder, part, *rest, **named: parts[part]  # noqa: E731
         for module in (ensemble, read_test_part):
             monkeypatch.setattr(module, "read_part", read)
     paths = [run.path for run in runs]
@@ -197,22 +197,23 @@ def test_documents_that_no_run_learnt_from():
     def config(**values):
         return Config(data="none", encoder="none", **values)
 
+    train = Documents(["a"] * 500, [["b"]] * 500)
     _, held_out = validation_split(500, 40, 3)
     same = [config(seed=3, validation_documents=40)] * 2
-    assert find_untrained(same, 500).tolist() == held_out.tolist()
+    assert find_untrained(same, train).tolist() == held_out.tolist()
     # Two seeds: what both held back or left out, and no more than one held back.
     few = [
         config(seed=seed, validation_documents=40, train_documents=100)
         for seed in (0, 1)
     ]
-    found = find_untrained(few, 500)
+    found = find_untrained(few, train)
     assert len(found) == 40
     for one in few:
         trained, _ = split_documents(one, 500)
         assert not set(found) & set(trained)
     others = [config(seed=seed, validation_documents=40) for seed in (0, 1)]
     with pytest.raises(BadInput, match="Expected a validation split of 20 documents"):
-        find_untrained(others, 500)
+        find_untrained(others, train)
 
 
 def test_clusters_have_a_seed_of_their_own(tiny_config, tmp_path, call, monkeypatch):

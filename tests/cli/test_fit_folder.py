@@ -49,7 +49,7 @@ def here(tmp_path, monkeypatch):
 def no_reading(monkeypatch):
     """An exception where data is read."""
 
-    def die(*arguments):
+    def die(*arguments, **named):
         raise Killed
 
     monkeypatch.setattr("xmc_keras.cli.fit.read_part", die)
@@ -83,7 +83,7 @@ def test_from_a_folder_to_a_run(data, here, call, caplog, monkeypatch):
         assert again[key] == pytest.approx(found[key], abs=1e-6)
 
     # A second call is refused before the data is read, one with --resume has ended.
-    def die(*arguments):
+    def die(*arguments, **named):
         raise Killed
 
     monkeypatch.setattr("xmc_keras.cli.fit.read_part", die)
@@ -107,7 +107,7 @@ def test_without_a_test_part_and_interrupted(data, here, call, caplog, monkeypat
     for name in ("train_texts.txt", "train_labels.txt"):
         shutil.copy(data / name, folder)
 
-    def die(*arguments):
+    def die(*arguments, **named):
         raise Killed
 
     with monkeypatch.context() as patch:

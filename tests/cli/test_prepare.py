@@ -172,6 +172,54 @@ def test_a_test_part_that_is_drawn(prepare, tmp_path):
     assert all(text in texts for text in train.texts)  # in order
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet", "datasets"])
+def test_groups_of_tables(kind, prepare, tmp_path, call):
+    rows = [
+        {"text": f"text {i}", "labels": f"a b{i % 3}", "author": f"Ann {i // 8}"}
+        for i in range(400)
+    ]
+    source = tmp_path / "source"
+    if kind == "jsonl":
+        for row in rows:
+            row["author"] = int(row["author"][4:])  # numbers are names, too
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        (source / "train.jsonl").write_text(lines)
+    elif kind == "datasets":
+        datasets = pytest.importorskip("datasets")
+        part = datasets.Dataset.from_list(rows)
+        datasets.DatasetDict({"train": part}).save_to_disk(source)
+    else:
+        frame = pytest.importorskip("pandas").DataFrame(rows)
+        if kind == "parquet":
+            pytest.importorskip("pyarrow")
+            frame.to_parquet(source / "train.parquet")
+        else:
+            frame.to_csv(source / "train.csv", index=False)
+    result = prepare("--group-column", "author", "--test-share", 0.2)
+    assert result.status == 0, result.stderr
+    made = tmp_path / "made"
+    read = read_documents(made, "train", groups="train_groups.txt")
+    of = {row["text"]: str(row["author"]) for row in rows}
+    assert read.groups == [of[text] for text in read.texts] and len(set(of)) == 400
+    drawn = read_documents(made, "test").texts
+    assert 40 < len(drawn) < 120 and len(drawn) + len(read) == 400
+    assert not {of[text] for text in drawn} & set(read.groups)
+    assert not (made / "test_groups.txt").exists()
+    # And in the next folder.
+    assert call("prepare", made, tmp_path / "again").status == 0
+    again = tmp_path / "again/train_groups.txt"
+    assert again.read_bytes() == (made / "train_groups.txt").read_bytes()
+
+
+def test_an_empty_group(prepare, tmp_path):
+    source = tmp_path / "source/train.csv"
+    source.write_text("text,labels,author\nsea,a,Ann\nsky,b,\nsun,a,Bob Lee\n")
+    pattern = "train.csv:3: Expected the name or number of a group. Received: an empty"
+    fails(prepare("--group-column", "author"), pattern, tmp_path)
+    assert prepare("--group-column", "author", "--skip-bad-lines").status == 0
+    assert (tmp_path / "made/train_groups.txt").read_text() == "Ann\nBob Lee\n"
+
+
 def test_bad_lines(prepare, tmp_path, caplog):
     path = tmp_path / "source/train.txt"
     path.write_bytes(b"__label__a sea\r\nsky\r\n__label__b s\xffn\n__label__b sun\n")
@@ -212,6 +260,7 @@ def test_filtered_labels_are_kept_in_a_file_of_their_own(prepare, tmp_path):
         (["--label-separator", ""], "Expected a character for --label-sep"),
         (["--prefix", " "], "Expected characters for --prefix"),
         (["--test", "nowhere"], "nowhere: Expected the file of the test part"),
+        (["--group-column", "a", "--format", "fasttext"], "out --group-column, which"),
         (["--format", "parquet"], "Expected train.parquet or trn.parquet"),
         (["--format", "pecos", "--labels", "nowhere"], "Expected X.train.txt"),
     ],

@@ -44,6 +44,19 @@ LIGHTDXML = {
 }
 
 
+# Of ELMO and Renee: tokens, batch, epochs, rates of the encoder and of the head,
+# dropout, steps of the warm-up; labels and training documents of the set.
+ONE_VS_ALL = {
+    "amazon670k": (128, 64, 55, 1e-5, 0.01, 0.75, 1000, 670_091, 490_449),
+    "amazon670k_renee": (512, 256, 70, 4e-5, 0.01, 0.8, 10_000, 670_091, 490_449),
+    "wiki500k": (256, 128, 35, 2e-5, 0.05, 0.65, 1000, 501_008, 1_779_881),
+    "amazontitles670k": (32, 256, 101, 5e-5, 0.05, 0.7, 1000, 670_091, 485_176),
+    "amazon3m": (128, 128, 60, 5e-5, 0.05, 0.65, 10_000, 2_812_281, 1_717_899),
+    "lf_amazontitles131k": (32, 512, 101, 1e-5, 0.05, 0.85, 5000, 131_073, 294_805),
+    "lf_wikiseealso320k": (128, 128, 101, 1e-5, 0.02, 0.75, 5000, 312_330, 693_082),
+}
+
+
 def test_the_recipes_are_there():
     names = {path.stem for path in CONFIGS}
     lightdxml = {f"lightdxml_{name}" for name in [*LIGHTDXML, "debian24k"]}
@@ -52,7 +65,9 @@ def test_the_recipes_are_there():
         for name, values in TABLE.items()
         for variant in (("roberta", "xlnet") if values[2] is None else VARIANT_SEEDS)
     }
-    assert names == {"quickstart", "debian24k", *TABLE, *lightdxml, *variants}
+    one_vs_all = {f"one_vs_all_{name}" for name in ONE_VS_ALL}
+    known = {"quickstart", "debian24k", *TABLE, *lightdxml, *variants, *one_vs_all}
+    assert names == known
 
 
 @pytest.mark.parametrize("path", VARIANTS, ids=lambda path: path.stem)
@@ -77,6 +92,24 @@ def test_lightdxml_has_the_published_values(name):
     assert found == LIGHTDXML[name]
     assert recipe.system == "lightdxml" and recipe.encoder == "words"
     assert recipe.residual and not recipe.shared_negatives and not recipe.weight_decay
+
+
+@pytest.mark.parametrize("name", ONE_VS_ALL)
+def test_one_vs_all_has_the_published_values(name):
+    recipe = load_config(CONFIGS[0].with_name(f"one_vs_all_{name}.yaml"))
+    keys = "max_tokens batch_size epochs learning_rate head_learning_rate "
+    keys += "feature_dropout"
+    *values, warm_up, num_labels, num_documents = ONE_VS_ALL[name]
+    assert [getattr(recipe, key) for key in keys.split()] == values
+    assert (recipe.system, recipe.optimizer) == ("one_vs_all", "rowwise_sgd")
+    assert (recipe.schedule, recipe.pooling) == ("cosine", "mean")
+    assert (recipe.momentum, recipe.table_dtype) == (
+        (0.9, "float32") if "renee" in name else (0.0, "bfloat16")
+    )
+    assert recipe.label_documents == name.startswith("lf_")
+    documents = num_documents - 1000 + num_labels * recipe.label_documents
+    steps = -(-documents // recipe.batch_size) * recipe.epochs
+    assert recipe.warmup * steps == pytest.approx(warm_up, rel=0.03)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -29,6 +29,7 @@ from xmc_keras.config.config_file import (
     load_config,
     override_config,
 )
+from xmc_keras.data.document_groups import list_groups
 from xmc_keras.text.list_texts import list_texts
 
 # Parameters that are no keys of a config.
@@ -91,6 +92,7 @@ class TextClassifier(BaseEstimator):
         *,
         validation_data=None,
         validation_split="auto",
+        groups=None,
         callbacks=(),
     ):
         """Trains a model.
@@ -113,6 +115,9 @@ class TextClassifier(BaseEstimator):
                 by. By default a share of `X`, drawn at random.
             validation_split: float below 1. This share. Defaults to `"auto"`, a tenth,
                 at most 1,000.
+            groups: optional sequence of strings or integers, one per text: its group,
+                such as its author. Whole groups are drawn then, as close to the share
+                as they allow, and so none is both learnt and validated on.
             callbacks: list of additional Keras callbacks.
 
         Returns:
@@ -123,6 +128,14 @@ class TextClassifier(BaseEstimator):
         """
         # TensorFlow takes seconds to import: what is wrong is reported before.
         documents, kind, classes = read_labelled_texts(X, y, self.classes)
+        if groups is not None:
+            if validation_data is not None:
+                raise ValueError(
+                    "Expected `groups` or `validation_data`. Received: both."
+                )
+            documents = dataclasses.replace(
+                documents, groups=list_groups(groups, len(documents))
+            )
         kept, weights = read_sample_weight(sample_weight, len(documents))
         if kept is not None:
             documents = dataclasses.replace(documents.subset(kept), weights=weights)
@@ -168,9 +181,12 @@ class TextClassifier(BaseEstimator):
                     f"Received: {share!r}."
                 )
             given["validation_documents"] = max(1, math.floor(share * len(documents)))
+        if documents.groups is not None:
+            given.setdefault("validation_by", "groups")
         if self.warm_start and getattr(self, "config_", None) is not None:
             # A share of other texts than before.
             given.setdefault("validation_documents", None)
+            given.setdefault("validation_by", None)
             return override_config(keys_of_system(self.config_), given)
         if self.recipe is not None:
             config = load_config(self.recipe, given)

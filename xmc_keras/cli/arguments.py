@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from xmc_keras.config.config_file import read_overrides
 from xmc_keras.files.atomic_files import atomic_write
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.disk_error import explain_disk_errors
@@ -25,6 +26,18 @@ def add_config(parser):
         help="change a key of the config; may be given several times; text is taken as "
         "it is",
     )
+
+
+def groups_file(config, overrides):
+    """The file of groups to read with the training part, `validation_by`, or None.
+
+    Args:
+        config: a `Config`, or None if it is chosen once the documents are read.
+        overrides: list of strings of `--set`.
+    """
+    if config is None:
+        return read_overrides(overrides).get("validation_by")
+    return config.validation_by
 
 
 def add_data(parser):

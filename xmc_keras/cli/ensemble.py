@@ -35,6 +35,7 @@ from xmc_keras.cli.program import command_parser
 from xmc_keras.cli.tables import metrics_table
 from xmc_keras.data.splits import read_part
 from xmc_keras.evaluation.ensemble.evaluate_ensemble import evaluate_ensemble
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.check_output import check_output
 from xmc_keras.files.describe_folder import check_folder_for
 from xmc_keras.files.path_lock import PathLock
@@ -74,7 +75,8 @@ def main(argv=None):
         test, train = read_test_part(runs[0], **given), None
         if weigh:
             data = runs[0].data_folder(args.data)
-            train = read_part(data, "train", args.skip_bad_lines)
+            groups = common_groups([run.config() for run in runs])
+            train = read_part(data, "train", args.skip_bad_lines, groups=groups)
         metrics = evaluate_ensemble(runs, test, train, args.model)
         text = json.dumps(metrics, indent=2)
         if args.output:
@@ -85,6 +87,18 @@ def main(argv=None):
     print(text if args.json else metrics_table({**rows, "ensemble": metrics}))
     command = export_command(args.runs, metrics["weights"], args.weights)
     logger.info("Export it: %s", command)
+
+
+def common_groups(configs):
+    """The `validation_by` of configs; None if none has one."""
+    files = sorted({config.validation_by for config in configs} - {None})
+    if len(files) > 1:
+        raise BadInput(
+            "Expected runs of one validation_by, to choose weights by documents that "
+            f"no run was trained on. Received: {' and '.join(files)}.",
+            remedy="Weigh the runs equally.",
+        )
+    return files[0] if files else None
 
 
 def check_folder(folder, overwrite):

@@ -17,7 +17,7 @@ import dataclasses
 import logging
 from pathlib import Path
 
-from xmc_keras.cli.arguments import add_config, add_skip_bad_lines
+from xmc_keras.cli.arguments import add_config, add_skip_bad_lines, groups_file
 from xmc_keras.cli.program import command_parser
 from xmc_keras.cli.tables import metrics_table
 from xmc_keras.config.config import SYSTEMS
@@ -93,7 +93,8 @@ def fit_run(args, config, run):
     from xmc_keras.training.fit import fit
 
     logger.info("Reading %s", args.data)
-    train = read_part(args.data, "train", args.skip_bad_lines)
+    groups = groups_file(config, args.set)
+    train = read_part(args.data, "train", args.skip_bad_lines, groups=groups)
     width = getattr(train, "num_features", None)
     try:
         if config is None:

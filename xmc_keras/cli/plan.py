@@ -18,7 +18,7 @@ import logging
 import sys
 from pathlib import Path
 
-from xmc_keras.cli.arguments import add_config, add_skip_bad_lines
+from xmc_keras.cli.arguments import add_config, add_skip_bad_lines, groups_file
 from xmc_keras.cli.program import command_parser
 from xmc_keras.cli.tables import align_columns
 from xmc_keras.config.config_file import load_config
@@ -28,6 +28,7 @@ from xmc_keras.data.check_documents import (
     check_split,
     check_trainable,
 )
+from xmc_keras.data.label_texts import add_label_documents, find_label_texts
 from xmc_keras.data.splits import has_part, read_part, split_documents
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.labels.label_set import LabelSet
@@ -76,7 +77,8 @@ def main(argv=None):
         plan, documents = make_plan(config, None, *sizes)
     else:
         folder = path if config is None else config.data
-        train, label_set = read_train(folder, args.skip_bad_lines)
+        groups = groups_file(config, args.set)
+        train, label_set = read_train(folder, args.skip_bad_lines, groups)
         if config is None:
             from xmc_keras.config.choose_config import choose_config  # imported late
 
@@ -87,8 +89,11 @@ def main(argv=None):
     try:
         check_plan_limits(plan)
         if args.labels is None:
-            parts = split_documents(plan.config, len(train))
+            parts = split_documents(plan.config, len(train), train.groups)
             check_split(*map(train.subset, parts), label_set)
+            if plan.config.label_documents:
+                texts = find_label_texts(train).label_texts
+                add_label_documents(train, texts, label_set)
     except BadInput as error:
         raise error.at(args.config) from None
     report = describe_plan(plan, room)
@@ -109,12 +114,12 @@ def main(argv=None):
         sys.exit(1)
 
 
-def read_train(folder, skip_bad_lines):
+def read_train(folder, skip_bad_lines, groups=None):
     """Reads the training part and its labels; checks both parts as `xmc fit` does.
 
     Memory and time of a run do not depend on the test part, which may still be missing.
     """
-    train = read_part(folder, "train", skip_bad_lines)
+    train = read_part(folder, "train", skip_bad_lines, groups=groups)
     check_trainable(train)
     label_set = LabelSet.from_labels(train.labels)
     if has_part(folder, "test"):

@@ -36,6 +36,11 @@ separators. Vectors of 0 and 1 are read as such: place i, from 0, is label i, wi
 name in line i + 1 of --labels. Several label columns of 0 and 1 are a label each:
 --label-column toxic,obscene,insult.
 
+With --group-column NAME the group of each training document, such as its author, goes
+to train_groups.txt. --set validation_by=train_groups.txt of xmc fit then holds whole
+groups back for validation, and --test-share draws whole groups for the test part. The
+train_groups.txt of a folder is kept.
+
 The summary shows label names, and warnings where labels were probably read in another
 way than meant: look at both.
 
@@ -78,6 +83,7 @@ def main(argv=None):
         text_column=args.text_column,
         label_column=args.label_column,
         label_separator=args.label_separator,
+        group_column=args.group_column,
         delimiter=args.delimiter,
         header=not args.no_header,
         quotes=not args.no_quotes,
@@ -123,6 +129,11 @@ def parse_arguments(argv):
         "--label-separator",
         metavar="S",
         help="between labels of a cell (white space); \\t is a tab",
+    )
+    parser.add_argument(
+        "--group-column",
+        metavar="NAME",
+        help="goes to train_groups.txt, for validation_by",
     )
     parser.add_argument(
         "--delimiter",

@@ -92,6 +92,7 @@ WORDS = {
     "pass `header=False`": "use --no-header",
     "pass `delimiter`": "use --delimiter",
     "`text_column`": "--text-column",
+    "`group_column`": "--group-column",
     "`label_column`": "--label-column",
     "`label_separator`": "--label-separator",
     "`delimiter`": "--delimiter",

@@ -37,12 +37,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from xmc_keras.cli.arguments import add_skip_bad_lines, write_output
+from xmc_keras.cli.arguments import add_skip_bad_lines, groups_file, write_output
 from xmc_keras.cli.program import WORDS, command_parser
 from xmc_keras.config.config_file import load_config
 from xmc_keras.config.keys.config_key import format_value
 from xmc_keras.config.recipes import find_recipe
 from xmc_keras.data.check_documents import check_reads_features
+from xmc_keras.data.document_groups import groups_digest
 from xmc_keras.data.documents import documents_digest
 from xmc_keras.data.splits import read_part
 from xmc_keras.files.bad_input import BadInput
@@ -310,10 +311,11 @@ def begin_search(runs, config, space, args):
             runs,
             remedy="Choose another `runs`.",
         )
-    train = read_part(data, "train", args.skip_bad_lines)
     if config is None and study is not None and study.begun:
         config = study.config  # what was chosen when it began, also by another version
-    elif config is None:
+    groups = groups_file(config, args.set)
+    train = read_part(data, "train", args.skip_bad_lines, groups=groups)
+    if config is None:
         from xmc_keras.config.choose_config import choose_config  # imported late
 
         config, _ = choose_config(train, args.set, measure_free_memory())
@@ -323,8 +325,9 @@ def begin_search(runs, config, space, args):
         check_reads_features(config, train.texts_path)
     check_comparable(config, train)
     study = study or TrialStudy(runs)
+    digest = documents_digest(train) + groups_digest(train.groups)
     with study.errors():
-        study.begin(config, space, args.set, documents_digest(train))
+        study.begin(config, space, args.set, digest)
     return study
 
 

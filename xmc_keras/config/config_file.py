@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import logging
 
 import yaml
 
@@ -12,12 +13,23 @@ from xmc_keras.config.config_conflicts import (
     reads_key,
     wrong_system,
 )
-from xmc_keras.config.keys.config_key import convert_value, takes_null, takes_text
+from xmc_keras.config.keys.config_key import (
+    convert_value,
+    format_value,
+    takes_null,
+    takes_text,
+)
 from xmc_keras.config.recipes import find_recipe, recipe_names
 from xmc_keras.config.resolve_config import SIZES
+from xmc_keras.data.formats.find_format import find_existing
+from xmc_keras.data.label_texts import LABEL_TEXTS
 from xmc_keras.files.atomic_files import atomic_write
 from xmc_keras.files.bad_input import BadInput
 
+logger = logging.getLogger(__name__)
+
+# Keys that need a file of the data.
+FILES = ("validation_by", "label_documents")
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 
 
@@ -27,7 +39,8 @@ def load_config(path, overrides=(), resolved=False, data=None) -> Config:
     A size is `AtMost`, a limit, if the data was replaced after it was chosen: by `data`
     or `overrides`, or by a file for its base. A recipe for 12,000 documents can so be
     used on 200. A size that stands in the file that names the data, or in an override,
-    must fit.
+    must fit. In the same way `validation_by` and `label_documents` have their defaults
+    if the other data lacks the file.
 
     Args:
         path: string or path. A YAML file of one mapping with the keys of `Config`, or
@@ -148,8 +161,15 @@ def _make_config(entries, path=None):
     for keys, message in find_conflicts(values):
         found = [places[key] for key in keys if places.get(key)]
         raise BadInput(message, *(found[0] if found else ()))
-    for key in sizes_for_other_data(entries):
+    for key in keys_for_other_data(entries, SIZES):
         values[key] = values[key] and AtMost(values[key])
+    for key in keys_for_other_data(entries, FILES):
+        name = LABEL_TEXTS if values[key] is True else values[key]
+        if name and values["data"] and not find_existing(values["data"], name):
+            left = FIELDS[key].default
+            found = format_value(left), values["data"], name
+            logger.info("%s: %s, as %s has no %s", key, *found)
+            values[key] = left
     return Config(**values)
 
 
@@ -169,8 +189,8 @@ def _convert(key, value, place):
         raise BadInput(str(error), *place) from None
 
 
-def sizes_for_other_data(entries):
-    """The keys of `SIZES` that come from an earlier layer than `data`.
+def keys_for_other_data(entries, keys):
+    """Those of some keys that come from an earlier layer than `data`.
 
     A layer is a file, or all overrides together.
     """
@@ -182,7 +202,7 @@ def sizes_for_other_data(entries):
     data = last.get("data", -1)
     return [
         key
-        for key in SIZES
+        for key in keys
         if key in last and last[key] < data and layers[last[key]] != layers[data]
     ]
 

@@ -75,7 +75,8 @@ def limit_sizes(config, documents):
     """Makes the sizes of a config limits, unless documents are of the config's data.
 
     A recipe read by `load_config` names its data, but `fit` may get any documents. A
-    config without data keeps its sizes.
+    config without data keeps its sizes. Documents without groups are not drawn by them,
+    nor are texts of labels learnt where there are none.
 
     Example:
 
@@ -91,8 +92,12 @@ def limit_sizes(config, documents):
     if path is not None and Path(config.data).resolve() in Path(path).resolve().parents:
         return config
     sizes = {key: getattr(config, key) for key in SIZES}
-    limits = {k: AtMost(size) for k, size in sizes.items() if size is not None}
-    return dataclasses.replace(config, **limits)
+    changes = {k: AtMost(size) for k, size in sizes.items() if size is not None}
+    if documents.groups is None:
+        changes["validation_by"] = None
+    if getattr(documents, "label_texts", None) is None:
+        changes["label_documents"] = False
+    return dataclasses.replace(config, **changes)
 
 
 def describe_sizes(before, after):

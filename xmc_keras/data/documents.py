@@ -9,6 +9,7 @@ import os
 
 import numpy as np
 
+from xmc_keras.data.document_groups import find_groups, list_groups
 from xmc_keras.data.filters import leave_out
 from xmc_keras.data.formats.document import BadLines
 from xmc_keras.data.formats.folder import FolderPart
@@ -37,10 +38,17 @@ class Documents:
         filter_path: optional string. The file that `filtered` was read from.
         weights: optional float array (documents,). The weight of each document in the
             losses of training; a mean of 1 leaves the rates of a config as they are.
+        groups: optional sequence of strings or integers. The group of each document,
+            such as its author. With `validation_by` in a config, no group is both
+            trained on and validated on.
+        label_texts: optional dictionary from label names to texts. With
+            `label_documents` in a config they are learnt, too; otherwise nothing reads
+            them.
 
     Raises:
-        ValueError: the numbers of texts and of lists of labels differ, a text is not a
-            string, or the labels of a document are not a list of strings.
+        ValueError: the numbers of texts and of lists of labels, or of groups, differ, a
+            text is not a string, the labels of a document are not a list of strings,
+            or its group is no name.
 
     Example:
 
@@ -60,6 +68,8 @@ class Documents:
     filtered: list | None = None
     filter_path: str | None = None
     weights: np.ndarray | None = None
+    groups: list | None = None
+    label_texts: dict | None = None
 
     def __post_init__(self):
         if self.lines is not None:  # read from files, and checked there
@@ -80,6 +90,8 @@ class Documents:
                     "Expected a list of label names for each text. Received: "
                     f"{names!r:.80} for text {i}."
                 )
+        if self.groups is not None:
+            self.groups = list_groups(self.groups, len(self.texts))
         self.lines = list(range(1, len(self.texts) + 1))
 
     def __len__(self):
@@ -95,10 +107,13 @@ class Documents:
             lines=[self.lines[index] for index in indices],
             filtered=self.filtered and [self.filtered[index] for index in indices],
             weights=None if self.weights is None else self.weights[indices],
+            groups=self.groups and [self.groups[index] for index in indices],
         )
 
 
-def read_documents(folder, part: str, skip_bad_lines: bool = False) -> Documents:
+def read_documents(
+    folder, part: str, skip_bad_lines: bool = False, groups=None
+) -> Documents:
     """Reads one part of a data set in the format of AttentionXML and LightXML.
 
     The texts are in `{part}_raw_texts.txt` or `{part}_texts.txt`, one document per
@@ -117,6 +132,8 @@ def read_documents(folder, part: str, skip_bad_lines: bool = False) -> Documents
         skip_bad_lines: bool. Whether to skip, count and log documents without a text,
             without labels or with invalid UTF-8; otherwise the first one raises
             `BadInput`. Defaults to `False`.
+        groups: optional string. A file of the folder with the group of each document
+            on its line. Defaults to `None`, no groups.
 
     Returns:
         `Documents`, not empty.
@@ -138,20 +155,25 @@ def read_documents(folder, part: str, skip_bad_lines: bool = False) -> Documents
     texts_path = _find(folder, f"{part}_raw_texts.txt", f"{part}_texts.txt")
     labels_path = _find(folder, f"{part}_labels.txt")
     filter_path = _find_first(folder, "test_filter.txt") if part == "test" else None
-    return read_pair(texts_path, labels_path, skip_bad_lines, filter_path)
+    groups_path = find_groups(folder, groups)
+    return read_pair(texts_path, labels_path, skip_bad_lines, filter_path, groups_path)
 
 
 def read_pair(
-    texts_path, labels_path, skip_bad_lines: bool = False, filter_path=None
+    texts_path,
+    labels_path,
+    skip_bad_lines: bool = False,
+    filter_path=None,
+    groups_path=None,
 ) -> Documents:
     """Reads texts and labels by their paths, in the format of `read_documents`."""
     documents = Documents([], [], [], str(texts_path), str(labels_path))
-    filtered = []
+    filtered, groups = [], []
     seen = {}  # keeps one string in memory for a label that is on many lines
     bad_lines = BadLines()
     skip = bad_lines if skip_bad_lines else None
-    part = FolderPart(texts_path, labels_path, skip, filter_path)
-    for text, names, line, left_out in part:
+    part = FolderPart(texts_path, labels_path, skip, filter_path, groups_path)
+    for text, names, line, left_out, group in part:
         if names[0] in BITS and set(names) <= BITS and len(names) > len(set(names)):
             raise BadInput(
                 "Expected labels separated by white space. Received: a vector of "
@@ -164,6 +186,9 @@ def read_pair(
         documents.labels.append([seen.setdefault(name, name) for name in names])
         documents.lines.append(line)
         filtered.append(left_out)
+        groups.append(seen.setdefault(group, group))
+    if groups_path is not None:
+        documents.groups = groups
     if filter_path is not None:
         leave_out(documents, filtered, filter_path)
     documents.skipped = bad_lines.count

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse
 from sklearn.preprocessing import normalize
 
+from xmc_keras.data.document_groups import find_groups, list_groups, read_groups
 from xmc_keras.data.features.read_features import read_features
 from xmc_keras.data.filters import leave_out
 from xmc_keras.data.formats.filter_pairs import FilterPairs
@@ -33,7 +34,7 @@ class FeatureDocuments:
         texts_path: string. The file that the features were read from.
         labels_path: string. The file that the labels were read from.
         skipped: int. Number of documents left out. Defaults to `0`.
-        filtered, filter_path, weights: see `Documents`.
+        filtered, filter_path, weights, groups: see `Documents`.
 
     Attributes:
         num_features: int.
@@ -56,6 +57,11 @@ class FeatureDocuments:
     filtered: list | None = None
     filter_path: str | None = None
     weights: np.ndarray | None = None
+    groups: list | None = None
+
+    def __post_init__(self):
+        if self.groups is not None:
+            self.groups = list_groups(self.groups, len(self))
 
     def __len__(self):
         return self.features.shape[0]
@@ -78,10 +84,13 @@ class FeatureDocuments:
             lines=[self.lines[index] for index in indices],
             filtered=self.filtered and [self.filtered[index] for index in indices],
             weights=None if self.weights is None else self.weights[indices],
+            groups=self.groups and [self.groups[index] for index in indices],
         )
 
 
-def read_feature_documents(folder, part, skip_bad_lines=False, num_features=None):
+def read_feature_documents(
+    folder, part, skip_bad_lines=False, num_features=None, groups=None
+):
     """Reads one part of a data set of features, for training and evaluation.
 
     Rows are scaled to norm 1, as an exported model does with the rows of a request. If
@@ -92,6 +101,8 @@ def read_feature_documents(folder, part, skip_bad_lines=False, num_features=None
         folder, part, num_features: see `read_features`.
         skip_bad_lines: bool. Whether to leave out, count and log documents without a
             label; otherwise the first one raises `BadInput`. Defaults to `False`.
+        groups: optional string. A file of the folder with the group of each document,
+            one per line and without a header. Defaults to `None`, no groups.
 
     Returns:
         `FeatureDocuments`, at least one.
@@ -144,6 +155,7 @@ def read_feature_documents(folder, part, skip_bad_lines=False, num_features=None
         data.path,
         data.labels_path,
         skipped=len(unlabelled),
+        groups=groups and read_groups(find_groups(folder, groups), len(labels)),
     )
     filter_path = find_existing(Path(data.path).parent, "filter_labels_test.txt")
     if part == "test" and filter_path is not None:

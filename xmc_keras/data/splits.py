@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from xmc_keras.data.document_groups import draw_groups
 from xmc_keras.data.documents import read_documents
 from xmc_keras.data.feature_documents import read_feature_documents
 from xmc_keras.data.features.read_features import has_features
@@ -16,24 +17,29 @@ SUFFIXES = ("", ".gz", ".xz")
 
 
 def validation_split(
-    num_documents: int, size: int, seed: int
+    num_documents: int, size: int, seed: int, groups=None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draws validation documents from the training part, uniformly at random.
 
-    The split depends only on the number of training documents and the seed. Nothing
-    chosen by validation (epoch, threshold, learning rate) has seen the test part.
+    The split depends only on the number of training documents, their groups and the
+    seed. Nothing chosen by validation (epoch, threshold, learning rate) has seen the
+    test part.
 
     Args:
         num_documents: int. Number of documents of the training part.
         size: int. Number of validation documents; 0 for none.
         seed: int, at least 0. The same seed gives the same split.
+        groups: optional list of strings, the group of each document. Whole groups are
+            drawn, see `draw_groups`, as many documents as come closest to `size`.
+            Defaults to `None`, single documents.
 
     Returns:
         `(train_indices, validation_indices)`, int64 arrays of shapes
         `(num_documents - size,)` and `(size,)`, sorted, disjoint.
 
     Raises:
-        BadInput: `size` is negative or leaves nothing to train on.
+        BadInput: `size` is negative or leaves nothing to train on, or no whole groups
+            come near it.
 
     Example:
 
@@ -52,6 +58,9 @@ def validation_split(
             f"num_documents={num_documents}. Set a smaller one (validation_documents "
             "in a config)."
         )
+    if groups is not None and size:
+        is_drawn = draw_groups(groups, size, seed)
+        return np.flatnonzero(~is_drawn), np.flatnonzero(is_drawn)
     order = np.random.default_rng(seed).permutation(num_documents).astype(np.int64)
     return np.sort(order[size:]), np.sort(order[:size])
 
@@ -76,7 +85,7 @@ def choose_validation_size(size, num_documents):
     return max(1, min(MOST_VALIDATION, num_documents // 10))
 
 
-def read_part(folder, part, skip_bad_lines=False, num_features=None):
+def read_part(folder, part, skip_bad_lines=False, num_features=None, groups=None):
     """Reads one part of a data set, as texts or, if there are none, as features.
 
     Args:
@@ -86,6 +95,8 @@ def read_part(folder, part, skip_bad_lines=False, num_features=None):
             `False`.
         num_features: optional int. Number of features of the training part, when the
             test part is read.
+        groups: optional string. A file of the folder with the group of each document,
+            `validation_by` of a config. Defaults to `None`, no groups.
 
     Returns:
         `Documents`, see `read_documents`, or `FeatureDocuments`, see
@@ -104,13 +115,11 @@ def read_part(folder, part, skip_bad_lines=False, num_features=None):
     'FeatureDocuments'
     """
     with phase(f"Reading {folder}"):
-        return _read_part(folder, part, skip_bad_lines, num_features)
-
-
-def _read_part(folder, part, skip_bad_lines, num_features):
-    if _has_texts(folder, part) or not has_features(folder, part):
-        return read_documents(folder, part, skip_bad_lines)
-    return read_feature_documents(folder, part, skip_bad_lines, num_features)
+        if _has_texts(folder, part) or not has_features(folder, part):
+            return read_documents(folder, part, skip_bad_lines, groups)
+        return read_feature_documents(
+            folder, part, skip_bad_lines, num_features, groups
+        )
 
 
 def has_part(folder, part):
@@ -135,24 +144,35 @@ def _has_texts(folder, part):
     )
 
 
-def split_documents(config, num_documents):
+def split_documents(config, num_documents, groups=None):
     """Draws the training and validation documents of a config.
 
     Args:
         config: `Config`. Its `validation_documents` (see `choose_validation_size`) are
-            drawn first, then its `train_documents` from the rest, both with
-            `split_seed`, or with `seed` if that is null.
+            drawn first, as whole groups if it has `validation_by`, then its
+            `train_documents` from the rest, both with `split_seed`, or with `seed` if
+            that is null.
         num_documents: int. Number of documents of the training part.
+        groups: optional list of strings, the group of each document. Read with
+            `validation_by` alone.
 
     Returns:
         `(train_indices, validation_indices)`, int64 arrays, sorted, disjoint.
 
     Raises:
-        BadInput: there are too few documents.
+        BadInput: there are too few documents, or they lack groups.
     """
+    if config.validation_by is None:
+        groups = None
+    elif groups is None:
+        raise BadInput(
+            "Expected documents with groups to draw validation documents by "
+            f"{config.validation_by}. Received: documents without.",
+            remedy="Give them as `groups`, or set validation_by to null.",
+        )
     seed = config.seed if config.split_seed is None else config.split_seed
     size = choose_validation_size(config.validation_documents, num_documents)
-    rest, held_out = validation_split(num_documents, size, seed)
+    rest, held_out = validation_split(num_documents, size, seed, groups)
     if config.train_documents is None:
         return rest, held_out
     if config.train_documents > len(rest):

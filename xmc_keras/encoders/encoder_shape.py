@@ -135,7 +135,8 @@ def count_bytes(config):
     return 4 if config.precision == "float32" else 2
 
 
-# keras-nlp presets that can be planned without downloading them.
+# Presets and handles that can be planned without downloading them; of handles as in
+# their config.json.
 PRESETS = {
     "bert_tiny_en_uncased": EncoderShape(2, 2, 128, 512, 30522),
     "bert_small_en_uncased": EncoderShape(4, 8, 512, 2048, 30522),
@@ -146,4 +147,16 @@ PRESETS = {
     "bert_large_en": EncoderShape(24, 16, 1024, 4096, 28996),
     "roberta_base_en": EncoderShape(12, 12, 768, 3072, 50265, 512, 0),
     "roberta_large_en": EncoderShape(24, 16, 1024, 4096, 50265, 512, 0),
+    "hf://xlnet/xlnet-base-cased": EncoderShape(
+        12, 12, 768, 3072, 32000, UNLIMITED, num_segments=0
+    ),
+    "hf://sentence-transformers/all-roberta-large-v1": EncoderShape(
+        24, 16, 1024, 4096, 50265, 514, 0
+    ),
+    "hf://sentence-transformers/msmarco-distilbert-base-v4": EncoderShape(
+        6, 12, 768, 3072, 30522, 512, 0
+    ),
+    "hf://sentence-transformers/paraphrase-distilroberta-base-v2": EncoderShape(
+        6, 12, 768, 3072, 50265, 514, 0
+    ),
 }

@@ -21,6 +21,7 @@ from xmc_keras.data.check_documents import (
 from xmc_keras.data.documents import Documents
 from xmc_keras.data.feature_documents import FeatureDocuments
 from xmc_keras.data.filters import encode_filtered_labels
+from xmc_keras.data.label_texts import add_label_documents, find_label_texts
 from xmc_keras.data.splits import split_documents
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.disk_error import DiskError
@@ -70,7 +71,8 @@ def fit(
             other data, its sizes are limits.
         train: `Documents` or `FeatureDocuments` to train on.
         validation: optional documents to choose the best epoch by. By default
-            `config.validation_documents` of `train`, drawn at random.
+            `config.validation_documents` of `train`, drawn at random, or by the groups
+            of documents with `config.validation_by`.
         test: optional documents to evaluate the model on. By default it is evaluated
             on the validation documents, which a linear model (`linear`) then does not
             learn from in the end.
@@ -171,6 +173,8 @@ def _fit(
     """Trains with the run, if any, locked; see `fit`."""
     begun = time.monotonic()
     config = limit_sizes(config, train)
+    if config.label_documents:
+        train = find_label_texts(train)
     if run is not None:
         run.check(config, resume, overwrite)
         if resume and run.finished:
@@ -194,8 +198,11 @@ def _fit(
             logger.info("Chosen for this data: %s", sizes)
     part, drawn = train, validation is None
     if drawn:
-        part, validation = map(train.subset, split_documents(config, len(train)))
+        split = split_documents(config, len(train), train.groups)
+        part, validation = map(train.subset, split)
     check_split(part, validation, label_set)
+    if config.label_documents:
+        part = add_label_documents(part, train.label_texts, label_set)
     logger.info(
         "%d documents to train on, %d to validate, %d to test, %d labels",
         *(len(part), len(validation), len(test or ()), len(label_set)),

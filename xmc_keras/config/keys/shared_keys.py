@@ -36,6 +36,17 @@ class SharedKeys:
         None,
         minimum=1,
     )
+    validation_by: str | None = _key(
+        "File of the data folder with the group of each training document on its line, "
+        "such as its author: whole groups are held back for validation, as close to "
+        "validation_documents as they allow; null = single documents.",
+        None,
+    )
+    label_documents: bool = _key(
+        "Learn the texts of labels, too: each label in label_texts.txt of the data "
+        "folder (a label, a tab and its text a line) has one more training document.",
+        False,
+    )
     seed: int = _key("Random seed.", 0, **SEEDS)
     split_seed: int | None = _key(
         "Random seed of the validation split and of train_documents alone, for runs "

@@ -19,6 +19,8 @@ class Document(NamedTuple):
         filtered: sequence of strings. Labels that evaluation removes from both the
             predictions and the relevant labels; from filter files of the Extreme
             Classification Repository. Defaults to `()`.
+        group: string. What it has in common with documents that validation takes away
+            together. Defaults to `""`, none.
 
     Example:
 
@@ -30,6 +32,7 @@ class Document(NamedTuple):
     labels: list[str]
     line: int
     filtered: tuple = ()
+    group: str = ""
 
 
 def one_space(name):

@@ -19,7 +19,10 @@ from xmc_keras.data.formats.find_format import (
 )
 from xmc_keras.data.formats.folder import FolderPart
 from xmc_keras.data.formats.json_lines import JsonLines
-from xmc_keras.data.formats.label_list import read_label_list
+from xmc_keras.data.formats.label_list import (
+    read_described_labels,
+    read_label_list,
+)
 from xmc_keras.data.formats.label_vectors import LabelledDocuments
 from xmc_keras.data.formats.matrix_documents import MatrixDocuments
 from xmc_keras.data.formats.numbered_lines import NumberedLines
@@ -30,6 +33,7 @@ from xmc_keras.data.formats.tables.dataset_rows import DatasetRows
 from xmc_keras.data.formats.tables.json_rows import JsonRows
 from xmc_keras.data.formats.tables.parquet import ParquetFile
 from xmc_keras.data.formats.tables.table import Table
+from xmc_keras.data.label_texts import LABEL_TEXTS, read_label_texts
 from xmc_keras.files.bad_input import BadInput
 
 logger = logging.getLogger(__name__)
@@ -172,7 +176,9 @@ def _open(format, path, part, names, options, skip):
     if format == "folder":
         name = strip_compression(path.name).split("_")[0]
         filter_path = find_existing(path.parent, f"{name}_filter.txt")
-        return FolderPart(path, _find_labels(path, format), skip, filter_path)
+        groups_path = find_existing(path.parent, f"{name}_groups.txt")
+        labels_path = _find_labels(path, format)
+        return FolderPart(path, labels_path, skip, filter_path, groups_path)
     if format == "repository":
         filter_path = find_existing(path.parent, f"filter_labels_{part}.txt")
         pairs = filter_path and FilterPairs(filter_path, names and len(names))
@@ -216,6 +222,25 @@ def _read_label_names(path, given):
     if given is None:
         given = next((f for n in LABELS if (f := find_existing(path.parent, n))), None)
     return None if given is None else read_label_list(given)
+
+
+def find_label_texts(source, format, labels=None):
+    """The texts of the labels of a data set, a dictionary from names.
+
+    The Extreme Classification Repository has them in `lbl.json.gz`, and this project in
+    `label_texts.txt`. Other formats have none.
+
+    Args:
+        source, format: see `find_parts`.
+        labels: optional path of a label list, which is taken instead.
+    """
+    folder = source if Path(source).is_dir() else Path(source).parent
+    if format == "folder" and find_existing(folder, LABEL_TEXTS):
+        return read_label_texts(folder)
+    path = labels or find_existing(folder, "lbl.json")
+    if format != "repository" or path is None or ".json" not in str(path):
+        return {}
+    return read_described_labels(path)
 
 
 def _load_datasets(source):

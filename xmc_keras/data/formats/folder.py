@@ -11,6 +11,13 @@ from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.digests import check_digest
 from xmc_keras.files.text_file import TextFile
 
+# What a line of each file has; a document has one in each.
+EXPECTED = {
+    "texts": "a text",
+    "labels": "labels separated by white space",
+    "filter": "labels separated by white space",
+    "groups": "a group",
+}
 # A list of strings, as JSON and Python write it.
 LIST = re.compile(r"""\s*\[\s*(["']).*\1\s*\]\s*""")
 
@@ -28,6 +35,8 @@ class FolderPart:
             error is raised.
         filter_path: optional string or path. The labels that evaluation leaves out for
             each text, separated by white space; a line may be empty. Defaults to
+            `None`.
+        groups_path: optional string or path. The group of each text. Defaults to
             `None`.
 
     Attributes:
@@ -48,55 +57,62 @@ class FolderPart:
     True
     """
 
-    def __init__(self, texts_path, labels_path, skip=None, filter_path=None):
+    def __init__(
+        self, texts_path, labels_path, skip=None, filter_path=None, groups_path=None
+    ):
         self.skip, self._texts = skip, None
-        self._paths = [texts_path, labels_path]
-        if filter_path is not None:
-            self._paths.append(filter_path)
+        given = zip(EXPECTED, (texts_path, labels_path, filter_path, groups_path))
+        self._paths = {kind: path for kind, path in given if path is not None}
 
     @property
     def path(self):
-        return self._paths[1]
+        return self._paths["labels"]
 
     @property
     def share(self):
         return 0.0 if self._texts is None else self._texts.share
 
     def __iter__(self):
-        for path in self._paths:
+        for path in self._paths.values():
             check_digest(path, "Restore the file, or prepare the data again")
         with contextlib.ExitStack() as stack:
-            opened = [stack.enter_context(TextFile(path)) for path in self._paths]
+            paths = self._paths.values()
+            opened = [stack.enter_context(TextFile(path)) for path in paths]
             self._texts = opened[0]
-            files = [_read_lines(*pair) for pair in zip(opened, self._paths)]
+            files = [_read_lines(*pair) for pair in zip(opened, paths)]
             for line, row in enumerate(itertools.zip_longest(*files), 1):
                 if None in row:
                     raise self._length_error(row, files, line)
-                text = self._decode(0, row[0], line)
-                names = text and self._decode(1, row[1], line)
-                filtered = ""
-                if names and len(row) > 2:
-                    filtered = self._decode(2, row[2], line)
-                if names and filtered is not None:
-                    yield Document(text, names.split(), line, tuple(filtered.split()))
+                found = {}
+                for kind, content in zip(self._paths, row):
+                    found[kind] = self._decode(kind, content, line)
+                    if found[kind] is None:
+                        break
+                else:
+                    yield Document(
+                        found["texts"],
+                        found["labels"].split(),
+                        line,
+                        tuple(found.get("filter", "").split()),
+                        found.get("groups", "").strip(),
+                    )
         self._texts = None
 
-    def _decode(self, which, content, line):
-        """The text of a line of the file with that index; `None` if it is refused."""
+    def _decode(self, kind, content, line):
+        """The text of a line of a file; `None` if it is refused."""
         try:
             text = content.decode()
         except UnicodeDecodeError as error:
             received = f"invalid UTF-8 at byte offset {error.start} of the line"
         else:
-            if which == 1 and text[:1] in "[ \t" and LIST.fullmatch(text):
+            if kind == "labels" and text[:1] in "[ \t" and LIST.fullmatch(text):
                 received = f"a list, {text[:60]!r}"
-            elif which == 2 or (text and not text.isspace()):
+            elif kind == "filter" or (text and not text.isspace()):
                 return text
             else:
                 received = "an empty line"
-        expected = ("a text", *["labels separated by white space"] * 2)[which]
-        message = f"Expected {expected}. Received: {received}."
-        refuse(self.skip, message, self._paths[which], line)
+        message = f"Expected {EXPECTED[kind]}. Received: {received}."
+        refuse(self.skip, message, self._paths[kind], line)
         return None
 
     def _length_error(self, row, files, line):
@@ -107,11 +123,12 @@ class FolderPart:
         ]
         # The first file whose length differs from that of the texts.
         other = next(i for i, c in enumerate(row) if (c is None) != (row[0] is None))
+        paths = list(self._paths.values())
         return BadInput(
-            f"Expected as many lines in {self._paths[0]} as in {self._paths[other]}. "
+            f"Expected as many lines in {paths[0]} as in {paths[other]}. "
             f"Received: {counts[0]} and {counts[other]}, so this line has no "
             "counterpart.",
-            self._paths[0 if row[other] is None else other],
+            paths[0 if row[other] is None else other],
             line,
         )
 

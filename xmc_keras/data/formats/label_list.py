@@ -40,6 +40,34 @@ def read_label_list(path):
     return make_unique(names)
 
 
+def read_described_labels(path):
+    r"""Reads the names of labels with their titles and contents.
+
+    Args:
+        path: string or path of a file such as `lbl.json.gz` of the Extreme
+            Classification Repository.
+
+    Returns:
+        Dictionary from names, see `read_label_list`, to texts; without those of labels
+        that have neither.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "lbl.json")
+    ...     _ = path.write_text('{"title": "Rose", "content": "A plant."}\n')
+    ...     read_described_labels(path)
+    {'Rose': 'Rose A plant.'}
+    """
+    names, texts = read_label_list(path), []
+    for _, row in TextRows(path):
+        found = json.loads(row)
+        parts = [found.get(field) for field in ("title", "content")]
+        texts.append(one_space(" ".join(str(part) for part in parts if part)))
+    return {name: text for name, text in zip(names, texts) if text}
+
+
 def make_unique(names):
     """Makes label names unique by their ids.
 

@@ -14,6 +14,7 @@ READ_BY = {
     "text_column": TABLES,
     "label_column": TABLES,
     "label_separator": TABLES,
+    "group_column": TABLES,
     "labels": (*WITH_IDS, *TABLES),
     "delimiter": ROWS,
     "header=False": ROWS,
@@ -33,6 +34,7 @@ class Options:
         header: bool. See `Table`. Defaults to `True`.
         quotes: bool. See `Table`. Defaults to `True`.
         prefix: string. Prefix of labels in fastText files. Defaults to `"__label__"`.
+        group_column: optional string, see `Columns`.
 
     Attributes:
         columns: `Columns`.
@@ -54,8 +56,9 @@ class Options:
         header=True,
         quotes=True,
         prefix=PREFIX,
+        group_column=None,
     ):
-        self.columns = Columns(text_column, label_column, label_separator)
+        self.columns = Columns(text_column, label_column, label_separator, group_column)
         self.labels, self.prefix = labels, prefix
         self.delimiter = delimiter and check_delimiter(delimiter)
         self.header, self.quotes = header, quotes
@@ -63,6 +66,7 @@ class Options:
             "text_column": text_column is not None,
             "label_column": label_column is not None,
             "label_separator": label_separator is not None,
+            "group_column": group_column is not None,
             "labels": labels is not None,
             "delimiter": delimiter is not None,
             "header=False": not header,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from xmc_keras.data.formats.document import BadLines
 from xmc_keras.data.formats.find_format import find_format
-from xmc_keras.data.formats.find_parts import find_parts
+from xmc_keras.data.formats.find_parts import find_label_texts, find_parts
 from xmc_keras.data.formats.options import PREFIX, Options
 from xmc_keras.data.preparing.data_summary import (
     find_repeats,
@@ -49,6 +49,7 @@ def prepare_data(
     overwrite=False,
     delimiter=None,
     header=True,
+    group_column=None,
 ):
     """Converts data in any usual format to the folder that training reads.
 
@@ -63,7 +64,7 @@ def prepare_data(
             and first lines.
         test: optional string or path. The file of the test part.
         test_share: optional float in (0, 1). The share of documents that becomes the
-            test part, drawn by a hash of the text.
+            test part, drawn by a hash of the text, or of the group if there are any.
         labels: optional path. Names of labels, for label ids and for vectors of zeros
             and ones.
         text_column, label_column: optional strings. Columns of tables, or fields of
@@ -81,6 +82,10 @@ def prepare_data(
             default it is found by the first line.
         header: bool. Whether the first line of CSV and TSV has the names of columns,
             which are otherwise numbers from 1. Defaults to `True`.
+        group_column: optional string. The column with the group of each document, such
+            as its author. It goes to `train_groups.txt`, for `validation_by`.
+            By default there is none, but that of a folder is kept. So are texts of
+            labels: `lbl.json.gz` and `label_texts.txt` go to `label_texts.txt`.
 
     Returns:
         Dictionary, the summary of the data, see `summarize_data`. `label_names` has the
@@ -111,6 +116,7 @@ def prepare_data(
         header,
         quotes,
         prefix,
+        group_column,
     )
     if format is None:
         format = find_format(source, options, test)
@@ -134,10 +140,13 @@ def prepare_data(
         "header": header,
         "quotes": quotes,
         "prefix": prefix,
+        "group_column": group_column,
         "skip_bad_lines": skip_bad_lines,
         **describe_files(target, source, test, labels),
     }
+    label_texts = find_label_texts(source, format, labels)
     folder = PreparedFolder(target, settings, resume, overwrite)
+    folder.label_texts = label_texts
     return fill_folder(
         folder, readers, bad_lines, test_share, lambda: options.separation(format)
     )
@@ -231,7 +240,7 @@ def add_documents(folder, part, chunk, test_share):
     """Adds documents to their parts."""
     if test_share is None:
         return folder.add(part, chunk)
-    is_test = [hash_share(document.text) < test_share for document in chunk]
+    is_test = [hash_share(d.group or d.text) < test_share for d in chunk]
     for name, wanted in (("train", False), ("test", True)):
         folder.add(name, [d for d, test in zip(chunk, is_test) if test == wanted])
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from xmc_keras.data.formats.document import one_space
+from xmc_keras.data.label_texts import LABEL_TEXTS
 from xmc_keras.data.preparing.check_place import check_place
 from xmc_keras.data.preparing.written_labels import WrittenLabels
 from xmc_keras.files.atomic_files import replace_folder
@@ -23,8 +24,8 @@ from xmc_keras.files.text_file import position
 from xmc_keras.files.unreadable import UNREADABLE
 
 PARTS = ("train", "test")
-KINDS = ("texts", "labels", "filter")  # files with one line per document
-FINISHED = ("renamed_labels.tsv", "summary.json", DIGESTS)
+KINDS = ("texts", "labels", "filter", "groups")  # files with one line per document
+FINISHED = ("renamed_labels.tsv", LABEL_TEXTS, "summary.json", DIGESTS)
 
 
 class PreparedFolder:
@@ -52,6 +53,7 @@ class PreparedFolder:
             of the finished parts.
         labels: `WrittenLabels`.
         words: dict from part to the number of words in its texts.
+        label_texts: dict from labels to texts, for `finish`. Empty at first.
 
     Raises:
         BadInput: the folder exists without `resume` or `overwrite`, the settings differ
@@ -62,7 +64,7 @@ class PreparedFolder:
     def __init__(self, path, settings, resume=False, overwrite=False):
         self.path, self.settings = Path(path), settings
         self.state = {"parts_read": 0, "read": 0, "bad_lines": {}}
-        self.words = dict.fromkeys(PARTS, 0)
+        self.words, self.label_texts = dict.fromkeys(PARTS, 0), {}
         # Number of documents of each label, in an array that can grow.
         self._counts = {part: array("q") for part in PARTS}
         self.labels, self._num_saved = WrittenLabels(), 0  # names saved by `keep`
@@ -93,11 +95,11 @@ class PreparedFolder:
             part: string, `"train"` or `"test"`.
             documents: iterable of `Document`.
         """
-        texts, labels, filtered, hashes = [], [], [], []
+        texts, labels, filtered, groups, hashes = [], [], [], [], []
         counts = self._counts[part]
         ids, written = self.labels.ids, self.labels.written
         blake2b = hashlib.blake2b
-        for text, all_names, _, filtered_of in documents:
+        for text, all_names, _, filtered_of, group in documents:
             if "\n" in text or text[-1] == "\r":
                 text = text.replace("\r\n", "\n").replace("\n", " ").rstrip("\r")
             texts.append(text)
@@ -113,7 +115,8 @@ class PreparedFolder:
             labels.append(" ".join(names))
             numbers = [ids[n] if n in ids else self._new_label(n) for n in filtered_of]
             filtered.append(" ".join(written[number] for number in numbers))
-        for kind, lines in zip(KINDS, (texts, labels, filtered)):
+            groups.append(group if part == "train" else "")
+        for kind, lines in zip(KINDS, (texts, labels, filtered, groups)):
             self._write_lines(f"{part}_{kind}.txt", lines)
         self._write(f"{part}_hashes", b"".join(hashes))
 
@@ -182,6 +185,9 @@ class PreparedFolder:
             if renamed := self.labels.renamed():
                 lines = "".join(f"{new}\t{one_space(old)}\n" for new, old in renamed)
                 (self.part / "renamed_labels.tsv").write_bytes(lines.encode())
+            known, texts = zip(self.labels.written, self.labels.ids), self.label_texts
+            if rows := [f"{w}\t{texts[n]}\n" for w, n in known if n in texts]:
+                (self.part / LABEL_TEXTS).write_bytes("".join(rows).encode())
             text = json.dumps(summary, indent=2) + "\n"
             (self.part / "summary.json").write_text(text, encoding="utf-8")
             digests = {name: h.hexdigest() for name, h in self._hashes.items()}

@@ -47,10 +47,11 @@ def evaluate_ensemble(runs, documents, train=None, model=None):
     check_labels_known(documents, label_set)
     held_out = None
     if train is not None:
-        runs[0].check_data(train)
+        for run in runs:
+            run.check_data(train)
         check_untrained(runs)
         configs = [run.config() for run in runs]
-        held_out = train.subset(find_untrained(configs, len(train)))
+        held_out = train.subset(find_untrained(configs, train))
 
     # TensorFlow takes seconds to import: other errors are reported before.
     from xmc_keras.evaluation.ensemble.average_scores import average_scores
@@ -120,19 +121,19 @@ def check_untrained(runs):
             )
 
 
-def find_untrained(configs, num_documents):
+def find_untrained(configs, train):
     """Indices of documents of the training part that no run trained on.
 
     Args:
         configs: list of `Config`, of each run.
-        num_documents: int. Documents of the training part.
+        train: documents of the training part.
 
     Returns:
         Sorted int64 array, of at most as many as the largest validation split.
     """
-    free = np.arange(num_documents)
+    free = np.arange(len(train))
     for config in configs:
-        trained_by_one, _ = split_documents(config, num_documents)
+        trained_by_one, _ = split_documents(config, len(train), train.groups)
         free = np.setdiff1d(free, trained_by_one)
     if len(free) < FEWEST:
         raise BadInput(

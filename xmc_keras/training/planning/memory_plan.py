@@ -26,7 +26,8 @@ class MemoryPlan:
         process: int. Constant bytes of the process.
         steps: int. Training steps of the run; None if the number of documents is
             unknown.
-        train_documents: int. Documents to train on; None if unknown.
+        train_documents: int. Documents to train on, and with `label_documents` one more
+            for each label; None if unknown.
 
     Example:
 
@@ -89,8 +90,10 @@ class MemoryPlan:
 
     @property
     def train_documents(self):
-        if self.config.train_documents is not None:
-            return self.config.train_documents
+        config = self.config
+        of_labels = config.label_documents * self.num_labels
+        if config.train_documents is not None:
+            return config.train_documents + of_labels
         if self.num_documents is None:
             return None
-        return self.num_documents - self.config.validation_documents
+        return self.num_documents - config.validation_documents + of_labels

@@ -5,6 +5,7 @@ import logging
 
 from xmc_keras.config.resolve_config import limit_sizes, resolve_config
 from xmc_keras.data.check_documents import check_split, check_trainable
+from xmc_keras.data.label_texts import find_label_texts
 from xmc_keras.data.splits import split_documents
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.labels.label_set import LabelSet
@@ -28,8 +29,12 @@ def check_comparable(config, train):
     check_trainable(train)
     label_set = LabelSet.from_labels(train.labels)
     config = resolve_config(limit_sizes(config, train), len(train), len(label_set))
-    part, validation = map(train.subset, split_documents(config, len(train)))
+    part, validation = map(
+        train.subset, split_documents(config, len(train), train.groups)
+    )
     check_split(part, validation, label_set)
+    if config.label_documents:
+        find_label_texts(train)
     trained = set(itertools.chain.from_iterable(part.labels))
     if trained.isdisjoint(itertools.chain.from_iterable(validation.labels)):
         raise BadInput(

@@ -15,7 +15,7 @@ from xmc_keras.training.search.searched_choices import SearchedChoices
 from xmc_keras.training.search.searched_range import SearchedRange
 
 # With other documents to validate on, P@5 of two trials could not be compared.
-FIXED = ("data", "seed", "split_seed", "validation_documents")
+FIXED = ("data", "seed", "split_seed", "validation_documents", "validation_by")
 # Combinations of ends and choices that are checked before the first trial.
 CHECKED = 10_000
 CHOICE = re.compile(r"""\s*("[^"]*"|'[^']*'|\[[^\]]*\]|[^,]*?)\s*(?:,|$)""")

@@ -57,7 +57,7 @@ def _fit(config, run, trial, skip_bad_lines):
 
     fit(
         config,
-        read_part(config.data, "train", skip_bad_lines),
+        read_part(config.data, "train", skip_bad_lines, groups=config.validation_by),
         run=run,
         resume=True,
         callbacks=[PruneTrial(trial, config)],

@@ -2,7 +2,7 @@
 
 import logging
 
-from xmc_keras.data.formats.document import Document, is_usable, refuse
+from xmc_keras.data.formats.document import Document, is_usable, one_space, refuse
 from xmc_keras.data.formats.tables.label_cell import parse_label_cell, parse_list
 from xmc_keras.files.bad_input import BadInput
 
@@ -37,6 +37,8 @@ class Columns:
         separator: optional string. Separator of the labels in a cell; `\\t` and `\\n`
             typed as two characters are a tab and a newline. Defaults to `None`: white
             space.
+        group: optional string. Name of the column with the group of each document, see
+            `Document`. Defaults to `None`, no groups.
 
     Attributes:
         split: bool. Whether a cell has been split at the separator so far; others are
@@ -57,10 +59,10 @@ class Columns:
     ['big']
     """
 
-    def __init__(self, text=None, labels=None, separator=None):
+    def __init__(self, text=None, labels=None, separator=None, group=None):
         if separator == "":
             raise ValueError("Expected `separator` to have a character. Received: ''.")
-        self.text, self.labels = text, labels
+        self.text, self.labels, self.group = text, labels, group
         self.separator = separator and separator.replace("\\t", "\t").replace(
             "\\n", "\n"
         )
@@ -96,10 +98,13 @@ class Columns:
                 line,
                 "Name the other one with `text_column` or `label_column`.",
             )
-        for option, found, known in (
+        options = [
             ("`text_column`", texts, TEXTS + TITLED),
             ("`label_column`", labels, LABELS),
-        ):
+        ]
+        if self.group is not None:
+            options.append(("`group_column`", [self.group], ()))
+        for option, found, known in options:
             wrong = [name for name in found if names.count(name) != 1]
             if not found or wrong:
                 wanted = (
@@ -159,7 +164,9 @@ class Columns:
                 self._words = self._words or cell
         return names
 
-    def document(self, texts, columns, labels, skip, path, line, received=None):
+    def document(
+        self, texts, columns, labels, skip, path, line, received=None, group=None
+    ):
         """Makes the document of a row, or passes a `BadInput` to `skip`.
 
         Args:
@@ -167,20 +174,28 @@ class Columns:
             columns, labels: the label columns and their cells, see `names`.
             skip, path, line: see `refuse`.
             received: optional list of cells, for the message instead of `labels`.
+            group: optional string or integer. The cell of the group, if there is such a
+                column.
 
         Returns:
             `Document`, or `None`.
         """
         names = self.names(columns, labels)
+        is_named = isinstance(group, str | int) and str(group).strip()
         if not all(text is None or isinstance(text, str) for text in texts):
             message = "Expected a string in the text column. Received: another value."
             refuse(skip, message, path, line)
         elif names is None:
             refuse(skip, _label_error(columns, received or labels), path, line)
+        elif self.group is not None and not is_named:
+            received = "an empty cell" if group in (None, "") else f"{group!r:.60}"
+            message = f"Expected the name or number of a group. Received: {received}."
+            refuse(skip, message, path, line)
         else:
             text = " ".join(text for text in texts if text)
             if is_usable(text, names, skip, path, line):
-                return Document(text, names, line)
+                group = "" if self.group is None else one_space(str(group))
+                return Document(text, names, line, group=group)
         return None
 
 

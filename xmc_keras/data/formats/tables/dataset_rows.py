@@ -56,7 +56,10 @@ class DatasetRows:
             if label_names is not None:
                 named = [_to_names(values[0], label_names)]
             place = self.skip, self.path, line
-            found = self.columns.document(texts_of, labels, named, *place, values)
+            group = row.get(self.columns.group)
+            found = self.columns.document(
+                texts_of, labels, named, *place, values, group
+            )
             if found is not None:
                 yield found
         if not line:

@@ -71,6 +71,7 @@ class JsonRows:
             document = self.columns.document(
                 *([found.get(name) for name in texts], labels),
                 *([found.get(name) for name in labels], self.skip, self.path, line),
+                group=found.get(self.columns.group),
             )
             if document is not None:
                 yield document

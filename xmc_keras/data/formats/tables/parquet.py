@@ -63,12 +63,15 @@ class ParquetFile:
                 texts, labels = self.columns.choose(file.schema_arrow.names, self.path)
                 self.columns.note_choice(self.path, texts, labels)
                 total = file.metadata.num_rows
-                for batch in file.iter_batches(ROWS, columns=[*texts, *labels]):
+                group = self.columns.group
+                columns = [*texts, *labels, *([] if group is None else [group])]
+                for batch in file.iter_batches(ROWS, columns=columns):
                     for row in batch.to_pylist():
                         line += 1
                         cells = [[row[n] for n in names] for names in (texts, labels)]
                         found = self.columns.document(
-                            *(cells[0], labels, cells[1]), self.skip, self.path, line
+                            *(cells[0], labels, cells[1], self.skip, self.path, line),
+                            group=row.get(group),
                         )
                         if found is not None:
                             yield found

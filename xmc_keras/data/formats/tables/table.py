@@ -100,7 +100,9 @@ class Table:
         names = self._names(row)
         texts, labels = self.columns.choose(names, self.path, line, remedy=REMEDY)
         self.columns.note_choice(self.path, texts, labels)
-        places = [[names.index(name) for name in found] for found in (texts, labels)]
+        group = [] if self.columns.group is None else [self.columns.group]
+        chosen = (texts, labels, group)
+        places = [[names.index(name) for name in found] for found in chosen]
         if not self.header:
             rows = itertools.chain([(line, row)], rows)
         end, header = line, self.header and row
@@ -112,7 +114,9 @@ class Table:
                 continue
             cells = [[row[place] for place in found] for found in places]
             place = self.skip, self.path, line
-            found = self.columns.document(cells[0], labels, cells[1], *place)
+            found = self.columns.document(
+                *(cells[0], labels, cells[1]), *place, group="".join(cells[2])
+            )
             if found is not None:
                 yield found
         if self.header and line == end:
