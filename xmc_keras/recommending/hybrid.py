@@ -156,4 +156,5 @@ def find_logits(scores):
     [0.0, -16.12...]
     """
     scores = ops.clip(ops.convert_to_tensor(scores, "float32"), LEAST, 1 - LEAST)
-    return ops.log(scores) - ops.log1p(-scores)
+    # TensorFlow Serving may not know Log1p.
+    return ops.log(scores) - ops.log(1 - scores)

@@ -1,4 +1,4 @@
-"""A run with a linear member in all commands, with another run and without."""
+"""A joined run in all commands, with another run and without."""
 
 import json
 
@@ -9,24 +9,33 @@ from tests.helpers.answers import names_and_scores
 from tests.helpers.fit_runs import METRICS, metrics
 from xmc_keras.serving.server.served_model import ServedModel
 
-KEYS = ["embedding_dim=12", "label_words=6", "epochs=3", "refresh=3", "batch_size=16"]
-KEYS += ["learning_rate=0.03", "validation_documents=30", "num_predictions=20"]
-KEYS += ["system=lightdxml", "encoder=words", "proxy_epochs=0", "num_neighbors=9"]
+SHARED = ["epochs=3", "batch_size=16", "validation_documents=30"]
+SHARED += ["num_predictions=20"]
+LINEAR = ["embedding_dim=12", "label_words=6", "refresh=3", "learning_rate=0.03"]
+LINEAR += ["system=lightdxml", "encoder=words", "proxy_epochs=0", "num_neighbors=9"]
+WORDS = ["system=one_vs_all", "max_tokens=16", "num_feature_layers=1", "pooling=mean"]
+WORDS += ["optimizer=rowwise_sgd", "head_learning_rate=0.3", "head_start=centroids"]
+CASES = {"linear": LINEAR, "words": WORDS}
 
 
 @pytest.mark.large
-def test_all_commands(tiny_data, tmp_path, call):
+@pytest.mark.parametrize("key", CASES)
+def test_all_commands(key, tiny_data, tiny_encoder, tmp_path, call):
     recipe = tmp_path / "recipe.yaml"
-    lines = [f"data: {tiny_data}", *(key.replace("=", ": ") for key in KEYS)]
+    keys = [*SHARED, *CASES[key]]
+    if key == "words":
+        keys.append(f"encoder={tiny_encoder}")
+    lines = [f"data: {tiny_data}", *(pair.replace("=", ": ") for pair in keys)]
     recipe.write_text("\n".join(lines) + "\n")
     joined, plain = tmp_path / "joined", tmp_path / "plain"
-    for run, linear in ((joined, "true"), (plain, "false")):
-        result = call("fit", recipe, "--run", run, "--set", f"linear={linear}")
+    for run, value in ((joined, "true"), (plain, "false")):
+        result = call("fit", recipe, "--run", run, "--set", f"{key}={value}")
         assert result.status == 0, result.stderr
-    assert metrics(joined)["learnt_validation"] and "linear_c" not in metrics(plain)
+    assert metrics(joined)["learnt_validation"]
+    assert "learnt_validation" not in metrics(plain)
     again = json.loads(call("evaluate", joined, "--json").stdout)
-    for key in METRICS:
-        assert again[key] == pytest.approx(metrics(joined)[key], abs=1e-6)
+    for name in METRICS:
+        assert again[name] == pytest.approx(metrics(joined)[name], abs=1e-6)
 
     texts = (tiny_data / "test_texts.txt").read_text().splitlines()[:9]
     result = call("predict", joined, "-k", 3, *texts)
