@@ -106,13 +106,14 @@ def _one_vs_all_conflicts(values):
         yield (
             ("momentum", "optimizer"),
             "Expected momentum with rowwise_sgd: Adam has its own. Received: optimizer "
-            f"{values['optimizer']}.",
+            f"{values['optimizer']}. Set optimizer: rowwise_sgd, or momentum: 0.",
         )
     if values["momentum"] and values["table_dtype"] != "float32":
         yield (
             ("momentum", "table_dtype"),
-            "Expected table_dtype to be float32 with momentum. Received: "
-            f"{values['table_dtype']}.",
+            "Expected table_dtype to be float32 with momentum, which is float32, too. "
+            f"Received: {values['table_dtype']}. Set momentum: 0, for a quarter of the "
+            "memory, or table_dtype: float32.",
         )
 
 

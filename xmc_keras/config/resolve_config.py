@@ -10,7 +10,7 @@ from xmc_keras.labels.label_clustering import choose_top_k, compute_cluster_shap
 
 # Keys whose values may be too large for a data set. Others, such as num_neighbors,
 # batch_size and num_predictions, already mean "as many as there are" there.
-SIZES = ("train_documents", "validation_documents", "top_k")
+SIZES = ("train_documents", "validation_documents", "top_k", "block_labels")
 # Keys whose null stands for an integer.
 RESOLVED = ("validation_documents", "top_k", "swa_every")
 SWA_EVERY = 100  # steps between two averages by default
@@ -45,6 +45,8 @@ def resolve_config(config, num_documents, num_labels):
     if config.system == "lightxml":
         num_clusters, _ = compute_cluster_shape(num_labels, config.max_leaf)
         changes["top_k"] = choose_top_k(config.top_k, num_clusters)
+    if isinstance(config.block_labels, AtMost):
+        changes["block_labels"] = min(int(config.block_labels), num_labels)
     if num_documents is not None:
         held_out = choose_validation_size(config.validation_documents, num_documents)
         changes["validation_documents"] = held_out

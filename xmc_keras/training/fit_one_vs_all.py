@@ -1,9 +1,9 @@
 """Training one-vs-all from documents."""
 
-from xmc_keras.files.bad_input import BadInput
 from xmc_keras.labels.label_features import fit_tfidf, label_features
 from xmc_keras.progress import phase
 from xmc_keras.training.planning.check_memory import check_memory
+from xmc_keras.training.planning.one_vs_all_plan import check_block_labels
 
 
 def fit_one_vs_all(task):
@@ -16,12 +16,7 @@ def fit_one_vs_all(task):
         `Trained`.
     """
     config, label_set = task.config, task.label_set
-    if config.block_labels is not None and config.block_labels > len(label_set):
-        raise BadInput(
-            f"Expected block_labels to be at most the number of labels, "
-            f"{len(label_set)}. Received: {config.block_labels}.",
-            remedy="Leave block_labels out.",
-        )
+    check_block_labels(config, len(label_set))
     with phase("Computing label features"):  # of the baselines
         vectorizer, features = fit_tfidf(task.train.texts)
         label_matrix = label_set.encode(task.train.labels)

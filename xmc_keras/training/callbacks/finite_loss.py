@@ -24,8 +24,11 @@ class FiniteLoss(keras.callbacks.Callback):
 
     def check(self, key, logs):
         if not math.isfinite(logs[key]):
+            # float16 ends at 65,504; bfloat16 has the range of float32.
+            policy = keras.config.dtype_policy().name
+            wider = policy == "mixed_float16"
             raise Diverged(
                 f"Expected training to converge. Received: {key} {logs[key]} in epoch "
                 f"{self.epoch + 1}. Lower learning_rate and head_learning_rate, or "
-                "set clip_norm."
+                f"set {'precision: mixed_bfloat16 or ' if wider else ''}clip_norm."
             )

@@ -1,8 +1,11 @@
 """Checking whether a run fits into memory, and which settings help if not."""
 
+import dataclasses
+
 from xmc_keras.config.config_conflicts import find_conflicts
 from xmc_keras.config.config_file import FIELDS
 from xmc_keras.config.keys.config_key import format_value
+from xmc_keras.config.keys.one_vs_all_keys import OneVsAllKeys
 from xmc_keras.encoders.encoder_shape import EncoderShape
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.training.memory import measure_free_memory
@@ -57,7 +60,21 @@ def check_plan(plan, path=None):
 
 
 def give_advice(plan, room):
-    """The settings that help, in words; see `find_remedies` and `combine_remedies`."""
+    """The settings that help, in words; see `find_remedies` and `combine_remedies`.
+
+    Where one-vs-all does not fit, LightXML may: then its needs are the last sentence.
+    """
+    advice = _advise(plan, room)
+    other = _plan_lightxml(plan) if plan.config.system == "one_vs_all" else None
+    if other is None or not other.fits(room):
+        return advice
+    return (
+        f"{advice} Or set system: lightxml, whose ranker has rows of bottleneck_dim "
+        f"numbers ({format_needs(other.needs('GPU' in room))})."
+    )
+
+
+def _advise(plan, room):
     one_by_one = [
         f"{format_settings(changes)} ({format_needs(changed.needs('GPU' in room))})"
         for changes, changed in find_remedies(plan, room)
@@ -92,6 +109,7 @@ def find_remedies(plan, room):
     changes = [{"optimizer": o} for o in FIELDS["optimizer"].metadata["choices"]]
     changes += [{"table_dtype": "bfloat16"}, {"precision": "mixed_bfloat16"}]
     changes += [{"swa_start": None}, {"recompute": True}]
+    changes += [{"momentum": 0.0}] if config.momentum else []
     for key, (value, least) in plan.halved.items():
         changes.append({key: max(min(value, least), value // 2)})
 
@@ -103,6 +121,17 @@ def find_remedies(plan, room):
     remedies = [(c, plan.changed(**rate, **c)) for c in possible]
     remedies = [pair for pair in remedies if missing(pair[1]) < 0.99 * missing(plan)]
     return sorted(remedies, key=lambda pair: missing(pair[1]))
+
+
+def _plan_lightxml(plan):
+    """The plan of LightXML for the data of a plan of one-vs-all."""
+    own = dataclasses.fields(OneVsAllKeys)
+    keys = {field.name: field.default for field in own} | {"system": "lightxml"}
+    if plan.config.optimizer == "rowwise_sgd":  # it would need another rate
+        keys["optimizer"] = FIELDS["optimizer"].default
+    config = dataclasses.replace(plan.config, **keys)
+    sizes = plan.num_labels, plan.num_documents, plan.most_labels
+    return LightXMLPlan(config, plan.encoder, *sizes)
 
 
 def combine_remedies(plan, room):

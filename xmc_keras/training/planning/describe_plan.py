@@ -2,6 +2,7 @@
 
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.training.planning.check_memory import find_remedies
+from xmc_keras.training.planning.one_vs_all_plan import check_block_labels
 
 
 def describe_plan(plan, room):
@@ -67,6 +68,8 @@ def check_plan_limits(plan):
         ]
     if config.system == "lightxml" and config.max_leaf > 1:
         limits.append(("top_k", plan.clusters[0], "label clusters"))
+    if config.system == "one_vs_all":
+        check_block_labels(config, plan.num_labels)
     if plan.num_documents is not None:
         most = plan.num_documents - 1
         limits.append(("validation_documents", most, "training documents less one"))

@@ -4,12 +4,26 @@ import dataclasses
 
 from xmc_keras.config.config import Config
 from xmc_keras.encoders.encoder_shape import EncoderShape
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.training.planning.transformer_plan import TransformerPlan
 
 # As in xmc_keras/one_vs_all/one_vs_all_head.py, which would import TensorFlow.
 GRADIENT_BYTES = 2**26
 # float32 arrays of a block's shape, and (batch, labels of a block), that a step holds.
 BLOCK_ARRAYS, SCORE_ARRAYS = 4, 6
+
+
+def check_block_labels(config, num_labels):
+    """Raises `BadInput` for a block of more labels than there are.
+
+    >>> check_block_labels(Config(system="one_vs_all", encoder="minilm"), 20)
+    """
+    if config.block_labels is not None and config.block_labels > num_labels:
+        raise BadInput(
+            f"Expected block_labels to be at most the number of labels, {num_labels}. "
+            f"Received: {config.block_labels}.",
+            remedy="Leave block_labels out.",
+        )
 
 
 @dataclasses.dataclass(frozen=True)
