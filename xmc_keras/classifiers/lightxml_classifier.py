@@ -107,4 +107,4 @@ class LightXMLClassifier(TextClassifier):
 
     @property
     def clusters_(self):
-        return self._columns_of(self.model_.generator.clusters)
+        return self._columns_of(self.model_.label_clusters.clusters)

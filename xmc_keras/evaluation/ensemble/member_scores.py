@@ -134,14 +134,7 @@ def score_labels(model, features, label_ids, words=None):
         return ops.where(label_ids < 0, 0.0, scores)
     if not hasattr(model, "generator"):
         return _score_lightdxml_labels(model, features, label_ids, words)
-    generator_features, ranker_features = model.split_features(features)
-    logits = model.generator.cluster_logits(generator_features)
-    scores = ops.sigmoid(model.generator.own_logits(logits, label_ids))
-    if model.ranker is not None:
-        rows = ops.maximum(model.generator.rows_of(label_ids), 0)
-        own = ops.sigmoid(model.ranker.logits(ranker_features, rows))
-        scores = model.combine_scores(scores, own)
-    return ops.where(label_ids < 0, 0.0, scores)
+    return ops.where(label_ids < 0, 0.0, model.score_labels(features, label_ids))
 
 
 def _score_lightdxml_labels(model, features, label_ids, words):

@@ -278,5 +278,5 @@ def choose_member_class(model):
 
 
 def _most_labels(model):
-    source = getattr(model, "generator", model)
+    source = getattr(model, "label_clusters", model)
     return min(model.num_predictions, source.num_candidates, len(model.label_set))
