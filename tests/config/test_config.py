@@ -52,7 +52,14 @@ def test_the_recipes_are_there():
         for name, values in TABLE.items()
         for variant in (("roberta", "xlnet") if values[2] is None else VARIANT_SEEDS)
     }
-    assert names == {"quickstart", "debian24k", *TABLE, *lightdxml, *variants}
+    assert names == {
+        "quickstart",
+        "debian24k",
+        "cascade_debian24k",
+        *TABLE,
+        *lightdxml,
+        *variants,
+    }
 
 
 @pytest.mark.parametrize("path", VARIANTS, ids=lambda path: path.stem)
