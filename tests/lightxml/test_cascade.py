@@ -191,7 +191,7 @@ def test_training_in_a_graph_learns_what_it_does_without(jit_compile):
         history = model.fit(X, LABELS, batch_size=6, epochs=4, shuffle=False, verbose=0)
         losses.append(history.history["loss"])
         weights.append(model.get_weights())
-    assert losses[0][-1] < 0.8 * losses[0][0]
+    assert losses[0][-1] < 0.9 * losses[0][0]
     np.testing.assert_allclose(*losses, 1e-3)
     for found, expected in zip(*weights, strict=True):
         np.testing.assert_allclose(found, expected, 1e-3, 1e-3)

@@ -15,6 +15,7 @@ from xmc_keras.lightxml import (  # noqa: F401
     cluster_ranker,
     dynamic_candidate_ranker,
 )
+from xmc_keras.lightxml.check_heads import check_heads
 from xmc_keras.lightxml.loss import cross_entropy
 from xmc_keras.metrics import precision_at_k  # noqa: F401
 from xmc_keras.metrics.candidate_recall import CandidateRecall
@@ -132,18 +133,12 @@ class LightXML(Recommender):
         self.levels = list(levels)
         self.ranker = ranker
         self.level_dims = None if level_dims is None else tuple(level_dims)
-        self._check_levels()
-        clusters = self.label_clusters
-        if label_names is not None and len(label_names) != clusters.num_labels:
+        check_heads(generator, self.levels, ranker, self.level_dims)
+        num_labels = self.label_clusters.num_labels
+        if label_names is not None and len(label_names) != num_labels:
             raise ValueError(
                 "Expected as many `label_names` as labels in the clusters. "
-                f"Received: {len(label_names)} names, {clusters.num_labels} labels"
-            )
-        if ranker is not None and ranker.num_labels != clusters.num_rows:
-            raise ValueError(
-                "Expected a `ranker` with one row per place in the clusters, "
-                f"num_labels={clusters.num_rows}. Received: "
-                f"num_labels={ranker.num_labels}"
+                f"Received: {len(label_names)} names, {num_labels} labels"
             )
         self.tokenizer = tokenizer
         self.max_tokens = max_tokens
@@ -160,34 +155,10 @@ class LightXML(Recommender):
             self.loss_trackers.append(keras.metrics.Mean(name="ranking_loss"))
         self.candidate_recall = CandidateRecall()
 
-    def _check_levels(self):
-        """Raises `ValueError` if the levels do not fit together."""
-        if self.levels and self.ranker is None:
-            raise ValueError("Expected a `ranker` with `levels`. Received: ranker=None")
-        above = self.generator
-        for level in self.levels:
-            if above.num_labels != level.num_clusters:
-                raise ValueError(
-                    "Expected `levels` with as many clusters as the level above has "
-                    f"labels, {above.num_labels}. Received: {level.num_clusters}"
-                )
-            if level.top_k > above.num_candidates:
-                raise ValueError(
-                    "Expected `levels` whose `top_k` is at most the candidates of the "
-                    f"level above, {above.num_candidates}. Received: "
-                    f"top_k={level.top_k}"
-                )
-            above = level
-        if self.level_dims is not None and len(self.level_dims) != self.num_parts:
-            raise ValueError(
-                "Expected `level_dims` with a width for the generator, each of the "
-                f"`levels` and the ranker, {self.num_parts}. Received: "
-                f"level_dims={list(self.level_dims)}"
-            )
-
     def build(self, inputs_shape):
         batch, dim = self.encoder.compute_output_shape(inputs_shape)
-        dims = self.level_dims or self.num_parts * [dim // 2 if self.is_paired else dim]
+        dims = [dim // 2 if self.is_paired else dim] * len(self.heads)
+        dims = self.level_dims or dims
         if self.level_dims is not None and (self.is_paired or sum(dims) != dim):
             raise ValueError(
                 "Expected `level_dims` that add up to the features of an encoder, "
@@ -195,12 +166,9 @@ class LightXML(Recommender):
             )
         if not self.encoder.built:
             self.encoder.build(inputs_shape)
-        heads = [self.generator, *self.levels]
-        if self.ranker is not None:
-            heads.append(self.ranker)
-        for head, width in zip(heads, dims, strict=True):
+        candidates = (None, self.label_clusters.num_candidates)
+        for head, width in zip(self.heads, dims, strict=True):
             if not head.built:
-                candidates = (None, self.label_clusters.num_candidates)
                 shapes = [candidates] if head is self.ranker else []
                 head.build((batch, width), *shapes)
         self.built = True
@@ -223,9 +191,10 @@ class LightXML(Recommender):
         return isinstance(self.encoder, PairedEncoders)
 
     @property
-    def num_parts(self):
-        """Number of heads: the generator, the levels and the ranker."""
-        return 1 + len(self.levels) + (self.ranker is not None)
+    def heads(self):
+        """The generator, the levels and the ranker, if any: a list."""
+        ranker = [] if self.ranker is None else [self.ranker]
+        return [self.generator, *self.levels, *ranker]
 
     @property
     def label_clusters(self):
@@ -239,7 +208,7 @@ class LightXML(Recommender):
             return ops.split(features, ends, axis=-1)
         if self.is_paired:
             return ops.split(features, 2, axis=-1)
-        return self.num_parts * [features]
+        return len(self.heads) * [features]
 
     def labels_by_level(self, label_ids):
         """What label ids are at the generator and each of the levels: a list.
