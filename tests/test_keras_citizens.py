@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import xmc_keras
-from tests.helpers import lightdxml_case, tiny_lightxml
+from tests.helpers import lightdxml_case, tiny_cascade, tiny_lightxml
 from tests.helpers.tiny_bert import tiny_bert
 from xmc_keras.encoders.multi_layer_cls_encoder import MultiLayerCLSEncoder
 from xmc_keras.encoders.paired_encoders import PairedEncoders
@@ -32,6 +32,8 @@ def make_lightxml(backbone, kind):
     if kind == "no ranker":
         model = tiny_lightxml.make_model(ranker=False)
         return uncompiled(model), tiny_lightxml.INPUTS
+    if kind == "cascade":
+        return tiny_cascade.make_cascade(), tiny_lightxml.INPUTS
     encoder = MultiLayerCLSEncoder(backbone, 2)
     if kind == "paired":
         encoder = PairedEncoders(encoder, MultiLayerCLSEncoder(tiny_bert(1), 2))
@@ -81,7 +83,7 @@ def uncompiled(model):
 
 
 CASES = [
-    *((make_lightxml, kind) for kind in ("plain", "paired", "no ranker")),
+    *((make_lightxml, kind) for kind in ("plain", "paired", "no ranker", "cascade")),
     *((make_lightdxml, kind) for kind in ("words", "label words", "linear", "bert")),
     (make_one_vs_all, "bottleneck"),
     (make_hybrid, "plain"),

@@ -14,6 +14,7 @@ _HOMES = {
     "CandidateRecall": "metrics.candidate_recall",
     "Client": "serving.client",
     "ClusterGenerator": "lightxml.cluster_generator",
+    "ClusterRanker": "lightxml.cluster_ranker",
     "Config": "config.config",
     "DocumentBatches": "data.document_batches",
     "Documents": "data.documents",

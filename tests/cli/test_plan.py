@@ -143,7 +143,15 @@ def test_the_trial_draws_the_data_as_it_is(tiny_config, monkeypatch):
         (["--measure", "-1"], "Expected --measure to be at least 1"),
         (["--documents", "9"], "Expected --labels with --documents"),
         (["--set", "data=not/here"], "not/here: Expected the folder of the data, or"),
-        (["--set", "top_k=5"], "Expected top_k to be at most the label clusters, 4"),
+        (
+            ["--set", "top_k=5"],
+            "Expected top_k to be at most the number of clusters, 4",
+        ),
+        (["--set", "levels=[4]"], "levels below the number of clusters, 4, for 20"),
+        (
+            ["--set", "num_feature_layers=5", "--set", "level_layers=[1,3]"],
+            "level_layers to be at most the layers of the encoder, 2",
+        ),
         (["--set", "max_tokens=40"], "at most the positions of the encoder, 32"),
         (["--set", "num_feature_layers=3"], "at most the layers of the encoder, 2"),
         (["--set", "validation_documents=160"], "the training documents less one, 159"),

@@ -26,6 +26,26 @@ GOOD = vars(Config(data="texts", encoder="minilm"))
             [("table_dtype", "optimizer")],
         ),
         ({"table_dtype": "bfloat16"}, []),
+        ({"levels": [16, 128]}, []),
+        ({"levels": [16, 128], "level_top_k": [16, 30]}, []),
+        ({"levels": [16, 128], "level_top_k": [17, 30]}, [("level_top_k", "levels")]),
+        ({"levels": [16, 128], "level_top_k": [16]}, [("level_top_k", "levels")]),
+        ({"level_top_k": [16]}, [("level_top_k", "levels")]),
+        ({"levels": [16], "max_leaf": 1}, [("levels", "max_leaf")]),
+        ({"levels": [16], "negatives": "static"}, [("levels", "negatives")]),
+        (
+            {"level_layers": [[1], [2]], "negatives": "static"},
+            [("level_layers", "negatives")],
+        ),
+        ({"level_layers": [[5], [6]]}, []),
+        ({"level_layers": [[6]], "max_leaf": 1}, []),
+        ({"level_layers": [[6]]}, [("level_layers", "levels")]),
+        ({"level_layers": [[4], [5], [6]]}, [("level_layers", "levels")]),
+        ({"level_layers": [[4], [5, 6], [6]], "levels": [16]}, []),
+        (
+            {"level_layers": [[5], [6]], "num_feature_layers": 2},
+            [("num_feature_layers", "level_layers")],
+        ),
     ],
 )
 def test_the_keys_at_fault_are_named(changes, keys):

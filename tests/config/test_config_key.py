@@ -21,6 +21,10 @@ class Keys:
     flag: bool = config_key("A flag.", False)
     mode: str | bool = config_key("A mode.", "auto", choices=["auto", True, False])
     sizes: list | None = config_key("Sizes.", None, pair=True, minimum=2, maximum=8)
+    epochs: list | None = config_key("Epochs.", None, form="increasing")
+    levels: list | None = config_key("Levels.", None, form="powers")
+    numbers: list | None = config_key("Numbers.", None, form="numbers")
+    layers: list | None = config_key("Layers.", None, form="layers")
 
 
 FIELDS = {field.name: field for field in dataclasses.fields(Keys)}
@@ -35,7 +39,27 @@ TAKEN = {  # what each key takes, written independently
         or value in [[a, b] for a in range(2, 9) for b in range(a, 9)]
         and {type(number) for number in value} == {int}
     ),
+    "epochs": lambda value: (
+        value is None or (takes_numbers(value) and value == sorted(set(value)))
+    ),
+    "levels": lambda value: (
+        value is None
+        or (takes_numbers(value) and value == sorted(set(value)))
+        and {2**n for n in range(1, 70)} >= set(value)
+    ),
+    "numbers": lambda value: value is None or takes_numbers(value),
+    "layers": lambda value: (
+        value is None
+        or takes_numbers(value)
+        or (type(value) is list and value and all(map(takes_numbers, value)))
+    ),
 }
+
+
+def takes_numbers(value):
+    if type(value) is not list or {type(number) for number in value} != {int}:
+        return False
+    return min(value) >= 1
 
 
 @pytest.mark.parametrize(
@@ -68,6 +92,10 @@ def test_expected(name, words):
         ("mode", True, True),
         ("sizes", (3, 3), [3, 3]),
         ("sizes", [2, 8], [2, 8]),
+        ("epochs", [1, 3], [1, 3]),
+        ("levels", [2, 64], [2, 64]),
+        ("numbers", [3, 1, 3], [3, 1, 3]),
+        ("layers", [3, [1, 2], 3], [[3], [1, 2], [3]]),
         ("mode", "auto", "auto"),
         ("name", "C:\\texts", "C:\\texts"),
     ],
@@ -103,6 +131,19 @@ def test_convert(name, value, result):
         ("sizes", [True, 5], "[True, 5]"),
         ("sizes", "3-5", "'3-5'"),
         ("sizes", 3, "3"),
+        ("epochs", [3, 1], "[3, 1]"),
+        ("epochs", [0, 1], "[0, 1]"),
+        ("epochs", [], "[]"),
+        ("levels", [1, 2], "[1, 2]"),
+        ("levels", [2, 6], "[2, 6]"),
+        ("levels", [4, 2], "[4, 2]"),
+        ("levels", 4, "4"),
+        ("numbers", [3, 0], "[3, 0]"),
+        ("numbers", [[3]], "[[3]]"),
+        ("layers", [3, []], "[3, []]"),
+        ("layers", [3, [0]], "[3, [0]]"),
+        ("layers", [True], "[True]"),
+        ("layers", [[[3]]], "[[[3]]]"),
         ("mode", "atuo", "'atuo' (did you mean auto?)"),
         ("name", " ", "' '"),
         ("name", 7, "7"),
@@ -147,6 +188,8 @@ def test_any_value_is_taken_or_refused(name, value):
         assert not TAKEN[name](value)
     else:
         assert TAKEN[name](converted)
+        if name == "layers" and value:
+            value = [[number] for number in value]
         assert converted == (float(value) if isinstance(converted, float) else value)
 
 

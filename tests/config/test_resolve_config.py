@@ -6,6 +6,7 @@ from xmc_keras.config.at_most import AtMost
 from xmc_keras.config.config import Config
 from xmc_keras.config.config_file import load_config, save_config
 from xmc_keras.config.resolve_config import (
+    check_levels,
     describe_sizes,
     is_resolved,
     limit_sizes,
@@ -13,6 +14,7 @@ from xmc_keras.config.resolve_config import (
 )
 from xmc_keras.data.documents import Documents
 from xmc_keras.data.splits import split_documents
+from xmc_keras.files.bad_input import BadInput
 
 
 def config(**keys):
@@ -134,3 +136,41 @@ def test_what_a_resumed_run_may_have_resolved():
     assert not is_resolved("train_documents", None, 3)
     assert not is_resolved("train_documents", AtMost(5), None)
     assert not is_resolved("epochs", 4, 3)
+
+
+@pytest.mark.parametrize(
+    "keys, message",
+    [
+        ({}, None),
+        ({"levels": [2, 128]}, None),
+        ({"levels": [2, 256]}, r"levels below .* 256, .* Received: levels=\[2, 256\]"),
+        (
+            {"levels": [2, 4], "level_top_k": [1, 3]},
+            r"level_top_k whose 1 of 2 .* the 3 .*: at most 2\.",
+        ),
+        (
+            {"levels": [128], "level_top_k": [9]},
+            r"level_top_k whose 9 of 128 .* the 20 .*: at most 18\.",
+        ),
+        ({"levels": [128], "level_top_k": [10]}, None),
+        # The default keeps as many as there are, or as top_k.
+        ({"levels": [8, 16], "top_k": 256}, None),
+        ({"top_k": 257}, "top_k to be at most the number of clusters, 256"),
+    ],
+)
+def test_levels_fit_the_number_of_labels(keys, message):
+    found = resolve_config(config(**keys), None, 24_043)
+    if message is None:
+        check_levels(found, 24_043)
+        return
+    with pytest.raises(BadInput, match=f"Expected {message}") as error:
+        check_levels(found, 24_043)
+    assert error.value.remedy
+
+
+def test_levels_of_a_run_are_saved_with_it(tmp_path):
+    keys = {"levels": [2, 8], "level_top_k": [2, 4], "level_layers": [1, [2, 3], 4, 6]}
+    saved = resolve_config(config(**keys), 100, 5000)
+    save_config(saved, tmp_path / "config.yaml")
+    loaded = load_config(tmp_path / "config.yaml", resolved=True)
+    assert loaded == saved and loaded.level_layers == [[1], [2, 3], [4], [6]]

@@ -58,6 +58,32 @@ def test_features_are_those_of_the_layers(
     assert not calls_layers(encoder, INPUTS, monkeypatch)
 
 
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+@pytest.mark.parametrize("layers", [[3, 1], [2, 2, 1], [1]])
+def test_listed_layers(layers, pooling, monkeypatch):
+    backbone = tiny_bert(num_layers=3, hidden_dim=8, intermediate_dim=12)
+    whole = shaken(MultiLayerCLSEncoder(backbone, 3, pooling=pooling))
+    states = np.split(whole(INPUTS).numpy(), 3, axis=1)[::-1]  # first layer first
+    encoder = MultiLayerCLSEncoder(backbone, pooling=pooling, layers=layers)
+    expected = np.concatenate([states[number - 1] for number in layers], axis=1)
+    assert encoder.feature_dim == 8 * len(layers)
+    for found in (encoder(INPUTS), by_layers(encoder, INPUTS)):
+        np.testing.assert_allclose(found, expected, atol=2e-5)
+    assert not calls_layers(encoder, INPUTS, monkeypatch)
+    # Later layers have no part in it.
+    unused = (3 - max(layers)) * 16
+    assert len(encoder.trainable_variables) == len(whole.trainable_variables) - unused
+    again = MultiLayerCLSEncoder.from_config(encoder.get_config())
+    again.set_weights(encoder.get_weights())
+    np.testing.assert_allclose(again(INPUTS), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("layers", [[], [0, 1], [2, 4]])
+def test_layers_that_are_not_there(layers):
+    with pytest.raises(ValueError, match="`layers` as numbers.*backbone with 3 layers"):
+        MultiLayerCLSEncoder(tiny_bert(num_layers=3), layers=layers)
+
+
 def test_segments(backbone, monkeypatch):
     encoder = shaken(MultiLayerCLSEncoder(backbone, 2))
     inputs = {**INPUTS, "segment_ids": (IDS % 2).astype("int32")}

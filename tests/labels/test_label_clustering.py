@@ -7,7 +7,11 @@ from hypothesis import strategies as st
 from tests.helpers.project import PROJECT
 from xmc_keras.data.documents import read_documents
 from xmc_keras.labels import label_clustering, row_chunks
-from xmc_keras.labels.label_clustering import cluster_labels, compute_cluster_shape
+from xmc_keras.labels.label_clustering import (
+    cluster_labels,
+    compute_cluster_shape,
+    group_clusters,
+)
 from xmc_keras.labels.label_features import document_features, label_features
 from xmc_keras.labels.label_set import LabelSet
 
@@ -269,3 +273,31 @@ def test_cluster_shape_is_the_shape_of_the_clusters(num_labels, max_leaf):
     features = scipy.sparse.eye(num_labels, 3, format="csr", dtype="f4")
     clusters = cluster_labels(features, max_leaf, num_threads=1)
     assert compute_cluster_shape(num_labels, max_leaf) == clusters.shape
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    num_labels=st.integers(2, 900), max_leaf=st.integers(1, 40), depth=st.integers(0, 9)
+)
+def test_groups_are_the_parts_of_the_tree(num_labels, max_leaf, depth):
+    """A part at a depth is split as if it were all labels."""
+    num_clusters, _ = compute_cluster_shape(num_labels, max_leaf)
+    depth = min(depth, num_clusters.bit_length() - 1)
+    sizes = [num_labels]
+    for _ in range(depth):
+        sizes = [half for n in sizes for half in (n // 2, n - n // 2)]
+    expected = [compute_cluster_shape(n, max_leaf)[0] for n in sizes]
+    groups = group_clusters(num_clusters, 2**depth)
+    assert (groups >= 0).sum(axis=1).tolist() == expected
+    assert groups[groups >= 0].tolist() == list(range(num_clusters))
+    assert groups.shape[1] == max(expected)
+
+
+def test_levels_are_nested_by_likeness():
+    features, _ = topic_features(400, 4, seed=0)
+    clusters = cluster_labels(features, 25)
+    coarse = cluster_labels(features, 100)
+    groups = group_clusters(len(clusters), len(coarse))
+    for group, cluster in zip(groups, coarse):
+        labels = clusters[group[group >= 0]]
+        assert sorted(labels[labels >= 0]) == sorted(cluster[cluster >= 0])

@@ -125,6 +125,29 @@ def test_static_negatives_without_a_folder(parts, make_config):
     assert [row["epoch"] for row in result.history] == [1]
 
 
+LEVELS = {"levels": [2, 4], "max_leaf": 3, "top_k": 3, "num_feature_layers": 5}
+LEVELS |= {"level_layers": [1, 1, [1, 2], 2], "bottleneck_activation": "sigmoid"}
+
+
+def test_a_cascade_of_levels(parts, make_config, tmp_path):
+    train, test = parts
+    config = make_config("lightxml", **LEVELS, epochs=4, head_start="centroids")
+    fit(config, train, run=tmp_path / "run", progress=False)
+    run = RunFolder(tmp_path / "run")
+    assert run.config().levels == [2, 4] and run.config().level_layers[2] == [1, 2]
+    model = run.load_model()
+    numbers = [part.num_clusters for part in (model.generator, *model.levels)]
+    assert numbers == [2, 4, 8] and model.levels[-1].num_labels == 20
+    np.testing.assert_array_equal(model.label_clusters.clusters, run.clusters())
+    assert evaluate(model, test)["P@1"] > 40  # the most popular label alone has 40
+
+
+def test_levels_beyond_the_encoder(parts, make_config):
+    config = make_config("lightxml", **{**LEVELS, "level_layers": [1, 1, 2, 3]})
+    with pytest.raises(BadInput, match="does not fit its encoder.*backbone with 2"):
+        fit(config, parts[0], progress=False)
+
+
 def test_validation_documents_of_ones_own(parts, make_config):
     train, test = parts
     config = make_config("lightdxml", epochs=1)

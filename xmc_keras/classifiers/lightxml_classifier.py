@@ -111,4 +111,4 @@ class LightXMLClassifier(TextClassifier):
     @property
     def clusters_(self):
         model = getattr(self.model_, "transformer", self.model_)  # of a Hybrid
-        return self._columns_of(model.generator.clusters)
+        return self._columns_of(model.label_clusters.clusters)

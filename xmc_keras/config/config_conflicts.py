@@ -6,6 +6,7 @@ from xmc_keras.config.keys.config_key import format_value
 from xmc_keras.config.keys.lightdxml_keys import LightDXMLKeys
 from xmc_keras.config.keys.lightxml_keys import LightXMLKeys
 from xmc_keras.config.keys.one_vs_all_keys import OneVsAllKeys
+from xmc_keras.config.keys.shared_keys import SharedKeys
 from xmc_keras.config.keys.transformer_keys import TransformerKeys
 
 # Keys that not all systems read, by the systems that do.
@@ -24,6 +25,7 @@ DEFAULTS = {
     for keys in _CLASSES.values()
     for field in dataclasses.fields(keys)
 }
+_NUM_FEATURE_LAYERS = SharedKeys.num_feature_layers  # the default
 SYSTEMS_OF = {key: systems for systems, keys in KEYS_BY_SYSTEMS.items() for key in keys}
 
 
@@ -119,6 +121,7 @@ def _one_vs_all_conflicts(values):
 
 def _lightxml_conflicts(values):
     yield from _transformer_conflicts(values)
+    yield from _level_conflicts(values)
     epochs, recall = values["epochs"], values["recall_epochs"]
     static = values["negatives"] == "static"
     if static and recall >= epochs:
@@ -150,6 +153,50 @@ def _lightxml_conflicts(values):
             ("score", "max_leaf"),
             "Expected score to be product with max_leaf: 1: a cluster is a label, and "
             "there is no ranker. Received: label.",
+        )
+
+
+def _level_conflicts(values):
+    levels, kept, layers = (
+        values[key] for key in ("levels", "level_top_k", "level_layers")
+    )
+    numbers = levels or []
+    if levels and values["max_leaf"] == 1:
+        yield (
+            ("levels", "max_leaf"),
+            "Expected max_leaf above 1 with levels, whose last clusters hold labels to "
+            "rank. Received: 1.",
+        )
+    if values["negatives"] == "static" and (levels or layers):
+        yield (
+            ("levels" if levels else "level_layers", "negatives"),
+            "Expected negatives to be dynamic with levels and level_layers: static is "
+            "the paper's ablation of its two heads. Received: static.",
+        )
+    if kept and len(kept) != len(numbers):
+        yield (
+            ("level_top_k", "levels"),
+            f"Expected level_top_k with a number for each of levels, {len(numbers)}. "
+            f"Received: {len(kept)}.",
+        )
+    elif kept and any(few > all_ for few, all_ in zip(kept, numbers)):
+        yield (
+            ("level_top_k", "levels"),
+            f"Expected level_top_k to be at most the clusters of each level, {levels}. "
+            f"Received: {kept}.",
+        )
+    heads = len(numbers) + (1 if values["max_leaf"] == 1 else 2)
+    if layers and len(layers) != heads:
+        yield (
+            ("level_layers", "levels"),
+            "Expected level_layers for each of levels, the clusters of max_leaf and, "
+            f"unless max_leaf is 1, the labels: {heads}. Received: {len(layers)}.",
+        )
+    if layers and values["num_feature_layers"] != _NUM_FEATURE_LAYERS:
+        yield (
+            ("num_feature_layers", "level_layers"),
+            "Expected level_layers or num_feature_layers, which both choose layers. "
+            "Received: both.",
         )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from xmc_keras.config.at_most import AtMost
 from xmc_keras.data.splits import choose_validation_size
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.labels.label_clustering import choose_top_k, compute_cluster_shape
 
 # Keys whose values may be too large for a data set. Others, such as num_neighbors,
@@ -58,6 +59,55 @@ def resolve_config(config, num_documents, num_labels):
             steps = math.ceil((trained or num_documents - held_out) / config.batch_size)
             changes["swa_every"] = max(1, min(SWA_EVERY, steps))
     return dataclasses.replace(config, **changes)
+
+
+def choose_level_top_k(config):
+    """The clusters that a config keeps at each of its levels, a list.
+
+    Args:
+        config: a `Config` whose `top_k` is resolved.
+
+    Example:
+
+    >>> from xmc_keras.config.config import Config
+    >>> choose_level_top_k(Config(encoder="minilm", levels=[16, 128], top_k=20))
+    [16, 20]
+    """
+    numbers = config.levels or []
+    return config.level_top_k or [min(config.top_k, number) for number in numbers]
+
+
+def check_levels(config, num_labels):
+    """Raises `BadInput` if the levels of a config do not fit the number of labels.
+
+    Args:
+        config: a `Config` of LightXML whose `top_k` is resolved.
+        num_labels: int.
+    """
+    num_clusters, _ = compute_cluster_shape(num_labels, config.max_leaf)
+    if config.max_leaf > 1 and config.top_k > num_clusters:
+        raise BadInput(
+            f"Expected top_k to be at most the number of clusters, {num_clusters}. "
+            f"Received: top_k={config.top_k}.",
+            remedy="Lower top_k or max_leaf, or leave top_k out.",
+        )
+    numbers, kept = config.levels or [], choose_level_top_k(config)
+    if numbers and numbers[-1] >= num_clusters:
+        raise BadInput(
+            f"Expected levels below the number of clusters, {num_clusters}, for "
+            f"{num_labels} labels with max_leaf={config.max_leaf}. Received: "
+            f"levels={numbers}.",
+            remedy="Lower levels or max_leaf, or leave levels out.",
+        )
+    below = [*numbers[1:], num_clusters], [*kept[1:], config.top_k]
+    for number, most, children, wanted in zip(numbers, kept, *below):
+        offered = most * -(-children // number)
+        if wanted > offered:
+            raise BadInput(
+                f"Expected level_top_k whose {most} of {number} clusters hold the "
+                f"{wanted} that the next level keeps. Received: at most {offered}.",
+                remedy="Raise level_top_k, or lower top_k.",
+            )
 
 
 def is_resolved(key, value, integer):

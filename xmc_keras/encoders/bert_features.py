@@ -74,20 +74,20 @@ def compute_bert_features(encoder, inputs, training=False):
     seed, dropped = _next_seed(layers["embeddings_dropout"], training)
     if dropped:
         states = fused_drop(states, seed, dropped=dropped)
-    by_cls, features = encoder.pooling == "cls", []
+    by_cls, features = encoder.pooling == "cls", {}
     for i, layer in enumerate(transformers):
         last = i == len(transformers) - 1
         query = _by_document(states, batch)[:, 0] if last and by_cls else states
         parts = transformer_parts(layer)
         context = _attend(parts, layer.num_heads, query, states, mask, batch, training)
         states = _feed_forward(parts, layer.activation, query, context, training)
-        if i >= len(transformers) - encoder.num_feature_layers:
+        if i + 1 in encoder.layer_numbers:
             by_document = _by_document(states, batch)  # (batch, tokens, dim)
             if by_cls:
-                features.append(by_document[:, 0])
+                features[i + 1] = by_document[:, 0]
             else:
-                features.append(pool_mean(by_document, inputs["padding_mask"]))
-    return tf.concat(features[::-1], axis=1)
+                features[i + 1] = pool_mean(by_document, inputs["padding_mask"])
+    return tf.concat([features[n] for n in encoder.layer_numbers], axis=1)
 
 
 def is_plain_bert(encoder, training=False):

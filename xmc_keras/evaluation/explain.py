@@ -194,5 +194,5 @@ def _compare(model, text, texts):
     if not hasattr(model, "split_features"):
         rows = normalize(features)
     else:
-        rows = normalize(np.asarray(model.split_features(features)[1]))
+        rows = normalize(np.asarray(model.split_features(features)[-1]))
     return rows[1:] @ rows[0]

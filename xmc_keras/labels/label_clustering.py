@@ -183,6 +183,39 @@ def _check(features, max_leaf, seed, num_threads):
     return arguments.values()
 
 
+def group_clusters(num_clusters, num_groups):
+    """Groups clusters into the parts of their tree at a lower depth.
+
+    `cluster_labels` returns clusters in the order of its tree. Halving them as it
+    halved labels leads to the same parts, so that all levels are nested; clusters from
+    elsewhere should have similar ones adjacent.
+
+    Args:
+        num_clusters: int, the number of rows of the result of `cluster_labels`.
+        num_groups: int, a power of 2 of at most `num_clusters`.
+
+    Returns:
+        int32 array (num_groups, group_size), cluster ids, ascending, then `-1` pads.
+
+    Example:
+
+    >>> group_clusters(7, 4).tolist()
+    [[0, -1], [1, 2], [3, 4], [5, 6]]
+    """
+    parts = [(0, num_clusters)]
+    while len(parts) < num_groups:
+        middles = [first + (end - first) // 2 for first, end in parts]
+        parts = [
+            half
+            for (first, end), middle in zip(parts, middles)
+            for half in ((first, middle), (middle, end))
+        ]
+    groups = np.full((num_groups, -(-num_clusters // num_groups)), -1, np.int32)
+    for group, (first, end) in zip(groups, parts):
+        group[: end - first] = np.arange(first, end)
+    return groups
+
+
 def choose_top_k(top_k, num_clusters):
     """The number of clusters that a model keeps: by default 20, or all of fewer.
 

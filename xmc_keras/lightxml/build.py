@@ -5,8 +5,9 @@ from xmc_keras.encoders.multi_layer_cls_encoder import (
     build_encoder,
 )
 from xmc_keras.encoders.paired_encoders import PairedEncoders
-from xmc_keras.labels.label_clustering import choose_top_k
+from xmc_keras.labels.label_clustering import choose_top_k, group_clusters
 from xmc_keras.lightxml.cluster_generator import ClusterGenerator
+from xmc_keras.lightxml.cluster_ranker import ClusterRanker
 from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
 from xmc_keras.lightxml.lightxml import LightXML
 from xmc_keras.optimizers.row_loss_scale import RowLossScale
@@ -22,7 +23,8 @@ def build_model(config, backbone, tokenizer, clusters, label_names):
     """Builds the LightXML model of a config, not yet compiled.
 
     With one label per cluster there is no ranker, and the generator keeps
-    `num_predictions` clusters instead of `top_k`.
+    `num_predictions` clusters instead of `top_k`. With `levels` the generator is the
+    coarsest of them.
 
     Args:
         config: a `Config`.
@@ -55,17 +57,23 @@ def build_model(config, backbone, tokenizer, clusters, label_names):
             f"Received: max_tokens={config.max_tokens}"
         )
     one_label = config.max_leaf == 1
-    generator, ranker = build_heads(
+    generator, levels, ranker = build_heads(
         clusters,
         None if one_label else config.top_k,
         config.num_predictions,
         one_label,
+        levels=config.levels,
+        level_top_k=config.level_top_k,
         initial_probability=config.initial_probability,
         bottleneck_dim=config.bottleneck_dim,
         bottleneck_activation=config.bottleneck_activation,
         table_dtype=config.table_dtype,
     )
     encoder = build_encoder(config, backbone)
+    level_dims = None
+    if config.level_layers is not None:
+        dim = encoder.feature_dim // len(encoder.layer_numbers)
+        level_dims = [dim * len(layers) for layers in config.level_layers]
     if config.ranking_encoder == "own":
         copied = {**encoder.get_config(), "name": "ranking_encoder"}
         encoder = PairedEncoders(
@@ -81,14 +89,23 @@ def build_model(config, backbone, tokenizer, clusters, label_names):
         loss_reduction=config.loss_reduction,
         score=config.score,
         num_predictions=config.num_predictions,
+        levels=levels,
+        level_dims=level_dims,
         name="lightxml",
     )
 
 
 def build_heads(
-    clusters, top_k, num_predictions, one_label, initial_probability=0.01, **of_ranker
+    clusters,
+    top_k,
+    num_predictions,
+    one_label,
+    initial_probability=0.01,
+    levels=None,
+    level_top_k=None,
+    **of_ranker,
 ):
-    """Builds the generator and the ranker of a LightXML.
+    """Builds the generator, the levels and the ranker of a LightXML.
 
     Args:
         clusters: int array (num_clusters, cluster_size), padded with `-1`.
@@ -96,34 +113,49 @@ def build_heads(
             default the clusters for `num_predictions` labels.
         num_predictions: int.
         one_label: bool. Whether each cluster has one label, and no ranker is needed.
-        initial_probability: float. Of both.
-        **of_ranker: other arguments of `DynamicCandidateRanker`.
+        initial_probability: float. Of all heads.
+        levels: optional list of ints, increasing powers of 2. Numbers of clusters of
+            coarser levels, see `group_clusters`.
+        level_top_k: optional list of ints. Clusters kept at each of them. Defaults to
+            `top_k`, or all of fewer.
+        **of_ranker: other arguments of `DynamicCandidateRanker`, here and at each
+            level.
 
     Returns:
-        `(ClusterGenerator, DynamicCandidateRanker)`, or None for the second.
+        `(generator, levels, ranker)`: a `ClusterGenerator`, a list of `ClusterRanker`,
+        one for each of `levels`, and a `DynamicCandidateRanker` or None.
 
     Example:
 
-    >>> generator, ranker = build_heads([[0], [1]], None, 100, one_label=True)
-    >>> generator.top_k, ranker
-    (2, None)
+    >>> generator, levels, ranker = build_heads([[0], [1]], None, 100, one_label=True)
+    >>> generator.top_k, levels, ranker
+    (2, [], None)
     """
+    numbers = [*(levels or []), len(clusters)]
     if one_label and top_k is None:
         top_k = min(num_predictions, len(clusters))
     top_k = choose_top_k(top_k, len(clusters))
-    generator = ClusterGenerator(
-        clusters, top_k, initial_probability, name="cluster_generator"
-    )
+    kept = level_top_k or [min(top_k, number) for number in numbers[:-1]]
+    coarse = [group_clusters(n, groups) for groups, n in zip(numbers, numbers[1:])]
+    # Candidates of a generator never repeat.
+    options = {"initial_probability": initial_probability, "mask_repeats": False}
+    options |= of_ranker
+
+    def build_ranker(num_rows):
+        return DynamicCandidateRanker(
+            num_rows, name="dynamic_candidate_ranker", **options
+        )
+
+    first, *rest = zip([*coarse, clusters], [*kept, top_k], strict=True)
+    generator = ClusterGenerator(*first, initial_probability, name="cluster_generator")
+    rankers = [
+        ClusterRanker(table, most, build_ranker(len(table)), name=f"cluster_ranker_{i}")
+        for i, (table, most) in enumerate(rest, 1)
+    ]
     if one_label:
-        return generator, None
-    ranker = DynamicCandidateRanker(
-        generator.num_rows,
-        initial_probability=initial_probability,
-        mask_repeats=False,  # a generator's candidates never repeat
-        name="dynamic_candidate_ranker",
-        **of_ranker,
-    )
-    return generator, ranker
+        return generator, rankers, None
+    source = rankers[-1] if rankers else generator
+    return generator, rankers, build_ranker(source.num_rows)
 
 
 def build_optimizer(config, total_steps):

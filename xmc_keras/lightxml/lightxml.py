@@ -12,8 +12,10 @@ from xmc_keras.labels.label_set import LabelSet
 # The classes of a saved model must be imported before Keras can load it.
 from xmc_keras.lightxml import (  # noqa: F401
     cluster_generator,
+    cluster_ranker,
     dynamic_candidate_ranker,
 )
+from xmc_keras.lightxml.check_heads import check_heads
 from xmc_keras.lightxml.loss import cross_entropy
 from xmc_keras.metrics import precision_at_k  # noqa: F401
 from xmc_keras.metrics.candidate_recall import CandidateRecall
@@ -32,6 +34,11 @@ class LightXML(Recommender):
     cross-entropies of both parts; the score of a label is the product of its cluster's
     probability and its own. Without a `ranker` the generator's probabilities are the
     scores: correct if each cluster holds one label, otherwise recall only.
+
+    `levels` make it a cascade of several resolutions: the labels of the generator are
+    then clusters themselves. Each level scores those that the one above offers, and
+    offers the labels of its best clusters, until the ranker scores labels. The loss has
+    a cross-entropy, and the score a factor, for each level.
 
     The input is the encoder's dictionary. For training and evaluation it also contains
     `label_ids` (batch, positives) int32, the true labels, padded with `-1`, and the
@@ -61,6 +68,12 @@ class LightXML(Recommender):
             or `"label"`: with a `ranker`, the label's probability alone. Defaults to
             `"product"`.
         num_predictions: int. Labels that `predict` returns. Defaults to `100`.
+        levels: list of `ClusterRanker`, coarse ones first. The labels of the generator
+            are the clusters of the first, and so on; those of the last are labels.
+            Needs a `ranker`. Defaults to none.
+        level_dims: optional list of ints. The widths of the parts of the encoder's
+            features that generator, levels and ranker read, in this order, which add up
+            to `dim`. By default each of them reads all features.
         **kwargs: other arguments of `keras.Model`.
 
     Example:
@@ -85,7 +98,7 @@ class LightXML(Recommender):
 
     Reference:
         [LightXML](https://arxiv.org/abs/2101.03305), algorithm 1, equations
-        1, 5 and 6.
+        1, 5 and 6. `levels`: [CascadeXML](https://arxiv.org/abs/2211.00640).
     """
 
     system = "lightxml"
@@ -101,6 +114,8 @@ class LightXML(Recommender):
         loss_reduction="mean",
         score="product",
         num_predictions=100,
+        levels=(),
+        level_dims=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -113,20 +128,18 @@ class LightXML(Recommender):
             raise ValueError(
                 f'Expected `score` to be "product" or "label". Received: score={score}'
             )
-        if label_names is not None and len(label_names) != generator.num_labels:
-            raise ValueError(
-                "Expected as many `label_names` as labels in the clusters. "
-                f"Received: {len(label_names)} names, {generator.num_labels} labels"
-            )
-        if ranker is not None and ranker.num_labels != generator.num_rows:
-            raise ValueError(
-                "Expected a `ranker` with one row per place in the clusters, "
-                f"num_labels={generator.num_rows}. Received: "
-                f"num_labels={ranker.num_labels}"
-            )
         self.encoder = encoder
         self.generator = generator
+        self.levels = list(levels)
         self.ranker = ranker
+        self.level_dims = None if level_dims is None else tuple(level_dims)
+        check_heads(generator, self.levels, ranker, self.level_dims)
+        num_labels = self.label_clusters.num_labels
+        if label_names is not None and len(label_names) != num_labels:
+            raise ValueError(
+                "Expected as many `label_names` as labels in the clusters. "
+                f"Received: {len(label_names)} names, {num_labels} labels"
+            )
         self.tokenizer = tokenizer
         self.max_tokens = max_tokens
         # Wrapped in an object, because Keras tracks each item of a list.
@@ -135,19 +148,29 @@ class LightXML(Recommender):
         self.score = score
         self.num_predictions = num_predictions
         self.loss_trackers = [keras.metrics.Mean(name="cluster_loss")]
+        for number in range(2, 2 + len(self.levels)):
+            tracker = keras.metrics.Mean(name=f"cluster_loss_{number}")
+            self.loss_trackers.append(tracker)
         if ranker is not None:
             self.loss_trackers.append(keras.metrics.Mean(name="ranking_loss"))
         self.candidate_recall = CandidateRecall()
 
     def build(self, inputs_shape):
         batch, dim = self.encoder.compute_output_shape(inputs_shape)
-        features_shape = batch, dim // 2 if self.is_paired else dim
+        dims = [dim // 2 if self.is_paired else dim] * len(self.heads)
+        dims = self.level_dims or dims
+        if self.level_dims is not None and (self.is_paired or sum(dims) != dim):
+            raise ValueError(
+                "Expected `level_dims` that add up to the features of an encoder, "
+                f"{dim}, and not of `PairedEncoders`. Received: {list(dims)}"
+            )
         if not self.encoder.built:
             self.encoder.build(inputs_shape)
-        if not self.generator.built:
-            self.generator.build(features_shape)
-        if self.ranker is not None and not self.ranker.built:
-            self.ranker.build(features_shape, (None, self.generator.num_candidates))
+        candidates = (None, self.label_clusters.num_candidates)
+        for head, width in zip(self.heads, dims, strict=True):
+            if not head.built:
+                shapes = [candidates] if head is self.ranker else []
+                head.build((batch, width), *shapes)
         self.built = True
 
     def call(self, inputs, training=None):
@@ -167,54 +190,66 @@ class LightXML(Recommender):
     def is_paired(self):
         return isinstance(self.encoder, PairedEncoders)
 
+    @property
+    def heads(self):
+        """The generator, the levels and the ranker, if any: a list."""
+        ranker = [] if self.ranker is None else [self.ranker]
+        return [self.generator, *self.levels, *ranker]
+
+    @property
+    def label_clusters(self):
+        """The layer whose clusters hold labels: the last level, or the generator."""
+        return self.levels[-1] if self.levels else self.generator
+
     def split_features(self, features):
-        """Splits features into those of the generator and those of the ranker."""
+        """Splits features into those of the generator, the levels and the ranker."""
+        if self.level_dims is not None:
+            ends = np.cumsum(self.level_dims)[:-1].tolist()
+            return ops.split(features, ends, axis=-1)
         if self.is_paired:
             return ops.split(features, 2, axis=-1)
-        return features, features
+        return len(self.heads) * [features]
+
+    def labels_by_level(self, label_ids):
+        """What label ids are at the generator and each of the levels: a list.
+
+        At the last level they are themselves, and at those above the clusters of the
+        level below that hold them, of the same shape, `-1` for pads and other labels.
+        """
+        found = [label_ids]
+        for level in reversed(self.levels):
+            found.append(level.clusters_of(found[-1]))
+        return found[::-1]
 
     def rank(self, features, label_ids=None, cluster_ids=None, training=False):
         """Computes the outputs of `call` from the encoder's features (batch, dim)."""
-        of_generator, of_ranker = self.split_features(features)
+        parts = self.split_features(features)
+        known = [None] * (1 + len(self.levels))
+        if label_ids is not None:
+            known = self.labels_by_level(ops.cast(label_ids, "int32"))
         cluster_logits, candidates, candidate_logits = self.generator(
-            of_generator, label_ids=label_ids, cluster_ids=cluster_ids
+            parts[0], label_ids=known[0], cluster_ids=cluster_ids
         )
-        outputs = {"cluster_logits": cluster_logits, "candidates": candidates}
         scores = ops.sigmoid(candidate_logits)
+        outputs = {"cluster_logits": cluster_logits}
+        if self.levels:
+            outputs["levels"] = []
+        for level, part, ids in zip(self.levels, parts[1:], known[1:]):
+            shortlist = candidates
+            logits, candidates, scores = level(part, shortlist, scores, label_ids=ids)
+            outputs["levels"].append({"candidates": shortlist, "logits": logits})
+        outputs["candidates"] = candidates
         if self.ranker is not None:
-            pool, places = self.generator.pool(candidates)
-            outputs["logits"] = logits = self.ranker(of_ranker, pool, places)
+            pool, places = self.label_clusters.pool(candidates)
+            outputs["logits"] = logits = self.ranker(parts[-1], pool, places)
             scores = self.combine_scores(scores, ops.sigmoid(logits))
         if not training:
-            k = min(self.num_predictions, self.generator.num_candidates)
+            k = min(self.num_predictions, self.label_clusters.num_candidates)
             scores = ops.where(candidates < 0, -1.0, scores)
             scores, places = tf.math.top_k(scores, k)
             outputs["predicted_ids"] = tf.gather(candidates, places, batch_dims=1)
             outputs["scores"] = ops.maximum(scores, 0.0)
         return outputs
-
-    def score_labels(self, label_ids, features):
-        """Scores of given labels, whether or not they would be candidates.
-
-        Args:
-            label_ids: int32 tensor (batch, n), `-1` pads.
-            features: tensor (batch, dim), from the encoder.
-
-        Returns:
-            float32 tensor (batch, n), `0` for pads.
-
-        Reference:
-            [LightXML](https://arxiv.org/abs/2101.03305), algorithm 1: the product of
-            the cluster's and the label's probability, or the form set by `score`.
-        """
-        of_generator, of_ranker = self.split_features(features)
-        logits = self.generator.cluster_logits(of_generator)
-        scores = ops.sigmoid(self.generator.own_logits(logits, label_ids))
-        if self.ranker is not None:
-            rows = ops.maximum(self.generator.rows_of(label_ids), 0)
-            own = ops.sigmoid(self.ranker.logits(of_ranker, rows))
-            scores = self.combine_scores(scores, own)
-        return ops.where(label_ids < 0, 0.0, scores)
 
     def combine_scores(self, cluster_scores, label_scores):
         """Label scores from the probabilities of clusters and of labels."""
@@ -222,18 +257,48 @@ class LightXML(Recommender):
             return label_scores
         return cluster_scores * label_scores
 
+    def score_labels(self, label_ids, features):
+        """Scores of given labels, whether or not they would be candidates.
+
+        Args:
+            label_ids: int32 tensor (batch, n), `-1` pads.
+            features: float tensor (batch, dim), from the encoder.
+
+        Returns:
+            float32 tensor (batch, n), `0` for pads.
+
+        Reference:
+            [LightXML](https://arxiv.org/abs/2101.03305), algorithm 1: the product of
+            the probabilities of the label and of its cluster at each level, or the form
+            set by `score`.
+        """
+        parts, ids = self.split_features(features), self.labels_by_level(label_ids)
+        logits = self.generator.cluster_logits(parts[0])
+        scores = ops.sigmoid(self.generator.own_logits(logits, ids[0]))
+        for level, part, clusters in zip(self.levels, parts[1:], ids):
+            logits = level.ranker.logits(part, ops.maximum(clusters, 0))
+            scores *= ops.sigmoid(logits)
+        if self.ranker is not None:
+            rows = ops.maximum(self.label_clusters.rows_of(label_ids), 0)
+            own = ops.sigmoid(self.ranker.logits(parts[-1], rows))
+            scores = self.combine_scores(scores, own)
+        return ops.where(label_ids < 0, 0.0, scores)
+
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
         y = ops.cast(y, "int32")  # (batch, positives)
-        clusters = self.generator.multi_hot(self.generator.clusters_of(y))
-        reduction = self.loss_reduction
+        known, reduction = self.labels_by_level(y), self.loss_reduction
+        clusters = self.generator.multi_hot(self.generator.clusters_of(known[0]))
         losses = [cross_entropy(clusters, y_pred["cluster_logits"], reduction)]
+        ranked = list(zip(y_pred.get("levels", []), known))
         if self.ranker is not None:
-            candidates = y_pred["candidates"]  # (batch, candidates)
+            ranked.append((y_pred, y))
+        for found, positives in ranked:
+            candidates = found["candidates"]  # (batch, candidates)
             real = ops.cast(candidates >= 0, "float32")
-            positive = ops.cast(isin(candidates, y), "float32") * real
-            losses.append(cross_entropy(positive, y_pred["logits"], reduction, real))
+            positive = ops.cast(isin(candidates, positives), "float32") * real
+            losses.append(cross_entropy(positive, found["logits"], reduction, real))
         if sample_weight is not None:  # (batch,) or (batch, 1), of any dtype
             weight = ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
             losses = [loss * weight for loss in losses]
@@ -262,6 +327,7 @@ class LightXML(Recommender):
         top_k=None,
         bottleneck_dim=300,
         max_tokens=128,
+        levels=None,
         **kwargs,
     ):
         """Builds a model on a pretrained transformer, to `fit` yourself.
@@ -280,6 +346,8 @@ class LightXML(Recommender):
                 all of fewer; without a ranker, to those for `num_predictions` labels.
             bottleneck_dim: int. Width of a label embedding. Defaults to `300`.
             max_tokens: int. Defaults to `128`.
+            levels: optional list of ints, increasing powers of 2. Numbers of clusters
+                of coarser levels, for a cascade, see `build_heads`.
             **kwargs: other arguments of `LightXML`.
 
         Example:
@@ -293,12 +361,13 @@ class LightXML(Recommender):
         from xmc_keras.lightxml.build import build_heads, default_optimizer
 
         clusters = np.asarray(clusters, "int32")
-        generator, ranker = build_heads(
+        generator, levels, ranker = build_heads(
             clusters,
             top_k,
             kwargs.get("num_predictions", 100),
             one_label=clusters.ndim == 2 and clusters.shape[1] == 1,
             bottleneck_dim=bottleneck_dim,
+            levels=levels,
         )
         backbone, tokenizer = load_encoder(preset)
         encoder = multi_layer_cls_encoder.MultiLayerCLSEncoder(
@@ -315,6 +384,7 @@ class LightXML(Recommender):
             tokenizer=tokenizer,
             max_tokens=max_tokens,
             label_names=label_names,
+            levels=levels,
             **{"name": "lightxml", **kwargs},
         )
         model.compile(default_optimizer())
@@ -332,6 +402,8 @@ class LightXML(Recommender):
                 "loss_reduction": self.loss_reduction,
                 "score": self.score,
                 "num_predictions": self.num_predictions,
+                "levels": list(map(keras.saving.serialize_keras_object, self.levels)),
+                "level_dims": self.level_dims and list(self.level_dims),
             }
         )
         return config
@@ -341,4 +413,6 @@ class LightXML(Recommender):
         config = dict(config)
         for name in ("encoder", "generator", "ranker", "tokenizer"):
             config[name] = keras.saving.deserialize_keras_object(config[name])
-        return cls(**config)
+        levels = config.pop("levels", [])  # absent in files of version 0.1.0
+        levels = list(map(keras.saving.deserialize_keras_object, levels))
+        return cls(**config, levels=levels)

@@ -22,7 +22,8 @@ def start_from_centroids(model, batches, generator=True, scale=SCALE):
     documents subtracted and the same length: `scale` divided by the root mean square
     distance from that mean. Rows are orthogonal to the mean of all documents, whose
     logits therefore stay at `initial_probability`. Labels and clusters without
-    documents keep their rows.
+    documents keep their rows. Clusters that a level of a cascade ranks are treated as
+    labels are.
 
     Args:
         model: a built `LightXML`. Its encoder runs as in prediction.
@@ -56,38 +57,37 @@ def start_from_centroids(model, batches, generator=True, scale=SCALE):
         [LightDXML](https://arxiv.org/abs/2304.11045), section "Proxy training of label
         embeddings". The LightXML paper has no such initialization.
     """
-    ranker = model.ranker
+    # What each ranks, and which part of the features it reads: clusters, or labels.
+    rankers = [level.ranker for level in model.levels]
+    if model.ranker is not None:
+        rankers.append(model.ranker)
 
     @tf.function(reduce_retracing=True, autograph=False)
     def head_features(x):
-        """Features of the generator, and bottleneck features of the ranker."""
-        of_generator, of_ranker = model.split_features(model.encoder(x, training=False))
-        parts = {"clusters": of_generator}
-        if ranker is not None:
-            parts["labels"] = ranker.bottleneck(of_ranker)
-        return {name: tf.cast(part, tf.float32) for name, part in parts.items()}
+        """Features of the generator, and bottleneck features of the rankers."""
+        first, *rest = model.split_features(model.encoder(x, training=False))
+        parts = [first, *(r.bottleneck(part) for r, part in zip(rankers, rest))]
+        return [tf.cast(part, tf.float32) for part in parts]
 
-    heads = {}
-    if generator:
-        heads["clusters"] = Centroids(model.generator.num_clusters)
-    if ranker is not None:
-        heads["labels"] = Centroids(ranker.num_labels)
+    heads = [Centroids(model.generator.num_clusters) if generator else None]
+    heads += [Centroids(ranker.num_labels) for ranker in rankers]
     for x, label_ids in batches:
-        features = head_features(x)
-        rows = model.generator.rows_of(tf.cast(label_ids, tf.int32)).numpy()
-        # -1 stays -1.
-        places = {"clusters": rows // model.generator.cluster_size, "labels": rows}
-        for name, head in heads.items():
-            head.add(features[name].numpy(), places[name])
+        known = model.labels_by_level(tf.cast(label_ids, tf.int32))
+        # -1 stays -1. The table of the last ranker is in the order of its clusters.
+        places = [model.generator.clusters_of(known[0]), *known[:-1]]
+        places.append(model.label_clusters.rows_of(known[-1]))
+        for head, features, rows in zip(heads, head_features(x), places):
+            if head is not None:
+                head.add(features.numpy(), rows.numpy())
     if generator:
         kernel = model.generator.kernel
         columns = kernel.numpy()  # (dim, clusters)
-        for known, rows in heads["clusters"].rows(scale):
+        for known, rows in heads[0].rows(scale):
             columns[:, known] = rows.T
         kernel.assign(columns)
-    if ranker is not None:
+    for ranker, head in zip(rankers, heads[1:]):
         table = ranker.label_embeddings
-        for known, rows in heads["labels"].rows(scale):
+        for known, rows in head.rows(scale):
             slices = tf.IndexedSlices(tf.cast(rows, table.dtype), tf.constant(known))
             table.value.scatter_update(slices)
 

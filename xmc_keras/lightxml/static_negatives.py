@@ -24,7 +24,8 @@ def find_top_clusters(model, batches):
 
     @tf.function(reduce_retracing=True)
     def top_clusters(x):
-        logits = model.generator(model.encoder(x, training=False))[0]
+        features = model.split_features(model.encoder(x, training=False))
+        logits = model.generator(features[0])[0]
         return tf.math.top_k(logits, model.generator.top_k).indices
 
     return np.concatenate(

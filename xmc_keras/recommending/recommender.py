@@ -66,7 +66,7 @@ class Recommender(keras.Model):
         """Shapes of the outputs in prediction, for `summary`."""
         # Keras names the argument by how the model was built.
         (inputs_shape,) = (*args, *kwargs.values())
-        source = getattr(self, "generator", self)
+        source = getattr(self, "label_clusters", self)
         width = min(self.num_predictions, source.num_candidates)
         shape = inputs_shape["token_ids"][0], width
         return {"predicted_ids": shape, "scores": shape}

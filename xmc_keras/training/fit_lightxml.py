@@ -2,8 +2,8 @@
 
 import logging
 
-from xmc_keras.files.bad_input import BadInput
-from xmc_keras.labels.label_clustering import cluster_labels, compute_cluster_shape
+from xmc_keras.config.resolve_config import check_levels
+from xmc_keras.labels.label_clustering import cluster_labels
 from xmc_keras.labels.label_features import fit_tfidf, label_features
 from xmc_keras.progress import phase
 from xmc_keras.training.loops.warm_start import known_clusters
@@ -22,13 +22,7 @@ def fit_lightxml(task):
         `Trained`.
     """
     config, run, label_set = task.config, task.run, task.label_set
-    num_clusters, _ = compute_cluster_shape(len(label_set), config.max_leaf)
-    if config.max_leaf > 1 and config.top_k > num_clusters:
-        raise BadInput(
-            f"Expected top_k to be at most the number of clusters, {num_clusters}. "
-            f"Received: top_k={config.top_k}.",
-            remedy="Lower top_k or max_leaf, or leave top_k out.",
-        )
+    check_levels(config, len(label_set))
 
     with phase("Computing label features"):
         vectorizer, features = fit_tfidf(task.train.texts)

@@ -16,8 +16,9 @@ from xmc_keras.data.token_cache import TokenCache
 from xmc_keras.encoders.encoder_shape import EncoderShape
 from xmc_keras.encoders.pretrained import load_encoder
 from xmc_keras.lightxml.build import build_model, build_optimizer
+from xmc_keras.ops import row_pools
 from xmc_keras.optimizers import row_updates
-from xmc_keras.training.planning.lightxml_plan import LightXMLPlan
+from xmc_keras.training.planning.lightxml_plan import MULTIPLE, LightXMLPlan
 from xmc_keras.training.planning.memory_plan import CHUNK, PROCESS, XLA
 
 NAMES = ("vocabulary_size", "num_layers", "num_heads", "hidden_dim", "intermediate_dim")
@@ -47,7 +48,12 @@ def size(variables):
     return sum(np.prod(v.shape, dtype=int) * v.dtype.size for v in variables)
 
 
-@pytest.mark.parametrize("max_leaf", [5, 1])
+# One cluster level, none but labels, three; and an encoder whose last layer is unused.
+HEADS = [{"max_leaf": 5}, {"max_leaf": 1}, {"levels": [2, 4]}]
+HEADS.append({"levels": [4], "level_layers": [[1, 2], 2, 2], "num_feature_layers": 5})
+
+
+@pytest.mark.parametrize("heads", HEADS)
 @pytest.mark.parametrize(
     "optimizer, table_dtype",
     [
@@ -58,9 +64,9 @@ def size(variables):
         ("adamw", "float32"),
     ],
 )
-def test_weights_and_moments_are_those_of_the_model(max_leaf, optimizer, table_dtype):
+def test_weights_and_moments_are_those_of_the_model(heads, optimizer, table_dtype):
     plan = make_plan(
-        max_leaf=max_leaf,
+        **heads,
         optimizer=optimizer,
         table_dtype=table_dtype,
         label_learning_rate=1.0,
@@ -145,6 +151,29 @@ def test_label_rows_are_those_of_the_pool():
     # No more than there are.
     assert plan.pool(10**6) == np.prod(plan.clusters)
     assert make_plan(max_leaf=1).pool(3) == 0
+
+
+def test_rows_of_cluster_tables_are_those_of_the_pools(monkeypatch):
+    plan = make_plan(num_labels=9000, levels=[16, 512], level_top_k=[3, 5])
+    model, seen = make_model(plan), []
+    assert plan.levels == [16, 512, 2048] and MULTIPLE == row_pools.MULTIPLE
+
+    def call(self, features, candidates, places=None):
+        seen.append(int(candidates.shape[0]))
+        return ranked(self, features, candidates, places)
+
+    ranked = type(model.ranker).call
+    monkeypatch.setattr(type(model.ranker), "call", call)
+    features = np.random.default_rng(0).normal(size=(300, 80)).astype("float32")
+    label_ids = np.arange(300 * 8, dtype="int32").reshape(300, 8)
+    model.rank(features, label_ids, training=True)
+    assert sum(seen[:2]) == 512 + 2048 == plan.cluster_pool(300, 8)
+    seen.clear()
+    model.rank(features[:1])
+    # 3 of 16 hold 96 of the 512, and 5 of these 20 of the 2,048: fewer than MULTIPLE.
+    assert sum(seen[:2]) == 512 + 1024 == plan.cluster_pool(1)
+    gathered = plan.pool(32, 8) + plan.cluster_pool(32, 8)
+    assert plan.step["label rows"] == 2 * gathered * 6 * 4
 
 
 @settings(deadline=None, max_examples=30)

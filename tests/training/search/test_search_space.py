@@ -58,6 +58,10 @@ def test_ranges(text, low, high, log):
         ("encoder=minilm,folder/../base #1", ("minilm", "folder/../base #1")),
         ("encoder='a,b',c", ("a,b", "c")),
         ("halve_at=[4, 6],null,[5]", ([4, 6], None, [5])),
+        (
+            "level_layers=[[4, 5], 6, 6],null,[4, [5], 6]",
+            ([[4, 5], [6], [6]], None, [[4], [5], [6]]),
+        ),
         ("char_ngrams=null,[3, 5]", (None, [3, 5])),
         ("precision=float32,mixed_bfloat16", ("float32", "mixed_bfloat16")),
     ],

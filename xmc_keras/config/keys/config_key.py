@@ -13,9 +13,17 @@ KINDS = {
     int: "an integer",
     float: "a number",
     bool: "true or false",
-    list: "a list of increasing epochs from 1 on, such as [14, 21, 25]",
+    list: "a list of integers of at least 1",
 }
 PAIR = "a list of a least and a largest number, such as [3, 5],"
+# The forms of lists, and their words.
+LISTS = {
+    "increasing": "a list of increasing epochs from 1 on, such as [14, 21, 25]",
+    "powers": "a list of increasing powers of 2 from 2 on, such as [64, 512]",
+    "numbers": "a list of integers of at least 1, such as [40, 20]",
+    "layers": "a list with a number or a list of numbers of at least 1 for each level, "
+    "such as [[5, 6], 8, 12]",
+}
 
 
 def config_key(help, default=dataclasses.MISSING, **limits):
@@ -26,7 +34,8 @@ def config_key(help, default=dataclasses.MISSING, **limits):
         default: the default value. Without it the key is required.
         **limits: `minimum` or `above`, `maximum` or `below` (numbers; `minimum` and
             `maximum` themselves are valid), `choices` (list), `pair` (bool: a list is a
-            range of two integers within the limits).
+            range of two integers within the limits), `form` (string, one of `LISTS`, of
+            any other list).
 
     Example:
 
@@ -47,6 +56,8 @@ def describe_values(field):
         words = [" or ".join(map(format_value, limits["choices"]))]
     elif "pair" in limits:
         words = [PAIR]
+    elif "form" in limits:
+        words = [LISTS[limits["form"]]]
     else:
         words = [" or ".join(KINDS[kind] for kind in kinds if kind in KINDS)]
     texts = {
@@ -63,8 +74,8 @@ def convert_value(field, value):
     """Converts a value to the type of its key.
 
     Where a number is expected, integers are accepted, and strings such as `1e-4`, which
-    YAML 1.1 reads as text. Any other value of the wrong type, or outside the limits,
-    raises `ValueError`.
+    YAML 1.1 reads as text. A number in a list of layers becomes a list of one. Any
+    other value of the wrong type, or outside the limits, raises `ValueError`.
 
     Example:
 
@@ -99,8 +110,16 @@ def convert_value(field, value):
         fits = len(value) == 2 and all(type(number) is int for number in value)
         fits = fits and limits["minimum"] <= value[0] <= value[1] <= limits["maximum"]
     elif isinstance(value, list):
-        fits = all(type(epoch) is int for epoch in value) and bool(value)
-        fits = fits and all(a < b for a, b in zip([0, *value], value))
+        form = limits["form"]
+        if form == "layers":
+            value = [[level] if type(level) is int else level for level in value]
+            fits = bool(value) and all(map(_are_positive, value))
+        else:
+            fits = _are_positive(value)
+        if fits and form in ("increasing", "powers"):
+            fits = all(a < b for a, b in zip(value, value[1:]))
+        if fits and form == "powers":
+            fits = all(n > 1 and n.bit_count() == 1 for n in value)
     else:
         fits = (
             -math.inf < value < math.inf
@@ -141,6 +160,15 @@ def number_type(field):
 
 def _kinds(field):
     return typing.get_args(field.type) or (field.type,)
+
+
+def _are_positive(values):
+    """Whether a value is a list of integers of at least 1, and not empty."""
+    return (
+        isinstance(values, list)
+        and bool(values)
+        and all(type(number) is int and number > 0 for number in values)
+    )
 
 
 def _quoted(value, lists):

@@ -129,4 +129,5 @@ class LightDXMLKeys:
     halve_at: list | None = _key(
         "With schedule: halving, the epochs after which the rates are halved.",
         None,
+        form="increasing",
     )

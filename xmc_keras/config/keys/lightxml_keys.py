@@ -24,6 +24,25 @@ class LightXMLKeys:
         None,
         minimum=1,
     )
+    levels: list | None = _key(
+        "Numbers of clusters of coarser levels above the clusters of max_leaf, "
+        "coarsest first, for a cascade: a level scores only clusters in those that the "
+        "level above keeps. null = none, as in the paper.",
+        None,
+        form="powers",
+    )
+    level_top_k: list | None = _key(
+        "Clusters kept at each of levels; null = top_k, or all if there are fewer.",
+        None,
+        form="numbers",
+    )
+    level_layers: list | None = _key(
+        "Encoder layers, counted from 1, that make up the feature of each of levels, "
+        "of the clusters of max_leaf and of the labels; null = all have the feature of "
+        "num_feature_layers.",
+        None,
+        form="layers",
+    )
     cluster_seed: int | None = _key(
         "Random seed of the clusters alone, for ensembles of several clusterings that "
         "train on the same documents; null = seed.",

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import math
 
 import numpy as np
 
@@ -113,7 +114,8 @@ def predict_documents(model, documents, relevant, config=None, cache=None):
         else:
             order = tf.argsort(-outputs["cluster_logits"], stable=True)
             ranks = tf.argsort(order)  # (batch, clusters)
-            own = tf.maximum(generator.clusters_of(label_ids), 0)
+            coarse, *_ = model.labels_by_level(label_ids)
+            own = tf.maximum(generator.clusters_of(coarse), 0)
             ranks = tf.gather(ranks, own, batch_dims=1)
         return outputs["predicted_ids"], outputs["scores"], ranks
 
@@ -131,7 +133,8 @@ def predict_documents(model, documents, relevant, config=None, cache=None):
     label_ids, scores = map(np.concatenate, zip(*found))
     step, kept = 1, getattr(model, "num_candidates", None)
     if generator is not None:
-        step, kept = generator.cluster_size, generator.top_k
+        sizes = [head.cluster_size for head in (generator, *model.levels)]
+        step, kept = math.prod(sizes), generator.top_k
     return RunPredictions(
         batches.restore(label_ids), batches.restore(scores), ranks, step, kept
     )

@@ -38,6 +38,8 @@ class EnsembleMember(TokenReader):
                 StoredRanker.of(model.ranker, table_dtype),
                 score=model.score,
                 num_predictions=model.num_predictions,
+                levels=model.levels,
+                level_dims=model.level_dims,
             )
         self._model = model
         self.weights, self.halves = [], []
@@ -45,7 +47,8 @@ class EnsembleMember(TokenReader):
         if model.ranker is None:  # then the generator scores labels
             self._store(model.generator.weights, table_dtype)
         else:
-            self._store(model.generator.weights, dense_dtype)
+            for part in (model.generator, *model.levels):
+                self._store(part.weights, dense_dtype)
             bottleneck = model.ranker.bottleneck.weights
             self._store(bottleneck, dense_dtype)
             ids = set(map(id, bottleneck))

@@ -289,5 +289,5 @@ def make_member(model, table_dtype, dense_dtype):
 def _most_labels(model):
     if isinstance(model, Hybrid):
         return min(map(_most_labels, (model.transformer, model.words)))
-    source = getattr(model, "generator", model)
+    source = getattr(model, "label_clusters", model)
     return min(model.num_predictions, source.num_candidates, len(model.label_set))

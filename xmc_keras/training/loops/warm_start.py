@@ -8,7 +8,7 @@ from xmc_keras.labels.label_clustering import compute_cluster_shape
 
 def known_clusters(earlier, label_set, max_leaf):
     """The label clusters of an earlier `LightXML`, or None if others are needed."""
-    clusters = np.array(earlier.generator.clusters)
+    clusters = np.array(earlier.label_clusters.clusters)
     shape = compute_cluster_shape(len(label_set), max_leaf)
     same = _names(earlier) == label_set.names and clusters.shape == shape
     return clusters if same else None
@@ -29,7 +29,7 @@ def start_lightxml(model, earlier):
         BadInput: the encoders differ.
     """
     same = _names(model) == _names(earlier) and np.array_equal(
-        *(np.array(part.generator.clusters) for part in (model, earlier))
+        *(np.array(part.label_clusters.clusters) for part in (model, earlier))
     )
     if same and _shapes(model) == _shapes(earlier):
         model.set_weights(earlier.get_weights())

@@ -1,5 +1,6 @@
 """The figures of a plan, and the limits of its config."""
 
+from xmc_keras.config.resolve_config import check_levels
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.training.planning.check_memory import find_remedies
 from xmc_keras.training.planning.one_vs_all_plan import check_block_labels
@@ -64,10 +65,17 @@ def check_plan_limits(plan):
     if encoder is not None:
         limits = [
             ("max_tokens", encoder.max_sequence_length, "positions of the encoder"),
-            ("num_feature_layers", encoder.num_layers, "layers of the encoder"),
         ]
-    if config.system == "lightxml" and config.max_leaf > 1:
-        limits.append(("top_k", plan.clusters[0], "label clusters"))
+        layers = "layers of the encoder"
+        if config.level_layers is None:
+            limits.append(("num_feature_layers", encoder.num_layers, layers))
+        elif max(map(max, config.level_layers)) > encoder.num_layers:
+            raise BadInput(
+                f"Expected level_layers to be at most the {layers}, "
+                f"{encoder.num_layers}. Received: {config.level_layers}."
+            )
+    if config.system == "lightxml":
+        check_levels(config, plan.num_labels)
     if config.system == "one_vs_all":
         check_block_labels(config, plan.num_labels)
     if plan.num_documents is not None:

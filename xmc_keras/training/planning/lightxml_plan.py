@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 from xmc_keras.config.config import Config
+from xmc_keras.config.resolve_config import choose_level_top_k
 from xmc_keras.encoders.encoder_shape import EncoderShape
 from xmc_keras.labels.label_clustering import compute_cluster_shape
 from xmc_keras.training.planning.memory_plan import CHUNK
@@ -11,6 +12,8 @@ from xmc_keras.training.planning.transformer_plan import TransformerPlan
 
 # float32 arrays (batch, clusters) and (batch, pool) that a step holds at a time.
 CLUSTER_ARRAYS, POOL_ARRAYS = 12, 4
+TABLES = {"label table", "cluster tables"}
+MULTIPLE = 1024  # as in xmc_keras/ops/row_pools.py, which would import TensorFlow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +24,9 @@ class LightXMLPlan(TransformerPlan):
     has features of width f; K clusters have at most s labels; a label embedding has b
     numbers of t bytes (`table_dtype`), and a step computes in numbers of c bytes.
 
-    - `parameters`: encoder; generator, K(f + 1); bottleneck, b(f + 1); label table.
+    - `parameters`: encoder, up to the highest layer that is read; generator, K(f + 1);
+      bottleneck, b(f + 1); label table. With `levels`, K is that of the coarsest, and
+      each other level has a bottleneck, and a row in the *cluster tables* per cluster.
     - `weights`: 4 or t per parameter, and two int64 tables of the places of labels.
     - `moments`: 8 per parameter; for the label table 4 per parameter and 4 per row with
       `partial_rowwise_adamw`, none with `rowwise_sgd`.
@@ -34,9 +39,10 @@ class LightXMLPlan(TransformerPlan):
       layer for the backward pass, and the embeddings. If keras-nlp's own layers are
       trained, as for RoBERTa and, with `recompute`, for BERT, BT(h(18 + 6c) + 5ic +
       nT(2c + 1)); with `recompute` one layer alone, and the inputs of each. *Label
-      rows*: the most that a batch gathers (`pool`) and as many in their gradient, bt
-      each, bc more if they are cast, 4b more for a float32 gradient of a bfloat16
-      table. *Scores*: float32 arrays (B, K) and (B, pool). *Update*: a copy of the
+      rows*: the most that a batch gathers (`pool`, and `cluster_pool` of all levels)
+      and as many in their gradient, bt each, bc more if they are cast, 4b more for a
+      float32 gradient of a bfloat16 table. *Scores*: float32 arrays (B, K) and (B,
+      pool). *Update*: a copy of the
       largest weight that is updated as a whole, for its decay, and 7 arrays of `CHUNK`
       numbers for label rows; with `adamw` three label tables.
     - `prediction`, added by a validation batch: the arrays of one layer, or label rows
@@ -78,44 +84,56 @@ class LightXMLPlan(TransformerPlan):
         return compute_cluster_shape(self.num_labels, self.config.max_leaf)
 
     @property
+    def levels(self):
+        """Numbers of clusters of all levels, coarsest first."""
+        return [*(self.config.levels or []), self.clusters[0]]
+
+    @property
     def parameters(self):
         (clusters, size), width = self.clusters, self.config.bottleneck_dim
         encoders = 2 if self.config.ranking_encoder == "own" else 1
-        features = self.config.num_feature_layers * self.encoder.hidden_dim
+        first, *rest = self._feature_dims
         ranker = self.config.max_leaf > 1
-        return {
-            "encoder": encoders * self.encoder.parameters,
-            "generator": (features + 1) * clusters,
-            "bottleneck": (features + 1) * width * ranker,
+        counts = {
+            "encoder": encoders * self._used_encoder.parameters,
+            "generator": (first + 1) * self.levels[0],
+            "bottleneck": sum(features + 1 for features in rest) * width,
             "label table": clusters * size * width * ranker,
         }
+        if self.config.levels:
+            counts["cluster tables"] = sum(self.levels[1:]) * width
+        return counts
 
     @property
     def weights(self):
         sizes = {part: 4 * count for part, count in self.parameters.items()}
-        sizes["label table"] = self.parameters["label table"] * self._table_bytes
+        for part in TABLES & sizes.keys():
+            sizes[part] = self.parameters[part] * self._table_bytes
         sizes["generator"] += self._constants
         return sizes
 
     @property
     def moments(self):
         sizes = {part: 8 * count for part, count in self.parameters.items()}
-        table = self.parameters["label table"]
-        if self.config.optimizer == "partial_rowwise_adamw":
-            sizes["label table"] = 4 * (table + table // self.config.bottleneck_dim)
-        elif self.config.optimizer == "rowwise_sgd":
-            sizes["label table"] = 0
+        for part in TABLES & sizes.keys():
+            table = self.parameters[part]
+            if self.config.optimizer == "partial_rowwise_adamw":
+                sizes[part] = 4 * (table + table // self.config.bottleneck_dim)
+            elif self.config.optimizer == "rowwise_sgd":
+                sizes[part] = 0
         return sizes
 
     @property
     def step(self):
         config, c = self.config, self._bytes
         *whole, table = self._tables
-        dense = sum(self.parameters.values()) - table
+        rows = sum(self.parameters.get(part, 0) for part in TABLES)
+        dense = sum(self.parameters.values()) - rows
         copies = 1 + (config.clip_norm is not None)
         copies += config.precision == "mixed_float16"
-        token = self.encoder.kept(config)
+        token = self._used_encoder.kept(config)
         pool = self.pool(config.batch_size, self.label_columns)
+        gathered = pool + self.cluster_pool(config.batch_size, self.label_columns)
         total = 4 * (self._table_bytes == 2)
         update = max(whole) + 7 * min(CHUNK, pool * config.bottleneck_dim)
         if config.optimizer == "adamw":
@@ -123,17 +141,17 @@ class LightXMLPlan(TransformerPlan):
         return {
             "gradients": (4 * copies + 2 * (c < 4)) * dense,
             "activations": config.batch_size * config.max_tokens * token,
-            "label rows": pool * (2 * self._row + config.bottleneck_dim * total),
-            "scores": self._scores(config.batch_size, pool),
+            "label rows": gathered * (2 * self._row + config.bottleneck_dim * total),
+            "scores": self._scores(config.batch_size, gathered),
             "update": 4 * update,
         }
 
     @property
     def prediction(self):
         batch, tokens = self.config.predict_batch_size, self.config.max_tokens
-        pool = self.pool(batch)
+        pool = self.pool(batch) + self.cluster_pool(batch)
         label_side = pool * self._row + self._scores(batch, pool)
-        return max(batch * tokens * self.encoder.passing(self.config), label_side)
+        return max(batch * tokens * self._used_encoder.passing(self.config), label_side)
 
     @property
     def saving(self):
@@ -173,6 +191,9 @@ class LightXMLPlan(TransformerPlan):
         """The sizes that the plan is for, in words."""
         clusters, size = self.clusters
         words = f"{self.num_labels:,} labels in {clusters:,} clusters of at most {size}"
+        if self.config.levels:
+            above = " and ".join(f"{number:,}" for number in self.config.levels)
+            words += f", in {above} coarser ones"
         steps = "" if self.steps is None else f", {self.steps:,} training steps"
         return words + steps
 
@@ -189,6 +210,31 @@ class LightXMLPlan(TransformerPlan):
         most = min(clusters, batch * (self.config.top_k + label_columns))
         return most * size if self.config.max_leaf > 1 else 0
 
+    def cluster_pool(self, batch, label_columns=0):
+        """Maximum number of rows of the cluster tables that a batch gathers."""
+        kept, total = choose_level_top_k(self.config), 0
+        for most, above, number in zip(kept, self.levels, self.levels[1:]):
+            candidates = most * -(-number // above) + label_columns
+            whole = MULTIPLE * -(-batch * candidates // MULTIPLE)
+            total += min(number, whole)
+        return total
+
+    @property
+    def _feature_dims(self):
+        # Of the generator, the levels and the ranker.
+        layers, hidden = self.config.level_layers, self.encoder.hidden_dim
+        if layers is not None:
+            return [hidden * len(numbers) for numbers in layers]
+        heads = len(self.levels) + (self.config.max_leaf > 1)
+        return heads * [hidden * self.config.num_feature_layers]
+
+    @property
+    def _used_encoder(self):
+        layers = self.config.level_layers
+        if layers is None:
+            return self.encoder
+        return self.encoder._replace(num_layers=max(map(max, layers)))
+
     @property
     def _row(self):
         # A row of the label table, and its cast to another dtype.
@@ -199,7 +245,10 @@ class LightXMLPlan(TransformerPlan):
 
     @property
     def _constants(self):
-        return 8 * (math.prod(self.clusters) + self.num_labels)
+        tables = math.prod(self.clusters) + self.num_labels
+        for number, below in zip(self.levels, self.levels[1:]):
+            tables += number * -(-below // number) + below
+        return 8 * tables
 
     @property
     def _tables(self):
@@ -208,4 +257,4 @@ class LightXMLPlan(TransformerPlan):
         return tokens, self.parameters["generator"], self.parameters["label table"]
 
     def _scores(self, batch, pool):
-        return 4 * batch * (CLUSTER_ARRAYS * self.clusters[0] + POOL_ARRAYS * pool)
+        return 4 * batch * (CLUSTER_ARRAYS * self.levels[0] + POOL_ARRAYS * pool)

@@ -18,7 +18,8 @@ from xmc_keras.training.search.searched_range import SearchedRange
 FIXED = ("data", "seed", "split_seed", "validation_documents", "validation_by")
 # Combinations of ends and choices that are checked before the first trial.
 CHECKED = 10_000
-CHOICE = re.compile(r"""\s*("[^"]*"|'[^']*'|\[[^\]]*\]|[^,]*?)\s*(?:,|$)""")
+LIST = r"\[(?:[^\[\]]|\[[^\]]*\])*\]"  # also of lists
+CHOICE = re.compile(rf"""\s*("[^"]*"|'[^']*'|{LIST}|[^,]*?)\s*(?:,|$)""")
 FORMS = "a range of numbers (low..high) or choices (a,b,c)"
 
 
