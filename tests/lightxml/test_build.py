@@ -155,7 +155,7 @@ def test_decay_leaves_biases_and_layer_norm_out():
 
 def test_rows_and_clipping():
     optimizer = make_optimizer()
-    assert optimizer.rowwise == ["label_embeddings"]
+    assert optimizer.rowwise == ["label_embeddings|label_block"]
     assert optimizer.global_clipnorm is None
     optimizer = make_optimizer(optimizer="adamw", clip_norm=2.5)
     assert optimizer.rowwise == []

@@ -10,6 +10,8 @@ from tests.helpers.answers import ask, check_rows, names_and_scores
 from tests.helpers.served_lightxml import WORDS, make_model, tokens_of
 from tests.helpers.tiny_bert import tiny_bert
 from xmc_keras.config.config import Config
+from xmc_keras.data.documents import Documents
+from xmc_keras.evaluation.report.run_predictions import predict_documents
 from xmc_keras.lightxml.build import build_model
 from xmc_keras.serving.graph.serving_module import ServingModule
 
@@ -101,3 +103,17 @@ def test_together_with_a_model_of_one_level():
     s, v = scores_of(first, ["a"], [3, 6])[0]
     also_s = scores_of(second, ["a"], [1])[0, 0]
     np.testing.assert_allclose(found, [(s + also_s) / 2, v / 2], 1e-5)
+
+
+def test_a_report_ranks_the_coarsest_clusters():
+    model = make_cascade()
+    documents = Documents(TEXTS, [["p"], ["q", "w"], ["z"], ["s"], ["t"]])
+    relevant = model.label_set.encode(documents.labels)
+    found = predict_documents(model, documents, relevant)
+    logits = model.rank(*model.encode(tokens_of(model, TEXTS)))["cluster_logits"]
+    # Clusters 0 to 2 are in the first of two coarsest ones, 3 to 5 in the other.
+    for document, label, rank in zip(*relevant.nonzero(), found.ranks):
+        (cluster,) = [i for i, row in enumerate(CLUSTERS) if label in row]
+        first = logits[document, 0] >= logits[document, 1]
+        assert rank == (cluster < 3) ^ bool(first)
+    assert (found.step, found.kept) == (8, 1)
