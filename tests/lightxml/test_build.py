@@ -161,9 +161,9 @@ def test_rows_and_clipping():
     assert optimizer.rowwise == []
     assert optimizer.global_clipnorm == 2.5
     optimizer = make_optimizer(optimizer="rowwise_sgd", label_learning_rate=3.0)
-    assert optimizer.rowwise == optimizer.sgd == ["label_embeddings"]
+    assert optimizer.rowwise == optimizer.sgd == ["label_embeddings|label_block"]
     optimizer = make_optimizer(optimizer="partial_rowwise_adamw")
-    assert optimizer.rowwise == optimizer.partial == ["label_embeddings"]
+    assert optimizer.rowwise == optimizer.partial == ["label_embeddings|label_block"]
 
 
 @pytest.mark.parametrize("head_rate", [0.05, None])
