@@ -6,6 +6,7 @@ import pytest
 
 from tests.helpers.fit_runs import Killed, metrics
 from tests.helpers.tiny_data import write_words_recipe
+from xmc_keras.cli.ensemble import common_groups
 from xmc_keras.config.config import Config
 from xmc_keras.config.config_file import load_config
 from xmc_keras.data.documents import Documents, read_documents
@@ -136,6 +137,22 @@ def test_bad_input(command, content, settings, message, recipe, data, tmp_path, 
     assert result.status == 2 and len(errors) == 1, result.stderr
     assert message in errors[0]
     assert not (tmp_path / "run").exists()
+
+
+def test_an_empty_name(data, call, tmp_path):
+    for command, more in (("fit", ["--run", tmp_path / "run"]), ("plan", [])):
+        result = call(command, data, "--set", "validation_by=", *more, tensorflow=False)
+        assert result.status == 2
+        assert "Expected validation_by to be text, or null" in result.stderr
+
+
+def test_an_ensemble_of_two_kinds_of_groups():
+    given = ["a.txt", None, "a.txt"]
+    configs = [Config(encoder="minilm", validation_by=name) for name in given]
+    assert common_groups(configs) == "a.txt" and common_groups(configs[1:2]) is None
+    other = Config(encoder="minilm", validation_by="b.txt")
+    with pytest.raises(BadInput, match="one validation_by.* Received: a.txt and b.txt"):
+        common_groups([*configs, other])
 
 
 def test_in_memory(data):

@@ -102,6 +102,8 @@ WORDS = {
     "`labels`": "--labels",
     "`format`": "--format",
     "`test`": "--test",
+    "Give them as `groups`": "Put them into a file of the data",
+    "Give them as `label_texts`": "Put them into label_texts.txt",
     "`describe_config` lists": "xmc fit --help lists",
     "`prepare_data`": "xmc prepare",
     "`download_set`": "xmc download",
