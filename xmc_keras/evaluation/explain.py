@@ -130,7 +130,8 @@ def _score(model, x, label_id):
     is_lightdxml = not hasattr(model, "generator")
     words = {"words": model.read_words(x)} if is_lightdxml else {}
     found = model.rank(features, **words)
-    found = {name: part.numpy()[0] for name, part in found.items()}
+    names = "predicted_ids", "scores", "candidates"
+    found = {name: found[name].numpy()[0] for name in names}
     places = np.flatnonzero(found["predicted_ids"] == label_id)
     if len(places):
         rank, score = int(places[0]) + 1, found["scores"][places[0]]

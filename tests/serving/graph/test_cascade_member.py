@@ -1,46 +1,16 @@
 """A LightXML of several levels, exported."""
 
 import keras
-import keras_nlp
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.helpers.answers import ask, check_rows, names_and_scores
-from tests.helpers.served_lightxml import WORDS, make_model, tokens_of
-from tests.helpers.tiny_bert import tiny_bert
-from xmc_keras.config.config import Config
-from xmc_keras.lightxml.build import build_model
+from tests.helpers.served_cascade import NAMES, make_cascade
+from tests.helpers.served_lightxml import make_model, tokens_of
 from xmc_keras.serving.graph.serving_module import ServingModule
 
 TEXTS = ["b", "Á c d e f g h i j k l", "", "a", "x " * 3000]
-NAMES = list("pqrstuvwxyz")
-CLUSTERS = [[3, 0], [1, 4], [2, 5], [7, 6], [8, -1], [10, 9]]
-CONFIG = Config(
-    encoder="none",
-    max_leaf=2,
-    top_k=3,
-    levels=[2, 4],
-    level_top_k=[1, 2],
-    level_layers=[1, [1, 2], 2, 2],
-    max_tokens=8,
-    bottleneck_dim=4,
-    num_predictions=5,
-)
-
-
-def make_cascade(seed=0):
-    backbone = tiny_bert(seed, vocabulary_size=len(WORDS))
-    table = backbone.token_embedding.embeddings
-    table.assign(keras.random.normal(table.shape, seed=seed))
-    tokenizer = keras_nlp.models.BertTokenizer(WORDS)
-    model = build_model(CONFIG, backbone, tokenizer, CLUSTERS, NAMES)
-    model(tokens_of(model, ["a"]))
-    rng = np.random.default_rng(seed)
-    for head in (model.generator, *model.levels, model.ranker):
-        for weight in head.trainable_weights:
-            weight.assign(rng.normal(size=weight.shape))
-    return model
 
 
 def scores_of(model, texts, ids):
