@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.helpers.served_cascade import make_cascade
+from tests.helpers.served_lightxml import tokens_of
 from tests.helpers.tiny_bert import tiny_bert
 from tests.helpers.tiny_lightdxml import (
     NAMES,
@@ -230,6 +232,27 @@ def test_lightxml(paired):
         found = explain(model, text, name, documents)
         assert (found.rank, found.score) == (rank, pytest.approx(score, abs=1e-5))
         assert f"{name}: score {score:.2f}, rank {rank}\n" in f"{found}\n"
+
+
+def test_a_lightxml_of_several_levels():
+    """The documents are compared by what the ranker reads, the last layer."""
+    model, texts = make_cascade(), ["a b", "c d e", "f g"]
+    features = model.encoder(tokens_of(model, [*texts, "c d"])).numpy()
+    documents = Documents(texts, [["p"], ["p"], ["p"]])
+    ranked = dict(model.recommend(["c d"], k=5)[0])
+    for name in model.label_set.names:
+        found = explain(model, "c d", name, documents)
+        if name in ranked:
+            assert found.score == pytest.approx(ranked[name], abs=1e-5)
+        else:
+            assert found.rank is None
+    first, last = (
+        np.array([cosine(row, part[3]) for row in part[:3]])
+        for part in (features[:, :4], features[:, -4:])
+    )
+    assert np.abs(first - last).max() > 1e-3
+    found = {d.index: d.cosine for d in explain(model, "c d", "p", documents).documents}
+    np.testing.assert_allclose([found[i] for i in range(3)], last, atol=1e-5)
 
 
 def make_backbone(first_seed):

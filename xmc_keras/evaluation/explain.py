@@ -136,7 +136,8 @@ def _score(model, x, label_id):
         model(x, training=False)
     encoded = model.encode(x)
     found = model.rank(*encoded)
-    found = {name: part.numpy()[0] for name, part in found.items()}
+    names = {"predicted_ids", "scores", "candidates"} & found.keys()
+    found = {name: found[name].numpy()[0] for name in names}
     places = np.flatnonzero(found["predicted_ids"] == label_id)
     if len(places):
         rank, score = int(places[0]) + 1, found["scores"][places[0]]

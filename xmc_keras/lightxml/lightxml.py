@@ -235,9 +235,10 @@ class LightXML(Recommender):
         if self.levels:
             outputs["levels"] = []
         for level, part, ids in zip(self.levels, parts[1:], known[1:]):
-            shortlist = candidates
-            logits, candidates, scores = level(part, shortlist, scores, label_ids=ids)
-            outputs["levels"].append({"candidates": shortlist, "logits": logits})
+            found = {"candidates": candidates, "scores": scores}
+            logits, candidates, scores = level(part, *found.values(), label_ids=ids)
+            found |= {"logits": logits, "scores": found["scores"] * ops.sigmoid(logits)}
+            outputs["levels"].append(found)
         outputs["candidates"] = candidates
         if self.ranker is not None:
             pool, places = self.label_clusters.pool(candidates)

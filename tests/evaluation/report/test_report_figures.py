@@ -9,6 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
+from tests.helpers.served_cascade import make_cascade
+from tests.helpers.served_lightxml import tokens_of
+from xmc_keras import Documents
 from xmc_keras.evaluation.report.by_frequency import (
     EDGES,
     group_by_frequency,
@@ -18,7 +21,10 @@ from xmc_keras.evaluation.report.calibration import calibrate
 from xmc_keras.evaluation.report.confused_labels import find_confused_labels
 from xmc_keras.evaluation.report.log_numbers import LogNumbers
 from xmc_keras.evaluation.report.recall_curve import compute_recall_curve
-from xmc_keras.evaluation.report.run_predictions import find_places
+from xmc_keras.evaluation.report.run_predictions import (
+    find_places,
+    predict_documents,
+)
 from xmc_keras.metrics.ranking_metrics import ranking_report
 
 
@@ -130,6 +136,31 @@ def test_confused_labels_against_loops(seed):
     assert len(found) == min(5, len(pairs))
     assert [n for _, _, n in found] == sorted(pairs.values(), reverse=True)[:5]
     assert all(pairs[wrong, right] == n for wrong, right, n in found)
+
+
+def test_ranks_of_clusters_at_the_last_of_several_levels():
+    model, texts = make_cascade(), ["a b", "c d e", "f g"]
+    labels = [["p", "z"], ["t"], ["w", "q", "r"]]
+    relevant = model.label_set.encode(labels)
+    found = predict_documents(model, Documents(texts, labels), relevant)
+    assert (found.step, found.kept) == (2, 3)
+    level = model.levels[-1]
+    outputs = model.rank(model.encoder(tokens_of(model, texts)))["levels"][-1]
+    expected = []
+    for document, row in enumerate(relevant):
+        scores = outputs["scores"][document].numpy()
+        clusters = outputs["candidates"][document].numpy()
+        order = [c for c in clusters[np.argsort(-scores)] if c >= 0]
+        for label in row.indices:
+            own = np.flatnonzero((level.clusters.numpy() == label).any(axis=1))[0]
+            expected.append(order.index(own) if own in order else -1)
+    assert found.ranks.tolist() == expected and {-1} < set(expected)
+    # A rank below `kept` is that of a candidate.
+    kept = model.rank(model.encoder(tokens_of(model, texts)))["candidates"].numpy()
+    pairs = [
+        label in kept[i] for i, row in enumerate(relevant) for label in row.indices
+    ]
+    assert [0 <= rank < 3 for rank in expected] == pairs
 
 
 def test_places_of_labels_among_candidates():

@@ -1,48 +1,16 @@
 """A LightXML of several levels, exported."""
 
 import keras
-import keras_nlp
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.helpers.answers import ask, check_rows, names_and_scores
-from tests.helpers.served_lightxml import WORDS, make_model, tokens_of
-from tests.helpers.tiny_bert import tiny_bert
-from xmc_keras.config.config import Config
-from xmc_keras.data.documents import Documents
-from xmc_keras.evaluation.report.run_predictions import predict_documents
-from xmc_keras.lightxml.build import build_model
+from tests.helpers.served_cascade import NAMES, make_cascade
+from tests.helpers.served_lightxml import make_model, tokens_of
 from xmc_keras.serving.graph.serving_module import ServingModule
 
-TEXTS = ["b", "Á c d e f g h i j k l", "", "a", "x " * 3000]
-NAMES = list("pqrstuvwxyz")
-CLUSTERS = [[3, 0], [1, 4], [2, 5], [7, 6], [8, -1], [10, 9]]
-CONFIG = Config(
-    encoder="none",
-    max_leaf=2,
-    top_k=3,
-    levels=[2, 4],
-    level_top_k=[1, 2],
-    level_layers=[1, [1, 2], 2, 2],
-    max_tokens=8,
-    bottleneck_dim=4,
-    num_predictions=5,
-)
-
-
-def make_cascade(seed=0):
-    backbone = tiny_bert(seed, vocabulary_size=len(WORDS))
-    table = backbone.token_embedding.embeddings
-    table.assign(keras.random.normal(table.shape, seed=seed))
-    tokenizer = keras_nlp.models.BertTokenizer(WORDS)
-    model = build_model(CONFIG, backbone, tokenizer, CLUSTERS, NAMES)
-    model(tokens_of(model, ["a"]))
-    rng = np.random.default_rng(seed)
-    for head in (model.generator, *model.levels, model.ranker):
-        for weight in head.trainable_weights:
-            weight.assign(rng.normal(size=weight.shape))
-    return model
+TEXTS = ["b", "m c d e f g h i j k l", "", "a", "x " * 3000]
 
 
 def scores_of(model, texts, ids):
@@ -103,17 +71,3 @@ def test_together_with_a_model_of_one_level():
     s, v = scores_of(first, ["a"], [3, 6])[0]
     also_s = scores_of(second, ["a"], [1])[0, 0]
     np.testing.assert_allclose(found, [(s + also_s) / 2, v / 2], 1e-5)
-
-
-def test_a_report_ranks_the_coarsest_clusters():
-    model = make_cascade()
-    documents = Documents(TEXTS, [["p"], ["q", "w"], ["z"], ["s"], ["t"]])
-    relevant = model.label_set.encode(documents.labels)
-    found = predict_documents(model, documents, relevant)
-    logits = model.rank(*model.encode(tokens_of(model, TEXTS)))["cluster_logits"]
-    # Clusters 0 to 2 are in the first of two coarsest ones, 3 to 5 in the other.
-    for document, label, rank in zip(*relevant.nonzero(), found.ranks):
-        (cluster,) = [i for i, row in enumerate(CLUSTERS) if label in row]
-        first = logits[document, 0] >= logits[document, 1]
-        assert rank == (cluster < 3) ^ bool(first)
-    assert (found.step, found.kept) == (8, 1)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import math
 
 import numpy as np
 
@@ -28,7 +27,8 @@ class RunPredictions:
         scores: float32 array (documents, n). Their scores.
         ranks: int32 array (pairs,). For each label of each document, in the order of a
             csr matrix: the number of clusters (LightXML) or labels (LightDXML) that the
-            first stage ranks above its own; `-1` if it was not searched.
+            first stage, or the last level of clusters, ranks above its own; `-1` if it
+            was not searched.
         step: int. Number of labels per rank: those of a cluster, or 1.
         kept: int. Labels with a rank below this are candidates.
     """
@@ -103,19 +103,23 @@ def predict_documents(model, documents, relevant, config=None, cache=None):
     from xmc_keras.data.inputs import build_inputs
 
     batches = build_inputs(model, documents.texts, relevant, config, cache)
-    generator = getattr(model, "generator", None)
+    clusters = getattr(model, "label_clusters", None)
 
     @tf.function(reduce_retracing=True, autograph=False)
     def predict(x, label_ids):
         outputs = model.rank(*model.encode(x))
-        if generator is None:
+        if clusters is None:
             offered = outputs.get("candidates", outputs["predicted_ids"])
             ranks = find_places(offered, label_ids)
+        elif "levels" in outputs:
+            found = outputs["levels"][-1]
+            order = tf.argsort(-found["scores"], stable=True)
+            ranked = tf.gather(found["candidates"], order, batch_dims=1)
+            ranks = find_places(ranked, clusters.clusters_of(label_ids))
         else:
             order = tf.argsort(-outputs["cluster_logits"], stable=True)
             ranks = tf.argsort(order)  # (batch, clusters)
-            coarse, *_ = model.labels_by_level(label_ids)
-            own = tf.maximum(generator.clusters_of(coarse), 0)
+            own = tf.maximum(clusters.clusters_of(label_ids), 0)
             ranks = tf.gather(ranks, own, batch_dims=1)
         return outputs["predicted_ids"], outputs["scores"], ranks
 
@@ -132,9 +136,8 @@ def predict_documents(model, documents, relevant, config=None, cache=None):
         start += len(label_ids)
     label_ids, scores = map(np.concatenate, zip(*found))
     step, kept = 1, getattr(model, "num_candidates", None)
-    if generator is not None:
-        sizes = [head.cluster_size for head in (generator, *model.levels)]
-        step, kept = math.prod(sizes), generator.top_k
+    if clusters is not None:
+        step, kept = clusters.cluster_size, clusters.top_k
     return RunPredictions(
         batches.restore(label_ids), batches.restore(scores), ranks, step, kept
     )

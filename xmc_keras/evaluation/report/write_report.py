@@ -92,8 +92,8 @@ def write_model_report(
         relevant, names = _encode(documents, label_set)
         known = relevant[:, : len(label_set)]
         predictions = predict_documents(model, documents, known, config)
-    generator = getattr(model, "generator", None)
-    clusters = None if generator is None else np.asarray(generator.clusters)
+    layer = getattr(model, "label_clusters", None)
+    clusters = None if layer is None else np.asarray(layer.clusters)
     report = RunReport(name, config, metrics, history)
     report = make_report(report, label_counts, clusters, relevant, predictions)
     return _write([report], output, names, documents, relevant)
