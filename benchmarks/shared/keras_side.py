@@ -1,4 +1,4 @@
-"""LightXML of this library as a side of a benchmark, see `sides.py`."""
+"""LightXML and one-vs-all of this library as sides of a benchmark, see `sides.py`."""
 
 import os
 import time
@@ -15,10 +15,11 @@ from benchmarks.shared.random_batches import random_batches, rectangle
 from xmc_keras.config.config import Config
 from xmc_keras.encoders.pretrained import load_encoder
 from xmc_keras.lightxml.build import build_model, build_optimizer
+from xmc_keras.one_vs_all.build import build_one_vs_all
 
 
 class EncoderAlone(keras.Model):
-    """The encoder of a LightXML with a loss that costs next to nothing."""
+    """The encoder of a model with a loss that costs next to nothing."""
 
     def __init__(self, encoder):
         super().__init__()
@@ -31,30 +32,44 @@ class EncoderAlone(keras.Model):
         return keras.ops.mean(keras.ops.square(keras.ops.cast(y_pred, "float32")))
 
 
+def make_config(shape):
+    """The config of a side."""
+    system, optimizer = shape["system"], shape["optimizer"]
+    of_system = {"num_feature_layers": 1, "pooling": "mean"}
+    of_system["head_learning_rate"] = 0.01
+    if system == "lightxml":
+        of_system = {"top_k": shape["top_k"], "bottleneck_dim": shape["bottleneck"]}
+        of_system["label_learning_rate"] = 1.0 if optimizer == "rowwise_sgd" else None
+    return Config(
+        data="random",
+        system=system,
+        encoder=shape["encoder"],
+        max_tokens=shape["tokens"],
+        optimizer=optimizer,
+        table_dtype=shape["table_dtype"],
+        precision=shape["precision"],
+        recompute=shape["recompute"],
+        schedule="constant",
+        warmup=0,
+        **of_system,
+    )
+
+
 class KerasSide:
-    """A LightXML with random heads, or its encoder alone where there are no labels."""
+    """A model with random heads, or its encoder alone where there are no labels."""
 
     def __init__(self, shape):
         keras.utils.set_random_seed(0)
         keras.config.set_dtype_policy(shape["precision"])
-        config = Config(
-            data="random",
-            encoder=shape["encoder"],
-            max_tokens=shape["tokens"],
-            top_k=shape["top_k"],
-            bottleneck_dim=shape["bottleneck"],
-            optimizer=shape["optimizer"],
-            label_learning_rate=1.0 if shape["optimizer"] == "rowwise_sgd" else None,
-            table_dtype=shape["table_dtype"],
-            precision=shape["precision"],
-            recompute=shape["recompute"],
-            schedule="constant",
-            warmup=0,
-        )
+        config = make_config(shape)
         backbone, tokenizer = load_encoder(config.encoder)
         self.shape = {**shape, "vocabulary_size": tokenizer.vocabulary_size()}
-        clusters = rectangle(max(1, shape["labels"]), max(1, shape["clusters"]))
-        model = build_model(config, backbone, tokenizer, clusters, None)
+        labels = max(1, shape["labels"])
+        if config.system == "one_vs_all":
+            model = build_one_vs_all(config, backbone, tokenizer, None, labels)
+        else:
+            clusters = rectangle(labels, max(1, shape["clusters"]))
+            model = build_model(config, backbone, tokenizer, clusters, None)
         self.model = model if shape["labels"] else EncoderAlone(model.encoder)
         self.model.compile(
             build_optimizer(config, 10**6), jit_compile=shape["xla"] or False
@@ -88,7 +103,7 @@ class KerasSide:
         def ask(x):
             if self.shape["labels"]:
                 return self.model(x, training=False)["predicted_ids"]
-            return self.model.encoder(x, training=False)  # as LightXML predicts
+            return self.model.encoder(x, training=False)  # as the model predicts
 
         self.ask = ask
 

@@ -1,8 +1,9 @@
-"""LightXML in plain PyTorch as a side of a benchmark, see `sides.py`.
+"""LightXML and one-vs-all in plain PyTorch as sides of a benchmark, see `sides.py`.
 
-It computes the same as the published code, rewritten: every label embedding is a row of
-an `nn.Embedding` with a dense gradient, AdamW updates all rows, and each document
-gathers the rows of its own candidates. It needs its own environment:
+LightXML computes the same as the published code, rewritten: every label embedding is a
+row of an `nn.Embedding` with a dense gradient, AdamW updates all rows, and each
+document gathers the rows of its own candidates. `torch_one_vs_all.py` has the other.
+They need an environment of their own:
 
     python -m venv .torch
     .torch/bin/pip install torch==2.13.0 transformers==4.57.1
@@ -16,6 +17,7 @@ from torch import nn
 
 from benchmarks.shared import sides
 from benchmarks.shared.random_batches import random_batches, rectangle
+from benchmarks.shared.torch_one_vs_all import OneVsAll
 
 LAYERS = 5
 
@@ -80,7 +82,8 @@ class TorchSide:
             shape["encoder_folder"], add_pooling_layer=False
         )
         self.shape = {**shape, "vocabulary_size": encoder.config.vocab_size}
-        self.model = LightXML(shape, encoder)
+        systems = {"lightxml": LightXML, "one_vs_all": OneVsAll}
+        self.model = systems[shape["system"]](shape, encoder)
         plain = ("bias", "LayerNorm.weight")
         groups = [
             {"params": [], "weight_decay": 0.01},
