@@ -1,4 +1,4 @@
-"""LightXML and one-vs-all of this library as sides of a benchmark, see `sides.py`."""
+"""Models of this library as sides of a benchmark, see `sides.py`."""
 
 import os
 import time
@@ -8,14 +8,19 @@ from benchmarks.shared import sides
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
+import keras_nlp
 import numpy as np
 import tensorflow as tf
 
 from benchmarks.shared.random_batches import random_batches, rectangle
 from xmc_keras.config.config import Config
 from xmc_keras.encoders.pretrained import load_encoder
+from xmc_keras.lightdxml.build import build_lightdxml, lightdxml_optimizer
 from xmc_keras.lightxml.build import build_model, build_optimizer
 from xmc_keras.one_vs_all.build import build_one_vs_all
+from xmc_keras.training.memory import measure_peak_memory
+
+VOCABULARY = 30_522  # of BERT, uncased
 
 
 class EncoderAlone(keras.Model):
@@ -37,6 +42,8 @@ def make_config(shape):
     system, optimizer = shape["system"], shape["optimizer"]
     of_system = {"num_feature_layers": 1, "pooling": "mean"}
     of_system["head_learning_rate"] = 0.01
+    if system == "lightdxml":
+        of_system = {"epochs": 1}
     if system == "lightxml":
         of_system = {"top_k": shape["top_k"], "bottleneck_dim": shape["bottleneck"]}
         of_system["label_learning_rate"] = 1.0 if optimizer == "rowwise_sgd" else None
@@ -55,6 +62,17 @@ def make_config(shape):
     )
 
 
+def random_bert(shape):
+    """A BERT of `layers` and `hidden` with random weights."""
+    return keras_nlp.models.BertBackbone(
+        vocabulary_size=VOCABULARY,
+        num_layers=shape["layers"],
+        num_heads=max(1, shape["hidden"] // 64),
+        hidden_dim=shape["hidden"],
+        intermediate_dim=4 * shape["hidden"],
+    )
+
+
 class KerasSide:
     """A model with random heads, or its encoder alone where there are no labels."""
 
@@ -62,18 +80,32 @@ class KerasSide:
         keras.utils.set_random_seed(0)
         keras.config.set_dtype_policy(shape["precision"])
         config = make_config(shape)
-        backbone, tokenizer = load_encoder(config.encoder)
-        self.shape = {**shape, "vocabulary_size": tokenizer.vocabulary_size()}
+        if "layers" in shape:
+            backbone, size = random_bert(shape), VOCABULARY
+        else:
+            backbone, tokenizer = load_encoder(config.encoder)
+            size = tokenizer.vocabulary_size()
+        self.shape = {**shape, "vocabulary_size": size}
         labels = max(1, shape["labels"])
+        optimizer = build_optimizer
         if config.system == "one_vs_all":
-            model = build_one_vs_all(config, backbone, tokenizer, None, labels)
+            model = build_one_vs_all(config, backbone, None, None, labels)
+        elif config.system == "lightdxml":
+            self.shape["shortlist"] = config.num_neighbors
+            names = [str(i) for i in range(labels)]
+            model = build_lightdxml(config, names, backbone=backbone)
+            optimizer = lightdxml_optimizer
         else:
             clusters = rectangle(labels, max(1, shape["clusters"]))
-            model = build_model(config, backbone, tokenizer, clusters, None)
+            model = build_model(config, backbone, None, clusters, None)
         self.model = model if shape["labels"] else EncoderAlone(model.encoder)
-        self.model.compile(
-            build_optimizer(config, 10**6), jit_compile=shape["xla"] or False
-        )
+        self.model.compile(optimizer(config, 10**6), jit_compile=shape["xla"] or False)
+
+    def peak_gb(self):
+        """Peak memory, of the GPU where there is one."""
+        if tf.config.list_physical_devices("GPU"):
+            return tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e9
+        return measure_peak_memory()
 
     def start_training(self):
         batches = list(random_batches(self.shape, 8))

@@ -31,8 +31,8 @@ class OneVsAllMember(TokenReader):
         self.feature_dim = model.encoder.feature_dim
         self._model = model
         head = model.head
-        rows = tf.concat([tf.cast(b.value, tf.float32) for b in head.blocks], axis=0)
-        self.searched = SearchedTable(rows, table_dtype)
+        blocks = [block.value for block in head.blocks]
+        self.searched = SearchedTable(blocks, table_dtype)
         self.weights, self.halves = [*self.searched.variables], []
         dense = [*model.encoder.weights]
         if head.bottleneck is not None:

@@ -2,6 +2,7 @@
 
 import uuid
 
+import numpy as np
 import tensorflow as tf
 
 from xmc_keras.serving.graph.stored_ranker import quantize_rows
@@ -18,7 +19,7 @@ class SearchedTable(tf.saved_model.experimental.TrackableResource):
     same as in `StoredRanker`.
 
     Args:
-        rows: float32 tensor (num_labels, dim).
+        blocks: list of float32 or bfloat16 tensors (labels of a block, dim), the rows.
         stored: `"float32"`, `"float16"` or `"int8"`. dtype on disk.
 
     Attributes:
@@ -27,17 +28,25 @@ class SearchedTable(tf.saved_model.experimental.TrackableResource):
 
     Example:
 
-    >>> table = SearchedTable(tf.constant([[1.0, 2.0], [3.0, 4.0]]), "float16")
+    >>> table = SearchedTable([tf.constant([[1.0, 2.0], [3.0, 4.0]])], "float16")
     >>> tf.matmul([[1.0, 1.0]], table.columns()).numpy().tolist()
     [[3.0, 7.0]]
     """
 
-    def __init__(self, rows, stored):
+    def __init__(self, blocks, stored):
         super().__init__()
-        tables = [rows]
-        if stored == "int8":
-            tables = quantize_rows(rows.numpy())
-        tables = [tf.transpose(tf.cast(tables[0], stored)), *tables[1:]]
+        num_labels = sum(block.shape[0] for block in blocks)
+        # In place, block by block: the table may be most of the memory.
+        columns = np.empty((blocks[0].shape[1], num_labels), stored)
+        scales = np.empty(num_labels, np.float32)
+        end = 0
+        for block in blocks:
+            start, end = end, end + block.shape[0]
+            rows = tf.cast(block, tf.float32).numpy()
+            if stored == "int8":
+                rows, scales[start:end] = quantize_rows(rows)
+            columns[:, start:end] = rows.T
+        tables = [columns, scales] if stored == "int8" else [columns]
         self.variables = [tf.Variable(table, trainable=False) for table in tables]
         self._widened = stored != "float32"
         # TensorFlow shares resources of the same name, even between two versions that
