@@ -48,6 +48,15 @@ RUNS = {
         f"{TRAIN_STEP} --labels 3000000 --clusters 32768 --bottleneck 256 "
         "--without 'encoder alone'",
     ),
+    "train_step_one_vs_all": (
+        "One-vs-all, a bfloat16 table, Amazon-670K",
+        f"{TRAIN_STEP} --system one_vs_all --table-dtype bfloat16 --torch",
+    ),
+    "train_step_one_vs_all_3m": (
+        "One-vs-all, 3,000,000 labels",
+        f"{TRAIN_STEP} --system one_vs_all --table-dtype bfloat16 --labels 3000000 "
+        "--without LightXML",
+    ),
     "train_step_encoder_128": ("Encoder, 128 tokens", f"{ENCODER} 128 --torch"),
     "train_step_encoder_64": ("Encoder, 64 tokens", f"{ENCODER} 64 --torch"),
     "predict": ("Prediction, Amazon-670K", "speed.predict --json --torch"),

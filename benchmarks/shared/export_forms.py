@@ -11,12 +11,13 @@ FORMS = [
 TOP = 5  # labels per answer
 
 
-def save_form(model, folder, form=FORMS[0]):
-    """Exports the `serving_default` signature of a model to a folder."""
+def save_form(model, folder, form=FORMS[0], signatures=("serving_default",)):
+    """Exports signatures of a model to a folder."""
     import tensorflow as tf
 
     from xmc_keras.serving.graph.serving_module import ServingModule
 
     module = ServingModule([model], TOP, *form)
-    default = {"serving_default": module.signatures()["serving_default"]}
-    tf.saved_model.save(module, str(folder), default)
+    found = module.signatures()
+    found = {name: found[name] for name in signatures}
+    tf.saved_model.save(module, str(folder), found)

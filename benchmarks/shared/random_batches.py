@@ -6,11 +6,11 @@ POSITIVES = 8  # columns of `label_ids`, as `DocumentBatches` makes them
 
 
 def random_batches(shape, count):
-    """Yields `count` dictionaries of arrays, the inputs of a `LightXML`.
+    """Yields `count` dictionaries of arrays, the inputs of a model.
 
     Args:
         shape: dictionary with `labels`, `labels_a_document` (their mean), `batch`,
-            `tokens` and `vocabulary_size`.
+            `tokens` and `vocabulary_size`, and for a LightDXML `shortlist`, its length.
     """
     random = np.random.default_rng(0)
     size = shape["batch"], shape["tokens"]
@@ -23,11 +23,15 @@ def random_batches(shape, count):
             label_ids, np.minimum(found, min(POSITIVES, shape["labels"]))
         ):
             row[:n] = np.sort(random.choice(shape["labels"], n, replace=False))
-        yield {
+        x = {
             "token_ids": token_ids,
             "padding_mask": np.ones(size, bool),
             "label_ids": label_ids,
         }
+        if "shortlist" in shape:
+            n = shape["batch"], shape["shortlist"]
+            x["shortlist"] = random.integers(shape["labels"], size=n, dtype="int32")
+        yield x
 
 
 def rectangle(num_labels, num_clusters):

@@ -3,8 +3,8 @@
 A side is a module, `keras_side` or `torch_side`, whose only argument is its shape as
 JSON. It does one kind of work, `train` or `predict`. Each line of its input is a number
 of steps to take; the answer is a line of JSON with the seconds of each step and the
-peak memory of the process. Because sides take turns, a machine that is slow for a
-minute is slow for all of them.
+peak memory of the process, on the GPU where there is one. Because sides take turns, a
+machine that is slow for a minute is slow for all of them.
 """
 
 import contextlib
@@ -14,7 +14,6 @@ import subprocess
 import sys
 
 from benchmarks.shared.circumstances import ROOT
-from xmc_keras.training.memory import measure_peak_memory
 
 
 def answer(side):
@@ -31,7 +30,7 @@ def answer(side):
         step = worker.predict
     for line in sys.stdin:
         seconds = [step() for _ in range(int(line))]
-        print(json.dumps([seconds, measure_peak_memory()]), file=answers, flush=True)
+        print(json.dumps([seconds, worker.peak_gb()]), file=answers, flush=True)
 
 
 class Side:

@@ -1,8 +1,9 @@
-"""LightXML in plain PyTorch as a side of a benchmark, see `sides.py`.
+"""LightXML and one-vs-all in plain PyTorch as sides of a benchmark, see `sides.py`.
 
-It computes the same as the published code, rewritten: every label embedding is a row of
-an `nn.Embedding` with a dense gradient, AdamW updates all rows, and each document
-gathers the rows of its own candidates. It needs its own environment:
+LightXML computes the same as the published code, rewritten: every label embedding is a
+row of an `nn.Embedding` with a dense gradient, AdamW updates all rows, and each
+document gathers the rows of its own candidates. `torch_one_vs_all.py` has the other.
+They need an environment of their own:
 
     python -m venv .torch
     .torch/bin/pip install torch==2.13.0 transformers==4.57.1
@@ -16,6 +17,8 @@ from torch import nn
 
 from benchmarks.shared import sides
 from benchmarks.shared.random_batches import random_batches, rectangle
+from benchmarks.shared.torch_one_vs_all import OneVsAll
+from xmc_keras.training.memory import measure_peak_memory
 
 LAYERS = 5
 
@@ -73,14 +76,21 @@ class LightXML(nn.Module):
 
 
 class TorchSide:
+    """On the GPU where there is one, and with the `precision` of the shape."""
+
     def __init__(self, shape):
         torch.manual_seed(0)
         transformers.logging.set_verbosity_error()
-        encoder = transformers.AutoModel.from_pretrained(
-            shape["encoder_folder"], add_pooling_layer=False
-        )
+        if "layers" in shape:
+            encoder = random_bert(shape)
+        else:
+            encoder = transformers.AutoModel.from_pretrained(
+                shape["encoder_folder"], add_pooling_layer=False
+            )
         self.shape = {**shape, "vocabulary_size": encoder.config.vocab_size}
-        self.model = LightXML(shape, encoder)
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        systems = {"lightxml": LightXML, "one_vs_all": OneVsAll}
+        self.model = systems[shape["system"]](shape, encoder).to(self.device)
         plain = ("bias", "LayerNorm.weight")
         groups = [
             {"params": [], "weight_decay": 0.01},
@@ -90,9 +100,20 @@ class TorchSide:
             groups[name.endswith(plain)]["params"].append(weight)
         self.optimizer = torch.optim.AdamW(groups, lr=1e-4)
 
+    def peak_gb(self):
+        """Peak memory, of the GPU where there is one."""
+        if self.device == "cuda":
+            return torch.cuda.max_memory_allocated() / 1e9
+        return measure_peak_memory()
+
     def _tensors(self, batch):
         names = ("token_ids", "padding_mask", "label_ids")
-        return [torch.as_tensor(batch[n]).long() for n in names]
+        return [torch.as_tensor(batch[n]).long().to(self.device) for n in names]
+
+    def _ask(self, batch):
+        half = self.shape["precision"] == "mixed_bfloat16"
+        with torch.autocast(self.device, torch.bfloat16, enabled=half):
+            return self.model(*batch)
 
     def start_training(self):
         self.model.train()
@@ -103,7 +124,7 @@ class TorchSide:
         batch = self.batches[self.turn % len(self.batches)]
         self.turn += 1
         start = time.perf_counter()
-        loss = self.model(*batch)
+        loss = self._ask(batch)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -118,8 +139,19 @@ class TorchSide:
     @torch.inference_mode()
     def predict(self):
         start = time.perf_counter()
-        self.model(*self.batch)
+        self._ask(self.batch).cpu()
         return time.perf_counter() - start
+
+
+def random_bert(shape):
+    """A BERT of `layers` and `hidden` with random weights."""
+    config = transformers.BertConfig(
+        num_hidden_layers=shape["layers"],
+        hidden_size=shape["hidden"],
+        num_attention_heads=max(1, shape["hidden"] // 64),
+        intermediate_size=4 * shape["hidden"],
+    )
+    return transformers.BertModel(config, add_pooling_layer=False)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
     python -m benchmarks.speed.train_step --json
     python -m benchmarks.speed.train_step --precision mixed_bfloat16
     python -m benchmarks.speed.train_step --labels 0 --torch .torch/bin/python
+    python -m benchmarks.speed.train_step --system one_vs_all --table-dtype bfloat16
 
 The default is the shape of Amazon-670K (Tables 1 and 2 of the paper) on MiniLM-L6. The
 heads' weights, the words and the labels are random; time depends on none of them. Other
@@ -11,6 +12,9 @@ the same model with 4,096 labels in 64 clusters; and, with --torch, LightXML in 
 PyTorch (`torch_side.py` says how to install it). --labels 0 measures encoders only.
 `step_s` is the median, next to the quartiles; `peak_gb` is the peak memory of the
 side's process.
+
+With --system one_vs_all the first side is a one-vs-all with SGD for its table, another
+one is the LightXML above with its defaults, and the encoder is that of one-vs-all.
 """
 
 import json
@@ -24,14 +28,18 @@ from xmc_keras.encoders.pretrained import find_minilm
 PACKAGES = ("tensorflow", "keras", "keras-nlp", "numpy")
 KERAS, TORCH = "benchmarks.shared.keras_side", "benchmarks.shared.torch_side"
 SMALL = {"labels": 4096, "clusters": 64}
+OPTIMIZERS = {"lightxml": "rowwise_adamw", "one_vs_all": "rowwise_sgd"}
+LIGHTXML = {"system": "lightxml", "optimizer": "rowwise_adamw"}
+LIGHTXML["table_dtype"] = "float32"
 
 
 def sides_of(arguments, work="train", batch=None):
     """Dictionary from the name of each side to its module, shape and Python."""
     names = ("labels", "clusters", "top_k", "bottleneck", "batch", "tokens")
-    names += ("optimizer", "precision", "table_dtype", "encoder", "xla")
+    names += ("system", "optimizer", "precision", "table_dtype", "encoder", "xla")
     names += ("labels_a_document", "recompute")
     shape = {name: getattr(arguments, name) for name in names} | {"work": work}
+    shape["optimizer"] = shape["optimizer"] or OPTIMIZERS[shape["system"]]
     shape["batch"] = batch or arguments.batch
     shape["encoder_folder"] = str(find_minilm())
     alone = shape | {"labels": 0, "clusters": 1, "top_k": 1}
@@ -39,7 +47,10 @@ def sides_of(arguments, work="train", batch=None):
     found = {}
     if shape["labels"]:
         found["ours"] = KERAS, shape, sys.executable
-        found["4,096 labels"] = KERAS, small, sys.executable
+        if shape["system"] == "lightxml":
+            found["4,096 labels"] = KERAS, small, sys.executable
+        else:
+            found["LightXML"] = KERAS, shape | LIGHTXML, sys.executable
     found["encoder alone"] = KERAS, alone, sys.executable
     if arguments.torch:
         if shape["labels"]:
@@ -94,12 +105,12 @@ def parser_of(module, description):
         ("turns", 5, 2),
     ]
     add_integers(parser, [(*size, "") for size in sizes])
+    parser.add_argument("--system", choices=list(OPTIMIZERS), default="lightxml")
     parser.add_argument("--labels-a-document", type=float, default=5.45, metavar="X")
     parser.add_argument(
         "--optimizer",
         choices=["rowwise_adamw", "partial_rowwise_adamw", "rowwise_sgd", "adamw"],
-        default="rowwise_adamw",
-        help="as in a config; adamw is dense (rowwise_adamw)",
+        help="as in a config; adamw is dense (rowwise_adamw, or rowwise_sgd)",
     )
     parser.add_argument(
         "--precision",

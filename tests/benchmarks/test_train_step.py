@@ -51,21 +51,27 @@ def test_summary():
     assert theirs["ours / it"] == 0.4 and theirs["peak_gb"] == 3
 
 
+BFLOAT16 = ["--table-dtype", "bfloat16"]
+ONE_VS_ALL = ["--system", "one_vs_all"]
+
+
 @pytest.mark.large
 @pytest.mark.parametrize(
-    "program, more",
+    "program, more, second",
     [
-        ("train_step", ["--optimizer", "rowwise_sgd", "--table-dtype", "bfloat16"]),
-        ("predict", []),
+        ("train_step", ["--optimizer", "rowwise_sgd", *BFLOAT16], "4,096 labels"),
+        ("train_step", [*ONE_VS_ALL, *BFLOAT16], "LightXML"),
+        ("predict", [], "4,096 labels"),
+        ("predict", ONE_VS_ALL, "LightXML"),
     ],
 )
-def test_a_run_on_few_labels(program, more):
+def test_a_run_on_few_labels(program, more, second):
     shape = "--labels 200 --clusters 20 --top-k 3 --bottleneck 8 --batch 2 --tokens 8"
     few = ["--steps", "1", "--turns", "2", "--json"]
     done = run_benchmark(f"speed.{program}", *shape.split(), *few, *more)
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
     rows = record["sides" if program == "train_step" else "measured"]
-    assert {row["side"] for row in rows} == {"ours", "4,096 labels", "encoder alone"}
+    assert {row["side"] for row in rows} == {"ours", second, "encoder alone"}
     assert all(row["peak_gb"] > 0.1 for row in rows)
     assert record["machine"]["cores"] and record["commit"]

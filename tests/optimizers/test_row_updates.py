@@ -7,9 +7,12 @@ from hypothesis import strategies as st
 from tests.helpers.numpy_adamw import NumpyAdamW
 from xmc_keras.optimizers import row_updates
 from xmc_keras.optimizers.row_updates import (
-    adam_rows_by_xla,
     adam_update,
     apply_row_updates,
+    draw_row,
+    sgd_update,
+    step_rows,
+    step_rows_by_xla,
     stochastic_round,
     sum_rows,
 )
@@ -108,7 +111,7 @@ def test_row_updates_visit_every_row_once_in_chunks_of_one_size(
     assert compiled.numpy() == (4 if any(by_xla) and num_rows >= 4 else 0)
 
 
-@pytest.mark.parametrize("move", [adam_update, adam_rows_by_xla])
+@pytest.mark.parametrize("move", [step_rows, step_rows_by_xla])
 def test_rows_with_zero_gradients_do_not_move(move):
     rng = np.random.default_rng(1)
     rows, total = rng.normal(size=(2, 4, 3)).astype("float32")
@@ -119,7 +122,9 @@ def test_rows_with_zero_gradients_do_not_move(move):
     alpha = 0.1 * np.sqrt(1 - 0.999) / (1 - 0.9)
     numbers = np.float32([0.9, 0.999, alpha, 0.1 * 0.3, 1e-7])
     zeros = np.zeros((4, 3), "float32")
-    found = move(*map(tf.constant, (total, rows, zeros, zeros, *numbers)), False)
+    tables = [tf.constant(x) for x in (rows, zeros, zeros)]
+    numbers = [tf.constant(x) for x in numbers]
+    found = move(tf.constant(total), tables, adam_update, numbers, False, None)
     for array, start, expected in zip(
         found, (rows, zeros, zeros), (oracle.weight, oracle.m, oracle.v)
     ):
@@ -158,3 +163,25 @@ def test_stochastic_rounding_depends_on_the_seed_alone():
         tf.cast(stochastic_round(rows, seed), tf.float32).numpy() for seed in (1, 1, 2)
     )
     assert (first == again).all() and (first != other).any()
+
+
+@pytest.mark.parametrize("rule, moments", [(sgd_update, 0), (adam_update, 2)])
+def test_a_compiled_step_of_bfloat16_rows_is_the_same(rule, moments):
+    rng = np.random.default_rng(2)
+    total, *moments = rng.random((1 + moments, 50, 8)).astype("float32")
+    tables = [
+        tf.cast(rng.normal(size=(50, 8)), tf.bfloat16),
+        *map(tf.constant, moments),
+    ]
+    numbers = [tf.constant(0.01), 0.0]
+    if moments:
+        numbers = [tf.constant(x) for x in (0.9, 0.999, 0.01, 0.0, 1e-7)]
+    for seed in (0, 1):
+        given = tf.constant(total), tables, rule, numbers, 0.0, draw_row(8, seed)
+        plain, compiled = step_rows(*given), step_rows_by_xla(*given)
+        assert plain[0].dtype == compiled[0].dtype == tf.bfloat16
+        # A last digit of float32 may change which way a number is rounded.
+        same = np.mean(plain[0].numpy() == compiled[0].numpy())
+        assert same > 0.99
+        for x, y in zip(plain[1:], compiled[1:]):
+            np.testing.assert_allclose(x, y, 1e-5)

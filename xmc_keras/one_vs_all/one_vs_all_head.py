@@ -179,29 +179,29 @@ class OneVsAllHead(keras.layers.Layer):
         """
         hidden = ops.cast(hidden, self.compute_dtype)
         label_ids = ops.cast(label_ids, "int32")
-        weights = None
-        if sample_weight is not None:
-            weights = ops.reshape(ops.cast(sample_weight, "float32"), (-1, 1))
+        constant = logit(self.initial_probability)
         losses = tf.zeros(tf.shape(hidden)[:1])
         gradient = tf.zeros(tf.shape(hidden))
         start, done = 0, []
         for block in self.blocks:
             # One block at a time: TensorFlow would compute all of them at once.
             with tf.control_dependencies(done):
-                own, errors = _find_errors(
-                    self._products(hidden, block), label_ids - start
-                )
-                if weights is not None:
-                    errors *= weights
-                errors = ops.cast(errors, self.compute_dtype)
                 rows = ops.cast(block.value, self.compute_dtype)
-                by_hidden = ops.cast(tf.matmul(errors, rows), "float32")
-                losses, gradient = losses + own, gradient + by_hidden
+                # A row per label: on a CPU a third of the time of a row per document.
+                products = tf.matmul(rows, hidden, transpose_b=True)
+                logits = ops.cast(products, "float32") + constant
+                own, errors = _find_errors(logits, label_ids - start)
+                if sample_weight is not None:
+                    errors *= ops.cast(sample_weight, "float32")
+                errors = ops.cast(errors, self.compute_dtype)
+                by_hidden = tf.matmul(errors, rows, transpose_a=True)
+                losses += own
+                gradient += ops.cast(by_hidden, "float32")
                 done = [losses]
                 if update is not None:
                     done = [losses, gradient]
                     with tf.control_dependencies(done):
-                        by_rows = tf.matmul(errors, hidden, transpose_a=True)
+                        by_rows = tf.matmul(errors, hidden)
                         update(block, ops.cast(by_rows, "float32"))
             start += block.shape[0]
         return losses, gradient
@@ -219,16 +219,16 @@ class OneVsAllHead(keras.layers.Layer):
 
 
 def _find_errors(logits, label_ids):
-    """Losses (batch,), and derivatives by the logits (batch, labels) of a block.
+    """Losses (batch,), and derivatives by the logits (labels, batch) of a block.
 
     `label_ids` (batch, n) count from the first label of the block; others are left out.
     """
-    batch, num_labels = tf.shape(label_ids)[0], logits.shape[1]
+    batch, num_labels = tf.shape(label_ids)[0], logits.shape[0]
     inside = (label_ids >= 0) & (label_ids < num_labels)
     hot = tf.cast(inside, tf.float32)
-    rows = tf.broadcast_to(tf.range(batch)[:, None], tf.shape(label_ids))
-    places = tf.stack([rows, tf.where(inside, label_ids, 0)], axis=-1)
+    columns = tf.broadcast_to(tf.range(batch)[:, None], tf.shape(label_ids))
+    places = tf.stack([tf.where(inside, label_ids, 0), columns], axis=-1)
     positive = tf.gather_nd(logits, places) * hot  # (batch, n)
-    losses = tf.reduce_sum(tf.nn.softplus(logits), axis=1)
+    losses = tf.reduce_sum(tf.nn.softplus(logits), axis=0)
     losses -= tf.reduce_sum(positive, axis=1)
     return losses, tf.tensor_scatter_nd_sub(tf.sigmoid(logits), places, hot)

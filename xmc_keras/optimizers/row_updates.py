@@ -85,22 +85,50 @@ def find_touched_rows(total):
     return tf.cast(tf.reduce_any(total != 0, axis=-1, keepdims=True), tf.float32)
 
 
-def adam_update(total, rows, m, v, beta_1, beta_2, alpha, decay, epsilon, partial):
+def step_rows(total, tables, rule, numbers, option, random):
+    """One step on the rows of a table and its moments.
+
+    Args:
+        total: float32 tensor (n, dim). Gradient, summed over repeats.
+        tables: list of tensors (n, dim): weights, float32 or bfloat16, and the moments
+            of the rule, float32.
+        rule: `adam_update` or `sgd_update`.
+        numbers: list of scalar tensors, those of the rule.
+        option: bool or float, the last argument of the rule.
+        random: uint32 tensor (dim,), see `draw_row`; None for float32 weights.
+
+    Returns:
+        List of the new tables. The arithmetic is float32; bfloat16 weights are rounded
+        stochastically.
+    """
+    dtype = tables[0].dtype
+    rows = [tf.cast(x, tf.float32) for x in tables]
+    rows = rule(total, rows, *numbers, option)
+    if dtype == tf.bfloat16:
+        rows[0] = _round(rows[0], random)
+    return rows
+
+
+# In one pass over the tables; TensorFlow makes a dozen.
+step_rows_by_xla = tf.function(step_rows, jit_compile=True, reduce_retracing=True)
+
+
+def adam_update(total, tables, beta_1, beta_2, alpha, decay, epsilon, partial):
     """One step of AdamW on rows; rows with a gradient of zero stay unchanged.
 
     Args:
         total: float32 tensor (n, dim). Gradient, summed over repeats.
-        rows: float32 tensor (n, dim). Weights.
-        m: float32 tensor (n, dim). First moments.
-        v: float32 tensor (n, dim), or (n, 1) if `partial`. Second moments.
+        tables: list of float32 tensors (n, dim): weights, first and second moments. The
+            last is (n, 1) if `partial`.
         beta_1, beta_2, epsilon: float or scalar tensor. Adam's constants.
         alpha: float or scalar tensor. Learning rate with the bias corrections.
         decay: float or scalar tensor. Weight decay times the learning rate.
-        partial: bool. Whether `v` is of the mean square over a row.
+        partial: bool. Whether second moments are of the mean square over a row.
 
     Returns:
-        The new `rows`, `m` and `v`.
+        List of the new weights, first and second moments.
     """
+    rows, m, v = tables
     real = find_touched_rows(total)
     m += (total - m) * (real * (1 - beta_1))
     square = tf.square(total)
@@ -108,7 +136,7 @@ def adam_update(total, rows, m, v, beta_1, beta_2, alpha, decay, epsilon, partia
         square = tf.reduce_mean(square, axis=1, keepdims=True)
     v += (square - v) * (real * (1 - beta_2))
     rows = rows * (1 - real * decay) - real * alpha * m / (tf.sqrt(v) + epsilon)
-    return rows, m, v
+    return [rows, m, v]
 
 
 def sgd_update(total, tables, rate, decay, momentum):
@@ -118,7 +146,8 @@ def sgd_update(total, tables, rate, decay, momentum):
         total: float32 tensor (n, dim). Gradient, summed over repeats.
         tables: list of float32 tensors (n, dim): weights and, with `momentum`,
             velocities.
-        rate, decay: float or scalar tensor. Learning rate, and weight decay.
+        rate: float or scalar tensor. Learning rate.
+        decay: float. Weight decay.
         momentum: float.
 
     Returns:
@@ -127,17 +156,16 @@ def sgd_update(total, tables, rate, decay, momentum):
     Reference: as in PyTorch's `SGD`, but without momentum, the decay is decoupled, as
         in AdamW, which is the same.
     """
-    real = find_touched_rows(total)
     rows, *velocity = tables
+    if not momentum and not decay:
+        return [rows - rate * total]
+    real = find_touched_rows(total)
     if not momentum:
         return [rows * (1 - rate * decay * real) - rate * total]
     (velocity,) = velocity
     moved = momentum * velocity + total + decay * rows
     velocity += (moved - velocity) * real
     return [rows - rate * real * velocity, velocity]
-
-
-adam_rows_by_xla = tf.function(adam_update, jit_compile=True, reduce_retracing=True)
 
 
 def stochastic_round(rows, seed):
@@ -166,12 +194,22 @@ def stochastic_round(rows, seed):
     Reference: Gupta et al., "Deep learning with limited numerical precision"
     (https://arxiv.org/abs/1502.02551), section 3.
     """
-    # A bfloat16 is the upper half of a float32. Adding a random lower half rounds up
-    # if it carries over. All rows share one row of random numbers.
+    return _round(rows, draw_row(rows.shape[1], seed))
+
+
+def draw_row(dim, seed):
+    """Random numbers that all rows of a step share, uint32 (dim,), below 2 ** 16.
+
+    Not in a function that XLA compiles, which would draw them again for each row.
+    """
     seed = tf.stack([tf.cast(seed, tf.int32), 0])
-    random = tf.random.stateless_uniform(
-        rows.shape[1:], seed, maxval=2**16, dtype=tf.int32
-    )
-    bits = tf.bitcast(rows, tf.int32) + random
-    upper = tf.bitwise.bitwise_and(bits, -(2**16))
-    return tf.cast(tf.bitcast(upper, tf.float32), tf.bfloat16)
+    random = tf.random.stateless_uniform([dim], seed, maxval=2**16, dtype=tf.int32)
+    return tf.cast(random, tf.uint32)
+
+
+def _round(rows, random):
+    # A bfloat16 is the upper half of a float32. Adding a random lower half rounds up
+    # if it carries over. Unsigned, because GPUs add int32 on the host.
+    bits = tf.bitcast(rows, tf.uint32) + random
+    upper = tf.bitwise.right_shift(bits, tf.constant(16, tf.uint32))
+    return tf.bitcast(tf.cast(upper, tf.uint16), tf.bfloat16)

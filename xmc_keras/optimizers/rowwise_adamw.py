@@ -5,12 +5,14 @@ import re
 import keras
 import tensorflow as tf
 
+from xmc_keras.ops.xla import in_xla
 from xmc_keras.optimizers.row_updates import (
-    adam_rows_by_xla,
     adam_update,
     apply_row_updates,
+    draw_row,
     sgd_update,
-    stochastic_round,
+    step_rows,
+    step_rows_by_xla,
     sum_rows,
 )
 
@@ -181,26 +183,28 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         moments = [moment.value for moment in moments if moment is not None]
         partial = _matches(self.partial, keras_variable)
 
-        def next_rows(total, rows, by_xla=False):
+        is_sgd = _matches(self.sgd, keras_variable)
+        is_table = is_sgd or _matches(self.rowwise, keras_variable)
+        if is_sgd:
+            rule = sgd_update, [rate, decay], self.momentum
+        else:
+            numbers = [beta_1, beta_2, alpha, rate * decay, self.epsilon]
+            rule = adam_update, numbers, partial
+
+        random = None
+        if is_table and variable.dtype == tf.bfloat16:
+            random = draw_row(variable.shape[1], self.iterations)
+
+        def next_rows(total, rows, by_xla):
             """New rows of the table and its moments, from those of before."""
-            rows = [tf.cast(x, tf.float32) for x in rows]
-            if is_sgd:
-                rows = sgd_update(total, rows, rate, decay, self.momentum)
-            else:
-                numbers = beta_1, beta_2, alpha, rate * decay, self.epsilon
-                adam = adam_rows_by_xla if by_xla else adam_update
-                rows = adam(total, *rows, *numbers, partial=partial)
-            if variable.dtype == tf.bfloat16:
-                rows = [stochastic_round(rows[0], self.iterations), *rows[1:]]
-            return rows
+            new_rows = step_rows_by_xla if by_xla else step_rows
+            return new_rows(total, rows, *rule, random)
 
         def update_rows(ids, total, by_xla):
             rows = [tf.gather(x, ids) for x in tables]
             for x, row in zip(tables, next_rows(total, rows, by_xla)):
                 x.scatter_update(tf.IndexedSlices(row, ids))
 
-        is_sgd = _matches(self.sgd, keras_variable)
-        is_table = is_sgd or _matches(self.rowwise, keras_variable)
         tables = [variable, *moments]
         if isinstance(gradient, tf.IndexedSlices) and is_table:
             gradient = sum_rows(gradient)
@@ -209,7 +213,7 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         elif is_sgd or (is_table and (partial or variable.dtype == tf.bfloat16)):
             total = tf.cast(tf.convert_to_tensor(gradient), tf.float32)
             values = [tf.convert_to_tensor(x) for x in tables]
-            for x, value in zip(tables, next_rows(total, values)):
+            for x, value in zip(tables, next_rows(total, values, by_xla=not in_xla())):
                 x.assign(value)
         else:
 

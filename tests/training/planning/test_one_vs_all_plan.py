@@ -63,6 +63,15 @@ def test_weights_and_moments(projection_dim, optimizer, table_dtype, momentum):
     assert size(moments) == sum(plan.moments.values())
 
 
+def test_exports_hold_the_table_in_their_precision():
+    plan = make_plan()
+    float32, float16, int8 = plan.exports.values()
+    numbers = plan.parameters["label table"]
+    assert float32 == 4 * sum(plan.parameters.values())
+    assert float32 - float16 == 2 * numbers
+    assert float32 - int8 == 3 * numbers - 4 * plan.num_labels
+
+
 def test_blocks_bound_the_step():
     usual, small = make_plan(10**6), make_plan(10**6, block_labels=1000)
     assert usual.block_labels * usual.width * 4 <= GRADIENT_BYTES

@@ -51,8 +51,8 @@ class LightDXMLMember:
         tables = model.nearest.label_embeddings, label_weights
         if model.candidates_from == "classifier":
             tables = tables[::-1]
-        self.searched = SearchedTable(tables[0].value, table_dtype)
-        self.weights.append(self.searched.variable)
+        self.searched = SearchedTable([tables[0].value], table_dtype)
+        self.weights += self.searched.variables
         # Scores then contain no cosines, and their table is not needed.
         self._by_logits = (
             float(model.beta.value) == 1 and model.candidates_from == "classifier"

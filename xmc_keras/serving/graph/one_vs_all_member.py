@@ -2,17 +2,19 @@
 
 import tensorflow as tf
 
-from xmc_keras.files.bad_input import BadInput
 from xmc_keras.ops.elementwise import logit
 from xmc_keras.serving.graph.searched_table import SearchedTable
 from xmc_keras.serving.graph.token_reader import TokenReader
+
+GATHERED = 4096  # pairs of a text and a label that are scored by columns of their own
 
 
 class OneVsAllMember(TokenReader):
     """An `OneVsAll` of an ensemble, with its weights in given dtypes.
 
-    All labels are scored by one product with the whole table (`SearchedTable`), of
-    which `label_scores` reads the columns of the labels.
+    The best labels are found by one product with the whole table (`SearchedTable`) and
+    one `top_k`: for one text, blocks of labels are no faster. Given labels are scored
+    by their own columns, or if they are many, by the product, which then is faster.
 
     Args:
         model: a built `OneVsAll` that computes in float32.
@@ -22,24 +24,16 @@ class OneVsAllMember(TokenReader):
         weights: list of `tf.Variable` to save.
         halves: list of pairs of a Keras variable and its float16 form.
         searched: the `SearchedTable`, to be tracked by the module.
-
-    Raises:
-        BadInput: the model does not support these dtypes.
     """
 
     def __init__(self, model, table_dtype, dense_dtype):
-        if table_dtype == "int8":
-            raise BadInput(
-                "Expected float32 or float16 for one-vs-all, whose table is searched "
-                "as a whole. Received: int8."
-            )
         super().__init__(model)
         self.feature_dim = model.encoder.feature_dim
         self._model = model
         head = model.head
-        rows = tf.concat([tf.cast(b.value, tf.float32) for b in head.blocks], axis=0)
-        self.searched = SearchedTable(rows, table_dtype)
-        self.weights, self.halves = [self.searched.variable], []
+        blocks = [block.value for block in head.blocks]
+        self.searched = SearchedTable(blocks, table_dtype)
+        self.weights, self.halves = [*self.searched.variables], []
         dense = [*model.encoder.weights]
         if head.bottleneck is not None:
             dense += head.bottleneck.weights
@@ -64,9 +58,18 @@ class OneVsAllMember(TokenReader):
 
     def label_scores(self, hidden, label_ids):
         """Scores of given labels; 0 for -1."""
-        rows = tf.maximum(label_ids, 0)
-        logits = tf.gather(self._logits(hidden), rows, batch_dims=1)
+        ids = tf.maximum(label_ids, 0)  # (block, n)
+        logits = tf.cond(
+            tf.size(ids) <= GATHERED,
+            lambda: self._gathered_logits(hidden, ids),
+            lambda: tf.gather(self._logits(hidden), ids, batch_dims=1),
+        )
         return tf.where(label_ids < 0, 0.0, tf.sigmoid(logits))
+
+    def _gathered_logits(self, hidden, ids):
+        columns = tf.gather(self.searched.columns(), ids, axis=1)  # (dim, block, n)
+        products = tf.einsum("bd,dbn->bn", hidden, columns)
+        return products + logit(self._model.head.initial_probability)
 
     def _logits(self, hidden):
         products = tf.matmul(hidden, self.searched.columns())  # (block, num_labels)

@@ -20,8 +20,9 @@ from xmc_keras.serving.graph.label_names import LabelNames
 from xmc_keras.serving.graph.lightdxml_member import LightDXMLMember
 from xmc_keras.serving.graph.one_vs_all_member import OneVsAllMember
 
-# Texts computed at a time, so that memory stays bounded for requests of any size.
-BLOCK = 32
+# Texts computed at a time, so that memory stays bounded for requests of any size, and
+# the most scores of all their labels where these are computed.
+BLOCK, SCORES = 32, 2**25
 # Labels per text in a request to `score`, for the same reason.
 MOST_SCORED = 10_000
 
@@ -52,7 +53,7 @@ class ServingModule(tf.Module):
     row keeps its own k, and pairs of a text and a label always have the same shape.
 
     The graph computes in float32 and has no jit-compiled function, which a stock
-    server refuses. The texts of a request are sorted by length and encoded `BLOCK` at
+    server refuses. The texts of a request are sorted by length and encoded 32 at
     a time, each block padded to its longest text.
 
     Args:
@@ -97,6 +98,9 @@ class ServingModule(tf.Module):
             for resource in member.text_tokenizer.resources
         ]
         self.searched = [m.searched for m in self._members if hasattr(m, "searched")]
+        self._block = BLOCK
+        if self.searched:
+            self._block = max(1, min(BLOCK, SCORES // len(self.labels)))
 
     def inputs_of(self, documents):
         """Inputs of a request for a list of texts, as NumPy arrays."""
@@ -241,10 +245,10 @@ class ServingModule(tf.Module):
         order = tf.argsort(tokens[0][0].row_lengths())  # (documents,)
 
         def body(start, *done):
-            rows = order[start : start + BLOCK]
+            rows = order[start : start + self._block]
             inputs = [m.inputs(ids, rows) for m, ids in zip(self._members, tokens)]
             parts = compute(inputs, rows)
-            return start + BLOCK, *(
+            return start + self._block, *(
                 tf.concat([earlier, part], axis=0) for earlier, part in zip(done, parts)
             )
 

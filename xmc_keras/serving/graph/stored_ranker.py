@@ -48,10 +48,8 @@ class StoredRanker(DynamicCandidateRanker):
         small.bottleneck.set_weights(ranker.bottleneck.get_weights())
         table = ops.convert_to_numpy(ops.cast(ranker.label_embeddings, "float32"))
         if stored == "int8":
-            largest = np.abs(table).max(axis=1)
-            scales = np.where(largest > 0, largest, 1) / LEVELS  # (num_labels,)
+            table, scales = quantize_rows(table)
             small.label_scales.assign(scales)
-            table = np.rint(table / scales[:, None])
         small.label_embeddings.assign(table.astype(stored))
         return small
 
@@ -82,3 +80,24 @@ class StoredRanker(DynamicCandidateRanker):
 
     def get_config(self):
         return {**super().get_config(), "stored": self.stored}
+
+
+def quantize_rows(table):
+    """Rounds rows to int8, each with a scale of its own.
+
+    Args:
+        table: float array (num_labels, dim).
+
+    Returns:
+        `(rows, scales)`: int8 array of the same shape and float32 array (num_labels,).
+        `rows * scales[:, None]` is nearly the table.
+
+    Example:
+
+    >>> rows, scales = quantize_rows(np.array([[1.0, -0.5], [0.0, 0.0]]))
+    >>> rows.tolist()
+    [[127, -64], [0, 0]]
+    """
+    largest = np.abs(table).max(axis=1)
+    scales = (np.where(largest > 0, largest, 1) / LEVELS).astype(np.float32)
+    return np.rint(table / scales[:, None]).astype(np.int8), scales

@@ -135,6 +135,8 @@ class OneVsAllPlan(TransformerPlan):
         return {
             "SavedModel float32": rest + 4 * table,
             "SavedModel float16": rest + 2 * table,
+            # plus one scale per row
+            "SavedModel int8": rest + table + 4 * self.num_labels,
         }
 
     @property
