@@ -12,8 +12,10 @@ from xmc_keras.config.config import Config
 from xmc_keras.data.documents import read_documents
 from xmc_keras.evaluation.report import run_predictions as predictions_file
 from xmc_keras.evaluation.report.html_table import make_html_table
+from xmc_keras.evaluation.report.page import format_settings
 from xmc_keras.evaluation.report.pictures import shorten
 from xmc_keras.evaluation.report.run_predictions import predict_run
+from xmc_keras.evaluation.report.run_report import RunReport
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.runs import read_test_part
 from xmc_keras.runs.finished_runs import read_metrics
@@ -286,3 +288,13 @@ def test_long_names_keep_the_end_that_distinguishes_them():
     assert shorten("short") == "short"
     found = shorten("configuration-of-a-sweep-with-all-of-it-12")
     assert len(found) == 28 and found.endswith("all-of-it-12")
+
+
+def test_settings_that_are_lists():
+    plain, cascade = (
+        RunReport(name, Config(encoder="minilm", **keys), {}, {})
+        for name, keys in (("plain", {}), ("cascade", {"levels": [64, 256]}))
+    )
+    words = format_settings([plain, cascade])
+    assert words.count("<tr>") == 2 and "levels" in words and "[64, 256]" in words
+    assert format_settings([cascade, cascade]).endswith("<p>None.</p>")

@@ -123,7 +123,7 @@ def format_settings(reports):
         keys = [key for key, value in configs[0].items() if value != defaults[key]]
     else:
         title = "Settings that differ between runs"
-        keys = [key for key in configs[0] if len({c[key] for c in configs}) > 1]
+        keys = [k for k, x in configs[0].items() if any(c[k] != x for c in configs)]
     if not keys:
         return f"<h2>{title}</h2><p>None.</p>"
     rows = [[key, *(format_value(config[key]) for config in configs)] for key in keys]
