@@ -301,3 +301,9 @@ def test_levels_are_nested_by_likeness():
     for group, cluster in zip(groups, coarse):
         labels = clusters[group[group >= 0]]
         assert sorted(labels[labels >= 0]) == sorted(cluster[cluster >= 0])
+
+
+@pytest.mark.parametrize("num_groups", [0, 3, 8])
+def test_wrong_numbers_of_groups(num_groups):
+    with pytest.raises(ValueError, match=f"power of 2 of at most 7.*: {num_groups}"):
+        group_clusters(7, num_groups)

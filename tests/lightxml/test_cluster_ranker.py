@@ -87,7 +87,7 @@ def test_equals_a_plain_loop(call, data):
         np.testing.assert_allclose(found[2][row], expected[2], 1e-4, 1e-7)
 
 
-@pytest.mark.parametrize("labels", [False, True])
+@pytest.mark.parametrize("labels", [pytest.param(False, marks=pytest.mark.large), True])
 def test_is_a_keras_layer_that_trains(tmp_path, labels):
     candidates = np.array([[0, 3, 5], [6, 1, 2], [4, 5, 0], [3, 6, 2]], "int32")
     scores = np.random.default_rng(1).random((4, 3), "float32")

@@ -59,6 +59,12 @@ def test_sizes_and_the_default_optimizer(tiny_encoder):
         preset, [[0], [1], [2]], names, num_predictions=2, **LAYERS
     )
     assert single.ranker is None and single.generator.top_k == 2
+    clusters = [[0, 1], [2, -1], [3, 4], [5, 6]]
+    cascade = LightXML.from_preset(preset, clusters, levels=[2], **LAYERS)
+    assert (cascade.generator.num_clusters, cascade.generator.num_labels) == (2, 4)
+    assert cascade.levels[0].num_clusters == 4 and cascade.ranker.num_labels == 8
+    with pytest.raises(ValueError, match="power of 2 of at most 4.*Received: 3"):
+        LightXML.from_preset(preset, clusters, levels=[3], **LAYERS)
     # The same as for a config.
     config = Config(data="texts", encoder="minilm", schedule="constant", warmup=0)
     expected = build_optimizer(config, 10).get_config()

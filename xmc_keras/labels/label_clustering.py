@@ -202,6 +202,11 @@ def group_clusters(num_clusters, num_groups):
     >>> group_clusters(7, 4).tolist()
     [[0, -1], [1, 2], [3, 4], [5, 6]]
     """
+    if num_groups.bit_count() != 1 or num_groups > num_clusters:
+        raise ValueError(
+            f"Expected a power of 2 of at most {num_clusters}, the number of clusters, "
+            f"as the number of groups. Received: {num_groups}."
+        )
     parts = [(0, num_clusters)]
     while len(parts) < num_groups:
         middles = [first + (end - first) // 2 for first, end in parts]

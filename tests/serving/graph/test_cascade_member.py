@@ -55,6 +55,7 @@ def test_stored_in_fewer_bits(precisions):
     assert precisions[0] == "float32" or narrow == 1
 
 
+@pytest.mark.large
 def test_of_half_precision():
     keras.config.set_dtype_policy("mixed_bfloat16")
     model = make_cascade()
