@@ -82,12 +82,13 @@ def build_model(arguments, system):
     return LightXML(encoder, generator, ranker, **of_texts)
 
 
-def forms_of(system):
+def forms_of(arguments):
     """`(system, form)` of each export."""
-    if system == "lightxml":
-        return [(system, form) for form in FORMS]
-    tables = [(system, form) for form in FORMS if form[1] == "float32"]
-    return [*tables, ("lightxml", FORMS[0])]
+    forms = [form for form in FORMS if form[0] in (arguments.table or form)]
+    if arguments.system == "lightxml":
+        return [("lightxml", form) for form in forms]
+    forms = [("one_vs_all", form) for form in forms if form[1] == "float32"]
+    return [*forms, ("lightxml", FORMS[0])]
 
 
 def measured(arguments, folder):
@@ -99,7 +100,7 @@ def measured(arguments, folder):
     keras.utils.set_random_seed(0)
     rows, paths, built = [], [], None
     tokens = np.zeros((1, 8), "int32")
-    for system, form in forms_of(arguments.system):
+    for system, form in forms_of(arguments):
         if built != system:
             model, built = None, system  # the one before is not kept in memory
             model = build_model(arguments, system)
@@ -168,6 +169,12 @@ if __name__ == "__main__":
     add_integers(parser, [("projection", 0, 0, "")])
     parser.add_argument(
         "--system", choices=["lightxml", "one_vs_all"], default="lightxml"
+    )
+    parser.add_argument(
+        "--table",
+        action="append",
+        choices=["float32", "float16", "int8"],
+        help="precision of the label table (all)",
     )
     add_json(parser)
     main(parser.parse_args())

@@ -130,6 +130,14 @@ def test_half_precision():
         assert gradient.dtype == tf.float32
 
 
+def test_the_best_labels_need_the_memory_of_one_block():
+    """Each block is read, and cast, after the one before was searched."""
+    head = make_head(7, table_dtype="bfloat16")
+    graph = tf.function(lambda x: head.best(x, 3)).get_concrete_function(FEATURES).graph
+    reads = [op for op in graph.get_operations() if op.type == "ReadVariableOp"]
+    assert [bool(read.control_inputs) for read in reads] == [False] + [True] * 6
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [

@@ -128,8 +128,7 @@ class OneVsAllHead(keras.layers.Layer):
 
         For `hidden` (batch, dim) see `project`.
         """
-        blocks = [ops.cast(block.value, self.compute_dtype) for block in self.blocks]
-        ids, products = find_top_rows(hidden, blocks, k)
+        ids, products = find_top_rows(hidden, [b.value for b in self.blocks], k)
         return ids, products + logit(self.initial_probability)
 
     def logits(self, hidden, label_ids):
@@ -203,6 +202,9 @@ class OneVsAllHead(keras.layers.Layer):
                     with tf.control_dependencies(done):
                         by_rows = tf.matmul(errors, hidden)
                         update(block, ops.cast(by_rows, "float32"))
+                    # A read waits for the update. Without it, the gradients of many
+                    # blocks would be in memory, because updates may come later.
+                    done.append(tf.gather(block.value, 0))
             start += block.shape[0]
         return losses, gradient
 

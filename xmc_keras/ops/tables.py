@@ -63,8 +63,9 @@ def find_top_rows(queries, table, k, bias=None, block=BLOCK, more=None):
 
     Args:
         queries: float tensor (batch, dim).
-        table: float tensor (rows, dim) of the same dtype, with a static number of
-            rows; or a list of such tensors, its blocks.
+        table: float tensor (rows, dim) with a static number of rows; or a list of such
+            tensors or variables, its blocks. Each block is cast to the queries' dtype
+            while it is searched.
         k: int. Number of rows per query; all rows if the table has fewer.
         bias: optional float32 tensor (rows,), added to the products.
         block: int. Rows of one tensor that are searched at a time.
@@ -86,7 +87,10 @@ def find_top_rows(queries, table, k, bias=None, block=BLOCK, more=None):
     end = 0
     for rows in _split(table, block):
         start, end = end, end + rows.shape[0]
-        scores = tf.cast(tf.matmul(queries, rows, transpose_b=True), tf.float32)
+        # One block at a time: TensorFlow would cast and multiply all of them at once.
+        with tf.control_dependencies([] if ids is None else [ids]):
+            rows = tf.cast(rows, queries.dtype)
+            scores = tf.cast(tf.matmul(queries, rows, transpose_b=True), tf.float32)
         if bias is not None:
             scores += bias[start:end]
         if more is not None:
