@@ -13,13 +13,19 @@ from xmc_keras.encoders.pretrained import load_encoder
 from xmc_keras.files.bad_input import BadInput
 
 MODELS = keras_nlp.models
+# Parameters of the hub's models, and of these in their poolers and types of tokens.
+OF_THE_HUB = {
+    "all-roberta-large-v1": (355_359_744, 1024**2 + 2 * 1024),
+    "msmarco-distilbert-base-v4": (66_362_880, 0),
+    "paraphrase-distilroberta-base-v2": (82_118_400, 768**2 + 2 * 768),
+}
 
 
 def count(variables):
     return sum(np.prod(v.shape, dtype=int) for v in variables)
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", [n for n in PRESETS if not n.startswith("hf:")])
 def test_presets_have_the_parameters_that_keras_nlp_says(name):
     backbone = MODELS.BertBackbone if "roberta" not in name else MODELS.RobertaBackbone
     shape = EncoderShape.named(name)
@@ -28,6 +34,13 @@ def test_presets_have_the_parameters_that_keras_nlp_says(name):
     pooler = h * h + h if "roberta" not in name else 0
     said = backbone.presets[name]["metadata"]["params"]
     assert shape.parameters + pooler == said
+
+
+@pytest.mark.parametrize("name", OF_THE_HUB)
+def test_encoders_of_the_hub_have_their_parameters(name):
+    shape = EncoderShape.named(f"hf://sentence-transformers/{name}")
+    whole, left_out = OF_THE_HUB[name]
+    assert shape.parameters + left_out == whole
 
 
 @pytest.mark.parametrize("preset", ["minilm", "tiny"])

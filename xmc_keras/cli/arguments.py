@@ -5,7 +5,6 @@ import os
 import sys
 from pathlib import Path
 
-from xmc_keras.config.config_file import read_setting
 from xmc_keras.files.atomic_files import atomic_write
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.disk_error import explain_disk_errors
@@ -36,6 +35,9 @@ def groups_file(config, overrides):
         overrides: list of strings of `--set`.
     """
     if config is None:
+        # Imported here: it needs NumPy, which clients of a server do without.
+        from xmc_keras.config.config_file import read_setting
+
         return dict(map(read_setting, overrides)).get("validation_by")
     return config.validation_by
 

@@ -22,7 +22,8 @@ from xmc_keras.serving.graph.one_vs_all_member import OneVsAllMember
 
 # Texts computed at a time, so that memory stays bounded for requests of any size, and
 # the most scores of all their labels where these are computed.
-BLOCK, SCORES = 32, 2**25
+BLOCK = 32
+SCORES = 2**25
 # Labels per text in a request to `score`, for the same reason.
 MOST_SCORED = 10_000
 
