@@ -21,6 +21,7 @@ PHASES = [
 ]
 
 
+@pytest.mark.large
 def test_a_cycle(tmp_path):
     path = tmp_path / "new" / "found.json"
     sizes = ("--documents", 900, "--labels", 700, "--features", 500)

@@ -140,6 +140,7 @@ def test_a_folder_without_versions_is_one_sentence_and_status_2(tmp_path, call, 
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.large
 def test_measures_a_small_model(golden_version, tmp_path, tiny_data):
     shutil.copytree(golden_version, tmp_path / "golden" / "3")
     figures = tmp_path / "figures" / "golden.json"

@@ -66,6 +66,7 @@ def test_documents_are_added_to_those_to_train_on(data, tmp_path, call, tasks):
     assert load_config(recipe, data=str(data)).label_documents is True
 
 
+@pytest.mark.large
 def test_resume_after_a_text_changed(data, tmp_path, call, monkeypatch):
     def die(*arguments):
         raise Killed

@@ -79,6 +79,7 @@ def test_a_run(recipe, data, tmp_path, call, monkeypatch):
     assert result.status == 0, result.stderr
 
 
+@pytest.mark.large
 def test_resume_after_the_groups_changed(recipe, data, tmp_path, call, monkeypatch):
     def die(*arguments):
         raise Killed
