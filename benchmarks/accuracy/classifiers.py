@@ -45,6 +45,10 @@ CLASSIFIERS = {
         False,
         lambda: LightXMLClassifier("minilm", epochs=4),
     ),
+    'LightXMLClassifier("minilm", epochs=4, words=False)': (
+        False,
+        lambda: LightXMLClassifier("minilm", epochs=4, words=False),
+    ),
     f'LightDXMLClassifier.from_recipe("{WORDS}")': (
         True,
         lambda: LightDXMLClassifier.from_recipe(WORDS, settings=SIZES),
