@@ -23,7 +23,6 @@ import json
 from xmc_keras.cli.arguments import add_documents, given_documents
 from xmc_keras.cli.program import command_parser
 from xmc_keras.cli.tables import metrics_table
-from xmc_keras.config.config import SYSTEMS
 from xmc_keras.evaluation.evaluate_run import check_score, evaluate_run
 from xmc_keras.runs.read_test_part import read_test_part
 from xmc_keras.runs.run_folder import MODELS, RunFolder
@@ -52,4 +51,4 @@ def main(argv=None):
     if args.json:
         print(json.dumps(metrics))
     else:
-        print(metrics_table({SYSTEMS[config.system]: metrics}))
+        print(metrics_table({config.title: metrics}))

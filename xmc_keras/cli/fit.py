@@ -20,7 +20,6 @@ from pathlib import Path
 from xmc_keras.cli.arguments import add_config, add_skip_bad_lines, groups_file
 from xmc_keras.cli.program import command_parser
 from xmc_keras.cli.tables import metrics_table
-from xmc_keras.config.config import SYSTEMS
 from xmc_keras.config.config_file import load_config
 from xmc_keras.config.describe_config import describe_config
 from xmc_keras.config.recipes import find_recipe
@@ -70,7 +69,7 @@ def main(argv=None):
         metrics = fit_run(args, config, run)
     if metrics is None:
         return logger.info("This run is finished: see %s", run.metrics_path)
-    rows = {SYSTEMS[run.config().system]: metrics, **metrics["baselines"]}
+    rows = {run.config().title: metrics, **metrics["baselines"]}
     print(metrics_table(rows))
     logger.info("Saved %s", run.metrics_path)
 

@@ -45,6 +45,11 @@ class Config(OneVsAllKeys, LightDXMLKeys, LightXMLKeys, TransformerKeys, SharedK
     Reference: Jiang et al., LightXML (https://arxiv.org/abs/2101.03305), Table 1.
     """
 
+    @property
+    def title(self):
+        """What is trained, in words, for example of a table of metrics."""
+        return SYSTEMS[self.system] + " and words" * self.words
+
     def __post_init__(self):
         for field in dataclasses.fields(self):
             value = convert_value(field, getattr(self, field.name))
