@@ -31,6 +31,7 @@ def run_small(tmp_path, seconds):
     return record["measured"], time.monotonic() - begun
 
 
+@pytest.mark.large
 def test_the_time_is_bounded_and_what_is_missing_is_said(tmp_path):
     rows, seconds = run_small(tmp_path, 2)
     # What is over the limit is the first process, which asks for the GPU.

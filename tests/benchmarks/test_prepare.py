@@ -7,7 +7,9 @@ import pytest
 from tests.helpers.programs import run_benchmark
 
 
-@pytest.mark.parametrize("format", ["fasttext", "repository"])
+@pytest.mark.parametrize(
+    "format", [pytest.param("fasttext", marks=pytest.mark.large), "repository"]
+)
 def test_its_figures(tmp_path, format):
     file = tmp_path / "figures.json"
     sizes = ["--documents", 3000, "--test-documents", 500, "--labels", 700]

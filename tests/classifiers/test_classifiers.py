@@ -52,12 +52,27 @@ def words(small):
 @pytest.fixture(scope="module")
 def transformer(small, tiny_encoder):
     model = LightXMLClassifier(
-        str(tiny_encoder), epochs=2, num_feature_layers=2, max_leaf=5, verbose=False
+        str(tiny_encoder),
+        epochs=2,
+        num_feature_layers=2,
+        max_leaf=5,
+        words=False,
+        verbose=False,
     )
     return model.fit(*small)
 
 
-@pytest.fixture(params=["words", "transformer"])
+@pytest.fixture(scope="module")
+def hybrid(small, tiny_encoder):
+    model = LightXMLClassifier(
+        str(tiny_encoder), epochs=1, num_feature_layers=2, max_leaf=5, verbose=False
+    )
+    return model.fit(*small)
+
+
+@pytest.fixture(
+    params=["words", "transformer", pytest.param("hybrid", marks=pytest.mark.large)]
+)
 def fitted(request):
     return request.getfixturevalue(request.param)
 

@@ -38,6 +38,7 @@ def transformer(tiny_encoder):
     return model.fit(TEXTS, LABELS)
 
 
+@pytest.mark.large
 def test_a_transformer_goes_on(transformer, tmp_path):
     first, before = transformer.model_, weights_of(transformer.model_)
     # From a file, and without a step that counts.

@@ -45,6 +45,7 @@ def tasks(monkeypatch):
     return tasks
 
 
+@pytest.mark.large
 def test_documents_are_added_to_those_to_train_on(data, tmp_path, call, tasks):
     recipe = write_words_recipe(tmp_path, data, **KEYS)
     result = call("fit", recipe, "--run", tmp_path / "run")

@@ -42,6 +42,7 @@ def commands(data, tiny_config, tiny_run, tmp_path):
     }
 
 
+@pytest.mark.large
 def test_every_command_takes_labels_that_training_never_saw(
     call, data, commands, caplog
 ):

@@ -124,6 +124,7 @@ def test_recipes_by_name(run):
     assert report["labels"] == 3956 and report["steps"] == 26 * 57
 
 
+@pytest.mark.large
 def test_from_training_to_a_served_answer(run, start, tiny_data, elsewhere):
     (elsewhere / "words.yaml").write_text(RECIPE)
     table = run("fit", "words.yaml", "--data", tiny_data)

@@ -179,9 +179,8 @@ def test_one_cluster_level_is_the_model_without_levels(tmp_path):
     assert list(plain(X, training=True)) == ["cluster_logits", "candidates", "logits"]
 
 
-@pytest.mark.parametrize(
-    "jit_compile", [False, pytest.param(True, marks=pytest.mark.large)]
-)
+@pytest.mark.large
+@pytest.mark.parametrize("jit_compile", [False, True])
 def test_training_in_a_graph_learns_what_it_does_without(jit_compile):
     losses, weights = [], []
     for mode in ({"run_eagerly": True}, {"jit_compile": jit_compile}):

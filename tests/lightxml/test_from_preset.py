@@ -19,6 +19,7 @@ from xmc_keras.lightxml.build import build_optimizer, default_optimizer
 LAYERS = {"num_feature_layers": 2, "max_tokens": 16, "feature_dropout": 0.1}
 
 
+@pytest.mark.large
 def test_compile_and_fit_without_a_config(tiny_encoder, tiny_data, tmp_path):
     train = read_documents(tiny_data, "train")
     label_set = LabelSet.from_labels(train.labels)

@@ -97,6 +97,7 @@ def test_an_export_answers_as_recommend(hybrid, table, dense):
     assert ask(module, "embed", text=TEXTS)["embedding"].shape == (5, width)
 
 
+@pytest.mark.large
 def test_in_an_ensemble(hybrid):
     module = ServingModule([hybrid, hybrid.words], k=2)
     scores = ask(module, "score", text=TEXTS, labels=[NAMES] * len(TEXTS))["scores"]

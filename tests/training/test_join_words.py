@@ -87,6 +87,7 @@ def test_an_interrupted_join_continues(
         assert found.metrics[name] == pytest.approx(whole.metrics[name], abs=1e-3)
 
 
+@pytest.mark.large
 def test_words_without_learning_from_validation(parts, tiny_encoder):
     train, _ = parts
     result = fit(make_config(tiny_encoder, "one_vs_all"), train, progress=False)

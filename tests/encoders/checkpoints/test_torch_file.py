@@ -25,7 +25,9 @@ def test_tensors_are_those_of_safetensors(name):
         np.testing.assert_array_equal(found[key], tensor)
 
 
-@pytest.mark.parametrize("name", ["pytorch_model.bin", "old.bin"])
+@pytest.mark.parametrize(
+    "name", ["pytorch_model.bin", pytest.param("old.bin", marks=pytest.mark.large)]
+)
 @settings(deadline=None, max_examples=30)
 @given(cut=st.floats(0, 0.999), flips=st.lists(st.floats(0, 0.999), max_size=3))
 def test_damage_is_reported_or_harmless(name, cut, flips, tmp_path_factory):

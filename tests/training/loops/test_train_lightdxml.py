@@ -100,6 +100,7 @@ def test_the_other_programs(finished, call, tiny_data):
     assert 1 >= answer["scores"][0] >= answer["scores"][2] >= 0
 
 
+@pytest.mark.large
 def test_killed_in_each_phase(finished, call, tmp_path, monkeypatch):
     straight = run_fit(call, finished)
     folder, config = tmp_path / "killed", finished[1]
