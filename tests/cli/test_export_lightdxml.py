@@ -105,6 +105,7 @@ def test_run_on_texts(words_run, call, tmp_path, precision):
     assert f"label tables {precision}" in card
 
 
+@pytest.mark.large
 def test_run_on_features(features_run, call, tmp_path, caplog):
     ended = call("export", features_run.path, tmp_path / "out", "--k", 4)
     assert ended.status == 0, ended.stderr

@@ -251,6 +251,7 @@ def test_a_signal_while_the_model_is_being_loaded(tmp_path, start):
     assert "Traceback" not in server.said()
 
 
+@pytest.mark.large
 def test_a_server_that_fails(folder, call, monkeypatch, caplog):
     class Models:
         start = stop = lambda *_: True

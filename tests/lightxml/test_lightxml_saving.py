@@ -90,6 +90,7 @@ def test_tokenizer_and_label_names(tmp_path):
         np.testing.assert_allclose([s for _, s in row], [s for _, s in same], 1e-5)
 
 
+@pytest.mark.large
 def test_a_saved_model_loads_where_only_lightxml_is_imported(backbone, tmp_path):
     model = make_text_model(MultiLayerCLSEncoder(backbone, num_feature_layers=2))
     optimizer = RowwiseAdamW(WarmupDecay(0.01, 10))

@@ -135,6 +135,7 @@ def test_the_start_of_lightxml_is_known_after_a_restart(
     assert names[0] == names[1] and "start.json" not in names[0]
 
 
+@pytest.mark.large
 def test_a_run_that_ends_early_is_resumed_to_the_same_end(parts, tmp_path, monkeypatch):
     """Killed after its last epoch: it does not go on, and finishes the best one."""
 

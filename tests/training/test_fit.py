@@ -113,6 +113,7 @@ def die(*arguments):
     raise Killed
 
 
+@pytest.mark.large
 def test_killed_within_an_epoch_and_before_evaluation(
     tiny_run, tiny_config, tmp_path, call, monkeypatch
 ):

@@ -118,6 +118,7 @@ def test_a_folder_gives_the_same_model(system, parts, trained, tmp_path):
         fit(config, train.subset(range(100)), run=run, resume=True, progress=False)
 
 
+@pytest.mark.large
 def test_static_negatives_without_a_folder(parts, make_config):
     train, _ = parts
     config = make_config("lightxml", negatives="static", recall_epochs=1)
@@ -129,6 +130,7 @@ LEVELS = {"levels": [2, 4], "max_leaf": 3, "top_k": 3, "num_feature_layers": 5}
 LEVELS |= {"level_layers": [1, 1, [1, 2], 2], "bottleneck_activation": "sigmoid"}
 
 
+@pytest.mark.large
 def test_a_cascade_of_levels(parts, make_config, tmp_path):
     train, test = parts
     config = make_config("lightxml", **LEVELS, epochs=4, head_start="centroids")

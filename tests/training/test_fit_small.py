@@ -217,6 +217,7 @@ def test_a_size_of_ones_own_must_fit(keys, pattern, make_config):
         fit(make_config("lightxml", **keys), make_documents(200, 20), progress=False)
 
 
+@pytest.mark.large
 def test_it_says_what_it_chose_and_resumes_with_it(
     call, tmp_path, tiny_data, tiny_encoder, monkeypatch
 ):

@@ -159,6 +159,7 @@ def test_a_shortlist_that_is_gone(finished, call, tmp_path, monkeypatch):
     assert "shortlist-0.npy" in result.stderr and "--overwrite" in result.stderr
 
 
+@pytest.mark.large
 def test_a_frozen_transformer_and_shared_negatives(
     finished, call, tmp_path, tiny_encoder
 ):
