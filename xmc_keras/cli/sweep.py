@@ -43,11 +43,11 @@ from xmc_keras.config.config_file import load_config
 from xmc_keras.config.keys.config_key import format_value
 from xmc_keras.config.recipes import find_recipe
 from xmc_keras.data.check_documents import check_reads_features
-from xmc_keras.data.document_groups import groups_digest
 from xmc_keras.data.documents import documents_digest
 from xmc_keras.data.splits import read_part
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.describe_folder import check_folder_for, describe_folder
+from xmc_keras.files.digests import digest_json
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.runs.compare_seeds import format_json, format_markdown, summarize
 from xmc_keras.runs.finished_runs import read_metrics
@@ -325,7 +325,7 @@ def begin_search(runs, config, space, args):
         check_reads_features(config, train.texts_path)
     check_comparable(config, train)
     study = study or TrialStudy(runs)
-    digest = documents_digest(train) + groups_digest(train.groups)
+    digest = documents_digest(train) + digest_json(train.groups)
     with study.errors():
         study.begin(config, space, args.set, digest)
     return study

@@ -1,7 +1,5 @@
 """Groups of documents that validation takes away together."""
 
-import hashlib
-import json
 import numbers
 
 import numpy as np
@@ -50,17 +48,6 @@ def find_groups(folder, name):
         remedy="Write the group of each training document on its line, or set "
         "validation_by to null.",
     )
-
-
-def groups_digest(groups):
-    """Hex digest of the groups of documents; empty for None.
-
-    >>> groups_digest(None), groups_digest(["a", "b"]) == groups_digest(["a", "c"])
-    ('', False)
-    """
-    if groups is None:
-        return ""
-    return hashlib.sha256(json.dumps(groups).encode()).hexdigest()
 
 
 def read_groups(path, num_documents):

@@ -1,8 +1,6 @@
 """Texts of labels, learnt as further documents."""
 
 import dataclasses
-import hashlib
-import json
 import logging
 from pathlib import Path
 
@@ -141,14 +139,3 @@ def add_label_documents(documents, label_texts, label_set):
         weights=weights,
         groups=groups and [*groups, *[""] * len(names)],
     )
-
-
-def label_texts_digest(label_texts):
-    """Hex digest of the texts of labels; empty for None.
-
-    >>> label_texts_digest(None), len(label_texts_digest({"x": "A letter."}))
-    ('', 64)
-    """
-    if label_texts is None:
-        return ""
-    return hashlib.sha256(json.dumps(label_texts).encode()).hexdigest()

@@ -123,6 +123,17 @@ def digest_file(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def digest_json(value):
+    """Hex digest of a value that JSON can hold; empty for None.
+
+    >>> digest_json(None), digest_json(["a", "b"]) == digest_json(["a", "c"])
+    ('', False)
+    """
+    if value is None:
+        return ""
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
+
+
 def read_digests(folder, at=DIGESTS):
     """A dictionary of name to digests, separated by spaces; empty without the file."""
     path = Path(folder, at)

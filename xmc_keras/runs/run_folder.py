@@ -10,12 +10,16 @@ import numpy as np
 from xmc_keras.config.config_file import load_config, save_config
 from xmc_keras.config.keys.config_key import format_value
 from xmc_keras.config.resolve_config import is_resolved
-from xmc_keras.data.document_groups import groups_digest
 from xmc_keras.data.documents import documents_digest
-from xmc_keras.data.label_texts import LABEL_TEXTS, label_texts_digest
+from xmc_keras.data.label_texts import LABEL_TEXTS
 from xmc_keras.files.atomic_files import check_writable, replace_folder
 from xmc_keras.files.bad_input import BadInput
-from xmc_keras.files.digests import check_digest, record_digests, write_checked
+from xmc_keras.files.digests import (
+    check_digest,
+    digest_json,
+    record_digests,
+    write_checked,
+)
 from xmc_keras.files.disk_error import explain_disk_errors
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.files.unreadable import UNREADABLE
@@ -135,10 +139,8 @@ class RunFolder:
             "num_documents": len(training_part),
             "num_features": getattr(training_part, "num_features", 0),
             "digest": documents_digest(training_part),
-            "groups": groups_digest(training_part.groups),
-            "label_texts": label_texts_digest(
-                getattr(training_part, "label_texts", None)
-            ),
+            "groups": digest_json(training_part.groups),
+            "label_texts": digest_json(getattr(training_part, "label_texts", None)),
             "data": json.dumps(describe_place(config.data, path)),
         }
         try:
@@ -162,10 +164,10 @@ class RunFolder:
         if self._label_counts("digest") != documents_digest(training_part):
             other = "texts or labels"
         elif config.validation_by is not None:
-            groups = groups_digest(training_part.groups)
+            groups = digest_json(training_part.groups)
             other = "groups" if self._label_counts("groups") != groups else None
         if not other and config.label_documents and label_texts is not None:
-            digest = label_texts_digest(label_texts)
+            digest = digest_json(label_texts)
             other = None if self._label_counts("label_texts") == digest else LABEL_TEXTS
         if other:
             raise BadInput(
