@@ -223,18 +223,19 @@ def _choose_least(encoded, validation, members, transformer=None):
     features, relevant = validation[:2]
     block = 1 + SCORES // len(bias)
 
-    def rank(least, k):
+    def score_blocks(least):
         columns = _prune(rows, changes, least).T.tocsr()
         for start in range(0, features.shape[0], block):
             part = slice(start, start + block)
             scores = encoded[part] @ table.T + (features[part] @ columns).toarray()
             scores += label_bias + bias
-            yield part, scores, np.argsort(-scores, axis=1, kind="stable")[:, :k]
+            yield part, scores
 
     if transformer is not None:
         # Both members score what either of them offers.
         member, label_weights = transformer
-        best = np.concatenate([top for _, _, top in rank(0.0, 2 * CANDIDATES)])
+        best = [_find_best(scores, 2 * CANDIDATES) for _, scores in score_blocks(0.0)]
+        best = np.concatenate(best)
         offered = np.concatenate([member.label_ids[:, : 2 * CANDIDATES], best], axis=1)
         offered = np.asarray(unite_labels([offered.astype(np.int32)]))
         own = np.asarray(find_logits(member.scores_of(offered)))
@@ -242,13 +243,14 @@ def _choose_least(encoded, validation, members, transformer=None):
 
     def measure(least):
         found = []
-        for part, scores, top in rank(least, 5):
-            if transformer is not None:
-                labels = offered[part]
-                joined = np.take_along_axis(scores, labels, axis=1) + own[part]
-                places = np.argsort(-joined, axis=1, kind="stable")[:, :5]
-                top = np.take_along_axis(labels, places, axis=1)
-            found.append(top)
+        for part, scores in score_blocks(least):
+            if transformer is None:
+                found.append(_find_best(scores, 5))
+                continue
+            labels = offered[part]
+            joined = np.take_along_axis(scores, labels, axis=1) + own[part]
+            places = _find_best(joined, 5)
+            found.append(np.take_along_axis(labels, places, axis=1))
         return _precisions(np.concatenate(found), relevant)
 
     of_all = measure(0.0)
@@ -256,6 +258,11 @@ def _choose_least(encoded, validation, members, transformer=None):
         precisions = measure(least) if least else of_all
         if sum(precisions.values()) >= sum(of_all.values()) - LOSS:
             return least, precisions
+
+
+def _find_best(scores, k):
+    """Places (documents, k) of the best scores; ties go to the first."""
+    return np.argsort(-scores, axis=1, kind="stable")[:, :k]
 
 
 def _build(model, table, label_bias, rows, bias):
