@@ -111,7 +111,7 @@ def test_without_a_test_part_and_interrupted(data, here, call, caplog, monkeypat
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("xmc_keras.training.loops.join_linear.fit_member_weights", die)
+        patch.setattr("xmc_keras.training.loops.join_linear.fit_band_weights", die)
         with pytest.raises(Killed):
             call("fit", "some", *QUICK)
     # Chosen once: a later version would choose something else.

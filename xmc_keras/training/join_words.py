@@ -9,7 +9,7 @@ import numpy as np
 from xmc_keras.config.choose_config import choose_config
 from xmc_keras.data.inputs import build_inputs
 from xmc_keras.evaluation.ensemble.member_scores import MemberScores
-from xmc_keras.one_vs_all.member_weights import find_bands
+from xmc_keras.labels.label_bands import find_bands
 from xmc_keras.progress import phase
 from xmc_keras.recommending.hybrid import Hybrid
 from xmc_keras.runs.run_folder import RunFolder
@@ -24,7 +24,7 @@ def join_words(task, trained):
 
     The keys of the words are those of `choose_config`, with `linear`. The weights of
     all members, the transformer among them, are fitted on the validation documents, for
-    each band of labels by frequency (`fit_member_weights`); then the linear model and
+    each band of labels by frequency (`fit_band_weights`); then the linear model and
     the words of labels learn from these, too. The run of the words is the folder
     `words/` within the run's.
 

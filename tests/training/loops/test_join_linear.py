@@ -220,7 +220,7 @@ def test_documents_of_features(parts, plain):
     "place",
     [
         "xmc_keras.training.loops.join_linear.fit_one_vs_all",
-        "xmc_keras.training.loops.join_linear.fit_member_weights",
+        "xmc_keras.training.loops.join_linear.fit_band_weights",
         "xmc_keras.training.loops.join_linear._build",
         "xmc_keras.evaluation.evaluate.evaluate_checked",
     ],

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xmc_keras.evaluation.report.hits import find_hits
+from xmc_keras.metrics.find_hits import find_hits
 from xmc_keras.metrics.ranking_metrics import psp_at_k
 
 # Minimum number of training documents of each group of labels.

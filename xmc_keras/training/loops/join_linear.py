@@ -7,19 +7,18 @@ import numpy as np
 import scipy.sparse
 
 from xmc_keras.encoders.encode_documents import encode_documents
+from xmc_keras.labels.label_bands import BANDS, find_bands
 from xmc_keras.lightdxml.lightdxml import LightDXML
 from xmc_keras.metrics.ranking_metrics import precision_at_k
-from xmc_keras.one_vs_all.fit_one_vs_all import are_few, fit_one_vs_all, mean_weights
-from xmc_keras.one_vs_all.member_weights import (
-    BANDS,
+from xmc_keras.one_vs_all.collect_candidates import (
     CANDIDATES,
     SCORES,
     collect_candidates,
-    find_bands,
-    fit_member_weights,
 )
+from xmc_keras.one_vs_all.fit_one_vs_all import are_few, fit_one_vs_all, mean_weights
 from xmc_keras.one_vs_all.negative_documents import NegativeDocuments
 from xmc_keras.one_vs_all.sparse_one_vs_all import SparseOneVsAll
+from xmc_keras.recommending.calibration.fit_band_weights import fit_band_weights
 from xmc_keras.recommending.hybrid import find_logits
 from xmc_keras.recommending.rank_together import unite_labels
 
@@ -49,7 +48,7 @@ def join_linear(config, model, train, validation, refit, phases, transformer=Non
     A `fit_one_vs_all` learns rare labels and small data better than the classifier,
     which generalises better over many documents. The logits of both, and of the words
     of labels, are joined by weights for each band of labels by frequency,
-    fitted on the validation documents (`fit_member_weights`), so that scores are
+    fitted on the validation documents (`fit_band_weights`), so that scores are
     probabilities. Then the linear model and the words of labels are made again of all
     documents, if those for validation are more than a few.
 
@@ -171,7 +170,7 @@ def _fit_weights(model, encoded, linear, train, validation, transformer):
     known = counts > 0
     if targets[known].any():
         pairs = logits[known], targets[known], bands[known]
-        weights = fit_member_weights(*pairs, prior)
+        weights = fit_band_weights(*pairs, prior)
     return weights
 
 

@@ -1,25 +1,16 @@
+"""Logistic regression by band, against its loss and scikit-learn."""
+
 import numpy as np
-import pytest
 import scipy.optimize
 import scipy.sparse
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from xmc_keras.one_vs_all import member_weights
-from xmc_keras.one_vs_all.member_weights import (
-    BANDS,
-    collect_candidates,
-    find_bands,
-    fit_member_weights,
-)
+from xmc_keras.labels.label_bands import BANDS
+from xmc_keras.recommending.calibration import fit_band_weights as module
+from xmc_keras.recommending.calibration.fit_band_weights import fit_band_weights
 
 COUNT = len(BANDS) + 1
-
-
-def test_bands():
-    counts = np.arange(500)
-    expected = [sum(count >= first for first in BANDS) for count in counts]
-    assert find_bands(counts).tolist() == expected
 
 
 def random_pairs(seed=0, size=4000, weights=((1.5, 0.5, -2.0),) * COUNT):
@@ -34,8 +25,8 @@ def random_pairs(seed=0, size=4000, weights=((1.5, 0.5, -2.0),) * COUNT):
 def loss_of(parameters, logits, targets, bands, prior):
     """Log loss and log priors, one pair at a time."""
     shared, own = parameters[0], parameters[1:]
-    total = np.sum((shared - prior) ** 2) / member_weights.SPREAD**2 / 2
-    total += np.sum(own**2) / member_weights.BAND_SPREAD**2 / 2
+    total = np.sum((shared - prior) ** 2) / module.SPREAD**2 / 2
+    total += np.sum(own**2) / module.BAND_SPREAD**2 / 2
     for row, target, band in zip(logits, targets, bands):
         weights = shared + own[band]
         chance = expit(row @ weights[:-1] + weights[-1])
@@ -48,10 +39,10 @@ def test_the_least_loss():
     rng = np.random.default_rng(0)
     logits, targets, bands = random_pairs(size=60)
     prior = np.array([0.4, 0.5, -1.0])
-    found = fit_member_weights(logits, targets, bands, prior)
+    found = fit_band_weights(logits, targets, bands, prior)
     assert found.shape == (COUNT, 3) and (found[:, :-1] >= 0).all()
     # Of all pairs of shared weights and those of bands with these sums, the best.
-    s, b = member_weights.SPREAD**-2, member_weights.BAND_SPREAD**-2
+    s, b = module.SPREAD**-2, module.BAND_SPREAD**-2
     shared = (s * prior + b * found.sum(axis=0)) / (s + b * COUNT)
     best = np.concatenate([shared[None], found - shared])
     arguments = logits, targets, bands, prior
@@ -68,10 +59,10 @@ def test_the_least_loss():
 
 def test_logistic_regression_with_weak_priors(monkeypatch):
     """One for each band, if the bands share nothing."""
-    monkeypatch.setattr(member_weights, "BAND_SPREAD", 1e3)
+    monkeypatch.setattr(module, "BAND_SPREAD", 1e3)
     weights = [(1.5, 0.5, -2.0), (0.5, 2.0, 0.0), (1, 1, 1), (3, 0.2, -1), (1, 1, -1)]
     logits, targets, bands = random_pairs(weights=weights)
-    found = fit_member_weights(logits, targets, bands, np.zeros(3))
+    found = fit_band_weights(logits, targets, bands, np.zeros(3))
     for band in range(COUNT):
         own = bands == band
         model = LogisticRegression(C=1e8).fit(logits[own], targets[own])
@@ -82,53 +73,24 @@ def test_logistic_regression_with_weak_priors(monkeypatch):
 def test_strong_priors_and_few_pairs(monkeypatch):
     logits, targets, bands = random_pairs(size=500)
     prior = np.array([0.4, 0.5, -1.0])
-    whole = fit_member_weights(logits, targets, bands, prior)
+    whole = fit_band_weights(logits, targets, bands, prior)
     # A band without pairs has the weights of all bands, by their prior.
     some = bands != 2
-    found = fit_member_weights(logits[some], targets[some], bands[some], prior)
+    found = fit_band_weights(logits[some], targets[some], bands[some], prior)
     others = np.delete(found, 2, axis=0)
     assert (others.min(axis=0) <= found[2]).all() and (
         found[2] <= others.max(axis=0)
     ).all()
     # Two pairs change little.
-    few = fit_member_weights(logits[:2], targets[:2], bands[:2], prior)
+    few = fit_band_weights(logits[:2], targets[:2], bands[:2], prior)
     assert np.abs(few - prior).max() < np.abs(whole - prior).max() / 2
-    monkeypatch.setattr(member_weights, "SPREAD", 1e-4)
-    monkeypatch.setattr(member_weights, "BAND_SPREAD", 1e-4)
-    found = fit_member_weights(logits, targets, bands, prior)
+    monkeypatch.setattr(module, "SPREAD", 1e-4)
+    monkeypatch.setattr(module, "BAND_SPREAD", 1e-4)
+    found = fit_band_weights(logits, targets, bands, prior)
     np.testing.assert_allclose(found, np.tile(prior, (COUNT, 1)), atol=1e-3)
 
 
 def test_no_weight_is_negative():
     logits, _, bands = random_pairs()
-    found = fit_member_weights(logits, logits[:, 1] < 0, bands, np.zeros(3))
+    found = fit_band_weights(logits, logits[:, 1] < 0, bands, np.zeros(3))
     assert (found[:, 1] == 0).all() and (found[:, 0] >= 0).all()
-
-
-@pytest.mark.parametrize("block", [1, 40, 10**6])
-@pytest.mark.parametrize("candidates", [1, 3, 30])
-def test_candidates_are_the_best_of_each_member(block, candidates, monkeypatch):
-    monkeypatch.setattr(member_weights, "SCORES", block)
-    monkeypatch.setattr(member_weights, "CANDIDATES", candidates)
-    rng = np.random.default_rng(0)
-    scores = rng.normal(size=(2, 9, 7)).astype("float32")
-    relevant = rng.random((9, 7)) < 0.3
-    seen = []
-
-    def score_block(start, end):
-        seen.extend(range(start, end))
-        return list(scores[:, start:end])
-
-    found = collect_candidates(score_block, scipy.sparse.csr_matrix(relevant), 2)
-    documents, labels, logits, targets = found
-    assert seen == list(range(9)) and logits.dtype == np.float64
-    expected = {
-        (i, label)
-        for member in scores
-        for i, row in enumerate(member)
-        for label in np.argsort(-row)[:candidates]
-    }
-    assert sorted(zip(documents, labels)) == sorted(expected)
-    np.testing.assert_array_equal(logits, scores[:, documents, labels].T)
-    np.testing.assert_array_equal(targets, relevant[documents, labels])
-    assert targets.dtype == bool
