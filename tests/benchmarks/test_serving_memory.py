@@ -69,7 +69,7 @@ def test_start_up_of_a_small_model(exported, tmp_path):
     assert done.returncode == 0, done.stderr
     default, fast = json.loads(figures.read_text())["measured"]
     assert (default["options"], fast["options"]) == ("default", "session.config")
-    steps = ("load", "serving_default", "top_k", "score", "embed")
+    steps = ("load", "serving_default", "top_k", "select", "score", "embed")
     for row in (default, fast):
         total = sum(row[step] for step in steps)
         assert row["ready"] == pytest.approx(total, abs=1e-3)

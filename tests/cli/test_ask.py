@@ -213,6 +213,26 @@ def test_the_program_reads_lines_and_prints_json(server, call):
     assert name[0] == "/" and asked[0] == "/v1/models/a%20model:predict"
 
 
+def test_the_program_asks_for_labels_above_a_threshold(server, call):
+    asked = []
+    at = "--json", "--url", server.url, "--name", "m"
+
+    def answer(path, body):
+        asked.append(body)
+        rows = [[f"label of {text}", ""] for text in body["inputs"]["text"]]
+        scores = [[0.75, 0.0] for _ in rows]
+        return 200, {"outputs": {"labels": rows, "scores": scores, "count": [1] * 2}}
+
+    server.answer = answer
+    for given, sent in (("own", -1.0), (0.25, 0.25)):
+        result = call("ask", "a", "b", "--threshold", given, *at)
+        assert (result.status, result.stderr) == (0, "")
+        labels = [json.loads(line)["labels"] for line in result.stdout.splitlines()]
+        assert labels == [["label of a"], ["label of b"]]
+        inputs = {"text": ["a", "b"], "threshold": [sent, sent]}
+        assert asked.pop() == {"signature_name": "select", "inputs": inputs}
+
+
 def test_the_program_asks_in_parts(server, call, monkeypatch):
     monkeypatch.setattr("xmc_keras.cli.ask.CHUNK", 3)
     texts = [f"text {i}" for i in range(8)]
@@ -247,6 +267,12 @@ def test_bad_input(server, call):
     at = ["--url", server.url]
     assert "-k of at least 1. Received: 0." in refused("-k", 0, *at)
     assert "Expected --name with --grpc." in refused("--grpc", *at)
+    assert "-k or --threshold. Received: both." in refused(
+        *("-k", 1, "--threshold", 0.5), *at
+    )
+    for wrong in ("nan", "-1", "f1"):
+        error = refused(f"--threshold={wrong}", *at)
+        assert f"--threshold from 0 to 1, or own. Received: {wrong}." in error
     error = refused("--name=m", *at, stdin=b"good\ncaf\xe9\n")
     assert "standard input:2: Expected UTF-8. Received: byte 0xe9 at offset 3." in error
     assert "argument:1: Expected UTF-8." in refused("\udce9", *at)

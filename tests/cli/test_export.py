@@ -21,6 +21,8 @@ from xmc_keras.serving.server.served_model import ServedModel
 
 TEXTS = ["word3a word3b word7c", "", "word1a\0word1b", "Ünbekannt 😀", "word0c " * 900]
 
+SIGNATURES = {"serving_default", "top_k", "select", "score", "embed"}
+
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory, tiny_run):
@@ -40,7 +42,7 @@ def run_program(*arguments):
 
 def test_version_answers_as_recommend(exported, tiny_run):
     served = ServedModel(exported / "1")
-    assert set(served.signatures) == {"serving_default", "top_k", "score", "embed"}
+    assert set(served.signatures) == SIGNATURES
     texts = np.array([text.encode() for text in TEXTS], object)
     model = RunFolder(tiny_run.folder).load_model()
     check_equal(served.predict({"text": texts}), model.recommend(TEXTS, 5))
@@ -118,6 +120,8 @@ def test_signature_shapes(exported):
         }
         for name, signature in served.signatures.items()
     }
+    many = {"text": np.array([b"a"], object), "k": np.int32(10**6)}
+    most = served.predict(many, "top_k")["labels"].shape[1]
     served.close()
     text = ("DT_STRING", [-1])
     assert shapes == {
@@ -131,6 +135,13 @@ def test_signature_shapes(exported):
             "k": ("DT_INT32", None),
             "labels": ("DT_STRING", [-1, -1]),
             "scores": ("DT_FLOAT", [-1, -1]),
+        },
+        "select": {
+            "text": text,
+            "threshold": ("DT_FLOAT", None),
+            "labels": ("DT_STRING", [-1, most]),
+            "scores": ("DT_FLOAT", [-1, most]),
+            "count": ("DT_INT32", [-1]),
         },
         "score": {
             "text": text,
@@ -169,7 +180,7 @@ def test_files_next_to_the_graph(exported, tiny_run):
         for r in records
     ]
     names = {request.model_spec.signature_name for request in asked}
-    assert names == {"serving_default", "top_k", "score", "embed"}
+    assert names == SIGNATURES
     # Batching servers take no input without a batch dimension.
     inputs = [tensor for request in asked for tensor in request.inputs.values()]
     assert all(len(tensor.tensor_shape.dim) > 0 for tensor in inputs)

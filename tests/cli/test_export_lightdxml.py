@@ -98,7 +98,9 @@ def test_run_on_texts(words_run, call, tmp_path, precision):
         check_equal(answer, words_run.load_model().recommend(TEXTS, 3))
     else:  # which has what is done at loading, too
         check_equal(through_the_c_api(version, served), names_and_scores(answer))
-    assert set(served.signatures) == {"serving_default", "top_k", "score", "embed"}
+    assert set(served.signatures) == {
+        *("serving_default", "top_k", "select", "score", "embed")
+    }
     served.close()
     card = (version / "assets.extra" / "model_card.md").read_text("utf-8")
     assert "LightDXML: extreme multi-label" in card and "encoder: words" in card

@@ -59,11 +59,11 @@ def parrot(monkeypatch):
     asked = types.SimpleNamespace(chunks=[], stop=None)
 
     class Model:
-        def recommend(self, texts, k, batch_size):
+        def recommend(self, texts, k, batch_size, threshold):
             if len(asked.chunks) == asked.stop:
                 raise KeyboardInterrupt
             asked.chunks.append(len(texts))
-            return [[(f"label of {text}", 0.5)] * k for text in texts]
+            return [[(f"label of {text}", 0.5)] * (k or 5) for text in texts]
 
     monkeypatch.setattr("xmc_keras.evaluation.predict_file.CHUNK", 3)
     monkeypatch.setattr(RunFolder, "load_model", lambda run, name: Model())

@@ -62,7 +62,6 @@ def test_any_sequence_of_strings(model, make):
         ({"k": -1}, "k=-1$"),
         ({"k": 2.0}, r"k=2\.0$"),
         ({"k": "2"}, "k='2'$"),
-        ({"k": None}, "k=None$"),
         ({"k": True}, "k=True$"),
         ({"k": [1]}, r"k=\[1\]$"),
         ({"k": 101}, "k=101.*num_predictions=100 labels: choose fewer"),
@@ -89,7 +88,7 @@ def test_one_graph_for_all_shapes_that_goes_with_the_model(backbone):
     for length in range(1, 9):
         for number in (1, 2, 5):
             recommend(model, ["au " * length] * number, batch_size=4)
-    assert _graphs[model].experimental_get_tracing_count() == 1
+    assert _graphs[model][1].experimental_get_tracing_count() == 1
     # Weights may change, and the longest text.
     before = recommend(model, ["au"], k=1)
     for weight in model.ranker.bottleneck.weights:

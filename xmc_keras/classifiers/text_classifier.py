@@ -30,6 +30,8 @@ from xmc_keras.config.config_file import (
     override_config,
 )
 from xmc_keras.data.document_groups import list_groups
+from xmc_keras.recommending.thresholds.choose_thresholds import choose_thresholds
+from xmc_keras.recommending.thresholds.target import Target
 from xmc_keras.text.list_texts import list_texts
 
 # Parameters that are no keys of a config.
@@ -267,35 +269,42 @@ class TextClassifier(BaseEstimator):
             X: sequence of strings.
             k: optional int. Labels per text. By default 5; with one label per text in
                 `fit`, 1; with an indicator, all of at least `threshold`.
-            threshold: optional float. The least score of a label. Defaults to `None`,
-                no limit, or `0.5` for an indicator without `k`.
+            threshold: optional. The least score of a label: a float, or a string such
+                as `"f1"` or `"precision=0.9"` that it is chosen for on the validation
+                texts, see `Target`. Defaults to `None`, no limit, or `0.5` for an
+                indicator without `k`.
 
         Returns:
             List of lists of labels, best first, which may be empty with a `threshold`;
             if `fit` had one label per text and `k` is not given, an array of labels; if
             it had an indicator, a csr matrix (documents, labels) of zeros and ones.
         """
-        if threshold is not None and (
-            not isinstance(threshold, numbers.Real) or math.isnan(threshold)
-        ):
-            raise ValueError(
-                f"Expected `threshold` to be a number. Received: {threshold!r:.80}."
-            )
+        if threshold is not None:
+            threshold = Target.parse(threshold)
         columns, scores = self._rank(X)
         single = self.label_kind_ == SINGLE and k is None and threshold is None
         if single:
             k = 1
         elif self.label_kind_ == INDICATOR and k is None and threshold is None:
-            threshold = 0.5
+            threshold = Target.parse(0.5)
         elif k is None and threshold is None:
             k = 5
         kept = columns >= 0 if k is None else self._keep(columns, k)
         if threshold is not None:
-            kept &= scores >= threshold
+            kept &= self._accept(columns, scores, threshold)
         if self.label_kind_ == INDICATOR:
             return self._matrix(columns, kept, np.ones_like(scores, np.int64))
         found = [self.classes_[row[some]].tolist() for row, some in zip(columns, kept)]
         return np.array([names[0] for names in found]) if single else found
+
+    def _accept(self, columns, scores, threshold):
+        """Which scores of columns of the classes reach a threshold."""
+        least = choose_thresholds(self.model_, threshold)
+        if least.ndim:  # by the model's own label ids
+            of_classes = np.ones(len(self.classes_), np.float32)
+            of_classes[self._columns] = least
+            least = of_classes[np.maximum(columns, 0)]
+        return scores >= least
 
     def recommend(self, X, k=5):
         """Recommends labels.
@@ -347,7 +356,7 @@ class TextClassifier(BaseEstimator):
         """P@1: the share of texts whose best label is right, float in [0, 1]."""
         return self.evaluate(X, y)["P@1"] / 100
 
-    def evaluate(self, X, y):
+    def evaluate(self, X, y, threshold=None):
         """Metrics of the model on texts and their labels.
 
         Labels that training never saw count as relevant and missed.
@@ -355,11 +364,14 @@ class TextClassifier(BaseEstimator):
         Args:
             X: sequence of strings.
             y: their labels, see `fit`.
+            threshold: optional, see `predict`.
 
         Returns:
             Dictionary in percent: `P@1`, `P@3`, `P@5`, and so for nDCG, PSP and PSnDCG;
-            `recall@10`, `recall@100`. Propensities are those of the training labels;
-            a file of Keras alone does not have these, and PSP is left out.
+            `recall@10`, `recall@100`; `ECE@5`, the expected calibration error; with a
+            threshold `selection`, see `measure_selection`. Propensities are those of
+            the training labels; a file of Keras alone does not have these, and PSP is
+            left out.
         """
         from xmc_keras.evaluation.evaluate import measure_ranking
 
@@ -367,7 +379,9 @@ class TextClassifier(BaseEstimator):
         documents = self._read_held_out(X, y)
         if not len(documents):
             raise ValueError("Expected texts to evaluate on. Received: none.")
-        columns, _ = self._rank(documents.texts)
+        if threshold is not None:
+            threshold = choose_thresholds(self.model_, threshold)
+        columns, scores = self._rank(documents.texts)
         ids = np.full(len(self.classes_) + 1, -1)  # the last is that of -1
         ids[self._columns] = np.arange(len(self._columns))
         counts = self.label_counts_, self.num_documents_
@@ -377,6 +391,8 @@ class TextClassifier(BaseEstimator):
             self.model_.label_set,
             config=self.config_,
             counts=counts if self.num_documents_ else None,
+            scores=scores,
+            thresholds=threshold,
         )
 
     def report(self, output, X=None, y=None, overwrite=False):

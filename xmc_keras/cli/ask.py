@@ -2,10 +2,13 @@
 
     xmc ask "A terminal text editor" "A puzzle game" --name quickstart
     xmc ask -k 10 --json --url http://host:8501 < texts.txt
+    xmc ask "A terminal text editor" --threshold 0.7
     xmc ask "A puzzle game" --grpc --url host:8500 --name quickstart
 
 Texts are arguments, or lines of standard input. With --json the answers are one JSON
-object per text: {"text": ..., "labels": [...], "scores": [...]}, best label first.
+object per text: {"text": ..., "labels": [...], "scores": [...]}, best label first. With
+--threshold they are all labels with at least this score, which may be none; own is the
+threshold of the export.
 
 The server is xmc serve or TensorFlow Serving. xmc serve names its model, so that --name
 may be left out; over gRPC, and with TensorFlow Serving, it is needed.
@@ -44,6 +47,19 @@ def to_text(text, answers):
     return "\n".join([line, *labels, ""])
 
 
+def read_threshold(text):
+    """The threshold of a request; None for the model's own."""
+    if text in (None, "own"):
+        return None
+    try:
+        least = float(text)
+    except ValueError:
+        least = -1.0
+    if not 0 <= least <= 1:
+        raise BadInput(f"Expected --threshold from 0 to 1, or own. Received: {text}.")
+    return least
+
+
 def main(argv=None):
     parser = command_parser("ask", __doc__)
     parser.add_argument("texts", nargs="*", help="texts (standard input, line by line)")
@@ -52,12 +68,16 @@ def main(argv=None):
     parser.add_argument("--version", type=int, help="the model's version (newest)")
     parser.add_argument("--grpc", action="store_true", help="ask by gRPC")
     parser.add_argument("-k", type=int, help="labels per text (as exported)")
+    parser.add_argument("--threshold", help="least score, from 0 to 1, or own (none)")
     parser.add_argument("--json", action="store_true", help="one JSON object per text")
     parser.add_argument("--timeout", type=float, default=30, help="in seconds (30)")
     # Intermixed, so that texts may follow options.
     args = parser.parse_intermixed_args(argv)
     if args.k is not None and args.k < 1:
         raise BadInput(f"Expected -k of at least 1. Received: {args.k}.")
+    if args.k is not None and args.threshold is not None:
+        raise BadInput("Expected -k or --threshold. Received: both.")
+    least = read_threshold(args.threshold)
     if args.grpc and not args.name:
         raise BadInput("Expected --name with --grpc. Received: none.")
     url = args.url or (GRPC_ADDRESS if args.grpc else REST_URL)
@@ -74,5 +94,9 @@ def main(argv=None):
         if client is None:
             name = args.name or find_name(url, args.timeout)
             client = Client(url, name, args.version, args.timeout)
-        for text, answers in zip(chunk, client.recommend(chunk, args.k)):
+        if args.threshold is None:
+            found = client.recommend(chunk, args.k)
+        else:
+            found = client.select(chunk, least)
+        for text, answers in zip(chunk, found):
             print(form(text, answers), flush=True)

@@ -7,9 +7,9 @@
 The last argument is the model's base folder, as TensorFlow Serving and xmc serve take
 it; the version is a folder within it whose name is the version's number. Several runs
 become one ensemble, which averages their scores, weighted by --weights (xmc ensemble
-finds weights on the validation split). Signatures: serving_default, top_k, score and
-embed; the documentation lists their inputs and outputs. A run that was trained on
-features instead of texts takes features.
+finds weights on the validation split). Signatures: serving_default, top_k, select,
+score and embed; the documentation lists their inputs and outputs. A run that was
+trained on features instead of texts takes features.
 
 Before the version appears in the folder, it is loaded as a server loads it and compared
 with the run on texts of its test part. A version that fails is not kept.
@@ -55,6 +55,13 @@ def main(argv=None):
         metavar="W,W,...",
         help="weights of the runs of an ensemble, only shares matter (equal)",
     )
+    parser.add_argument(
+        "--threshold",
+        metavar="TARGET",
+        help="least score of the labels of the signature select: a score, or what it "
+        "is chosen for on the validation split, see xmc predict (f1; without "
+        "calibration 0.5)",
+    )
     parser.add_argument("--version", type=int, help="number of the version (the next)")
     add_data(parser)
     parser.add_argument("--model", choices=MODELS, help="which of the runs' models")
@@ -69,6 +76,7 @@ def main(argv=None):
         encoder_precision=args.encoder_precision,
         weights=args.weights,
         version=args.version,
+        threshold=args.threshold,
         model=args.model,
         data=args.data,
     )

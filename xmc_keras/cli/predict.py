@@ -3,10 +3,24 @@
     xmc predict runs/quickstart "A terminal text editor" "A puzzle game"
     xmc predict runs/quickstart -k 10 < texts.txt
     xmc predict runs/quickstart --input texts.txt --output found.jsonl
+    xmc predict runs/quickstart --threshold precision=0.9 < texts.txt
 
 Texts are arguments, lines of standard input, or lines of a file (plain, .gz, .xz). The
 answers are one JSON object per text: {"text": ..., "labels": [...], "scores": [...]},
 best label first.
+
+With --threshold all labels are answered whose score reaches it, which may be none, or
+the -k best of them. It is a score from 0 to 1, or what it is chosen for on the
+validation split of a calibrated run:
+
+    f1, macro_f1    best F1, over all answers or as a mean over labels
+    precision=0.9   as many labels as possible, of which 90 % are right
+    recall=0.8      as few as possible, among them 80 % of a text's labels on average
+    hit=0.9         as few as possible, with a right one for 90 % of the texts
+    cost=2          least cost, if a wrong label costs 2 and a missed one 1
+
+/band after one of these (f1/band) chooses a threshold for each band of labels by
+frequency, and /label for each label with enough validation documents.
 
 With --output they go to a file (plain or .gz), which appears when it is complete. An
 interrupted command continues with --resume: its answers are in OUTPUT.part, in chunks
@@ -32,6 +46,7 @@ from xmc_keras.evaluation.predict_file import (
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.text_file import TextFile, text_lines
 from xmc_keras.progress import Pace
+from xmc_keras.recommending.thresholds.target import Target
 from xmc_keras.runs.run_folder import MODELS, RunFolder
 
 logger = logging.getLogger("predict")
@@ -43,6 +58,9 @@ def main(argv=None):
     parser.add_argument("texts", nargs="*", help="texts (standard input, line by line)")
     parser.add_argument(
         "-k", type=int, help="labels per text (5, or num_predictions if it is less)"
+    )
+    parser.add_argument(
+        "--threshold", metavar="TARGET", help="least score of a label (none)"
     )
     parser.add_argument("--model", choices=MODELS, help="which of the run's models")
     parser.add_argument("--input", metavar="FILE", help="texts, one per line")
@@ -64,7 +82,9 @@ def main(argv=None):
     config = run.config()
     check_reads_texts(run)
     run.model_path(args.model)
-    if args.k is None:
+    if args.threshold is not None:
+        args.threshold = Target.parse(args.threshold)
+    elif args.k is None:
         args.k = min(5, config.num_predictions)
     check(args, config)
     bad_lines, pace, file = BadLines(), Pace(), None
@@ -76,7 +96,7 @@ def main(argv=None):
             texts = text_lines(args.input, file, skip)
         else:
             texts = given_texts(args.texts, skip)
-        model = args.k, args.model
+        model = args.k, args.model, args.threshold
         if args.output:
             output = open_answers(run, args.output, *model, args.resume, args.overwrite)
             count = write_answers(run, texts, output, *model, pace, args.input)
@@ -97,7 +117,7 @@ def main(argv=None):
 
 def check(args, config):
     """Raises `BadInput` for arguments that exclude each other."""
-    if not 1 <= args.k <= config.num_predictions:
+    if args.k is not None and not 1 <= args.k <= config.num_predictions:
         raise BadInput(
             f"Expected -k between 1 and num_predictions of the run, "
             f"{config.num_predictions}. Received: {args.k}."

@@ -33,3 +33,19 @@ def metrics_table(rows):
         cells = "".join(f"{metrics[key]:8.2f}" for key in keys)
         lines.append(name.ljust(width) + cells)
     return "\n".join(lines)
+
+
+def selection_table(selection):
+    """Formats the result of `measure_selection`, a line each.
+
+    >>> print(selection_table({"target": "f1", "micro_F1": 50.0, "hit": 75}))
+    labels that reach f1
+    micro F1  50.00
+    hit       75.00
+    """
+    rows = [
+        [name.replace("_", " "), f"{value:.2f}"]
+        for name, value in selection.items()
+        if name != "target"
+    ]
+    return f"labels that reach {selection['target']}\n{align_columns(rows)}"

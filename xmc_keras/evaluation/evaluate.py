@@ -7,15 +7,19 @@ import numpy as np
 
 from xmc_keras.data.check_documents import check_labels_known
 from xmc_keras.data.filters import encode_filtered_labels
+from xmc_keras.metrics.calibration_curve import calibration_curve
 from xmc_keras.metrics.filtered_ranking import filter_ranking
 from xmc_keras.metrics.inverse_propensity import inverse_propensity
 from xmc_keras.metrics.ranking_metrics import ranking_report, recall_at_k
 from xmc_keras.progress import phase
+from xmc_keras.recommending.calibration.held_out_answers import HeldOutAnswers
+from xmc_keras.recommending.thresholds.choose_thresholds import choose_thresholds
+from xmc_keras.recommending.thresholds.measure_selection import measure_selection
 
 logger = logging.getLogger(__name__)
 
 
-def evaluate(model, documents, train=None, config=None, cache=None):
+def evaluate(model, documents, train=None, config=None, cache=None, threshold=None):
     """Computes P@k, nDCG@k, PSP@k, PSnDCG@k and recall@k, in percent.
 
     Labels of the documents that the model does not know count as relevant and missed;
@@ -30,43 +34,60 @@ def evaluate(model, documents, train=None, config=None, cache=None):
         config: optional `Config` with batch size, padding and the constants of the
             propensities.
         cache: optional folder of token ids, see `TokenCache`.
+        threshold: optional float or string, see `choose_thresholds`.
 
     Returns:
         Dictionary: `P@1`, `P@3`, ..., `PSnDCG@5`; `recall@10` and `recall@100`, as far
-        as the model predicts that many labels; `documents`, `labels`,
-        `filtered_pairs`, `predict_seconds`, `predict_ms_a_document`.
+        as the model predicts that many labels; `ECE@5`, the expected calibration error
+        of the five best labels; `documents`, `labels`, `filtered_pairs`,
+        `predict_seconds`, `predict_ms_a_document`; with a threshold `selection`, see
+        `measure_selection`.
 
     Raises:
         ValueError: the model has no label names.
-        BadInput: it knows none of the labels.
+        BadInput: it knows none of the labels, or the threshold cannot be chosen.
     """
     if getattr(model, "label_set", None) is None:
         raise ValueError(
             "Expected a model with `label_names` to evaluate. Received: one without."
         )
     check_labels_known(documents, model.label_set)
-    return evaluate_checked(model, documents, train, config, cache)
-
-
-def evaluate_checked(model, documents, train=None, config=None, cache=None):
-    """The result of `evaluate`, for documents that `check_labels_known` has checked."""
-    label_set = model.label_set
-    filtered = encode_filtered_labels(documents, label_set)
-    top, seconds = predict_label_ids(model, documents, config, cache)
-    return measure_predictions(
-        top, seconds, documents, label_set, filtered, train=train, config=config
+    return evaluate_checked(
+        model, documents, cache, threshold, train=train, config=config
     )
 
 
-def measure_predictions(top, seconds, documents, label_set, filtered, **propensities):
+def evaluate_checked(
+    model, documents, cache=None, threshold=None, config=None, **propensities
+):
+    """The result of `evaluate`, for documents that `check_labels_known` has checked.
+
+    `propensities` are `train` or `counts`, see `measure_ranking`.
+    """
+    thresholds = None if threshold is None else choose_thresholds(model, threshold)
+    top, scores, seconds = rank_documents(model, documents, config, cache)
+    metrics = measure_predictions(
+        top,
+        seconds,
+        documents,
+        model.label_set,
+        encode_filtered_labels(documents, model.label_set),
+        scores=scores,
+        thresholds=thresholds,
+        config=config,
+        **propensities,
+    )
+    if threshold is not None:
+        metrics["selection"]["target"] = str(threshold)
+    return metrics
+
+
+def measure_predictions(top, seconds, documents, label_set, filtered, **options):
     """The result of `evaluate` for a ranking that took some seconds.
 
-    `propensities` are `train`, `config` and `counts`; for these and the other
-    arguments see `measure_ranking`.
+    For `options` and the other arguments see `measure_ranking`.
     """
-    metrics = measure_ranking(
-        top, documents, label_set, filtered=filtered, **propensities
-    )
+    metrics = measure_ranking(top, documents, label_set, filtered=filtered, **options)
     return {
         **metrics,
         "filtered_pairs": 0 if filtered is None else filtered.nnz,
@@ -77,12 +98,12 @@ def measure_predictions(top, seconds, documents, label_set, filtered, **propensi
     }
 
 
-def predict_label_ids(model, documents, config=None, cache=None):
+def rank_documents(model, documents, config=None, cache=None):
     """Ranks the labels of documents.
 
     Returns:
-        `(top, seconds)`: int32 array (documents, n), best first, `-1` pads; seconds
-        that this took.
+        `(top, scores, seconds)`: int32 array (documents, n), best first, `-1` pads;
+        float32 array of this shape; seconds that this took.
     """
     from xmc_keras.data.inputs import build_inputs
 
@@ -90,12 +111,22 @@ def predict_label_ids(model, documents, config=None, cache=None):
     batches = build_inputs(model, documents.texts, config=config, cache=cache)
     begun = time.monotonic()
     with phase(f"Evaluating on {len(documents)} documents"):
-        found = model.predict(batches.dataset(), verbose=0)["predicted_ids"]
-    return batches.restore(found), time.monotonic() - begun
+        found = model.predict(batches.dataset(), verbose=0)
+    seconds = time.monotonic() - begun
+    names = "predicted_ids", "scores"
+    return *(batches.restore(found[name]) for name in names), seconds
 
 
 def measure_ranking(
-    top, documents, label_set, train=None, config=None, filtered=None, counts=None
+    top,
+    documents,
+    label_set,
+    train=None,
+    config=None,
+    filtered=None,
+    counts=None,
+    scores=None,
+    thresholds=None,
 ):
     """The metrics of a ranking.
 
@@ -107,6 +138,8 @@ def measure_ranking(
         filtered: optional csr matrix (documents, labels), see
             `encode_filtered_labels`.
         counts: `(counts, num_documents)` of the training part, instead of `train`.
+        scores: optional float array (documents, n), for `ECE@5`.
+        thresholds: optional, see `choose_thresholds`, for `selection`; needs `scores`.
 
     Returns:
         Dictionary of metrics in percent.
@@ -119,13 +152,21 @@ def measure_ranking(
     if counts is not None:
         weight = compute_propensities(*counts, relevant.shape[1], config)
     kept = filter_ranking(top, filtered)
+    if scores is not None:
+        _, scores = filter_ranking(top, filtered, scores)
     if filtered is not None:
         dropped = np.count_nonzero(top >= 0) - np.count_nonzero(kept >= 0)
         logger.info("The filter removes %d predictions", dropped)
     metrics = ranking_report(kept, relevant, weight)
     if counts is None:
         metrics = {k: x for k, x in metrics.items() if not k.startswith("PS")}
-    return {**metrics, **measure_recall(kept, relevant)}
+    metrics |= measure_recall(kept, relevant)
+    if scores is not None:
+        metrics["ECE@5"] = 100 * calibration_curve(kept, scores, relevant)[-1]
+    if thresholds is not None:
+        answers = HeldOutAnswers(kept, scores, relevant)
+        metrics["selection"] = measure_selection(answers, thresholds)
+    return metrics
 
 
 def measure_recall(top, relevant):

@@ -1,12 +1,11 @@
 """Metrics of a run on documents."""
 
 from xmc_keras.data.check_documents import check_labels_known
-from xmc_keras.data.filters import encode_filtered_labels
-from xmc_keras.evaluation.evaluate import measure_predictions, predict_label_ids
+from xmc_keras.evaluation.evaluate import evaluate_checked
 from xmc_keras.files.bad_input import BadInput
 
 
-def evaluate_run(run, documents, model=None, score=None):
+def evaluate_run(run, documents, model=None, score=None, threshold=None):
     """Evaluates a run, with the propensities of its training part.
 
     Args:
@@ -14,29 +13,29 @@ def evaluate_run(run, documents, model=None, score=None):
         documents: `Documents` or `FeatureDocuments`.
         model: optional string. Which of the run's models; the best one by default.
         score: optional string. `"product"` or `"label"`, to rank a LightXML's labels
-            by another score than that of its config.
+            by another score than that of its config, which is not calibrated.
+        threshold: optional float or string, see `choose_thresholds`.
 
     Returns:
         Dictionary of metrics, see `evaluate`.
 
     Raises:
-        BadInput: the run has no second score, see `check_score`; or it knows none of
+        BadInput: the run has no second score, see `check_score`; it knows none of
             the documents' labels.
     """
     check_score(run, score)
     config, label_set = run.config(), run.label_set()
     check_labels_known(documents, label_set)
-    filtered = encode_filtered_labels(documents, label_set)
     loaded = run.load_model(model, label_set)
-    if score is not None:
-        loaded.score = score
-    top, seconds = predict_label_ids(loaded, documents, config, run.cache_path)
-    metrics = measure_predictions(
-        top,
-        seconds,
+    if score not in (None, config.score):
+        # Of a `Hybrid`, the transformer's.
+        getattr(loaded, "transformer", loaded).score = score
+        loaded.calibration = None
+    metrics = evaluate_checked(
+        loaded,
         documents,
-        label_set,
-        filtered,
+        run.cache_path,
+        threshold,
         config=config,
         counts=run.label_counts(),
     )

@@ -9,6 +9,7 @@ from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.digests import digest_file
 from xmc_keras.files.text_file import TextFile, text_lines
 from xmc_keras.progress import Pace, phase
+from xmc_keras.recommending.thresholds.target import Target
 
 # A chunk holds this many texts or characters at most: enough to sort by length.
 CHUNK, CHARACTERS = 4096, 32_000_000
@@ -18,11 +19,12 @@ def predict_file(
     run,
     path,
     output,
-    k=5,
+    k=None,
     model=None,
     resume=False,
     overwrite=False,
     skip_bad_lines=False,
+    threshold=None,
 ):
     """Predicts labels for the lines of a file, and writes them to another file.
 
@@ -34,32 +36,43 @@ def predict_file(
         run: a `RunFolder` of a run on texts.
         path: string or path. Texts, one per line; plain, `.gz` or `.xz`.
         output: string or path. Plain or `.gz`.
-        k: int. Labels per text. Defaults to `5`.
+        k: optional int. Labels per text. Defaults to `5`, or with a `threshold` to as
+            many as reach it.
         model: optional string. Which of the run's models; the best one by default.
         resume: bool. Continue an unfinished output. Defaults to `False`.
         overwrite: bool. Replace an output. Defaults to `False`.
         skip_bad_lines: bool. Leave out lines that are not UTF-8. Defaults to `False`.
+        threshold: optional float or string: the least score of a label, see
+            `choose_thresholds`.
 
     Returns:
         The number of texts in the output.
 
     Raises:
-        BadInput: a file cannot be read or written, or the output was begun with other
-            texts, another model or another `k`.
+        BadInput: a file cannot be read or written, the threshold cannot be chosen, or
+            the output was begun with other texts, another model, `k` or threshold.
     """
+    if k is None and threshold is None:
+        k = min(5, run.config().num_predictions)
     with TextFile(path) as file:
         texts = text_lines(path, file, BadLines() if skip_bad_lines else None)
         pace = Pace(lambda: file.share)
-        output = open_answers(run, output, k, model, resume, overwrite)
-        return write_answers(run, texts, output, k, model, pace, path)
+        asked = k, model, threshold
+        output = open_answers(run, output, *asked, resume, overwrite)
+        return write_answers(run, texts, output, *asked, pace, path)
 
 
-def open_answers(run, path, k=5, model=None, resume=False, overwrite=False):
+def open_answers(
+    run, path, k=None, model=None, threshold=None, resume=False, overwrite=False
+):
     """The `AnswerFile` of a run's answers."""
-    return AnswerFile(path, describe_answers(run, k, model), resume, overwrite)
+    settings = describe_answers(run, k, model, threshold)
+    return AnswerFile(path, settings, resume, overwrite)
 
 
-def write_answers(run, texts, output, k=5, model=None, pace=None, source=None):
+def write_answers(
+    run, texts, output, k=None, model=None, threshold=None, pace=None, source=None
+):
     """Writes the answers to an iterable of texts, see `predict_file`.
 
     Args:
@@ -73,7 +86,7 @@ def write_answers(run, texts, output, k=5, model=None, pace=None, source=None):
     """
     pace = pace or Pace()
     with output:
-        answer = answer_texts(run, k, model)
+        answer = answer_texts(run, k, model, threshold)
         for chunk in split_texts(texts):
             kept = output.kept(len(chunk))
             if kept or output.finished:
@@ -88,7 +101,7 @@ def write_answers(run, texts, output, k=5, model=None, pace=None, source=None):
     return pace.done
 
 
-def answer_texts(run, k=5, model=None):
+def answer_texts(run, k=None, model=None, threshold=None):
     """A function from texts to lines of JSON. It loads the model when first called."""
     loaded = []
 
@@ -97,7 +110,8 @@ def answer_texts(run, k=5, model=None):
             with phase(f"Loading {run.path}"):
                 loaded.append(run.load_model(model))
         with phase(f"Predicting labels for {len(texts)} texts"):
-            found = loaded[0].recommend(texts, k, run.config().predict_batch_size)
+            size = run.config().predict_batch_size
+            found = loaded[0].recommend(texts, k, size, threshold)
         return [to_json(*pair) for pair in zip(texts, found)]
 
     return answer
@@ -116,10 +130,11 @@ def split_texts(texts):
         yield chunk
 
 
-def describe_answers(run, k, model):
+def describe_answers(run, k, model, threshold):
     """What answers depend on besides their texts, a dictionary for JSON."""
     path = run.model_path(model)
     return {
+        "threshold": None if threshold is None else str(Target.parse(threshold)),
         "model": f"{path.name} {digest_file(path)[:16]}",
         "k": k,
         "predict_batch_size": run.config().predict_batch_size,

@@ -270,13 +270,14 @@ class LightDXML(Recommender):
         scores = fuse_scores(logits, cosines, self.beta)
         k = min(self.num_predictions, self.num_candidates)
         best, places = tf.math.top_k(scores, k)
-        return {
+        found = {
             "candidates": candidates,
             "logits": logits,
             "cosines": cosines,
             "predicted_ids": tf.gather(candidates, places, batch_dims=1),
             "scores": best,
         }
+        return self.calibrate(found)
 
     def score_labels(self, label_ids, features, words=None):
         """Scores (batch, n) of given labels (batch, n), 0 for -1.
@@ -291,7 +292,8 @@ class LightDXML(Recommender):
             self.beta,
             (found["logits"], found["cosines"]),
         )
-        return ops.where(label_ids < 0, 0.0, scores)
+        scores = ops.where(label_ids < 0, 0.0, scores)
+        return self.calibrate_scores(label_ids, scores, features, words)
 
     def best(self, features, words=None):
         """The classifier's best labels and their logits, both (batch, candidates)."""

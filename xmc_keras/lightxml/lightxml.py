@@ -250,6 +250,7 @@ class LightXML(Recommender):
             scores, places = tf.math.top_k(scores, k)
             outputs["predicted_ids"] = tf.gather(candidates, places, batch_dims=1)
             outputs["scores"] = ops.maximum(scores, 0.0)
+            outputs = self.calibrate(outputs)
         return outputs
 
     def combine_scores(self, cluster_scores, label_scores):
@@ -283,7 +284,8 @@ class LightXML(Recommender):
             rows = ops.maximum(self.label_clusters.rows_of(label_ids), 0)
             own = ops.sigmoid(self.ranker.logits(parts[-1], rows))
             scores = self.combine_scores(scores, own)
-        return ops.where(label_ids < 0, 0.0, scores)
+        scores = ops.where(label_ids < 0, 0.0, scores)
+        return self.calibrate_scores(label_ids, scores, features)
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True

@@ -106,17 +106,19 @@ class OneVsAll(Recommender):
         hidden = self.head.project(features)
         k = min(self.num_predictions, self.head.num_labels)
         ids, logits = self.head.best(hidden, k)
-        return {
+        found = {
             "hidden": hidden,
             "predicted_ids": ids,
             "scores": ops.sigmoid(logits),
         }
+        return self.calibrate(found)
 
     def score_labels(self, label_ids, features):
         """Scores (batch, n) of given labels (batch, n), 0 for -1."""
         hidden = self.head.project(features)
         scores = ops.sigmoid(self.head.logits(hidden, ops.maximum(label_ids, 0)))
-        return ops.where(label_ids < 0, 0.0, scores)
+        scores = ops.where(label_ids < 0, 0.0, scores)
+        return self.calibrate_scores(label_ids, scores, features)
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True

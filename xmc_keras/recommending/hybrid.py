@@ -108,13 +108,17 @@ class Hybrid(Recommender):
         ]
         predicted_ids, scores = rank_together(
             offered,
-            lambda label_ids: self.score_labels(label_ids, features, words),
+            lambda label_ids: self._join(label_ids, features, words),
             min(part.shape[1] for part in offered),
         )
-        return {"predicted_ids": predicted_ids, "scores": scores}
+        return self.calibrate({"predicted_ids": predicted_ids, "scores": scores})
 
     def score_labels(self, label_ids, features, words):
         """Scores (batch, n) of given labels (batch, n), 0 for -1."""
+        scores = self._join(label_ids, features, words)
+        return self.calibrate_scores(label_ids, scores, features, words)
+
+    def _join(self, label_ids, features, words):
         return self.join_scores(
             label_ids,
             self.transformer.score_labels(label_ids, features),
@@ -128,12 +132,7 @@ class Hybrid(Recommender):
         return ops.where(label_ids < 0, 0.0, ops.sigmoid(logits))
 
     # The members save their labels and words.
-
-    def save_assets(self, folder):
-        pass
-
-    def load_assets(self, folder):
-        pass
+    saves_labels = False
 
     def get_config(self):
         config = super().get_config()

@@ -7,15 +7,17 @@ import numpy as np
 import tensorflow as tf
 
 from xmc_keras.data.inputs import build_inputs
+from xmc_keras.recommending.thresholds.choose_thresholds import choose_thresholds
+from xmc_keras.recommending.thresholds.find_accepted import find_accepted
 from xmc_keras.text.list_texts import list_texts
 
 # What models read of a batch.
 READ = ("token_ids", "padding_mask", "word_ids", "word_weights")
-# The traced graph of each model, because tracing takes seconds.
+# The calibration and traced graph of each model, because tracing takes seconds.
 _graphs = weakref.WeakKeyDictionary()
 
 
-def recommend(model, texts, k=5, batch_size=64):
+def recommend(model, texts, k=None, batch_size=64, threshold=None):
     """Recommends labels for raw texts; the models' method `recommend` calls it.
 
     Texts are sorted by length, so that batches contain little padding. A model with a
@@ -25,29 +27,45 @@ def recommend(model, texts, k=5, batch_size=64):
         model: a `LightXML` or `LightDXML` with label names, and with a tokenizer or a
             vectorizer.
         texts: sequence of strings: a list, a NumPy array, a pandas Series, a generator.
-        k: int. Labels per text, at most the model's `num_predictions`. Defaults to
-            `5`.
+        k: optional int. Labels per text, at most the model's `num_predictions`.
+            Defaults to `5`, or with a `threshold` to as many as reach it.
         batch_size: int. Texts per batch. Defaults to `64`.
+        threshold: optional. The least score of a label: a float, or a string such as
+            `"f1"` or `"precision=0.9"` that it is chosen for, see `Target`.
 
     Returns:
         For each text a list of `(name, score)`, best first. It is shorter than `k` if
-        the model has fewer candidates. Scores are in [0, 1].
+        the model has fewer candidates, or fewer reach the threshold; it may be empty.
+        Scores are in [0, 1].
 
     Raises:
         ValueError: the model has no label names or cannot read texts, `texts` are not
             strings, or `k` or `batch_size` is not an integer within its range.
+        BadInput: the threshold is not valid, or cannot be chosen.
     """
     check_reads_texts(model, "to recommend labels for raw texts")
     texts = list_texts(texts)
+    if k is None:
+        k = (
+            min(5, model.num_predictions)
+            if threshold is None
+            else model.num_predictions
+        )
     k = check_integer("k", k, "labels per text", model.num_predictions)
     batch_size = check_integer("batch_size", batch_size, "texts per batch")
     if not texts:
         return []
     predicted_ids, scores = rank_labels(model, texts, batch_size)
+    kept = predicted_ids >= 0
+    kept[:, k:] = False
+    if threshold is not None:
+        kept &= find_accepted(
+            predicted_ids, scores, choose_thresholds(model, threshold)
+        )
     names = model.label_set.names
     return [
-        [(names[i], float(s)) for i, s in zip(row[:k], row_scores) if i >= 0]
-        for row, row_scores in zip(predicted_ids, scores)
+        [(names[i], float(s)) for i, s in zip(row[some], row_scores[some])]
+        for row, row_scores, some in zip(predicted_ids, scores, kept)
     ]
 
 
@@ -116,7 +134,8 @@ def _trace(model, x):
 
     Starting the pipeline takes longer than answering a text.
     """
-    if model not in _graphs:
+    calibration = model.calibration
+    if model not in _graphs or _graphs[model][0] is not calibration:
         if not model.built:
             model(x, training=False)
         # A weak reference, so that the cached graph does not keep its model alive.
@@ -130,5 +149,5 @@ def _trace(model, x):
             outputs = model.rank(*model.encode(x))
             return outputs["predicted_ids"], outputs["scores"]
 
-        _graphs[model] = graph
-    return _graphs[model]
+        _graphs[model] = calibration, graph
+    return _graphs[model][1]

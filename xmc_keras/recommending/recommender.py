@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.ops.keras_internals import compiled_metrics, loss_tracker
+from xmc_keras.recommending.calibration.calibration import Calibration
 
 LABEL_NAMES = "label_names.txt"
+CALIBRATION = "calibration.npz"
 
 
 class Recommender(keras.Model):
@@ -17,7 +20,8 @@ class Recommender(keras.Model):
     a `LabelSet` or None, and `loss_trackers`, the metrics of the parts of its loss.
     Except in training, its `call` returns a dictionary with `predicted_ids` (batch,
     num_predictions) int32, best first, and `scores` of the same shape. `label_set` is
-    saved in `.keras` files.
+    saved in `.keras` files, and so is `calibration`, a `Calibration` or None, which
+    turns scores into probabilities: labels are ranked by these.
 
     `encode` turns inputs into what the methods `rank`, which returns that dictionary,
     and `score_labels` take: `rank(*encoded)`, `score_labels(label_ids, *encoded)`.
@@ -34,6 +38,19 @@ class Recommender(keras.Model):
     """
 
     loss_trackers = ()
+    saves_labels = True
+    _calibration = None
+
+    @property
+    def calibration(self):
+        """`Calibration` of the scores, or None."""
+        return self._calibration
+
+    @calibration.setter
+    def calibration(self, calibration):
+        self._calibration = calibration
+        # Keras keeps the graphs that it has traced.
+        self.predict_function = self.test_function = None
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         # In training the model is given the positives, so metrics of its ranking would
@@ -62,6 +79,51 @@ class Recommender(keras.Model):
         """What `rank` needs of a batch's words apart from features; None if nothing."""
         return None
 
+    def calibrate(self, outputs):
+        """Ranks labels by calibrated scores, if there is a calibration.
+
+        Args:
+            outputs: dictionary with `predicted_ids` and `scores` (batch, n).
+
+        Returns:
+            The dictionary with these by calibrated scores, and with `own_scores`, those
+            of before, in the same order.
+        """
+        if self.calibration is None:
+            return outputs
+        label_ids, own = outputs["predicted_ids"], outputs["scores"]
+        scores = self.calibration.apply(label_ids, own, own)
+        # Pads come last, also after labels of score 0.
+        ranked = tf.where(label_ids < 0, -1.0, scores)
+        _, places = tf.math.top_k(ranked, tf.shape(ranked)[1])
+        found = {"predicted_ids": label_ids, "scores": scores, "own_scores": own}
+        width = label_ids.shape[1]
+        return {
+            **outputs,
+            **{
+                name: tf.ensure_shape(
+                    tf.gather(part, places, batch_dims=1), (None, width)
+                )
+                for name, part in found.items()
+            },
+        }
+
+    def calibrate_ranking(self, label_ids, scores):
+        """`calibrate` for label ids and scores (batch, n), which are returned."""
+        outputs = self.calibrate({"predicted_ids": label_ids, "scores": scores})
+        return outputs["predicted_ids"], outputs["scores"]
+
+    def calibrate_scores(self, label_ids, scores, *encoded):
+        """Calibrated scores (batch, n) of given labels, if there is a calibration.
+
+        They depend on the labels that are ranked, see `Calibration`; `encoded` is the
+        result of `encode`.
+        """
+        if self.calibration is None:
+            return scores
+        own = self.rank(*encoded)["own_scores"]
+        return self.calibration.apply(label_ids, scores, own)
+
     def compute_output_shape(self, *args, **kwargs):
         """Shapes of the outputs in prediction, for `summary`."""
         # Keras names the argument by how the model was built.
@@ -79,18 +141,23 @@ class Recommender(keras.Model):
         outputs = super().predict_step(data)
         return {name: outputs[name] for name in ("predicted_ids", "scores")}
 
-    def recommend(self, texts, k=5, batch_size=64):
+    def recommend(self, texts, k=None, batch_size=64, threshold=None):
         """Recommends labels for raw texts, see `xmc_keras.recommending.recommend`."""
         # Imported here: a model that is fed token ids does not need tensorflow-text.
         from xmc_keras.recommending.recommend import recommend
 
-        return recommend(self, texts, k, batch_size)
+        return recommend(self, texts, k, batch_size, threshold)
 
     def save_assets(self, folder):
-        if self.label_set is not None:
+        if self.saves_labels and self.label_set is not None:
             self.label_set.save(Path(folder, LABEL_NAMES))
+        if self.calibration is not None:
+            self.calibration.save(Path(folder, CALIBRATION))
 
     def load_assets(self, folder):
         path = Path(folder, LABEL_NAMES)
         if path.exists():
             self.label_set = LabelSet.load(path)
+        path = Path(folder, CALIBRATION)
+        if path.exists():
+            self.calibration = Calibration.load(path)

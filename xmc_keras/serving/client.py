@@ -74,7 +74,27 @@ class Client:
             return []
         # One k per text: a server that batches refuses one for all.
         more = {} if k is None else {"signature": "top_k", "k": [k] * len(texts)}
-        found = self.predict(texts, **more)
+        return self._pair(texts, self.predict(texts, **more))
+
+    def select(self, texts, threshold=None):
+        """Recommends the labels whose scores reach a threshold, by `select`.
+
+        Args:
+            texts: sequence of strings.
+            threshold: optional float from 0 to 1. Defaults to that of the export.
+
+        Returns:
+            For each text a list of `(label, score)`, best first, which may be empty.
+        """
+        texts = list_texts(texts)
+        if not texts:
+            return []
+        least = -1.0 if threshold is None else float(threshold)
+        found = self.predict(texts, "select", threshold=[least] * len(texts))
+        return self._pair(texts, found)
+
+    def _pair(self, texts, found):
+        """The labels and scores of each text, without pads."""
         try:
             return [
                 # The model pads rows with "".

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.disk_error import DiskError
+from xmc_keras.recommending.thresholds.choose_thresholds import choose_thresholds
+from xmc_keras.recommending.thresholds.target import Target
 from xmc_keras.runs.finished_runs import read_metrics
 from xmc_keras.runs.run_folder import MODELS
 from xmc_keras.serving.version.model_card import CARD_KEYS
@@ -28,6 +30,7 @@ def export(
     encoder_precision="float32",
     weights=None,
     version=None,
+    threshold=None,
 ):
     """Exports models as a SavedModel: raw text in, label names and scores out.
 
@@ -50,13 +53,17 @@ def export(
         weights: optional list of floats. Weight of each model in an ensemble, of which
             only the shares count. By default all weigh the same.
         version: optional int. Defaults to the next number.
+        threshold: optional float or string, see `choose_thresholds`. The least score of
+            the labels that the signature `select` returns. Defaults to `"f1"` for a
+            calibrated model, and else to `0.5`.
 
     Returns:
         The number of the version.
 
     Raises:
-        BadInput: `k` is out of range, the folder cannot be written, the packages of
-            serving are missing, or the version answers differently.
+        BadInput: `k` is out of range, the threshold cannot be chosen, the folder cannot
+            be written, the packages of serving are missing, or the version answers
+            differently.
     """
     if not isinstance(models, (list, tuple)):
         models = [models]
@@ -77,7 +84,9 @@ def export(
         reserve_version(folder, version) as version,
         new_version(folder, version) as path,
     ):
-        write_version(models, documents, cards, path, folder, k, stored, weights)
+        threshold = choose_own_threshold(models, threshold)
+        options = weights, threshold
+        write_version(models, documents, cards, path, folder, k, stored, *options)
     logger.info("Exported version %d to %s", version, folder)
     return version
 
@@ -90,6 +99,7 @@ def export_runs(
     encoder_precision="float32",
     weights=None,
     version=None,
+    threshold=None,
     model=None,
     data=None,
 ):
@@ -99,7 +109,8 @@ def export_runs(
         runs: list of `RunFolder`.
         model: optional string. Which of the runs' models; the best ones by default.
         data: optional string or path. The folder of the runs' data, if it was moved.
-        folder, k, precision, encoder_precision, weights, version: see `export`.
+        folder, k, precision, encoder_precision, weights, version, threshold: see
+            `export`.
 
     Returns:
         The number of the version.
@@ -124,7 +135,8 @@ def export_runs(
         stored = precision, encoder_precision
         most = CHECKED if set(stored) == {"float32"} else CHECKED_REDUCED
         documents = choose_documents(runs[0], models[0], most, data)
-        write_version(models, documents, cards, path, folder, k, stored, weights)
+        options = weights, choose_own_threshold(models, threshold)
+        write_version(models, documents, cards, path, folder, k, stored, *options)
     logger.info("Exported version %d to %s", version, folder)
     return version
 
@@ -193,13 +205,34 @@ def describe_run(run, model):
     }
 
 
-def write_version(models, documents, cards, path, folder, k, stored, weights):
+def choose_own_threshold(models, threshold=None):
+    """The threshold of an export, see `choose_thresholds` and `export`.
+
+    Raises:
+        BadInput: it cannot be chosen. For an ensemble it is a score.
+    """
+    if threshold is None:
+        alone = len(models) == 1 and models[0].calibration is not None
+        threshold = "f1" if alone else 0.5
+    target = Target.parse(threshold)
+    if len(models) > 1 and target.kind != "score":
+        raise BadInput(
+            f"Expected a score from 0 to 1 as the threshold of an ensemble. Received: "
+            f"{target}."
+        )
+    return choose_thresholds(models[0], target)
+
+
+def write_version(
+    models, documents, cards, path, folder, k, stored, weights, threshold
+):
     """Writes a version into the folder `path` and checks it there.
 
     Args:
         cards: list of dictionaries, see `write_model_card`.
         path: `Path` of the new version.
         stored: `(precision, encoder_precision)`.
+        threshold: float array, see `choose_thresholds`.
         models, documents, folder, k, weights: see `export`.
     """
     import tensorflow as tf
@@ -225,7 +258,7 @@ def write_version(models, documents, cards, path, folder, k, stored, weights):
     tf.config.experimental.enable_tensor_float_32_execution(False)
     models = [convert_to_float32(model) for model in models]
     serving_module = choose_module_class(models)
-    module = serving_module(models, k, *stored, weights=weights)
+    module = serving_module(models, k, *stored, weights=weights, threshold=threshold)
     coarsest = min(stored, key=("int8", "float16", "float32").index)
     several = documents[:8]
     if isinstance(documents, list):

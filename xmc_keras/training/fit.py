@@ -30,6 +30,7 @@ from xmc_keras.metrics.baselines import rank_by_popularity, rank_by_similarity
 from xmc_keras.progress import Heartbeat, phase
 from xmc_keras.runs.finished_runs import read_metrics
 from xmc_keras.runs.run_folder import RunFolder
+from xmc_keras.training.calibrate_trained import calibrate_trained
 from xmc_keras.training.fit_lightdxml import fit_lightdxml
 from xmc_keras.training.fit_lightxml import fit_lightxml
 from xmc_keras.training.fit_one_vs_all import fit_one_vs_all
@@ -261,14 +262,14 @@ def evaluate_trained(task, trained, test, begun):
     model, checkpoint = trained.model, trained.checkpoint
     if run is not None:
         model = run.load_model()
+    calibrated = calibrate_trained(task, trained, model)
     held_out = task.validation if test is None else test
     part = "validation" if test is None else "test"
     if test is None and trained.found.get("learnt_validation"):
         metrics = dict(trained.found["validation"])
     else:
-        settings = {"train": train, "config": config}
         cache = run and run.cache_path
-        metrics = evaluate_checked(model, held_out, **settings, cache=cache)
+        metrics = evaluate_checked(model, held_out, cache, train=train, config=config)
     with phase("Evaluating the baselines"):
         metrics["baselines"] = evaluate_baselines(trained, task, held_out)
     metrics["warnings"] = warn_of_baselines(metrics, metrics["baselines"], config, part)
@@ -278,6 +279,7 @@ def evaluate_trained(task, trained, test, begun):
         evaluated_on=part,
         train_documents=len(task.train),
         validation_documents=len(task.validation),
+        calibrated_on=calibrated,
         skipped_lines=train.skipped + (0 if test is None else test.skipped),
         propensity_a=config.propensity_a,
         propensity_b=config.propensity_b,

@@ -37,6 +37,7 @@ def fit_lightdxml(task):
     from xmc_keras.data.inputs import build_inputs, build_training_inputs
     from xmc_keras.encoders.pretrained import load_encoder
     from xmc_keras.lightdxml.build import build_lightdxml, fit_vectorizer
+    from xmc_keras.recommending.calibration.held_out_answers import HeldOutAnswers
     from xmc_keras.training.loops.join_linear import join_linear
     from xmc_keras.training.loops.train_lightdxml import train_lightdxml
     from xmc_keras.training.loops.warm_start import start_lightdxml
@@ -115,11 +116,12 @@ def fit_lightdxml(task):
         phases,
         task.start_from is not None,
     )
+    held_out = None
     if config.linear:
         rows = getattr(task.validation, "features", None)
         if rows is None:
             rows = vectorizer.transform(task.validation.texts)
-        model, joined = join_linear(
+        model, joined, ranking = join_linear(
             config,
             model,
             (features, label_matrix, task.train.weights),
@@ -128,6 +130,7 @@ def fit_lightdxml(task):
             phases,
             task.transformer,
         )
+        held_out = HeldOutAnswers(*ranking, label_set.encode(task.validation.labels))
         for key in ("beta", "validation_by_beta"):  # of the model without it
             found.pop(key, None)
         found |= joined
@@ -142,6 +145,7 @@ def fit_lightdxml(task):
         vectorizer=vectorizer,
         label_features=label_features(features, label_matrix),
         found=found,
+        held_out=held_out,
     )
 
 

@@ -85,4 +85,6 @@ def join_words(task, trained):
         "words": words.found,
     }
     trained.checkpoint.seconds += time.monotonic() - begun
-    return dataclasses.replace(trained, model=hybrid, found=found)
+    return dataclasses.replace(
+        trained, model=hybrid, found=found, held_out=words.held_out
+    )

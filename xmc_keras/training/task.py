@@ -58,6 +58,8 @@ class Trained:
         vectorizer: transforms texts to TF-IDF rows; None for features.
         label_features: csr matrix (labels, features), see `label_features`.
         found: dictionary of additional metrics.
+        held_out: optional `HeldOutAnswers` to the validation documents, from before the
+            model has learnt from them.
     """
 
     model: typing.Any
@@ -66,3 +68,4 @@ class Trained:
     vectorizer: typing.Any
     label_features: typing.Any
     found: dict
+    held_out: typing.Any = None

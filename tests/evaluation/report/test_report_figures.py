@@ -17,7 +17,6 @@ from xmc_keras.evaluation.report.by_frequency import (
     group_by_frequency,
     split_by_group,
 )
-from xmc_keras.evaluation.report.calibration import calibrate
 from xmc_keras.evaluation.report.confused_labels import find_confused_labels
 from xmc_keras.evaluation.report.log_numbers import LogNumbers
 from xmc_keras.evaluation.report.recall_curve import compute_recall_curve
@@ -25,6 +24,7 @@ from xmc_keras.evaluation.report.run_predictions import (
     find_places,
     predict_documents,
 )
+from xmc_keras.metrics.calibration_curve import calibration_curve
 from xmc_keras.metrics.ranking_metrics import ranking_report
 
 
@@ -103,7 +103,7 @@ def test_calibration_against_loops(seed):
     top, relevant, _, _ = case(seed)
     scores = np.random.default_rng(seed).uniform(size=top.shape).astype("float32")
     scores[0, 0] = 1.0
-    counts, score, right, error = calibrate(top, scores, relevant, k=5, bins=4)
+    counts, score, right, error = calibration_curve(top, scores, relevant, k=5, bins=4)
     found = collections.defaultdict(list)
     for i, row in enumerate(top):
         for label, one in list(zip(row, scores[i]))[:5]:

@@ -23,6 +23,10 @@ FORMS = [("float32", "float32"), ("float16", "float16"), ("int8", "float32")]
 
 @pytest.fixture(scope="module")
 def model():
+    return make_one_vs_all()
+
+
+def make_one_vs_all():
     keras.utils.set_random_seed(0)
     backbone = tiny_bert(0, vocabulary_size=len(WORDS))
     table = backbone.token_embedding.embeddings

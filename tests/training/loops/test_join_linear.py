@@ -109,7 +109,9 @@ def test_scores_are_those_of_the_sum_of_members(
     monkeypatch.setattr(LEAST_CHANGES, (0.0,))
     model, (train, validation) = plain
     words = model.lexical.get_weights()
-    joined, found = join_linear(CONFIG, model, train, validation, refit, PhaseSeconds())
+    joined, found, ranking = join_linear(
+        CONFIG, model, train, validation, refit, PhaseSeconds()
+    )
     assert found["learnt_validation"] is refit and found["linear_c"] == 1
     rows, labels, _ = train
     if refit:
@@ -151,7 +153,7 @@ def test_few_documents_and_labels_have_a_larger_c(plain, monkeypatch):
     found = []
     for pairs in (train[1].shape[0] * train[1].shape[1] + change for change in (0, -1)):
         monkeypatch.setattr(FEW_PAIRS, pairs)
-        joined, metrics = join_linear(
+        joined, metrics, _ = join_linear(
             config, model, train, validation, False, PhaseSeconds()
         )
         found.append((metrics["linear_c"], joined.linear.num_weights))
@@ -256,7 +258,7 @@ def test_small_weights_are_left_out(plain, monkeypatch):
 
     def join(*changes):
         monkeypatch.setattr(LEAST_CHANGES, changes)
-        joined, found = join_linear(
+        joined, found, ranking = join_linear(
             CONFIG, model, train, validation, False, PhaseSeconds()
         )
         model.lexical.set_weights(words)

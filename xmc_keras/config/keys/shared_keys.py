@@ -155,6 +155,12 @@ class SharedKeys:
     checkpoint_minutes: float = _key("Minutes between two checkpoints.", 10.0, above=0)
 
     # Evaluation
+    calibration: str = _key(
+        "auto turns scores into probabilities, fitted on the validation split after "
+        "training, if its labels are enough; none leaves them as they are.",
+        "auto",
+        choices=["auto", "none"],
+    )
     propensity_a: float = _key(
         "A of the inverse propensity 1 + C (n + B)^-A of a label with n documents.",
         0.55,

@@ -53,7 +53,7 @@ def make_page(reports, images, documents, relevant, names):
     if documents is not None:
         sections.append(format_frequency(images))
         sections.append(format_candidates(reports, images))
-        sections.append(format_calibration(images))
+        sections.append(format_calibration(reports, images))
     sections.append(format_clusters(reports, images))
     if documents is not None:
         sections.append(format_confused_labels(reports, names))
@@ -182,13 +182,21 @@ def format_candidates(reports, images):
     )
 
 
-def format_calibration(images):
+def format_calibration(reports, images):
     text = (
         "The first five labels of each document, by score: of those with a score of "
         "80 %, 80 % should be right (the dotted line). The error is the mean distance "
-        "from that line, in points. On the right, the share of labels with each score."
+        "from that line, in points; the dashed line is that of scores before "
+        "calibration. On the right, the share of labels with each score."
     )
-    return format_section("Calibration", text, images, "calibration")
+    rows = [
+        [report.name, *group]
+        for report in reports
+        for group in report.calibration.groups
+    ]
+    head = ["run", "labels", "share %", "error before", "error"]
+    table = make_html_table(head, rows, text_columns=(0, 1))
+    return format_section("Calibration", text, images, "calibration") + table
 
 
 def format_clusters(reports, images):

@@ -104,7 +104,11 @@ def draw_calibration(reports):
     figure, (left, right) = make_panels(1, 2, 3.8)
     left.plot([0, 100], [0, 100], ":", color="gray")
     for i, report in enumerate(reports):
-        counts, score, hits, error = report.calibration
+        if report.calibration.earlier is not None:
+            counts, score, hits, _ = report.calibration.earlier
+            some, style = counts > 0, choose_colour(i) | {"ls": "--", "lw": 1}
+            left.plot(100 * score[some], 100 * hits[some], **style)
+        counts, score, hits, error = report.calibration.curve
         some = counts > 0
         left.plot(100 * score[some], 100 * hits[some], ms=5, **choose_style(i))
         left.lines[-1].set_label(f"{shorten(report.name)} (error {100 * error:.1f})")

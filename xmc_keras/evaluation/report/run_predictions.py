@@ -25,6 +25,7 @@ class RunPredictions:
     Args:
         label_ids: int32 array (documents, n). Best labels, best first, `-1` pads.
         scores: float32 array (documents, n). Their scores.
+        own_scores: float32 array (documents, n). Their scores before calibration.
         ranks: int32 array (pairs,). For each label of each document, in the order of a
             csr matrix: the number of clusters (LightXML) or labels (LightDXML) that the
             first stage, or the last level of clusters, ranks above its own; `-1` if it
@@ -35,6 +36,7 @@ class RunPredictions:
 
     label_ids: np.ndarray
     scores: np.ndarray
+    own_scores: np.ndarray
     ranks: np.ndarray
     step: int
     kept: int
@@ -69,7 +71,10 @@ def predict_run(run, documents, relevant, name=None, filtered=None):
         except BadInput as error:  # a full disk, or another report on this run
             logger.warning("Predictions are not cached: %s", error)
     label_ids, scores = filter_ranking(found.label_ids, filtered, found.scores)
-    return dataclasses.replace(found, label_ids=label_ids, scores=scores)
+    _, own = filter_ranking(found.label_ids, filtered, found.own_scores)
+    return dataclasses.replace(
+        found, label_ids=label_ids, scores=scores, own_scores=own
+    )
 
 
 def _key(run, documents, name):
@@ -87,7 +92,7 @@ def _read(path, key):
             arrays = [cached[name] for name in names]
     except UNREADABLE:
         return None
-    return RunPredictions(*arrays[:3], *map(int, arrays[3:]))
+    return RunPredictions(*arrays[:4], *map(int, arrays[4:]))
 
 
 def predict_documents(model, documents, relevant, config=None, cache=None):
@@ -121,7 +126,9 @@ def predict_documents(model, documents, relevant, config=None, cache=None):
             ranks = tf.argsort(order)  # (batch, clusters)
             own = tf.maximum(clusters.clusters_of(label_ids), 0)
             ranks = tf.gather(ranks, own, batch_dims=1)
-        return outputs["predicted_ids"], outputs["scores"], ranks
+        scores = outputs["scores"]
+        own = outputs.get("own_scores", scores)
+        return outputs["predicted_ids"], scores, own, ranks
 
     if not model.built:
         model(_inputs(next(batches.batches())[0]), training=False)
@@ -134,13 +141,11 @@ def predict_documents(model, documents, relevant, config=None, cache=None):
             first, last = relevant.indptr[document : document + 2]
             ranks[first:last] = row[: last - first]
         start += len(label_ids)
-    label_ids, scores = map(np.concatenate, zip(*found))
+    best = [batches.restore(np.concatenate(part)) for part in zip(*found)]
     step, kept = 1, getattr(model, "num_candidates", None)
     if clusters is not None:
         step, kept = clusters.cluster_size, clusters.top_k
-    return RunPredictions(
-        batches.restore(label_ids), batches.restore(scores), ranks, step, kept
-    )
+    return RunPredictions(*best, ranks, step, kept)
 
 
 def _inputs(x):

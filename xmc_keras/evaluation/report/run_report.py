@@ -7,7 +7,10 @@ import numpy as np
 from xmc_keras.config.config import Config
 from xmc_keras.evaluation.evaluate import compute_propensities, measure_recall
 from xmc_keras.evaluation.report.by_frequency import group_by_frequency, split_by_group
-from xmc_keras.evaluation.report.calibration import calibrate
+from xmc_keras.evaluation.report.calibration import (
+    ReportedCalibration,
+    report_calibration,
+)
 from xmc_keras.evaluation.report.confused_labels import find_confused_labels
 from xmc_keras.evaluation.report.recall_curve import compute_recall_curve
 from xmc_keras.metrics.ranking_metrics import ranking_report
@@ -37,7 +40,7 @@ class RunReport:
         recall: float array. Share of labels among the candidates of 1, 2, ... steps.
         step: int. Number of candidates per step: labels of a cluster, or 1.
         kept: int. Number of steps that the model takes.
-        calibration: see `calibrate()`.
+        calibration: a `ReportedCalibration`.
         confused: see `find_confused_labels()`.
     """
 
@@ -54,7 +57,7 @@ class RunReport:
     recall: np.ndarray | None = None
     step: int | None = None
     kept: int | None = None
-    calibration: tuple | None = None
+    calibration: ReportedCalibration | None = None
     confused: list | None = None
 
 
@@ -117,7 +120,7 @@ def make_report(report, label_counts, clusters=None, relevant=None, predictions=
         recall=compute_recall_curve(predictions.ranks, known, unseen),
         step=predictions.step,
         kept=predictions.kept,
-        calibration=calibrate(top, predictions.scores, relevant),
+        calibration=report_calibration(predictions, relevant, counts),
         confused=find_confused_labels(top, relevant),
         **found,
     )

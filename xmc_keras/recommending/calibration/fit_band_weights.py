@@ -11,19 +11,19 @@ from xmc_keras.labels.label_bands import BANDS
 SPREAD, BAND_SPREAD = 1.0, 0.2
 
 
-def fit_band_weights(logits, targets, bands, prior):
+def fit_band_weights(logits, targets, bands, prior, least=0.0):
     """Fits the weights of logits: a logistic regression per band of labels.
 
     The bands share most of their weights: the weights of all bands have a Gaussian
     prior around `prior`, and those of a band around the weights of all. So little
-    validation data changes little, and the weighted sums of logits are log odds. No weight is
-    negative.
+    validation data changes little, and the weighted sums of logits are log odds.
 
     Args:
         logits: float array (pairs, n), such as those of the members of a model.
         targets: bool array (pairs,). Whether the label of a pair applies.
         bands: int array (pairs,), see `find_bands`.
         prior: array (n + 1,). Weights, and the bias.
+        least: float or array (n,). Least weights. Defaults to `0.0`.
 
     Returns:
         float64 array (bands, n + 1), weights and bias of each band.
@@ -62,5 +62,5 @@ def fit_band_weights(logits, targets, bands, prior):
     found = scipy.optimize.minimize(loss, start, jac=True, method="L-BFGS-B").x
     found = found.reshape(count + 1, width)
     weights = found[0] + found[1:]
-    weights[:, :-1] = np.maximum(weights[:, :-1], 0)
+    weights[:, :-1] = np.maximum(weights[:, :-1], least)
     return weights

@@ -32,6 +32,7 @@ class EnsembleMember(TokenReader):
             )
         self.feature_dim = model.encoder.feature_dim
         if model.ranker is not None and table_dtype != "float32":
+            calibration = model.calibration
             model = LightXML(
                 model.encoder,
                 model.generator,
@@ -41,6 +42,7 @@ class EnsembleMember(TokenReader):
                 levels=model.levels,
                 level_dims=model.level_dims,
             )
+            model.calibration = calibration
         self._model = model
         self.weights, self.halves = [], []
         self._store(model.encoder.weights, dense_dtype)

@@ -45,6 +45,7 @@ class FeatureServingModule(ServingModule):
 
     def signatures(self):
         k = tf.TensorSpec(None, tf.int32, "k")
+        threshold = tf.TensorSpec(None, tf.float32, "threshold")
         labels = tf.TensorSpec(None, tf.string, "labels")
 
         @tf.function(input_signature=SPECS, autograph=False)
@@ -58,6 +59,13 @@ class FeatureServingModule(ServingModule):
             """The same for the `k` of the request, one for all or [n]."""
             return self._top_k((indices, values, row_splits), k)
 
+        @tf.function(input_signature=[*SPECS, threshold], autograph=False)
+        def select(indices, values, row_splits, threshold):
+            """csr rows and `threshold`, one for all or [n], negative for the model's
+            own, to the `labels` [n, m] that reach it, their `scores`, and `count` [n].
+            """
+            return self._select((indices, values, row_splits), threshold)
+
         @tf.function(input_signature=[*SPECS, labels], autograph=False)
         def score(indices, values, row_splits, labels):
             """csr rows and label names `labels` [n, m] or [n] to their `scores`."""
@@ -68,7 +76,7 @@ class FeatureServingModule(ServingModule):
             """csr rows to their `embedding` [n, dim]."""
             return self._embed((indices, values, row_splits))
 
-        functions = (serving_default, top_k, score, embed)
+        functions = (serving_default, top_k, select, score, embed)
         return {function.python_function.__name__: function for function in functions}
 
     def _count(self, documents):

@@ -26,6 +26,7 @@ def convert_to_float32(model):
             return model
         copy = Hybrid(*copies)
         copy.label_weights.assign(model.label_weights)
+        copy.calibration = model.calibration
         return copy
     config = {**model.get_config(), "tokenizer": None}
     plain = _in_float32(config)
@@ -33,6 +34,7 @@ def convert_to_float32(model):
         return model
     copy = type(model).from_config(plain)
     copy.tokenizer, copy.label_set = model.tokenizer, model.label_set
+    copy.calibration = model.calibration
     inputs = {"token_ids": keras.ops.zeros((1, 2), "int32")}
     if isinstance(model, LightDXML) and model.tokenizer is None:
         copy.vectorizer = model.vectorizer

@@ -47,16 +47,27 @@ class HybridMember:
         return self._transformer.encode(inputs[0]), self._words.encode(inputs[1])
 
     def rank(self, encoded):
+        return self._model.calibrate_ranking(*self._rank(encoded))
+
+    def _rank(self, encoded):
+        """Labels and scores before calibration."""
         pairs = zip((self._transformer, self._words), encoded)
         offered = [member.rank(own)[0] for member, own in pairs]
         return rank_together(
             offered,
-            lambda label_ids: self.label_scores(encoded, label_ids),
+            lambda label_ids: self._join(encoded, label_ids),
             min(part.shape[1] for part in offered),
         )
 
     def label_scores(self, encoded, label_ids):
         """Scores of given labels; 0 for -1."""
+        scores = self._join(encoded, label_ids)
+        if self._model.calibration is None:
+            return scores
+        _, best = self._rank(encoded)
+        return self._model.calibration.apply(label_ids, scores, best)
+
+    def _join(self, encoded, label_ids):
         of_transformer, of_words = encoded
         return self._model.join_scores(
             label_ids,

@@ -128,7 +128,11 @@ class LightDXMLMember:
         return self.features(inputs), words, linear
 
     def rank(self, encoded):
-        candidates, logits, cosines = self._candidates(encoded)
+        return self._model.calibrate_ranking(*self._rank(encoded))
+
+    def _rank(self, encoded, found=None):
+        """Labels and scores before calibration; for `found` see `_candidates`."""
+        candidates, logits, cosines = self._candidates(encoded, found)
         k = min(self._model.num_predictions, self._model.num_candidates)
         if self._by_logits:
             scores = tf.sigmoid(logits)
@@ -149,7 +153,11 @@ class LightDXMLMember:
         else:
             _, *among = self._candidates(encoded, found)
             scores = score_candidates(logits, cosines, self._beta, among)
-        return tf.where(label_ids < 0, 0.0, scores)
+        scores = tf.where(label_ids < 0, 0.0, scores)
+        if self._model.calibration is None:
+            return scores
+        _, best = self._rank(encoded, found)
+        return self._model.calibration.apply(label_ids, scores, best)
 
     def _candidates(self, encoded, found=None):
         """Label ids, logits and cosines (block, candidates) of the candidates."""

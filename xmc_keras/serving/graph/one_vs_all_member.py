@@ -52,13 +52,23 @@ class OneVsAllMember(TokenReader):
         return self._model.head.project(self.features(inputs))
 
     def rank(self, hidden):
+        return self._model.calibrate_ranking(*self._best(self._logits(hidden)))
+
+    def _best(self, logits):
+        """Labels and scores from the logits of all labels (block, num_labels)."""
         k = min(self._model.num_predictions, self._model.num_candidates)
-        logits, ids = tf.math.top_k(self._logits(hidden), k)
+        logits, ids = tf.math.top_k(logits, k)
         return ids, tf.sigmoid(logits)
 
     def label_scores(self, hidden, label_ids):
         """Scores of given labels; 0 for -1."""
         ids = tf.maximum(label_ids, 0)  # (block, n)
+        calibration = self._model.calibration
+        if calibration is not None:  # needs the total of the best
+            logits = self._logits(hidden)
+            _, best = self._best(logits)
+            scores = tf.sigmoid(tf.gather(logits, ids, batch_dims=1))
+            return calibration.apply(label_ids, scores, best)
         logits = tf.cond(
             tf.size(ids) <= GATHERED,
             lambda: self._gathered_logits(hidden, ids),

@@ -39,6 +39,11 @@ class ServingModule(tf.Module):
     - `top_k(text, k)` returns the same for the k of the request, one for all texts or
       one for each, at least 1 and at most `most_labels`. A row with a smaller k than
       another one ends with `""` and score 0.
+    - `select(text, threshold)` returns `labels` and `scores` (texts, most_labels) of
+      the labels whose scores are at least the threshold of the request, one for all
+      texts or one for each, and `count` (texts,) int32, which may be 0. The rest of a
+      row is `""` with score 0. A negative threshold, and none, stand for the model's
+      own.
     - `score(text, labels)` returns `scores` (texts, n) float32 of given label names,
       -1 for unknown labels. With one name per text, `labels` (texts,), so are the
       `scores`.
@@ -68,13 +73,21 @@ class ServingModule(tf.Module):
             where memory is short. Defaults to `"float32"`.
         weights: optional list of floats. Weight of each model in the average. Defaults
             to equal weights.
+        threshold: float array () or (num_labels,), see `choose_thresholds`. The model's
+            own threshold. Defaults to `0.5`.
 
     Raises:
         BadInput: `k` is out of range, or a model does not support these dtypes.
     """
 
     def __init__(
-        self, models, k, table_dtype="float32", dense_dtype="float32", weights=None
+        self,
+        models,
+        k,
+        table_dtype="float32",
+        dense_dtype="float32",
+        weights=None,
+        threshold=0.5,
     ):
         super().__init__()
         models = [convert_to_float32(model) for model in models]
@@ -87,6 +100,8 @@ class ServingModule(tf.Module):
         self.k = k
         self._shares = tuple(normalize_weights(weights, len(models)))
         self.labels = LabelNames([model.label_set.names for model in models])
+        # In the order of the first model's labels, which are the first of all.
+        self.threshold = tf.Variable(threshold, dtype=tf.float32, trainable=False)
         self._members = [
             make_member(model, table_dtype, dense_dtype) for model in models
         ]
@@ -110,6 +125,7 @@ class ServingModule(tf.Module):
     def signatures(self):
         """Dictionary of name to `tf.function`, for `tf.saved_model.save`."""
         k = tf.TensorSpec(None, tf.int32, "k")
+        threshold = tf.TensorSpec(None, tf.float32, "threshold")
         labels = tf.TensorSpec(None, tf.string, "labels")
 
         @tf.function(input_signature=[TEXT], autograph=False)
@@ -122,6 +138,13 @@ class ServingModule(tf.Module):
             """The same for the `k` of the request, one for all or [n]."""
             return self._top_k(text, k)
 
+        @tf.function(input_signature=[TEXT, threshold], autograph=False)
+        def select(text, threshold):
+            """`text` [n] and `threshold`, one for all or [n], negative for the model's
+            own, to the `labels` [n, m] that reach it, their `scores`, and `count` [n].
+            """
+            return self._select(text, threshold)
+
         @tf.function(input_signature=[TEXT, labels], autograph=False)
         def score(text, labels):
             """`text` [n] and label names `labels` [n, m] or [n] to their `scores`."""
@@ -132,28 +155,52 @@ class ServingModule(tf.Module):
             """`text` [n] to its `embedding` [n, dim]."""
             return self._embed(text)
 
-        functions = (serving_default, top_k, score, embed)
+        functions = (serving_default, top_k, select, score, embed)
         return {function.python_function.__name__: function for function in functions}
 
     def _top_k(self, documents, k):
         count = self._count(documents)
         k = tf.clip_by_value(tf.reshape(k, [-1]), 1, self.most_labels)
-        one_or_each = tf.debugging.Assert(
-            (tf.size(k) == 1) | (tf.size(k) == count),
-            [
-                "Expected one k for all rows, or a k for each row. Received:",
-                tf.shape(k),
-            ],
-        )
-        with tf.control_dependencies([one_or_each]):
-            k = tf.identity(k)  # or ops on k run, and fail, before the assertion
-            # An empty request may have no k at all.
-            width = tf.maximum(tf.reduce_max(k), 1)
+        k = _one_or_each(k, count, "k")
+        # An empty request may have no k at all.
+        width = tf.maximum(tf.reduce_max(k), 1)
         answer = self._predict(documents, width)
         kept = tf.range(width) < tf.broadcast_to(k, [count])[:, tf.newaxis]
         return {
             "labels": tf.where(kept, answer["labels"], ""),
             "scores": tf.where(kept, answer["scores"], 0.0),
+        }
+
+    def _select(self, documents, threshold):
+        count, width = self._count(documents), self.most_labels
+        none = tf.constant([-1.0])
+        asked = tf.reshape(threshold, [-1])
+        asked = tf.cond(tf.size(asked) == 0, lambda: none, lambda: asked)
+        asked = tf.broadcast_to(_one_or_each(asked, count, "threshold"), [count])
+
+        def select_block(inputs, rows):
+            label_ids, scores = self._rank(inputs)  # (block, most_labels)
+            own = self.threshold
+            if own.shape.rank:
+                own = tf.gather(own, tf.maximum(label_ids, 0))
+            least = tf.gather(asked, rows)[:, tf.newaxis]
+            kept = (label_ids >= 0) & (scores >= tf.where(least < 0, own, least))
+            # With thresholds by label, others may come between.
+            _, places = tf.math.top_k(tf.cast(kept, tf.int32), width)
+            label_ids = tf.where(kept, label_ids, -1)
+            scores = tf.where(kept, scores, 0.0)
+            label_ids, scores = (
+                tf.gather(part, places, batch_dims=1) for part in (label_ids, scores)
+            )
+            number = tf.reduce_sum(tf.cast(kept, tf.int32), axis=1, keepdims=True)
+            return [label_ids, scores, number]
+
+        outputs = [(tf.int32, width), (tf.float32, width), (tf.int32, 1)]
+        label_ids, scores, number = self._in_blocks(documents, select_block, outputs)
+        return {
+            "labels": self.labels.names_of(label_ids),
+            "scores": scores,
+            "count": number[:, 0],
         }
 
     def _predict(self, documents, k):
@@ -276,6 +323,19 @@ class ServingModule(tf.Module):
                 for weight, half in member.halves
             ]
         )
+
+
+def _one_or_each(values, count, name):
+    """The values (n,), if they are one or as many as there are rows."""
+    fits = tf.debugging.Assert(
+        (tf.size(values) == 1) | (tf.size(values) == count),
+        [
+            f"Expected one {name} for all rows, or a {name} for each row. Received:",
+            tf.shape(values),
+        ],
+    )
+    with tf.control_dependencies([fits]):
+        return tf.identity(values)  # or ops run, and fail, before the assertion
 
 
 def make_member(model, table_dtype, dense_dtype):

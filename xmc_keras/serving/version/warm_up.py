@@ -29,6 +29,7 @@ def make_warm_up_requests(one, several, labels):
         _request("serving_default", **one),
         _request("serving_default", **several),
         _request("top_k", **one, k=k),
+        _request("select", **one, threshold=-np.ones(1, np.float32)),
         _request("score", **one, labels=np.array([labels], object)),
         _request("embed", **one),
     ]

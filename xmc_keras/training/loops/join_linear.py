@@ -5,6 +5,7 @@ import logging
 import keras
 import numpy as np
 import scipy.sparse
+from scipy.special import expit
 
 from xmc_keras.encoders.encode_documents import encode_documents
 from xmc_keras.labels.label_bands import BANDS, find_bands
@@ -70,11 +71,13 @@ def join_linear(config, model, train, validation, refit, phases, transformer=Non
         transformer: optional `MemberScores` of the validation documents.
 
     Returns:
-        `(joined, found)`: a `LightDXML`, and a dictionary for the metrics of the run:
-        `linear_c`, `member_weights` (bands, 4), in the order of classifier, words,
+        `(joined, found, ranking)`: a `LightDXML`; a dictionary for the metrics of the
+        run: `linear_c`, `member_weights` (bands, 4), in the order of classifier, words,
         linear, transformer, if there is one, and bias, `least_change`, the least change
         of a logit by a weight that is kept, `validation` in percent, before they were
-        learnt from, and `learnt_validation`, whether they were.
+        learnt from, and `learnt_validation`, whether they were; and the labels and
+        scores of the validation documents, before, both (documents, num_predictions),
+        best first, `-1` pads.
     """
     c = config.linear_c
     if c is None:
@@ -84,11 +87,12 @@ def join_linear(config, model, train, validation, refit, phases, transformer=Non
     with phases("member weights"):
         encoded = _encode(model, validation[0])
         weights = _fit_weights(model, encoded, linear, train, validation, transformer)
-        least, precisions = _choose_least(
+        least, precisions, ranking = _choose_least(
             encoded,
             validation,
             _join(model, linear, weights, train),
             transformer and (transformer, weights[find_bands(_counts(train)), 3]),
+            config.num_predictions,
         )
     logger.info(
         "Joined on the validation split: %s",
@@ -117,7 +121,7 @@ def join_linear(config, model, train, validation, refit, phases, transformer=Non
         "validation": precisions,
         "learnt_validation": refit,
     }
-    return joined, found
+    return joined, found, ranking
 
 
 def _fit(config, model, documents, c):
@@ -213,10 +217,14 @@ def _prune(rows, changes, least):
     return rows
 
 
-def _choose_least(encoded, validation, members, transformer=None):
-    """One of `LEAST_CHANGES`, and the precisions of the joined model that it leaves.
+def _choose_least(encoded, validation, members, transformer, num_predictions):
+    """One of `LEAST_CHANGES`, and what the joined model that it leaves ranks.
 
-    `transformer` is a pair of `MemberScores` and their weights (num_labels,).
+    Args:
+        transformer: None, or a pair of `MemberScores` and their weights (num_labels,).
+
+    Returns:
+        `(least, precisions, (label_ids, scores))`, see `join_linear`.
     """
     table, label_bias, rows, bias, changes = members
     features, relevant = validation[:2]
@@ -240,23 +248,27 @@ def _choose_least(encoded, validation, members, transformer=None):
         own = np.asarray(find_logits(member.scores_of(offered)))
         own = np.where(offered < 0, -np.inf, label_weights[offered] * own)
 
-    def measure(least):
+    def rank(least, k):
         found = []
         for part, scores in score_blocks(least):
-            if transformer is None:
-                found.append(_find_best(scores, 5))
-                continue
-            labels = offered[part]
-            joined = np.take_along_axis(scores, labels, axis=1) + own[part]
-            places = _find_best(joined, 5)
-            found.append(np.take_along_axis(labels, places, axis=1))
-        return _precisions(np.concatenate(found), relevant)
+            labels = None if transformer is None else offered[part]
+            if labels is not None:
+                scores = np.take_along_axis(scores, labels, axis=1) + own[part]
+            places = _find_best(scores, k)
+            best = places
+            if labels is not None:
+                best = np.take_along_axis(labels, places, axis=1)
+            found.append((best, np.take_along_axis(scores, places, axis=1)))
+        best, logits = map(np.concatenate, zip(*found))
+        return np.where(logits > -np.inf, best, -1), expit(logits)
 
-    of_all = measure(0.0)
+    of_all = rank(0.0, num_predictions)
+    most = _precisions(of_all[0], relevant)
     for least in LEAST_CHANGES:
-        precisions = measure(least) if least else of_all
-        if sum(precisions.values()) >= sum(of_all.values()) - LOSS:
-            return least, precisions
+        ranking = rank(least, num_predictions) if least else of_all
+        precisions = _precisions(ranking[0], relevant)
+        if sum(precisions.values()) >= sum(most.values()) - LOSS:
+            return least, precisions, ranking
 
 
 def _find_best(scores, k):

@@ -1,0 +1,75 @@
+"""Answers to documents that a model has not learnt from."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import scipy.sparse
+
+from xmc_keras.metrics.find_hits import find_hits
+
+
+@dataclasses.dataclass(frozen=True)
+class HeldOutAnswers:
+    """A model's best labels for documents that it has not learnt from.
+
+    Calibration and thresholds are chosen by them.
+
+    Args:
+        label_ids: int array (documents, n). Best first, `-1` pads.
+        scores: float array (documents, n). Their scores, in [0, 1].
+        relevant: csr matrix (documents, num_labels or more). Ones where a label
+            applies; labels that the model does not know come last.
+
+    Example:
+
+    >>> answers = HeldOutAnswers(np.array([[1, 0], [0, -1]]),
+    ...     np.array([[0.9, 0.2], [0.6, 0.0]]),
+    ...     scipy.sparse.csr_matrix([[0, 1], [0, 1]]))
+    >>> answers.right.tolist()
+    [[True, False], [False, False]]
+    """
+
+    label_ids: np.ndarray
+    scores: np.ndarray
+    relevant: scipy.sparse.csr_matrix
+
+    @functools.cached_property
+    def right(self):
+        """bool array (documents, n): whether the label applies."""
+        return find_hits(self.label_ids, self.relevant)
+
+    @functools.cached_property
+    def real(self):
+        """bool array (documents, n): whether there is a label."""
+        return self.label_ids >= 0
+
+    def with_scores(self, scores):
+        """The same labels by other scores, best first."""
+        scores = np.where(self.real, scores, 0)
+        places = np.argsort(-np.where(self.real, scores, -1), axis=1, kind="stable")
+        label_ids, scores = (
+            np.take_along_axis(part, places, axis=1)
+            for part in (self.label_ids, scores)
+        )
+        return HeldOutAnswers(label_ids, scores, self.relevant)
+
+    def arrays(self):
+        """Dictionary of arrays for `numpy.savez`."""
+        return {
+            "label_ids": self.label_ids.astype(np.int32),
+            "scores": self.scores.astype(np.float32),
+            "relevant_indices": self.relevant.indices.astype(np.int32),
+            "relevant_indptr": self.relevant.indptr.astype(np.int64),
+            "relevant_shape": np.array(self.relevant.shape, np.int64),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays):
+        """Makes them from what `arrays` returned."""
+        indices, indptr = arrays["relevant_indices"], arrays["relevant_indptr"]
+        ones = np.ones(len(indices), np.int8)
+        relevant = scipy.sparse.csr_matrix(
+            (ones, indices, indptr), tuple(arrays["relevant_shape"])
+        )
+        return cls(arrays["label_ids"], arrays["scores"], relevant)
