@@ -154,7 +154,8 @@ class TaggingPage:
             const beyond = [...document.querySelectorAll("body *")].filter(
                 (x) => x.checkVisibility() &&
                     x.getBoundingClientRect().right > root.clientWidth + 0.5);
-            return [root.scrollWidth - root.clientWidth, beyond.map((x) => x.outerHTML)]"""
+            return [
+                root.scrollWidth - root.clientWidth, beyond.map((x) => x.outerHTML)]"""
         )
 
     def wait(self, condition):
