@@ -153,13 +153,6 @@ def test_places_that_cannot_hold_it(path, tmp_path):
     assert os.listdir(path) == []
 
 
-def test_a_file_of_a_run_is_refused(tmp_path):
-    for name in ("config.yaml", "label_names.txt", "metrics.json"):
-        (tmp_path / name).touch()
-    with pytest.raises(BadInput, match="a file of its own"):
-        CorrectionsFile(tmp_path / "metrics.json").check()
-
-
 def test_a_full_disk_leaves_whole_lines(tmp_path):
     with small_disk(tmp_path / "disk", 8) as disk:
         file = CorrectionsFile(disk.path / "c.jsonl")

@@ -323,7 +323,103 @@ def test_the_browser_has_nothing_to_complain_of(page):
     assert page.browser.get_log("browser") == []
 
 
-@pytest.mark.parametrize("width", [1280, 400, 320])
+def test_another_site_cannot_send_corrections(page, browser):
+    async def other_site(scope, receive, send):
+        page = b"<!DOCTYPE html><title>Another site</title><form method=post></form>"
+        headers = [(b"content-type", b"text/html")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": page})
+
+    other = Served(other_site)
+    try:
+        # The same host, and by a name that a browser takes for this machine.
+        for host in ("127.0.0.1", "localhost", "evil.localhost"):
+            browser.get(f"http://{host}:{other.port}/")
+            sent = page.run(
+                """const [url, done] = [arguments[0], []];
+                const body = '{"text": "a", "labels": ["L1"]}';
+                const json = { "Content-Type": "application/json" };
+                for (const more of [{}, { mode: "no-cors" }, { headers: json }]) {
+                    done.push(fetch(url, { method: "POST", body, ...more })
+                        .then((x) => x.type, () => "refused"));
+                }
+                return Promise.all(done);""",
+                f"{page.server.url}page/corrections",
+            )
+            assert sent == ["refused", "opaque", "refused"]
+            # A form may claim any of three types, none of them JSON.
+            page.run(
+                """const form = document.forms[0];
+                [form.action, form.enctype] = [arguments[0], "text/plain"];
+                const input = document.createElement("input");
+                [input.name, input.value] = ['{"text": "a', '", "labels": ["L1"]}'];
+                form.append(input);
+                form.submit();""",
+                f"{page.server.url}page/corrections",
+            )
+            page.wait(lambda: "content type" in browser.page_source)
+    finally:
+        other.stop()
+    assert not page.corrections.exists()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_stand_out_from_their_ground(page, browser, scheme):
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    try:
+        page.ask("A puzzle game")
+        page.slide(60)
+        page.all("#labels input")[0].click()
+        page.server.stop()
+        page.find("save").click()
+        page.wait(lambda: page.find("unsent").is_displayed())
+        page.server.start()
+        page.complete("l")
+        page.wait(lambda: page.all("#options li"))
+        grounds = page.run(COLOURS)
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert len(grounds) > 40
+    assert {words: x for words, *x in grounds if contrast(*x) < 4.5} == {}
+
+
+# The words of the page, their colour and that of their ground.
+COLOURS = """
+const rgb = (colour) => colour.match(/[\\d.]+/g).map(Number);
+return [...document.querySelectorAll("body *")].filter((element) =>
+    element.checkVisibility() && [...element.childNodes].some(
+        (node) => node.nodeType === Node.TEXT_NODE && node.data.trim())
+).map((element) => {
+    let ground = element, colour;
+    do colour = rgb(getComputedStyle(ground).backgroundColor);
+    while (colour[3] === 0 && (ground = ground.parentElement));
+    return [element.innerText, rgb(getComputedStyle(element).color), colour];
+});
+"""
+
+
+def contrast(colour, ground):
+    """The contrast ratio of two colours, by WCAG 2."""
+
+    def luminance(colour):
+        parts = [x / 255 for x in colour[:3]]
+        parts = [
+            x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts
+        ]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+    dark, light = sorted(map(luminance, (colour, ground)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize(
+    "width",
+    [
+        400,
+        *(pytest.param(width, marks=pytest.mark.large) for width in (320, 800, 1280)),
+    ],
+)
 def test_nothing_lies_beyond_the_width(open_page, width):
     labels = [("http://example.org/" + "a" * 90, 0.9), ("words " * 30 + "end", 0.12345)]
     names = "".join(f"{name}\n" for name, _ in labels)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from xmc_keras.files.atomic_files import check_writable
 from xmc_keras.files.bad_input import BadInput
-from xmc_keras.files.describe_folder import check_file_for
 from xmc_keras.files.disk_error import DiskError
 from xmc_keras.files.path_lock import BUSY, UNSUPPORTED
 
@@ -59,7 +58,6 @@ class CorrectionsFile:
             )
         if not os.path.exists(self.path):
             return check_writable(self.path, "for corrections", "corrections")
-        check_file_for(self.path, "corrections")
         with self._opened(os.O_RDWR | os.O_APPEND) as descriptor:
             if size := os.fstat(descriptor).st_size:
                 self._check_last_line(descriptor, size)

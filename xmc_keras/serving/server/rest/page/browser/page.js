@@ -248,7 +248,7 @@ text.addEventListener("keydown", (event) => {
 text.addEventListener("input", updateSave);
 threshold.addEventListener("input", update);
 threshold.addEventListener("change", remember);
-k.addEventListener("change", remember);
+k.addEventListener("change", () => k.validity.valid && remember());
 list.addEventListener("keydown", (event) => {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (!step) return;
