@@ -53,6 +53,9 @@ def test_page_says_the_name_and_whether_corrections_are_kept(named_model, correc
     for kept, word in [(None, "off"), (corrections, "on")]:
         with serving(OneVersion(name, named_model), corrections=kept) as port:
             page = request(port, "GET", "/").body.decode()
+            (url,) = re.findall('action="(.+?)"', page)  # for `xmc ask`
+            found = request(port, "POST", f"/{url}", {"instances": ["a"]})
+            assert found.json.keys() == {"predictions"}
         assert f">{html.escape(name)}</h1>" in page
         assert f'data-corrections="{word}"' in page
 

@@ -3,6 +3,7 @@
 import html
 import mimetypes
 from pathlib import Path
+from urllib.parse import quote
 
 from starlette.responses import Response
 
@@ -39,7 +40,9 @@ def page_files(name, corrections):
     """
     files = {path.name: path.read_text("utf-8") for path in FOLDER.iterdir()}
     page = files["page.html"].replace("{{corrections}}", "on" if corrections else "off")
-    # The name comes last, so that braces in it are not replaced.
+    # `xmc ask` reads the name of the model from this URL.
+    page = page.replace("{{url}}", f"v1/models/{quote(name, safe='')}:predict")
+    # The name comes last, so that braces in it are not replaced. A URL has none.
     files["page.html"] = page.replace("{{name}}", html.escape(name))
     return {
         name: Response(
