@@ -223,6 +223,7 @@ def test_a_file_that_cannot_be_written(port, corrections):
     corrections.path.write_text('{"text": "cut')
     found = ask(port, "corrections", CORRECTION)
     assert found.status == 503 and f"{corrections.path}:1: " in found.json["error"]
+    assert found.json["error"].endswith("or choose another with --corrections.")
 
 
 def origin(port, name="127.0.0.1", scheme="http"):

@@ -228,6 +228,7 @@ def test_decisions_stay_while_the_text_is_edited(page, named):
     chosen = page.accepted()
     page.find("text").send_keys("s")
     assert page.text_of("saved") == "The text has changed. Find its labels first."
+    assert "of the text before it was changed" in page.text_of("status")
     page.find("save").click()
     assert page.stays(lambda: not page.kept(), 0.2)
     page.ask()

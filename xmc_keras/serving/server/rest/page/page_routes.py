@@ -16,6 +16,7 @@ from xmc_keras.serving.server.serving_error import ServingError
 
 MOST_LABELS = 100  # for a text; a person reads no more
 SEARCHES = 4  # at a time
+WORDS = {"another `corrections`": "another with --corrections"}
 
 
 def page_routes(models, max_body_bytes, limiter, corrections=None):
@@ -84,7 +85,7 @@ def page_routes(models, max_body_bytes, limiter, corrections=None):
             # Not limited: each waits for the others' lines anyway.
             await anyio.to_thread.run_sync(corrections.append, correction)
         except BadInput as error:
-            raise ServingError("UNAVAILABLE", str(error)) from None
+            raise ServingError("UNAVAILABLE", error.word(WORDS)) from None
         return encode({"saved": True})
 
     def route(path, answer, method):

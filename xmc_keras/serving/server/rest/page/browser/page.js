@@ -135,25 +135,31 @@ function update() {
   });
   find("level").textContent = `${threshold.value} %`;
   threshold.setAttribute("aria-valuetext", `${threshold.value} percent`);
-  say(find("status"), summary(shown));
-  updateSave();
+  showChanges();
 }
 
 function summary(shown) {
   if (asked === null) return "The labels of your text appear here.";
   if (shown.length === 0) return "The model has no label for this text.";
   const count = accepted().length;
-  if (count > 0) return `${count} of ${shown.length} labels accepted`;
+  const of = asked === text.value ? "" : ". They are of the text before it was changed.";
+  if (count > 0) return `${count} of ${shown.length} labels accepted${of}`;
   const best = Math.max(...labels.map(({ score }) => score));
   return 100 * best < threshold.value
     ? `No label reaches ${threshold.value} %: the answer is empty.`
     : "All labels are rejected: the answer is empty.";
 }
 
+/** Shows what depends on the text as it is now. */
+function showChanges() {
+  const isOld = asked !== null && asked !== text.value;
+  find("answer").classList.toggle("old", isOld);
+  say(find("status"), summary(rows()));
+  updateSave();
+}
+
 function updateSave() {
   if (!keeps) return;
-  const isOld = asked !== text.value;
-  find("answer").classList.toggle("old", asked !== null && isOld);
   find("correct").hidden = asked === null;
   find("save").setAttribute("aria-disabled", Boolean(whyNotSave()));
   const count = accepted().length;
@@ -245,7 +251,7 @@ text.addEventListener("keydown", (event) => {
     form.requestSubmit();
   }
 });
-text.addEventListener("input", updateSave);
+text.addEventListener("input", showChanges);
 threshold.addEventListener("input", update);
 threshold.addEventListener("change", remember);
 k.addEventListener("change", () => k.validity.valid && remember());
