@@ -88,7 +88,7 @@ def test_a_million_labels_are_searched_fast():
     for query in ("o", "title", "subject", "zz", "p999999", "not there", "99 of"):
         began = time.process_time()
         found = search.find(query)
-        # Hundredths of a second; a loop over labels takes ten times as long.
+        # A tenth of a second; a loop over labels takes ten times as long.
         assert time.process_time() - began < 0.4, query
         assert len(found) == {"zz": 0, "not there": 0, "p999999": 1}.get(query, 20)
 

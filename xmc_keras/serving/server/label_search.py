@@ -21,10 +21,10 @@ class LabelSearch:
     r"""Finds labels by a part of their name or title, among millions of them.
 
     Names and titles are searched as one text each, from its start until there are
-    enough hits: no index is built, and a search of a million labels takes some
-    hundredths of a second. Case and accents do not count. A label whose whole name or
-    title is searched for comes first, then those that start with it, then those that
-    have it at the start of a word, then the rest, each in the order of the labels.
+    enough hits: no index is built, and a search of a million labels takes a tenth of a
+    second. Case and accents do not count. A label whose whole name or title is searched
+    for comes first, then those that start with it, then those that have it at the start
+    of a word, then the rest, each in the order of the labels.
 
     Args:
         names: bytes. The label names in UTF-8, one a line, in the order of their ids.
