@@ -62,7 +62,7 @@ setup(
     package_data={
         "xmc_keras.recipes": ["*.yaml", "ablations/*.yaml"],
         "xmc_keras.evaluation.report": ["page.html"],
-        "xmc_keras.serving.server.rest": ["page.html"],
+        "xmc_keras.serving.server.rest.page": ["browser/*"],
     },
     entry_points={"console_scripts": ["xmc = xmc_keras.cli.program:main"]},
     python_requires=">=3.11,<3.14",

@@ -5,6 +5,7 @@ import importlib
 import io
 import os
 import runpy
+import shutil
 import sys
 import types
 
@@ -48,6 +49,29 @@ def golden_model(golden_version):
     from xmc_keras.serving.server.served_model import ServedModel
 
     model = ServedModel(golden_version)
+    yield model
+    model.close()
+
+
+@pytest.fixture(scope="session")
+def named_version(golden_version, tmp_path_factory):
+    """Folder of the golden model with the names of its labels, and titles of two."""
+    folder = tmp_path_factory.mktemp("named") / "1"
+    shutil.copytree(golden_version, folder)
+    extra = folder / "assets.extra"
+    extra.mkdir()
+    (extra / "labels.txt").write_text("".join(f"L{i}\n" for i in range(10)))
+    titles = ["Sea & sky", "", "", "", "Gemüse", *[""] * 5]
+    (extra / "label_titles.txt").write_text("\n".join(titles) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def named_model(named_version):
+    """The golden model with names and titles, loaded as the server loads it."""
+    from xmc_keras.serving.server.served_model import ServedModel
+
+    model = ServedModel(named_version)
     yield model
     model.close()
 

@@ -1,5 +1,7 @@
 """The server as a user starts it: a separate process, over real sockets."""
 
+import contextlib
+import http.client
 import json
 import os
 import shutil
@@ -192,6 +194,53 @@ def load(server, folder, golden, seconds, every, clients, corrupt):
     assert server.said().count(f"Version {corrupt} of m does not load: DATA_LOSS,") == 1
 
 
+def correct(server, number):
+    """Sends a correction as the page does; returns the status."""
+    with server.connect() as connection:
+        body = json.dumps({"text": f"text {number}", "labels": ["L1"], "id": number})
+        headers = {"Content-Type": "application/json", "Origin": server.url}
+        connection.request("POST", "/page/corrections", body, headers)
+        response = connection.getresponse()
+        response.read()
+        return response.status
+
+
+@pytest.mark.large
+def test_corrections_outlive_a_killed_server(folder, golden_version, start, tmp_path):
+    path = tmp_path / "kept" / "corrections.jsonl"
+    confirmed = []
+    for life in range(2):
+        # Two servers may keep them in one file.
+        servers = [start(folder, "--no-grpc", "--corrections", path) for _ in range(2)]
+        for server in servers:
+            assert f"Corrections of the page: {path}\n" in server.ready().said()
+        calls = [Call(send_until_it_dies, servers[i % 2], life, i) for i in range(4)]
+        add_version(folder, golden_version, life + 2)
+        for server in servers:
+            server.wait_for(f"Serving version {life + 2}")
+        time.sleep(2)
+        for server in servers:
+            server.stop(signal.SIGKILL)
+        for each in calls:
+            each.join(30)
+            assert each.found
+            confirmed += each.found
+    found = [json.loads(line)["id"] for line in path.read_bytes().splitlines()]
+    assert sorted(set(found)) == sorted(found)
+    # What was on its way may be there without having been confirmed.
+    assert set(confirmed) <= set(found) and len(found) <= len(confirmed) + 8
+
+
+def send_until_it_dies(server, life, client):
+    confirmed = []
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        while True:
+            number = f"{life}-{client}-{len(confirmed)}"
+            assert correct(server, number) == 200
+            confirmed.append(number)
+    return confirmed
+
+
 def test_what_has_begun_is_finished(slow, start):
     server = start(slow).ready()
     seconds = {"seconds": 2.0}
@@ -308,6 +357,27 @@ def test_bad_options(folder, refused, monkeypatch):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     error = refused(folder, "--rest-port", 0, "--grpc-port", 0)
     assert "Received: no uvicorn. Run: pip install 'xmc-keras[serve]'" in error
+
+
+def test_files_that_cannot_keep_corrections(folder, refused, monkeypatch, tmp_path):
+    # Before anything is imported or loaded.
+    monkeypatch.setattr(serve, "import_libraries", lambda: 1 / 0)
+    texts, cut = tmp_path / "texts.txt", tmp_path / "cut.jsonl"
+    texts.write_text("A text\nof two lines\n")
+    cut.write_text('{"text": "a", "labels": ["b"]}\n{"text": "c", "lab')
+    for path, place, received in [
+        (folder, folder, "a folder"),
+        (texts, f"{texts}:2", "'of two lines'"),
+        (cut, f"{cut}:2", """'{"text": "c", "lab'"""),
+        (texts / "c.jsonl", texts / "c.jsonl", "Not a directory"),
+    ]:
+        error = refused(folder, "--corrections", path)
+        assert error.startswith(f"error: {place}: Expected ")
+        assert f"Received: {received}." in error
+        assert error.endswith("choose another with --corrections.") or error.endswith(
+            "Choose another with --corrections."
+        )
+    assert cut.read_text().endswith('"lab')
 
 
 def test_a_port_in_use(folder, refused, monkeypatch):

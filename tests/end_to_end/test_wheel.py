@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+import urllib.request
 
 import pytest
 
@@ -149,6 +150,9 @@ def test_from_training_to_a_served_answer(run, start, tiny_data, elsewhere):
             time.sleep(0.1)
         url = log.read_text().split("Page for people: ")[1].split("/\n")[0]
         asked = json.loads(run("ask", text, "--url", url, "--json"))
+        for file in ("", "page/page.js", "page/page.css"):
+            with urllib.request.urlopen(f"{url}/{file}") as response:
+                assert response.status == 200 and response.read()
     finally:
         server.terminate()
         server.communicate()

@@ -38,11 +38,10 @@ class OneVersion:
 
 
 @contextlib.contextmanager
-def serving(models, max_body_bytes=LIMIT, threads=2):
+def serving(models, max_body_bytes=LIMIT, threads=2, corrections=None):
     """Runs a server on a free local port; yields the port."""
-    config = uvicorn.Config(
-        build_app(models, max_body_bytes, threads), log_config=None, ws="none"
-    )
+    app = build_app(models, max_body_bytes, threads, corrections)
+    config = uvicorn.Config(app, log_config=None, ws="none")
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -68,6 +68,7 @@ WORDS = {
     "another `data`": "another with --data",
     "another `target`": "another target",
     "another `folder`": "another folder",
+    "another `corrections`": "another with --corrections",
     "as `folder`": "as the last argument",
     "another `grpc_port` or `host`": "another with --grpc-port or --host",
     "another `rest_port` or `host`": "another with --rest-port or --host",

@@ -2,8 +2,13 @@
 
     xmc serve exports/quickstart
     xmc serve exports/quickstart --name tags --rest-port 80 --host 0.0.0.0
+    xmc serve exports/quickstart --corrections corrections.jsonl
 
-REST and gRPC accept the requests of TensorFlow Serving; the page at / is for people.
+REST and gRPC accept the requests of TensorFlow Serving; the page at / is for people
+who tag. With --corrections FILE it takes what they accept, reject and add, and keeps it
+in this file: a line {"text": "...", "labels": ["...", ...]} for each text, which xmc
+learn reads. Without it the page shows labels alone.
+
 The newest version is served, and new ones are picked up without losing a request.
 Requests that arrive while the model is being loaded wait. On SIGTERM or Ctrl-C running
 requests are finished, for at most 30 seconds.
@@ -42,6 +47,11 @@ def main(argv=None):
     parser.add_argument(
         "--poll-seconds", type=float, default=1, help="between checks for versions (1)"
     )
+    parser.add_argument(
+        "--corrections",
+        metavar="FILE",
+        help="file to which the page appends corrections (none: it takes none)",
+    )
     args = parser.parse_args(argv)
     check(args)
     # Before there are requests to finish, a signal simply ends the program.
@@ -55,6 +65,7 @@ def main(argv=None):
         args.max_body_mb,
         args.threads,
         args.poll_seconds,
+        args.corrections,
     )
     logging.shutdown()
     # A normal exit would wait for threads that are still running: a request that was

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.serving.server.find_versions import check_versions
 from xmc_keras.serving.server.memory import limit_arenas
+from xmc_keras.serving.server.rest.page.corrections_file import CorrectionsFile
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ def serve(
     max_body_mb=64,
     threads=None,
     poll_seconds=1.0,
+    corrections=None,
 ):
     """Serves a model from its version folders until SIGTERM or SIGINT arrives.
 
@@ -50,14 +52,17 @@ def serve(
         threads: optional int. Requests run at a time, by REST and gRPC each. Defaults
             to four times the number of cores.
         poll_seconds: float. Time between two looks for new versions. Defaults to `1`.
+        corrections: optional string or path. A file of JSON lines, to which the page
+            appends the labels that people accept. Defaults to `None`: the page shows
+            labels and takes no corrections.
 
     Returns:
         Whether the REST server failed, a bool. Requests that took longer than 30
         seconds to finish may still be running.
 
     Raises:
-        BadInput: the packages of serving are missing, an address is in use, or the name
-            is not valid.
+        BadInput: the packages of serving are missing, an address is in use, the name is
+            not valid, or corrections cannot be appended to their file.
     """
     name = name or Path(folder).resolve().name
     if not name or set(name) & set("/:"):
@@ -68,15 +73,27 @@ def serve(
     threads = threads or 4 * (os.cpu_count() or 1)
     # Versions and ports before anything that takes time: an error is reported at once.
     check_versions(folder)
+    if corrections is not None:
+        corrections = CorrectionsFile(corrections)
+        corrections.check()
     with bind_socket(host, rest_port, "rest_port") as rest_socket:
         if grpc_port is not None:  # gRPC binds it again, but reports less
             bind_socket(host, grpc_port, "grpc_port").close()
-        return _serve(
-            folder, name, rest_socket, grpc_port, max_body_mb, threads, poll_seconds
-        )
+        models = folder, name, poll_seconds
+        limits = max_body_mb, threads
+        return _serve(*models, rest_socket, grpc_port, *limits, corrections)
 
 
-def _serve(folder, name, rest_socket, grpc_port, max_body_mb, threads, poll_seconds):
+def _serve(
+    folder,
+    name,
+    poll_seconds,
+    rest_socket,
+    grpc_port,
+    max_body_mb,
+    threads,
+    corrections,
+):
     uvicorn, build_app, build_grpc_server, ModelVersions = import_libraries()
     gc.collect()
     gc.freeze()  # libraries stay, and looking for unused objects is faster without them
@@ -90,7 +107,7 @@ def _serve(folder, name, rest_socket, grpc_port, max_body_mb, threads, poll_seco
             models, f"{host}:{grpc_port}", threads, max_body_bytes
         )
     config = uvicorn.Config(
-        build_app(models, max_body_bytes, threads),
+        build_app(models, max_body_bytes, threads, corrections),
         log_config=None,
         log_level="warning",
         access_log=False,
@@ -123,6 +140,8 @@ def _serve(folder, name, rest_socket, grpc_port, max_body_mb, threads, poll_seco
     shown = {"0.0.0.0": "localhost", "[::]": "localhost"}.get(host, host)
     url = f"http://{shown}:{port}"
     logger.info("Page for people: %s/", url)
+    if corrections is not None:
+        logger.info("Corrections of the page: %s", corrections.path)
     logger.info("REST: POST %s/v1/models/%s:predict", url, quote(name))
     if grpc_server:
         logger.info("gRPC: %s:%d, model name %s", shown, grpc_port, name)

@@ -1,6 +1,7 @@
 """One version of a SavedModel, loaded and ready to predict."""
 
 import copy
+import functools
 from pathlib import Path
 
 import tensorflow as tf
@@ -8,6 +9,7 @@ import tensorflow_text  # noqa: F401 (registers the ops of the tokenizer)
 from tensorflow.core.protobuf import saved_model_pb2
 
 from xmc_keras.ops.log_level import apply_log_level
+from xmc_keras.serving.server.label_search import LabelSearch
 from xmc_keras.serving.server.memory import free_unused_memory
 from xmc_keras.serving.server.serving_error import ServingError
 
@@ -32,6 +34,7 @@ class ServedModel:
         path: string or path. Folder of the version.
 
     Attributes:
+        path: path. Folder of the version.
         signatures: dictionary of name to `SignatureDef`.
 
     Raises:
@@ -40,6 +43,7 @@ class ServedModel:
     """
 
     def __init__(self, path):
+        self.path = Path(path)
         saved_model = saved_model_pb2.SavedModel()
         saved_model.ParseFromString(Path(path, "saved_model.pb").read_bytes())
         signatures = [
@@ -90,6 +94,11 @@ class ServedModel:
                 "FAILED_PRECONDITION", f'Serving signature key "{name}" not found.'
             )
         return self.signatures[name]
+
+    @functools.cached_property
+    def label_search(self):
+        """`LabelSearch` of the version, read when it is first asked for."""
+        return LabelSearch.read(self.path)
 
     def predict(self, inputs, name=DEFAULT_SIGNATURE):
         """Runs a signature.

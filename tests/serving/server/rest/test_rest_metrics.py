@@ -1,6 +1,3 @@
-import html
-import re
-
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.helpers.rest_server import (
@@ -8,7 +5,6 @@ from tests.helpers.rest_server import (
     request,
     serving,
 )
-from xmc_keras.serving.server.rest import page_response
 
 
 def test_metrics(model):
@@ -41,30 +37,3 @@ def test_metrics(model):
     assert 40 < samples[(f"{latency}_sum", *rest, name)] < 20e6
     state = (("state", "AVAILABLE"), ("version", "7"))
     assert samples[("xmc_serving_version_state", name, *state)] == 1
-
-
-def test_page_asks_the_model_that_it_names(model):
-    name = "<b>\"&'{{url}} é"
-    with serving(OneVersion(name, model)) as port:
-        found = request(port, "GET", "/")
-        page = found.body.decode()
-        assert (found.status, found.type) == (200, "text/html; charset=utf-8")
-        assert f"<h1>{html.escape(name)}</h1>" in page
-        (url,) = re.findall('action="(.+?)"', page)
-        found = request(port, "POST", f"/{url}", {"instances": ["a"]})
-        assert found.json.keys() == {"predictions"}
-        assert request(port, "HEAD", "/").body == b""
-
-
-def test_page_is_whole_and_alone(port):
-    found = request(port, "GET", "/")
-    page = found.body.decode()
-    for name in ("text", "submit", "labels", "error"):
-        assert page.count(f'id="{name}"') == 1
-    assert 'id="error" role="alert"' in page
-    assert not re.search(r"https?://|innerHTML|\{\{", page)
-    policy = found.headers["content-security-policy"]
-    assert policy.startswith("default-src 'none'; script-src 'sha256-")
-    # The policy allows exactly what the page holds, whatever the name is.
-    for tag in ("script", "style"):
-        assert f"{tag}-src '{page_response.digest(page, tag)}'" in policy

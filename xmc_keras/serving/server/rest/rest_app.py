@@ -4,8 +4,8 @@ It follows tensorflow_model_server, whose recorded requests and responses are in
 tests/helpers/golden.jsonl and golden_more.jsonl. All known differences are
 intentional:
 
-- `GET /` and `HEAD /` return a page for trying the model; TensorFlow Serving returns
-  404.
+- `GET /` and `HEAD /` return a page for people who tag, which asks for more below
+  `/page/`; TensorFlow Serving returns 404.
 - One model is served, without version labels: `/labels/x:predict` returns 400
   `Unrecognized servable version label`, as TensorFlow Serving does without labels.
 - `:classify` and `:regress` always return 400: they require tf.Example features,
@@ -35,30 +35,26 @@ intentional:
 It is meant for development and small scale. Use TensorFlow Serving in production.
 """
 
-import logging
 import re
 from urllib.parse import unquote
 
 import anyio
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from xmc_keras.serving.server.rest.page_response import page_response
-from xmc_keras.serving.server.rest.request_body import BodyTooLarge, inflate, read_body
+from xmc_keras.serving.server.rest.page.page_routes import page_routes
+from xmc_keras.serving.server.rest.request_body import inflate, read_body
+from xmc_keras.serving.server.rest.respond import internal_error, respond
 from xmc_keras.serving.server.rest.rest_metrics import CONTENT_TYPE, RestMetrics
 from xmc_keras.serving.server.rest.tfs_answer import (
-    HTTP_STATUS,
-    encode_error,
     encode_metadata,
     encode_response,
     encode_status,
 )
 from xmc_keras.serving.server.rest.tfs_json import decode_request
 from xmc_keras.serving.server.serving_error import ServingError
-
-logger = logging.getLogger(__name__)
 
 METRICS = "/monitoring/prometheus/metrics"
 # The patterns of http_rest_api_util.cc, matched against the raw path and query.
@@ -78,31 +74,30 @@ ERROR_PAGE = """<HTML><HEAD>
 """
 
 
-def build_app(models, max_body_bytes, threads):
+def build_app(models, max_body_bytes, threads, corrections=None):
     """Builds the REST interface of a model, with its metrics and its page.
 
     Args:
         models: `ModelVersions`, or any object with its `name`, `use` and `states`.
         max_body_bytes: integer. Largest request body, compressed or decompressed.
         threads: integer. Requests that are computed concurrently; the rest wait.
+        corrections: optional `CorrectionsFile`. Where the page keeps corrections.
+            Defaults to `None`: the page takes none.
 
     Returns:
         An ASGI application.
     """
     metrics = RestMetrics(models)
-    page = page_response(models.name)
-
-    async def show_page(request):
-        return page
+    rest = RestApi(models, max_body_bytes, threads, metrics)
 
     def show_metrics(request):
         return Response(metrics.page(), headers={"content-type": CONTENT_TYPE})
 
     app = Starlette(
         routes=[
-            Route("/", show_page),
+            *page_routes(models, max_body_bytes, rest.limiter, corrections),
             Route(METRICS, show_metrics),
-            Route("/{path:path}", RestApi(models, max_body_bytes, threads, metrics)),
+            Route("/{path:path}", rest),
         ],
         exception_handlers={404: not_found, Exception: internal_error},
     )
@@ -143,19 +138,7 @@ class RestApi:
             status = 200 if re.match("https?://.", origin) else 400
             headers = {"content-type": "text/html; charset=ISO-8859-1"}
             return Response(status_code=status, headers=headers)
-        try:
-            return json_response(await self.answer(request, path))
-        except BodyTooLarge as error:
-            return json_response(encode_error(error.message), 413)
-        except ServingError as error:
-            status = HTTP_STATUS.get(error.code, 500)
-            body = encode_error(error.message) if error.message else b""
-            return json_response(body, status)
-        except ClientDisconnect:
-            return Response(status_code=HTTP_STATUS["CANCELLED"])  # no one reads it
-        except Exception:
-            logger.exception("%s %s failed", request.method, path)
-            return internal_error()
+        return await respond(request, self.answer(request, path))
 
     async def answer(self, request, path):
         if request.method == "POST" and (match := PREDICTION.fullmatch(path)):
@@ -252,10 +235,6 @@ def invalid_error(message):
     return ServingError("INVALID_ARGUMENT", message)
 
 
-def json_response(body, status=200):
-    return Response(body, status, media_type="application/json")
-
-
 def not_found(request=None, error=None):
     return error_page(404, "Not Found")
 
@@ -264,7 +243,3 @@ def error_page(status, reason):
     page = ERROR_PAGE.format(status=status, reason=reason)
     # Not media_type: starlette would add a charset to it.
     return Response(page, status, headers={"content-type": "text/html"})
-
-
-def internal_error(request=None, error=None):
-    return json_response(encode_error("Internal error: see the server's log."), 500)
