@@ -38,10 +38,12 @@ class OneVersion:
 
 
 @contextlib.contextmanager
-def serving(models, max_body_bytes=LIMIT, threads=2):
+def serving(models, max_body_bytes=LIMIT, threads=2, **options):
     """Runs a server on a free local port; yields the port."""
     config = uvicorn.Config(
-        build_app(models, max_body_bytes, threads), log_config=None, ws="none"
+        build_app(models, max_body_bytes, threads, **options),
+        log_config=None,
+        ws="none",
     )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:

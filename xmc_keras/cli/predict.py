@@ -6,7 +6,9 @@
 
 Texts are arguments, lines of standard input, or lines of a file (plain, .gz, .xz). The
 answers are one JSON object per text: {"text": ..., "labels": [...], "scores": [...]},
-best label first.
+best label first. With --titles, or titles: true in the recipe, they have "titles", too:
+what people call labels whose names are URIs or numbers. A label without a title has its
+name there.
 
 With --output they go to a file (plain or .gz), which appears when it is complete. An
 interrupted command continues with --resume: its answers are in OUTPUT.part, in chunks
@@ -45,6 +47,9 @@ def main(argv=None):
         "-k", type=int, help="labels per text (5, or num_predictions if it is less)"
     )
     parser.add_argument("--model", choices=MODELS, help="which of the run's models")
+    parser.add_argument(
+        "--titles", action="store_true", help="titles of the labels, too"
+    )
     parser.add_argument("--input", metavar="FILE", help="texts, one per line")
     parser.add_argument("--output", metavar="FILE", help="(standard output)")
     parser.add_argument(
@@ -76,15 +81,16 @@ def main(argv=None):
             texts = text_lines(args.input, file, skip)
         else:
             texts = given_texts(args.texts, skip)
-        model = args.k, args.model
+        model, titles = (args.k, args.model), args.titles or config.titles
         if args.output:
-            output = open_answers(run, args.output, *model, args.resume, args.overwrite)
-            count = write_answers(run, texts, output, *model, pace, args.input)
+            again = args.resume, args.overwrite
+            output = open_answers(run, args.output, *model, *again, titles)
+            count = write_answers(run, texts, output, *model, pace, args.input, titles)
             if output.finished:
                 return logger.info("%s is finished", args.output)
             logger.info("%d texts answered in %s", count, args.output)
         else:
-            answer = answer_texts(run, *model)
+            answer = answer_texts(run, *model, titles)
             for chunk in split_texts(texts):
                 for line in answer(chunk):
                     print(line, flush=True)

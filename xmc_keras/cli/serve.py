@@ -4,6 +4,8 @@
     xmc serve exports/quickstart --name tags --rest-port 80 --host 0.0.0.0
 
 REST and gRPC accept the requests of TensorFlow Serving; the page at / is for people.
+Annif's http backend asks at /v1/projects/NAME/suggest for labels whose names are URIs;
+with --uri-prefix, others are the prefix and the name.
 The newest version is served, and new ones are picked up without losing a request.
 Requests that arrive while the model is being loaded wait. On SIGTERM or Ctrl-C running
 requests are finished, for at most 30 seconds.
@@ -42,6 +44,11 @@ def main(argv=None):
     parser.add_argument(
         "--poll-seconds", type=float, default=1, help="between checks for versions (1)"
     )
+    parser.add_argument(
+        "--uri-prefix",
+        metavar="URI",
+        help="of labels that are no URIs, for Annif, such as http://example.org/",
+    )
     args = parser.parse_args(argv)
     check(args)
     # Before there are requests to finish, a signal simply ends the program.
@@ -55,6 +62,7 @@ def main(argv=None):
         args.max_body_mb,
         args.threads,
         args.poll_seconds,
+        args.uri_prefix,
     )
     logging.shutdown()
     # A normal exit would wait for threads that are still running: a request that was

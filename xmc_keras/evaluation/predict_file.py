@@ -23,6 +23,7 @@ def predict_file(
     resume=False,
     overwrite=False,
     skip_bad_lines=False,
+    titles=False,
 ):
     """Predicts labels for the lines of a file, and writes them to another file.
 
@@ -39,27 +40,33 @@ def predict_file(
         resume: bool. Continue an unfinished output. Defaults to `False`.
         overwrite: bool. Replace an output. Defaults to `False`.
         skip_bad_lines: bool. Leave out lines that are not UTF-8. Defaults to `False`.
+        titles: bool. Whether answers have the `titles` of labels, too; that of a label
+            without one is its name. Defaults to `False`.
 
     Returns:
         The number of texts in the output.
 
     Raises:
-        BadInput: a file cannot be read or written, or the output was begun with other
-            texts, another model or another `k`.
+        BadInput: a file cannot be read or written, the output was begun with other
+            texts, another model or another `k`, or the model has no titles.
     """
     with TextFile(path) as file:
         texts = text_lines(path, file, BadLines() if skip_bad_lines else None)
         pace = Pace(lambda: file.share)
-        output = open_answers(run, output, k, model, resume, overwrite)
-        return write_answers(run, texts, output, k, model, pace, path)
+        output = open_answers(run, output, k, model, resume, overwrite, titles)
+        return write_answers(run, texts, output, k, model, pace, path, titles)
 
 
-def open_answers(run, path, k=5, model=None, resume=False, overwrite=False):
+def open_answers(
+    run, path, k=5, model=None, resume=False, overwrite=False, titles=False
+):
     """The `AnswerFile` of a run's answers."""
-    return AnswerFile(path, describe_answers(run, k, model), resume, overwrite)
+    return AnswerFile(path, describe_answers(run, k, model, titles), resume, overwrite)
 
 
-def write_answers(run, texts, output, k=5, model=None, pace=None, source=None):
+def write_answers(
+    run, texts, output, k=5, model=None, pace=None, source=None, titles=False
+):
     """Writes the answers to an iterable of texts, see `predict_file`.
 
     Args:
@@ -73,7 +80,7 @@ def write_answers(run, texts, output, k=5, model=None, pace=None, source=None):
     """
     pace = pace or Pace()
     with output:
-        answer = answer_texts(run, k, model)
+        answer = answer_texts(run, k, model, titles)
         for chunk in split_texts(texts):
             kept = output.kept(len(chunk))
             if kept or output.finished:
@@ -88,7 +95,7 @@ def write_answers(run, texts, output, k=5, model=None, pace=None, source=None):
     return pace.done
 
 
-def answer_texts(run, k=5, model=None):
+def answer_texts(run, k=5, model=None, titles=False):
     """A function from texts to lines of JSON. It loads the model when first called."""
     loaded = []
 
@@ -96,9 +103,17 @@ def answer_texts(run, k=5, model=None):
         if not loaded:  # TensorFlow takes seconds to import
             with phase(f"Loading {run.path}"):
                 loaded.append(run.load_model(model))
+            if titles and not loaded[0].label_set.titles:
+                raise BadInput(
+                    "Expected a model with titles of labels. Received: one without.",
+                    run.path,
+                    remedy="Leave out `titles`, or train it on data with "
+                    "label_titles.txt.",
+                )
         with phase(f"Predicting labels for {len(texts)} texts"):
             found = loaded[0].recommend(texts, k, run.config().predict_batch_size)
-        return [to_json(*pair) for pair in zip(texts, found)]
+        label_set = loaded[0].label_set if titles else None
+        return [to_json(*pair, label_set) for pair in zip(texts, found)]
 
     return answer
 
@@ -116,12 +131,13 @@ def split_texts(texts):
         yield chunk
 
 
-def describe_answers(run, k, model):
+def describe_answers(run, k, model, titles=False):
     """What answers depend on besides their texts, a dictionary for JSON."""
     path = run.model_path(model)
     return {
         "model": f"{path.name} {digest_file(path)[:16]}",
         "k": k,
+        **({"titles": True} if titles else {}),  # as earlier releases wrote it
         "predict_batch_size": run.config().predict_batch_size,
         "chunk": [CHUNK, CHARACTERS],
     }

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import keras
 
-from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.labels.label_set import LabelSet, read_titles
 from xmc_keras.ops.keras_internals import compiled_metrics, loss_tracker
 
-LABEL_NAMES = "label_names.txt"
+LABEL_NAMES, LABEL_TITLES = "label_names.txt", "label_titles.txt"
 
 
 class Recommender(keras.Model):
@@ -89,8 +89,13 @@ class Recommender(keras.Model):
     def save_assets(self, folder):
         if self.label_set is not None:
             self.label_set.save(Path(folder, LABEL_NAMES))
+            if self.label_set.titles:
+                self.label_set.save_titles(Path(folder, LABEL_TITLES))
 
     def load_assets(self, folder):
         path = Path(folder, LABEL_NAMES)
         if path.exists():
             self.label_set = LabelSet.load(path)
+            if (of_titles := Path(folder, LABEL_TITLES)).exists():
+                titles = read_titles(of_titles, self.label_set.names)
+                self.label_set = LabelSet(self.label_set.names, titles)

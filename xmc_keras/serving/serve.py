@@ -4,6 +4,7 @@ import contextlib
 import gc
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -31,6 +32,7 @@ def serve(
     max_body_mb=64,
     threads=None,
     poll_seconds=1.0,
+    uri_prefix=None,
 ):
     """Serves a model from its version folders until SIGTERM or SIGINT arrives.
 
@@ -50,6 +52,9 @@ def serve(
         threads: optional int. Requests run at a time, by REST and gRPC each. Defaults
             to four times the number of cores.
         poll_seconds: float. Time between two looks for new versions. Defaults to `1`.
+        uri_prefix: optional string. The URI of a label whose name is none, as Annif
+            gets it, is this prefix and the name. By default Annif gets only labels
+            that are URIs.
 
     Returns:
         Whether the REST server failed, a bool. Requests that took longer than 30
@@ -65,18 +70,37 @@ def serve(
             f"Expected a model name without / and :. Received: {name!r}.",
             remedy="Choose another `name`.",
         )
+    check_uri_prefix(uri_prefix)
     threads = threads or 4 * (os.cpu_count() or 1)
     # Versions and ports before anything that takes time: an error is reported at once.
     check_versions(folder)
     with bind_socket(host, rest_port, "rest_port") as rest_socket:
         if grpc_port is not None:  # gRPC binds it again, but reports less
             bind_socket(host, grpc_port, "grpc_port").close()
-        return _serve(
-            folder, name, rest_socket, grpc_port, max_body_mb, threads, poll_seconds
+        limits = max_body_mb, threads, poll_seconds
+        return _serve(folder, name, rest_socket, grpc_port, *limits, uri_prefix)
+
+
+def check_uri_prefix(prefix):
+    """Raises `BadInput` for what is no beginning of a URI."""
+    if prefix is not None and not re.fullmatch(r"[A-Za-z][\w+.-]*:[!-~]+", prefix):
+        raise BadInput(
+            "Expected the beginning of a URI, such as http://example.org/. Received: "
+            f"{prefix!r:.80}.",
+            remedy="Choose another `uri_prefix`.",
         )
 
 
-def _serve(folder, name, rest_socket, grpc_port, max_body_mb, threads, poll_seconds):
+def _serve(
+    folder,
+    name,
+    rest_socket,
+    grpc_port,
+    max_body_mb,
+    threads,
+    poll_seconds,
+    uri_prefix,
+):
     uvicorn, build_app, build_grpc_server, ModelVersions = import_libraries()
     gc.collect()
     gc.freeze()  # libraries stay, and looking for unused objects is faster without them
@@ -90,7 +114,7 @@ def _serve(folder, name, rest_socket, grpc_port, max_body_mb, threads, poll_seco
             models, f"{host}:{grpc_port}", threads, max_body_bytes
         )
     config = uvicorn.Config(
-        build_app(models, max_body_bytes, threads),
+        build_app(models, max_body_bytes, threads, uri_prefix),
         log_config=None,
         log_level="warning",
         access_log=False,
@@ -124,6 +148,7 @@ def _serve(folder, name, rest_socket, grpc_port, max_body_mb, threads, poll_seco
     url = f"http://{shown}:{port}"
     logger.info("Page for people: %s/", url)
     logger.info("REST: POST %s/v1/models/%s:predict", url, quote(name))
+    logger.info("Annif: %s/v1/projects/%s/suggest", url, quote(name))
     if grpc_server:
         logger.info("gRPC: %s:%d, model name %s", shown, grpc_port, name)
     logger.info("For development and small scale; in production use TensorFlow Serving")

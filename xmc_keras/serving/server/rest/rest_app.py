@@ -6,6 +6,7 @@ intentional:
 
 - `GET /` and `HEAD /` return a page for trying the model; TensorFlow Serving returns
   404.
+- Below `/v1/projects` is Annif's interface, see `annif_api.py`.
 - One model is served, without version labels: `/labels/x:predict` returns 400
   `Unrecognized servable version label`, as TensorFlow Serving does without labels.
 - `:classify` and `:regress` always return 400: they require tf.Example features,
@@ -45,6 +46,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from xmc_keras.serving.server.rest.annif_api import AnnifApi
 from xmc_keras.serving.server.rest.page_response import page_response
 from xmc_keras.serving.server.rest.request_body import BodyTooLarge, inflate, read_body
 from xmc_keras.serving.server.rest.rest_metrics import CONTENT_TYPE, RestMetrics
@@ -63,6 +65,7 @@ logger = logging.getLogger(__name__)
 METRICS = "/monitoring/prometheus/metrics"
 # The patterns of http_rest_api_util.cc, matched against the raw path and query.
 PREFIX = re.compile("/v1/.*", re.I)
+PROJECTS = re.compile("/v1/projects([/?].*)?")  # of Annif
 NAME = "/v1/models/([^/:]+)"
 VERSION = r"(?:/versions/([0-9]+)|/labels/([^/:]+))?"
 PREDICTION = re.compile(f"{NAME}{VERSION}:(classify|regress|predict)", re.I)
@@ -78,19 +81,21 @@ ERROR_PAGE = """<HTML><HEAD>
 """
 
 
-def build_app(models, max_body_bytes, threads):
+def build_app(models, max_body_bytes, threads, uri_prefix=None):
     """Builds the REST interface of a model, with its metrics and its page.
 
     Args:
         models: `ModelVersions`, or any object with its `name`, `use` and `states`.
         max_body_bytes: integer. Largest request body, compressed or decompressed.
         threads: integer. Requests that are computed concurrently; the rest wait.
+        uri_prefix: optional string, see `LabelUris`.
 
     Returns:
         An ASGI application.
     """
     metrics = RestMetrics(models)
     page = page_response(models.name)
+    api = RestApi(models, max_body_bytes, threads, metrics, uri_prefix)
 
     async def show_page(request):
         return page
@@ -102,7 +107,7 @@ def build_app(models, max_body_bytes, threads):
         routes=[
             Route("/", show_page),
             Route(METRICS, show_metrics),
-            Route("/{path:path}", RestApi(models, max_body_bytes, threads, metrics)),
+            Route("/{path:path}", api),
         ],
         exception_handlers={404: not_found, Exception: internal_error},
     )
@@ -120,11 +125,12 @@ def build_app(models, max_body_bytes, threads):
 class RestApi:
     """ASGI application for all paths below `/v1/`. Arguments: see `build_app`."""
 
-    def __init__(self, models, max_body_bytes, threads, metrics):
+    def __init__(self, models, max_body_bytes, threads, metrics, uri_prefix=None):
         self.models = models
         self.max_body_bytes = max_body_bytes
         self.limiter = anyio.CapacityLimiter(threads)
         self.metrics = metrics
+        self.annif = AnnifApi(models, max_body_bytes, self.limiter, uri_prefix)
 
     async def __call__(self, scope, receive, send):
         response = await self.respond(Request(scope, receive))
@@ -144,6 +150,8 @@ class RestApi:
             headers = {"content-type": "text/html; charset=ISO-8859-1"}
             return Response(status_code=status, headers=headers)
         try:
+            if PROJECTS.fullmatch(path):
+                return await self.annif.answer(request, path)
             return json_response(await self.answer(request, path))
         except BodyTooLarge as error:
             return json_response(encode_error(error.message), 413)
