@@ -358,8 +358,8 @@ class TextClassifier(BaseEstimator):
 
         Returns:
             Dictionary in percent: `P@1`, `P@3`, `P@5`, and so for nDCG, PSP and PSnDCG;
-            `recall@10`, `recall@100`. Propensities are those of the training labels;
-            a file of Keras alone does not have these, and PSP is left out.
+            `recall@10`, `recall@100`, `F1@5`. Propensities are those of the training
+            labels; a file of Keras alone does not have these, and PSP is left out.
         """
         from xmc_keras.evaluation.evaluate import measure_ranking
 

@@ -1,4 +1,4 @@
-"""Evaluate a run: P@k, nDCG@k, PSP@k, PSnDCG@k and recall@k.
+"""Evaluate a run: P@k, nDCG@k, PSP@k, PSnDCG@k, recall@k and F1@5.
 
     xmc evaluate runs/debian24k
     xmc evaluate runs/debian24k --json
@@ -11,8 +11,8 @@ always those of the training part. If the data has a test_filter.txt (xmc prepar
 one from the filter file of a set of the Extreme Classification Repository), its labels
 are removed from the relevant and the predicted labels of their document, and the next
 predictions move up; --filter does the same for --texts.
-recall@k is given for each k up to the number of labels that the run predicts
-(num_predictions).
+With --json it prints recall@k, too, for each k up to the number of labels that the run
+predicts (num_predictions), and F1@5, averaged over documents, as Annif computes it.
 
 --score ranks by another score than the run's own (score in its config). Training does
 not depend on it, so that one run is enough to compare both.

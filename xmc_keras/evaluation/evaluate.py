@@ -9,14 +9,14 @@ from xmc_keras.data.check_documents import check_labels_known
 from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.metrics.filtered_ranking import filter_ranking
 from xmc_keras.metrics.inverse_propensity import inverse_propensity
-from xmc_keras.metrics.ranking_metrics import ranking_report, recall_at_k
+from xmc_keras.metrics.ranking_metrics import f1_at_k, ranking_report, recall_at_k
 from xmc_keras.progress import phase
 
 logger = logging.getLogger(__name__)
 
 
 def evaluate(model, documents, train=None, config=None, cache=None):
-    """Computes P@k, nDCG@k, PSP@k, PSnDCG@k and recall@k, in percent.
+    """Computes P@k, nDCG@k, PSP@k, PSnDCG@k, recall@k and F1@5, in percent.
 
     Labels of the documents that the model does not know count as relevant and missed;
     the log says how many they are.
@@ -33,7 +33,7 @@ def evaluate(model, documents, train=None, config=None, cache=None):
 
     Returns:
         Dictionary: `P@1`, `P@3`, ..., `PSnDCG@5`; `recall@10` and `recall@100`, as far
-        as the model predicts that many labels; `documents`, `labels`,
+        as the model predicts that many labels; `F1@5`; `documents`, `labels`,
         `filtered_pairs`, `predict_seconds`, `predict_ms_a_document`.
 
     Raises:
@@ -125,7 +125,8 @@ def measure_ranking(
     metrics = ranking_report(kept, relevant, weight)
     if counts is None:
         metrics = {k: x for k, x in metrics.items() if not k.startswith("PS")}
-    return {**metrics, **measure_recall(kept, relevant)}
+    f1 = {"F1@5": 100 * f1_at_k(kept, relevant, 5)}
+    return {**metrics, **measure_recall(kept, relevant), **f1}
 
 
 def measure_recall(top, relevant):
