@@ -15,6 +15,7 @@ have one language, and a model reads texts alone. Differences to Annif's interfa
 - `limit` is 100 by default, as in the `http` backend; in Annif's interface 10.
 - Errors are `{"error": "..."}` as in the rest of this server, without a type and title.
 - A text without a letter or digit has no labels.
+- Scores that are equal differ in their last bit, see `break_ties`.
 
 Reference: https://api.annif.org/v1/ui/, and `annif/backend/http.py` of
 https://github.com/NatLibFi/Annif.
@@ -131,7 +132,7 @@ class AnnifApi:
                 inputs["k"] = np.array([min(limit, MOST)], np.int32)
                 outputs = model.predict(inputs, "top_k")
                 names = [name.decode() for name in outputs["labels"][0]]
-                scores = outputs["scores"][0].tolist()
+                scores = break_ties(outputs["scores"][0]).tolist()
             titles = model.titles
         self.uris.check(names)
         results = [
@@ -162,6 +163,27 @@ class AnnifApi:
         uris = [(self.uris.find(name, titles), name) for name in names]
         rows.writerows([u, titles.get(n, n)] for u, n in uris if u is not None)
         return Response(file.getvalue(), media_type="text/csv; charset=utf-8")
+
+
+def break_ties(scores):
+    """Lowers scores that equal an earlier one by the least that float32 can.
+
+    Annif sorts by scores alone: equal ones would lose the order of the model, and the
+    labels that are among the first five would be chosen by chance.
+
+    Args:
+        scores: float32 array, not increasing.
+
+    Example:
+
+    >>> broken = break_ties(np.float32([0.5, 0.5, 0.5, 0.25, 0]))
+    >>> (np.diff(broken) < 0).tolist(), broken.round(6).tolist()
+    ([True, True, True, True], [0.5, 0.5, 0.5, 0.25, 0.0])
+    """
+    broken = np.array(scores, np.float32)
+    for i in range(1, len(broken)):
+        broken[i] = min(broken[i], np.nextafter(broken[i - 1], np.float32(0)))
+    return broken
 
 
 def read_form(body, content_type):
