@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmc_keras.data.formats.annif_folder import AnnifFolder
+from xmc_keras.data.formats.annif.annif_folder import AnnifFolder
+from xmc_keras.data.formats.annif.annif_lines import AnnifLines
 from xmc_keras.data.formats.find_format import find_format
 from xmc_keras.data.formats.find_parts import find_parts
 from xmc_keras.data.formats.options import Options
@@ -30,6 +31,13 @@ def brackets(uris):
 def tsv(corpus):
     lines = "".join(f"{text}\t{brackets(uris)}\n" for text, uris in corpus)
     return {"train.tsv.gz": gzip.compress(lines.encode())}
+
+
+def tsv_of_tabs(corpus):
+    lines = (
+        f"{text}\t{brackets(uris)}\r\n\n".replace(" <", "\t<") for text, uris in corpus
+    )
+    return {"train.tsv": "".join(lines).encode()}
 
 
 def bare_tsv(corpus):
@@ -76,7 +84,7 @@ def json_folder(corpus):
     return {name: content.encode() for name, content in files.items()}
 
 
-WRITERS = [tsv, table, json_lines, folder, json_folder]
+WRITERS = [tsv, tsv_of_tabs, table, json_lines, folder, json_folder]
 
 
 def read(files, uris):
@@ -94,7 +102,7 @@ def read(files, uris):
 @settings(deadline=None, max_examples=25)
 @given(corpus=CORPUS)
 def test_labels_are_uris(write, corpus):
-    uris = write is not tsv  # where there are labels, too
+    uris = write not in (tsv, tsv_of_tabs)  # where there are labels, too
     found, titles = read(write(corpus), uris)
     assert found == corpus
     if write in (json_lines, folder, json_folder):
@@ -136,6 +144,28 @@ def test_lines_of_subjects(tmp_path, line, name, of_uris):
     for expected, options in ((name, Options()), (of_uris, Options(uris=True))):
         [document] = AnnifFolder(tmp_path, columns=options.columns)
         assert document.labels == [expected]
+
+
+@pytest.mark.parametrize(
+    "content, line, message",
+    [
+        (b"a\t<x:1>\nb\n", 2, "a text, a tab and URIs, <http://x/1> <http"),
+        (b"a\t<x:1>\nb\t\n", 2, "Expected labels. Received: none"),
+        (b"a\t<x:1>\n\n\t<x:1>\n", 3, "Expected a text. Received: none"),
+        (b"a\t<x:1>\n\xff\t<x:1>\n", 2, "Expected UTF-8"),
+        (b"", None, "Expected lines. Received: an empty file"),
+    ],
+)
+def test_bad_lines(tmp_path, content, line, message):
+    path = tmp_path / "train.tsv"
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match=message) as error:
+        list(AnnifLines(path))
+    assert (error.value.path, error.value.line) == (path, line)
+    if content:
+        left_out = []
+        assert [d.labels for d in AnnifLines(path, left_out.append)] == [["x:1"]]
+        assert len(left_out) == 1
 
 
 @pytest.mark.parametrize(

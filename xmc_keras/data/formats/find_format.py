@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from xmc_keras.data.formats.annif_folder import find_pairs
+from xmc_keras.data.formats.annif.annif_folder import find_pairs
 from xmc_keras.data.formats.options import Options
 from xmc_keras.data.formats.shards import TESTS, find_shards
 from xmc_keras.files.bad_input import BadInput

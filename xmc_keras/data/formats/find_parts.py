@@ -3,7 +3,8 @@
 import logging
 from pathlib import Path
 
-from xmc_keras.data.formats.annif_folder import AnnifFolder
+from xmc_keras.data.formats.annif.annif_folder import AnnifFolder
+from xmc_keras.data.formats.annif.annif_lines import AnnifLines
 from xmc_keras.data.formats.fasttext import FastTextFile
 from xmc_keras.data.formats.filter_pairs import FilterPairs
 from xmc_keras.data.formats.find_format import (
@@ -28,7 +29,6 @@ from xmc_keras.data.formats.matrix_documents import MatrixDocuments
 from xmc_keras.data.formats.numbered_lines import NumberedLines
 from xmc_keras.data.formats.options import TABLES, WITH_IDS, Options
 from xmc_keras.data.formats.shards import SHARD, Shards
-from xmc_keras.data.formats.tables.columns import Columns
 from xmc_keras.data.formats.tables.dataset_rows import DatasetRows
 from xmc_keras.data.formats.tables.json_rows import JsonRows
 from xmc_keras.data.formats.tables.parquet import ParquetFile
@@ -199,7 +199,7 @@ def _open(format, path, part, names, options, skip):
     if format == "parquet":
         return ParquetFile(path, options.columns, skip)
     if format == "annif":
-        return Table(path, Columns("1", "2"), "\t", False, skip, header=False)
+        return AnnifLines(path, skip)
     delimiter = options.delimiter
     return Table(path, options.columns, delimiter, options.quotes, skip, options.header)
 
