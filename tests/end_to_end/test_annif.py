@@ -5,6 +5,7 @@ import json
 import pytest
 
 from benchmarks.shared.annif_client import AnnifClient, NotInstalled, install_annif
+from tests.helpers.programs import run_benchmark
 from tests.helpers.server_process import Server
 from tests.helpers.tiny_data import WORDS, write_part, write_words_recipe
 from xmc_keras.runs.run_folder import RunFolder
@@ -98,3 +99,18 @@ def check(client, source, data, run, call):
     ours = json.loads(result.stdout)
     assert ours["filtered_pairs"] > 0 and 20 < ours["F1@5"] < 100
     assert metrics["F1@5"] == pytest.approx(ours["F1@5"] / 100, abs=5e-5)
+
+
+def test_the_benchmark(program, tiny_run, tmp_path):
+    """Labels that are no URIs, with a prefix."""
+    path = tmp_path / "annif.json"
+    arguments = [tiny_run.folder, "--annif", program, "--documents", "40"]
+    done = run_benchmark("accuracy.annif", *arguments, "--json", path)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(path.read_text())
+    [found] = record["measured"]
+    assert record["annif"] and found["documents"] == 40
+    same = found["of xmc evaluate"]
+    assert 0.1 < same < 1
+    for key in ("F1@5 of annif eval", "of the model in float32"):
+        assert found[key] == pytest.approx(same, abs=5e-5)

@@ -44,7 +44,12 @@ class Vocabulary:
         return self._by_title.get(title)
 
     def over(self, other):
-        """This vocabulary, with what only the other one has."""
+        """This vocabulary, with what another `Vocabulary` has and it has not.
+
+        >>> other = Vocabulary({"x:1": "A", "x:2": "B"})
+        >>> Vocabulary({"x:1": "Rose"}).over(other).titles
+        {'x:1': 'Rose', 'x:2': 'B'}
+        """
         return Vocabulary(
             {**other.titles, **self.titles}, {**other.texts, **self.texts}
         )

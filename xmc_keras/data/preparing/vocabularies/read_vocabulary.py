@@ -5,6 +5,7 @@ from pathlib import Path
 
 from xmc_keras.data.formats.find_format import strip_compression
 from xmc_keras.data.formats.label_list import read_described_labels
+from xmc_keras.data.preparing.vocabularies.choose_titles import choose_language
 from xmc_keras.data.preparing.vocabularies.skos import read_skos
 from xmc_keras.data.preparing.vocabularies.vocabulary_rows import (
     read_pairs,
@@ -58,12 +59,11 @@ def read_vocabulary(path, language=None):
         )
     if end in RDF:
         found = read_skos(path, language)
-    elif end in JSON:
-        found = read_described_labels(path)
     elif end == ".csv" or (end in ROWS and starts_with_names(path)):
         found = read_rows(path, language)
-    elif end in ROWS:
-        found = read_pairs(path)
+    elif end in JSON + ROWS:
+        found = read_described_labels(path) if end in JSON else read_pairs(path)
+        choose_language([""], language, path)  # refuses one, as there is none
     else:
         raise BadInput(
             "Expected a file with texts of labels, which ends in "
