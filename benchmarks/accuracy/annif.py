@@ -1,8 +1,8 @@
-"""F1@5 of a run by Annif, which asks our server, and by `xmc evaluate`.
+"""F1@5 of runs by Annif, which asks our server, and by `xmc evaluate`.
 
-    python -m benchmarks.accuracy.annif runs/quickstart --documents 300
+    python -m benchmarks.accuracy.annif runs/quickstart runs/mydata --documents 300
 
-The run is exported and served; Annif, which is installed from PyPI into a temporary
+Each run is exported and served; Annif, which is installed from PyPI into a temporary
 environment unless `--annif` names its program, gets the vocabulary of the server and
 the first documents of the test part as a corpus, and evaluates a project with
 `backend=http` on them. `xmc evaluate` has the same documents. Figures are fractions.
@@ -114,24 +114,25 @@ class Serving:
 
 def main(arguments):
     make_place(arguments.json)
-    run = RunFolder(arguments.run)
-    test = read_part(run.data_folder(arguments.data), "test", True)
-    test = test.subset(range(min(arguments.documents, len(test))))
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         program = arguments.annif or install_annif(Path(folder, "environment"))
         version = subprocess.run([program, "--version"], capture_output=True, text=True)
-        place = Path(folder, "annif")
-        place.mkdir()
-        row = compare(run, test, program, place, arguments.data)
-    found = {"run": run.path.resolve().name, "annif": version.stdout.strip()}
-    found |= {"measured": [row]} | circumstances(PACKAGES)
-    print(table([row]), file=sys.stderr)
-    print(keep(found, arguments.json))
+        for number, run in enumerate(map(RunFolder, arguments.runs)):
+            test = read_part(run.data_folder(arguments.data), "test", True)
+            test = test.subset(range(min(arguments.documents, len(test))))
+            place = Path(folder, f"annif{number}")
+            place.mkdir()
+            found = compare(run, test, program, place, arguments.data)
+            rows.append({"run": run.path.resolve().name, **found})
+            print(table(rows[-1:]), file=sys.stderr)
+    found = {"annif": version.stdout.strip(), "measured": rows}
+    print(keep(found | circumstances(PACKAGES), arguments.json))
 
 
 if __name__ == "__main__":
     parser = benchmark_parser("accuracy.annif", __doc__)
-    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("runs", nargs="+", metavar="RUN")
     add_integers(parser, [("documents", 300, 1, "of the test part")])
     parser.add_argument("--annif", metavar="PROGRAM", help="(from PyPI, temporarily)")
     parser.add_argument("--data", help="folder of the data, if it was moved")
