@@ -71,11 +71,11 @@ def test_skos(tmp_path, name, language):
 def test_the_language_of_most_titles(tmp_path, caplog):
     caplog.set_level("INFO")
     found = read_vocabulary(write(tmp_path, "v.ttl", TURTLE))
-    assert found.titles["http://x/1"] in ("cats", "kissat")
+    assert found.titles["http://x/1"] == "cats"  # two each; the first in the alphabet
     more = '\nx:8 skos:prefLabel "lehmät"@fi, "kor"@sv . x:9 skos:prefLabel "sika"@fi .'
     found = read_vocabulary(write(tmp_path, "v.ttl", TURTLE + more))
     assert found.titles["http://x/1"] == "kissat"
-    assert "titles in fi, of en, en-GB, fi, sv" in caplog.text
+    assert "titles in fi, where there are en, en-GB, fi, sv" in caplog.text
 
 
 TITLES = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "Zs"]))

@@ -32,16 +32,17 @@ def choose_language(languages, language, path):
     """
     counts = Counter(languages)
     if language is None:
-        best = max(counts, key=lambda code: (counts[code], bool(code)), default="")
+        # Of several the first in the alphabet.
+        best = max(sorted(counts), key=lambda x: (counts[x], bool(x)), default="")
         others = [code for code in counts if code not in ("", best)]
         if best and others:
             logger.info(
-                "%s: titles in %s, of %s; another with label_language",
+                "%s: titles in %s, where there are %s; another language can be chosen",
                 *(path, best, ", ".join(sorted(counts.keys() - {""}))),
             )
         return best
     wanted = language.lower()
-    ranked = sorted(counts, key=lambda code: -counts[code])
+    ranked = sorted(counts, key=lambda code: (-counts[code], code))
     for fits in (
         lambda code: code.lower() == wanted,
         lambda code: code.lower().split("-")[0] == wanted.split("-")[0],
