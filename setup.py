@@ -31,6 +31,7 @@ REQUIREMENTS = [
 
 PARQUET = ["pyarrow>=25,<27"]
 SEARCH = ["optuna>=5,<6"]
+SKOS = ["rdflib>=7.1,<8"]
 SERVE = [
     "tensorflow-serving-api>=2.20,<2.22",
     "grpcio>=1.74,<2",
@@ -71,12 +72,14 @@ setup(
         "serve": SERVE,  # xmc export, serve and ask --grpc
         "parquet": PARQUET,  # xmc prepare
         "search": SEARCH,  # xmc sweep --search
+        "skos": SKOS,  # xmc prepare --label-texts vocabulary.ttl
         "ann": ["hnswlib>=0.8,<1"],  # approximate shortlists; built from source
         "docs": DOCS,  # mkdocs.yml
         "browser": ["selenium>=4.51,<5"],  # the test of the server's page
         "test": [
             *PARQUET,
             *SEARCH,
+            *SKOS,
             "pytest>=9,<10",
             "pytest-xdist>=3.8,<4",
             "hypothesis>=6.168,<7",

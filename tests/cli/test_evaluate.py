@@ -15,7 +15,7 @@ from xmc_keras.text.text_tokenizer import TextTokenizer
 
 KEYS = [f"{name}@{k}" for name in ("P", "nDCG", "PSP", "PSnDCG") for k in (1, 3, 5)]
 TEXTS = ["word3a word3b", "word4a word4c word9a word9b"]
-KEYS += ["recall@10"]
+KEYS += ["recall@10", "F1@5"]
 
 
 def test_the_metrics_of_training_and_nothing_else_on_standard_output(tiny_run, call):

@@ -98,6 +98,7 @@ def test_the_program(folder, golden_version, start, call):
     server = start(folder).ready()
     said = server.said()
     assert f"REST: POST {server.url}/v1/models/m:predict\n" in said
+    assert f"Annif: {server.url}/v1/projects/m/suggest\n" in said
     assert "For development and small scale" in said
     # REST and gRPC, and both client programs, say the same.
     rest, rpc = Client(server.url, "m"), Client(server.address, "m", version=1)
@@ -353,6 +354,10 @@ def test_bad_options(folder, refused, monkeypatch):
     for name in ("a/b", "a:b"):
         assert f"Received: {name!r}." in refused(folder, "--name", name)
     assert "without / and :. Received: ''." in refused("/")
+    for prefix in ("example.org/", "http://x/ y", "http:"):
+        error = refused(folder, "--uri-prefix", prefix)
+        assert "Expected the beginning of a URI, such as http://example.org/." in error
+        assert error.endswith(f"{prefix!r}. Choose another with --uri-prefix.")
     assert "Choose another with --rest-port" in refused(folder, "--host", "no host")
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     error = refused(folder, "--rest-port", 0, "--grpc-port", 0)

@@ -47,6 +47,15 @@ def test_every_choice_is_a_config(count, tmp_path):
     assert any(reason.startswith("linear true") for reason in reasons)
 
 
+def test_titles_are_shown_where_there_are_any():
+    documents = make_documents(30)
+    assert choose_config(documents)[0].titles is False
+    documents = dataclasses.replace(documents, label_titles={"label1": "One"})
+    config, reasons = choose_config(documents)
+    assert config.titles is True and "titles true: the labels have titles" in reasons
+    assert choose_config(documents, ["titles=false"])[0].titles is False
+
+
 def test_larger_data_takes_fewer_epochs_of_larger_batches():
     found = [choose_config(make_documents(n))[0] for n in (100, 1000, 5000, 20_000)]
     for smaller, larger in zip(found, found[1:]):

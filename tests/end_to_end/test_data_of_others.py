@@ -106,6 +106,15 @@ READ = {
         [],
         [["warm"]],
     ),
+    "JSON lines of Annif, by URI": (
+        {
+            "train.jsonl": lines_with(
+                '{{"text": "{i}", "subjects": [{{"uri": "x:1", "label": "warm"}}]}}'
+            )
+        },
+        ["--uris"],
+        [["x:1"]],
+    ),
     "JSON lines, fields": (
         {"train.json": lines_with('{{"title": "{i}", "body": "x", "tag": "a;b"}}')},
         ["--text-column=title,body", "--label-column=tag", "--label-separator=;"],

@@ -38,10 +38,13 @@ class OneVersion:
 
 
 @contextlib.contextmanager
-def serving(models, max_body_bytes=LIMIT, threads=2, corrections=None):
+def serving(models, max_body_bytes=LIMIT, threads=2, **options):
     """Runs a server on a free local port; yields the port."""
-    app = build_app(models, max_body_bytes, threads, corrections)
-    config = uvicorn.Config(app, log_config=None, ws="none")
+    config = uvicorn.Config(
+        build_app(models, max_body_bytes, threads, **options),
+        log_config=None,
+        ws="none",
+    )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

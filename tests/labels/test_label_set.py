@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from xmc_keras.files.bad_input import BadInput
-from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.labels.label_set import LabelSet, read_titles
 
 NAMES = st.text(
     st.characters(codec="utf-8", exclude_characters="\n"), min_size=1, max_size=8
@@ -155,3 +155,37 @@ def test_other_bad_arguments():
             method(["x"])
     with pytest.raises(ValueError, match="Received: a string"):
         LabelSet.from_labels("xy")
+
+
+@settings(deadline=None)
+@given(st.dictionaries(NAMES, st.text(st.characters(codec="utf-8")), min_size=1))
+def test_titles_are_read_as_they_are_saved(titles):
+    label_set = LabelSet(titles, {**titles, " other": "title"})
+    expected = {name: " ".join(title.split()) for name, title in titles.items()}
+    assert label_set.titles == {n: t for n, t in expected.items() if t}
+    assert [label_set.title(name) for name in titles] == [
+        title or name for name, title in expected.items()
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "titles.txt")
+        label_set.save_titles(path)
+        assert path.read_text("utf-8").split("\n")[:-1] == list(expected.values())
+        assert read_titles(path, label_set.names) == label_set.titles
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [(b"a\n", "for 2 labels. Received: 1 lines"), (b"a\n\xff\n", "in UTF-8")],
+)
+def test_titles_of_other_labels(tmp_path, content, message):
+    path = tmp_path / "titles.txt"
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match=message) as error:
+        read_titles(path, ["x", "y"])
+    assert error.value.path == path
+
+
+@pytest.mark.parametrize("title", [None, 1, "\ud800"])
+def test_titles_that_are_none(title):
+    with pytest.raises(ValueError, match="Expected titles that are strings"):
+        LabelSet(["a"], {"a": title})

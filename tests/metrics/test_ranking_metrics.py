@@ -6,6 +6,7 @@ import pytest
 import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import f1_score
 
 from tests.helpers.slow_metrics import (
     slow_ndcg,
@@ -15,6 +16,7 @@ from tests.helpers.slow_metrics import (
     slow_recall,
 )
 from xmc_keras.metrics.ranking_metrics import (
+    f1_at_k,
     ndcg_at_k,
     precision_at_k,
     psndcg_at_k,
@@ -151,6 +153,18 @@ def test_equals_napkinxc():
     recall = [0.25, 0.3611111111111111, 0.4166666666666667, 0.5277777777777778]
     for k, value in enumerate(recall, start=1):
         assert recall_at_k(top, relevant, k) == pytest.approx(value * 6 / 5, rel=1e-12)
+
+
+@settings(deadline=None)
+@given(cases(), st.integers(1, 8))
+def test_f1_equals_scikit_learn(case, k):
+    # As Annif computes it: of matrices of 0 and 1.
+    top, labels, weight = case
+    predicted = [{label for label in row[:k] if label >= 0} for row in top]
+    # With one column alone scikit-learn would take it for classes.
+    truth, found = (csr(rows, len(weight) + 1) for rows in (labels, predicted))
+    expected = f1_score(truth, found, average="samples", zero_division=0)
+    assert f1_at_k(top, truth, k) == pytest.approx(expected)
 
 
 def test_label_matrix_in_any_form():

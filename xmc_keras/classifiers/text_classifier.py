@@ -368,10 +368,10 @@ class TextClassifier(BaseEstimator):
 
         Returns:
             Dictionary in percent: `P@1`, `P@3`, `P@5`, and so for nDCG, PSP and PSnDCG;
-            `recall@10`, `recall@100`; `ECE@5`, the expected calibration error; with a
-            threshold `selection`, see `measure_selection`. Propensities are those of
-            the training labels; a file of Keras alone does not have these, and PSP is
-            left out.
+            `recall@10`, `recall@100`; `F1@5`; `ECE@5`, the expected calibration error;
+            with a threshold `selection`, see `measure_selection`. Propensities are
+            those of the training labels; a file of Keras alone does not have these,
+            and PSP is left out.
         """
         from xmc_keras.evaluation.evaluate import measure_ranking
 

@@ -1,4 +1,4 @@
-"""Evaluate a run: P@k, nDCG@k, PSP@k, PSnDCG@k and recall@k.
+"""Evaluate a run: P@k, nDCG@k, PSP@k, PSnDCG@k, recall@k and F1@5.
 
     xmc evaluate runs/debian24k
     xmc evaluate runs/debian24k --json
@@ -12,8 +12,8 @@ always those of the training part. If the data has a test_filter.txt (xmc prepar
 one from the filter file of a set of the Extreme Classification Repository), its labels
 are removed from the relevant and the predicted labels of their document, and the next
 predictions move up; --filter does the same for --texts.
-recall@k is given for each k up to the number of labels that the run predicts
-(num_predictions).
+With --json it prints recall@k, too, for each k up to the number of labels that the run
+predicts (num_predictions), and F1@5, averaged over documents, as Annif computes it.
 
 --threshold adds what accepting the labels with at least this score gives: micro and
 macro F1, precision and recall, the share of answered documents and of those with a

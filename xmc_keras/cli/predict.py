@@ -7,7 +7,9 @@
 
 Texts are arguments, lines of standard input, or lines of a file (plain, .gz, .xz). The
 answers are one JSON object per text: {"text": ..., "labels": [...], "scores": [...]},
-best label first.
+best label first. With --titles, or titles: true in the recipe, they have "titles", too:
+what people call labels whose names are URIs or numbers. A label without a title has its
+name there.
 
 With --threshold all labels are answered whose score reaches it, which may be none, or
 the -k best of them. It is a score from 0 to 1, or what it is chosen for on the
@@ -63,6 +65,9 @@ def main(argv=None):
         "--threshold", metavar="TARGET", help="least score of a label (none)"
     )
     parser.add_argument("--model", choices=MODELS, help="which of the run's models")
+    parser.add_argument(
+        "--titles", action="store_true", help="titles of the labels, too"
+    )
     parser.add_argument("--input", metavar="FILE", help="texts, one per line")
     parser.add_argument("--output", metavar="FILE", help="(standard output)")
     parser.add_argument(
@@ -96,15 +101,15 @@ def main(argv=None):
             texts = text_lines(args.input, file, skip)
         else:
             texts = given_texts(args.texts, skip)
-        model = args.k, args.model, args.threshold
+        asked = args.k, args.model, args.threshold, args.titles or config.titles
         if args.output:
-            output = open_answers(run, args.output, *model, args.resume, args.overwrite)
-            count = write_answers(run, texts, output, *model, pace, args.input)
+            output = open_answers(run, args.output, *asked, args.resume, args.overwrite)
+            count = write_answers(run, texts, output, *asked, pace, args.input)
             if output.finished:
                 return logger.info("%s is finished", args.output)
             logger.info("%d texts answered in %s", count, args.output)
         else:
-            answer = answer_texts(run, *model)
+            answer = answer_texts(run, *asked)
             for chunk in split_texts(texts):
                 for line in answer(chunk):
                     print(line, flush=True)

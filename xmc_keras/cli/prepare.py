@@ -41,6 +41,14 @@ to train_groups.txt. --set validation_by=train_groups.txt of xmc fit then holds 
 groups back for validation, and --test-share draws whole groups for the test part. The
 train_groups.txt of a folder is kept.
 
+--label-texts FILE has titles and texts of the labels: a vocabulary in SKOS (Turtle or
+RDF/XML; pip install "xmc-keras[skos]"), a table such as Annif's vocabularies
+(uri,label_en,... or label,text), lines of a label, a tab and its text, or lbl.json.gz
+of the Extreme Classification Repository. They go to label_titles.txt and
+label_texts.txt, which those of the source go to, too. --label-language en chooses
+among several. --uris names labels by their URIs, where Annif's corpora have URIs and
+labels, and looks labels without a URI up in FILE.
+
 The summary shows label names, and warnings where labels were probably read in another
 way than meant: look at both.
 
@@ -89,6 +97,9 @@ def main(argv=None):
         quotes=not args.no_quotes,
         prefix=args.prefix,
         skip_bad_lines=args.skip_bad_lines,
+        label_texts=args.label_texts,
+        label_language=args.label_language,
+        uris=args.uris,
         resume=args.resume,
         overwrite=args.overwrite,
     )
@@ -152,6 +163,19 @@ def parse_arguments(argv):
         "--prefix", default="__label__", help="of labels for fasttext (__label__)"
     )
     parser.add_argument(
+        "--label-texts",
+        metavar="FILE",
+        help="titles and texts of the labels: .ttl, .rdf, .csv, .tsv, lbl.json",
+    )
+    parser.add_argument(
+        "--label-language", metavar="CODE", help="of titles and texts, such as en"
+    )
+    parser.add_argument(
+        "--uris",
+        action="store_true",
+        help="name labels by their URIs, where Annif's corpora have both",
+    )
+    parser.add_argument(
         "--skip-bad-lines",
         action="store_true",
         help="leave bad documents out and count them, instead of stopping",
@@ -195,6 +219,11 @@ def format_summary(summary):
         f"{summary['labels']:,} labels; {tail:.1%} of the train labels have at most "
         f"{TAIL} documents there.",
     ]
+    if "label_texts" in summary:
+        lines.append(
+            f"{summary['label_texts']:,} labels have a text, "
+            f"{summary['label_titles']:,} a title."
+        )
     for kind, names in summary["label_names"].items():
         shown = ", ".join(f"{name!r} ({count:,})" for name, count in names.items())
         if names:

@@ -9,6 +9,10 @@ who tag. With --corrections FILE it takes what they accept, reject and add, and 
 in this file: a line {"text": "...", "labels": ["...", ...]} for each text, which xmc
 learn reads. Without it the page shows labels alone.
 
+REST and gRPC accept the requests of TensorFlow Serving. Annif's http backend asks at
+/v1/projects/NAME/suggest for labels whose names are URIs; with --uri-prefix, others are
+the prefix and the name.
+
 The newest version is served, and new ones are picked up without losing a request.
 Requests that arrive while the model is being loaded wait. On SIGTERM or Ctrl-C running
 requests are finished, for at most 30 seconds.
@@ -52,6 +56,11 @@ def main(argv=None):
         metavar="FILE",
         help="file to which the page appends corrections (none: it takes none)",
     )
+    parser.add_argument(
+        "--uri-prefix",
+        metavar="URI",
+        help="of labels that are no URIs, for Annif, such as http://example.org/",
+    )
     args = parser.parse_args(argv)
     check(args)
     # Before there are requests to finish, a signal simply ends the program.
@@ -66,6 +75,7 @@ def main(argv=None):
         args.threads,
         args.poll_seconds,
         args.corrections,
+        args.uri_prefix,
     )
     logging.shutdown()
     # A normal exit would wait for threads that are still running: a request that was

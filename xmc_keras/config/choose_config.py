@@ -8,6 +8,7 @@ from xmc_keras.config.choose_one_vs_all import choose_one_vs_all
 from xmc_keras.config.config_file import override_config, read_overrides
 from xmc_keras.config.keys.config_key import format_value
 from xmc_keras.data.check_documents import check_reads_features, check_trainable
+from xmc_keras.data.label_texts import find_label_titles
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,9 @@ def choose_config(documents, overrides=(), room=None):
     if is_features and choose is not choose_lightdxml:
         check_reads_features(override_config({"encoder": "minilm"}), None)
     keys, reasons = choose(documents, num_labels, room)
+    if find_label_titles(documents):
+        keys = {**keys, "titles": True}
+        reasons = [*reasons, (["titles"], "the labels have titles")]
     config = override_config(keys, overrides)
     changed = [key for key, value in keys.items() if getattr(config, key) != value]
     found = []

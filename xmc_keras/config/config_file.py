@@ -22,14 +22,16 @@ from xmc_keras.config.keys.config_key import (
 from xmc_keras.config.recipes import find_recipe, recipe_names
 from xmc_keras.config.resolve_config import SIZES
 from xmc_keras.data.formats.find_format import find_existing
-from xmc_keras.data.label_texts import LABEL_TEXTS
+from xmc_keras.data.label_texts import LABEL_TEXTS, LABEL_TITLES
 from xmc_keras.files.atomic_files import atomic_write
 from xmc_keras.files.bad_input import BadInput
 
 logger = logging.getLogger(__name__)
 
 # Keys that need a file of the data.
-FILES = ("validation_by", "label_documents")
+FILES = ("validation_by", "label_documents", "titles")
+# Their names, if a key is true.
+NAMES = {"label_documents": LABEL_TEXTS, "titles": LABEL_TITLES}
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 
 
@@ -39,8 +41,8 @@ def load_config(path, overrides=(), resolved=False, data=None) -> Config:
     A size is `AtMost`, a limit, if the data was replaced after it was chosen: by `data`
     or `overrides`, or by a file for its base. A recipe for 12,000 documents can so be
     used on 200. A size that stands in the file that names the data, or in an override,
-    must fit. In the same way `validation_by` and `label_documents` have their defaults
-    if the other data lacks the file.
+    must fit. In the same way `validation_by`, `label_documents` and `titles` have their
+    defaults if the other data lacks the file.
 
     Args:
         path: string or path. A YAML file of one mapping with the keys of `Config`, or
@@ -164,7 +166,7 @@ def _make_config(entries, path=None):
     for key in keys_for_other_data(entries, SIZES):
         values[key] = values[key] and AtMost(values[key])
     for key in keys_for_other_data(entries, FILES):
-        name = LABEL_TEXTS if values[key] is True else values[key]
+        name = NAMES[key] if values[key] is True else values[key]
         if name and values["data"] and not find_existing(values["data"], name):
             left = FIELDS[key].default
             found = format_value(left), values["data"], name

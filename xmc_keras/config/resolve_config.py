@@ -149,6 +149,8 @@ def limit_sizes(config, documents):
         changes["validation_by"] = None
     if getattr(documents, "label_texts", None) is None:
         changes["label_documents"] = False
+    if getattr(documents, "label_titles", None) is None:
+        changes["titles"] = False
     return dataclasses.replace(config, **changes)
 
 

@@ -44,6 +44,9 @@ class Documents:
         label_texts: optional dictionary from label names to texts. With
             `label_documents` in a config they are learnt, too; otherwise nothing reads
             them.
+        label_titles: optional dictionary from label names to titles, which people see,
+            see `LabelSet`. By default those in `label_titles.txt` of the folder, if
+            there is one.
 
     Raises:
         ValueError: the numbers of texts and of lists of labels, or of groups, differ, a
@@ -70,6 +73,7 @@ class Documents:
     weights: np.ndarray | None = None
     groups: list | None = None
     label_texts: dict | None = None
+    label_titles: dict | None = None
 
     def __post_init__(self):
         if self.lines is not None:  # read from files, and checked there

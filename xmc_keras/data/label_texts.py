@@ -1,4 +1,4 @@
-"""Texts of labels, learnt as further documents."""
+"""Texts of labels, learnt as further documents, and titles, shown to people."""
 
 import dataclasses
 import logging
@@ -14,6 +14,7 @@ from xmc_keras.files.digests import check_digest
 logger = logging.getLogger(__name__)
 
 LABEL_TEXTS = "label_texts.txt"
+LABEL_TITLES = "label_titles.txt"
 
 
 def read_label_texts(folder):
@@ -47,6 +48,27 @@ def read_label_texts(folder):
             remedy="Write a label, a tab and its text on each line, or set "
             "label_documents to false.",
         )
+    return _read_pairs(path)
+
+
+def read_label_titles(folder):
+    """Reads `label_titles.txt`: on each line a label, a tab and its title.
+
+    Args:
+        folder: string or path.
+
+    Returns:
+        Dictionary from label names to titles; empty without such a file.
+
+    Raises:
+        BadInput: see `read_label_texts`.
+    """
+    path = find_existing(folder, LABEL_TITLES)
+    return {} if path is None else _read_pairs(path)
+
+
+def _read_pairs(path):
+    """Labels and what follows the tab, a dictionary; see `read_label_texts`."""
     check_digest(path, "Restore the file, or prepare the data again")
     texts = {}
     for line, row in TextRows(path):
@@ -88,6 +110,33 @@ def find_label_texts(documents):
         )
     texts = read_label_texts(Path(documents.texts_path).parent)
     return dataclasses.replace(documents, label_texts=texts)
+
+
+def find_label_titles(documents, needed=False):
+    """The titles of labels of documents, or those of the folder they are from.
+
+    Args:
+        documents: `Documents` or `FeatureDocuments` of the training part.
+        needed: bool. Whether they have to have titles. Defaults to `False`.
+
+    Returns:
+        Dictionary from label names to titles, empty if there are none.
+
+    Raises:
+        BadInput: titles are `needed`, and there are none; or see `read_label_texts`.
+    """
+    titles = getattr(documents, "label_titles", None)
+    if titles is None and documents.texts_path is not None:
+        titles = read_label_titles(Path(documents.texts_path).parent)
+    if needed and not titles:
+        raise BadInput(
+            f"Expected titles of labels, {LABEL_TITLES} of the data, for titles: true. "
+            "Received: none.",
+            documents.texts_path,
+            remedy="Write them by `prepare_data` with `label_texts`, or set titles to "
+            "false.",
+        )
+    return titles or {}
 
 
 def add_label_documents(documents, label_texts, label_set):

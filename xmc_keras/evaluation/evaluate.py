@@ -10,7 +10,7 @@ from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.metrics.calibration_curve import calibration_curve
 from xmc_keras.metrics.filtered_ranking import filter_ranking
 from xmc_keras.metrics.inverse_propensity import inverse_propensity
-from xmc_keras.metrics.ranking_metrics import ranking_report, recall_at_k
+from xmc_keras.metrics.ranking_metrics import f1_at_k, ranking_report, recall_at_k
 from xmc_keras.progress import phase
 from xmc_keras.recommending.calibration.held_out_answers import HeldOutAnswers
 from xmc_keras.recommending.thresholds.choose_thresholds import choose_thresholds
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 def evaluate(model, documents, train=None, config=None, cache=None, threshold=None):
-    """Computes P@k, nDCG@k, PSP@k, PSnDCG@k and recall@k, in percent.
+    """Computes P@k, nDCG@k, PSP@k, PSnDCG@k, recall@k, F1@5 and ECE@5, in percent.
 
     Labels of the documents that the model does not know count as relevant and missed;
     the log says how many they are.
@@ -38,10 +38,10 @@ def evaluate(model, documents, train=None, config=None, cache=None, threshold=No
 
     Returns:
         Dictionary: `P@1`, `P@3`, ..., `PSnDCG@5`; `recall@10` and `recall@100`, as far
-        as the model predicts that many labels; `ECE@5`, the expected calibration error
-        of the five best labels; `documents`, `labels`, `filtered_pairs`,
-        `predict_seconds`, `predict_ms_a_document`; with a threshold `selection`, see
-        `measure_selection`.
+        as the model predicts that many labels; `F1@5`; `ECE@5`, the expected
+        calibration error of the five best labels; `documents`, `labels`,
+        `filtered_pairs`, `predict_seconds`, `predict_ms_a_document`; with a threshold
+        `selection`, see `measure_selection`.
 
     Raises:
         ValueError: the model has no label names.
@@ -161,6 +161,7 @@ def measure_ranking(
     if counts is None:
         metrics = {k: x for k, x in metrics.items() if not k.startswith("PS")}
     metrics |= measure_recall(kept, relevant)
+    metrics["F1@5"] = 100 * f1_at_k(kept, relevant, 5)
     if scores is not None:
         metrics["ECE@5"] = 100 * calibration_curve(kept, scores, relevant)[-1]
     if thresholds is not None:

@@ -25,6 +25,7 @@ def predict_file(
     overwrite=False,
     skip_bad_lines=False,
     threshold=None,
+    titles=False,
 ):
     """Predicts labels for the lines of a file, and writes them to another file.
 
@@ -44,34 +45,52 @@ def predict_file(
         skip_bad_lines: bool. Leave out lines that are not UTF-8. Defaults to `False`.
         threshold: optional float or string: the least score of a label, see
             `choose_thresholds`.
+        titles: bool. Whether answers have the `titles` of labels, too; that of a label
+            without one is its name. Defaults to `False`.
 
     Returns:
         The number of texts in the output.
 
     Raises:
-        BadInput: a file cannot be read or written, the threshold cannot be chosen, or
-            the output was begun with other texts, another model, `k` or threshold.
+        BadInput: a file cannot be read or written, the threshold cannot be chosen, the
+            output was begun with other texts, another model, `k` or threshold, or the
+            model has no titles.
     """
     if k is None and threshold is None:
         k = min(5, run.config().num_predictions)
     with TextFile(path) as file:
         texts = text_lines(path, file, BadLines() if skip_bad_lines else None)
         pace = Pace(lambda: file.share)
-        asked = k, model, threshold
+        asked = k, model, threshold, titles
         output = open_answers(run, output, *asked, resume, overwrite)
         return write_answers(run, texts, output, *asked, pace, path)
 
 
 def open_answers(
-    run, path, k=None, model=None, threshold=None, resume=False, overwrite=False
+    run,
+    path,
+    k=None,
+    model=None,
+    threshold=None,
+    titles=False,
+    resume=False,
+    overwrite=False,
 ):
     """The `AnswerFile` of a run's answers."""
-    settings = describe_answers(run, k, model, threshold)
+    settings = describe_answers(run, k, model, threshold, titles)
     return AnswerFile(path, settings, resume, overwrite)
 
 
 def write_answers(
-    run, texts, output, k=None, model=None, threshold=None, pace=None, source=None
+    run,
+    texts,
+    output,
+    k=None,
+    model=None,
+    threshold=None,
+    titles=False,
+    pace=None,
+    source=None,
 ):
     """Writes the answers to an iterable of texts, see `predict_file`.
 
@@ -86,7 +105,7 @@ def write_answers(
     """
     pace = pace or Pace()
     with output:
-        answer = answer_texts(run, k, model, threshold)
+        answer = answer_texts(run, k, model, threshold, titles)
         for chunk in split_texts(texts):
             kept = output.kept(len(chunk))
             if kept or output.finished:
@@ -101,7 +120,7 @@ def write_answers(
     return pace.done
 
 
-def answer_texts(run, k=None, model=None, threshold=None):
+def answer_texts(run, k=None, model=None, threshold=None, titles=False):
     """A function from texts to lines of JSON. It loads the model when first called."""
     loaded = []
 
@@ -109,10 +128,18 @@ def answer_texts(run, k=None, model=None, threshold=None):
         if not loaded:  # TensorFlow takes seconds to import
             with phase(f"Loading {run.path}"):
                 loaded.append(run.load_model(model))
+            if titles and not loaded[0].label_set.titles:
+                raise BadInput(
+                    "Expected a model with titles of labels. Received: one without.",
+                    run.path,
+                    remedy="Leave out `titles`, or train it on data with "
+                    "label_titles.txt.",
+                )
         with phase(f"Predicting labels for {len(texts)} texts"):
             size = run.config().predict_batch_size
             found = loaded[0].recommend(texts, k, size, threshold)
-        return [to_json(*pair) for pair in zip(texts, found)]
+        label_set = loaded[0].label_set if titles else None
+        return [to_json(*pair, label_set) for pair in zip(texts, found)]
 
     return answer
 
@@ -130,13 +157,14 @@ def split_texts(texts):
         yield chunk
 
 
-def describe_answers(run, k, model, threshold):
+def describe_answers(run, k, model, threshold, titles=False):
     """What answers depend on besides their texts, a dictionary for JSON."""
     path = run.model_path(model)
     return {
         "threshold": None if threshold is None else str(Target.parse(threshold)),
         "model": f"{path.name} {digest_file(path)[:16]}",
         "k": k,
+        **({"titles": True} if titles else {}),  # as earlier releases wrote it
         "predict_batch_size": run.config().predict_batch_size,
         "chunk": [CHUNK, CHARACTERS],
     }

@@ -19,13 +19,19 @@ class LabelSet:
 
     Args:
         names: iterable of strings, in the order of their ids.
+        titles: optional dictionary from names to titles, what people see in place of
+            names such as URIs. Those of other labels are left out, and so are empty
+            ones; white space is normalised to single spaces. Defaults to `None`, no
+            titles.
 
     Attributes:
         names: list of strings.
+        titles: dictionary from names to titles.
 
     Raises:
         ValueError: there is no name, or a name is repeated, empty, not a string,
-            surrounded by white space, contains a newline or cannot be encoded in UTF-8.
+            surrounded by white space, contains a newline or cannot be encoded in UTF-8;
+            or a title is not a string, or cannot be encoded.
 
     Example:
 
@@ -38,9 +44,12 @@ class LabelSet:
     [[1.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
     >>> label_set.unknown([["sky"], ["sea", "mud"]])
     [(1, 'mud')]
+    >>> label_set = LabelSet(["x:1", "x:2"], titles={"x:1": "Sea"})
+    >>> label_set.title("x:1"), label_set.title("x:2")
+    ('Sea', 'x:2')
     """
 
-    def __init__(self, names):
+    def __init__(self, names, titles=None):
         self._ids = {}
         for name in names:
             if problem := _problem(name, self._ids):
@@ -49,16 +58,19 @@ class LabelSet:
         if not self._ids:
             raise ValueError("Expected at least one label name. Received: none.")
         self.names = list(self._ids)
+        titles = {n: _one_line(x) for n, x in (titles or {}).items() if n in self._ids}
+        self.titles = {n: titles[n] for n in self.names if titles.get(n)}
 
     @classmethod
-    def from_labels(cls, labels):
+    def from_labels(cls, labels, titles=None):
         """Creates the set of all labels of documents, sorted as strings.
 
         Args:
             labels: list of lists of strings. The label names of each document.
+            titles: see the class.
         """
         _check_nested(labels)
-        return cls(sorted(set(itertools.chain.from_iterable(labels))))
+        return cls(sorted(set(itertools.chain.from_iterable(labels))), titles)
 
     def __len__(self):
         return len(self.names)
@@ -71,6 +83,10 @@ class LabelSet:
                 f"Received: {name!r}."
             )
         return self._ids[name]
+
+    def title(self, name: str) -> str:
+        """The title of a name, or the name itself if it has none."""
+        return self.titles.get(name, name)
 
     def encode(self, labels) -> scipy.sparse.csr_matrix:
         """Encodes label names as a label matrix.
@@ -116,8 +132,11 @@ class LabelSet:
 
     def save(self, path):
         """Writes one name per line, in UTF-8, atomically."""
-        with atomic_write(path) as file:
-            file.write("".join(f"{name}\n" for name in self.names).encode())
+        _write_lines(path, self.names)
+
+    def save_titles(self, path):
+        """Writes a line per name: its title, empty without one. For `read_titles`."""
+        _write_lines(path, [self.titles.get(name, "") for name in self.names])
 
     @classmethod
     def load(cls, path):
@@ -162,6 +181,39 @@ class LabelSet:
         return cls(names)
 
 
+def _write_lines(path, lines):
+    with atomic_write(path) as file:
+        file.write("".join(f"{line}\n" for line in lines).encode())
+
+
+def read_titles(path, names):
+    """Reads a file of `LabelSet.save_titles`.
+
+    Args:
+        path: string or path.
+        names: list of strings, those that the titles were written for.
+
+    Returns:
+        Dictionary from names to titles, without those that have none.
+
+    Raises:
+        BadInput: the file has another number of lines, or is not UTF-8.
+    """
+    try:
+        titles = Path(path).read_bytes().decode().split("\n")
+    except UnicodeDecodeError as error:
+        received = f"an invalid byte at offset {error.start}"
+        raise BadInput(f"Expected titles in UTF-8. Received: {received}.", path)
+    if len(titles) != len(names) + 1:
+        raise BadInput(
+            f"Expected a title per line for {len(names)} labels. Received: "
+            f"{len(titles) - 1} lines.",
+            path,
+            remedy="Restore the file.",
+        )
+    return {name: title for name, title in zip(names, titles) if title}
+
+
 def _problem(name, seen):
     """Why `name` cannot follow the names `seen`, as a sentence; `None` if it can."""
     if not isinstance(name, str):
@@ -170,11 +222,25 @@ def _problem(name, seen):
         return "Expected a label name without white space around it or newlines in it."
     if name in seen:
         return "Expected each label name once."
-    # Lone surrogates are the only characters that UTF-8 cannot encode. Checked here,
-    # not only when the set is saved.
-    if not name.isascii() and any("\ud800" <= c <= "\udfff" for c in name):
+    # Checked here, not only when the set is saved.
+    if _is_lone(name):
         return "Expected a label name that UTF-8 can encode."
     return None
+
+
+def _is_lone(text):
+    """Whether a text has a lone surrogate: only these UTF-8 cannot encode."""
+    return not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def _one_line(title):
+    """A title with single spaces; raises `ValueError` if it is none."""
+    if not isinstance(title, str) or _is_lone(title):
+        raise ValueError(
+            "Expected titles that are strings and that UTF-8 can encode. Received: "
+            f"{title!r:.60}."
+        )
+    return " ".join(title.split())
 
 
 def _check_nested(labels):

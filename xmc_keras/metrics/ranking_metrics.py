@@ -1,4 +1,4 @@
-"""P@k, nDCG@k, PSP@k, PSnDCG@k and recall@k of a whole data set, in NumPy.
+"""P@k, nDCG@k, PSP@k, PSnDCG@k, recall@k and F1@k of a whole data set, in NumPy.
 
 The functions share these arguments:
 
@@ -109,6 +109,28 @@ def recall_at_k(top, relevant, k: int | None = None) -> float:
     labels = np.diff(relevant.indptr)
     hits = _hits(top, relevant, top.shape[1]).sum(axis=1)
     return _ratio((hits / np.maximum(labels, 1)).sum(), np.count_nonzero(labels))
+
+
+def f1_at_k(top, relevant, k: int) -> float:
+    """F1@k: twice the hits over the predictions and labels of a document together.
+
+    The predictions are the top `k` that are no pads, each counted once. Averaged over
+    all documents; those with neither predictions nor labels count as 0. The same as
+    Annif's `F1@5` and scikit-learn's `f1_score(average="samples")`. Arguments: see the
+    module.
+
+    Example:
+
+    >>> relevant = scipy.sparse.csr_matrix([[1, 1, 0, 0], [0, 0, 0, 1]])
+    >>> f1_at_k([[0, 2], [3, -1]], relevant, k=2)
+    0.75
+    """
+    top, relevant = _check(top, relevant, k)
+    hits = _hits(top, relevant, k).sum(axis=1)
+    ordered = np.sort(top[:, :k], axis=1)
+    new = np.diff(ordered, axis=1, prepend=-1) > 0  # a pad is new to none
+    sizes = (new & (ordered >= 0)).sum(axis=1) + np.diff(relevant.indptr)
+    return float((2 * hits / np.maximum(sizes, 1)).mean())
 
 
 def ranking_report(top, relevant, weight, ks=(1, 3, 5)) -> dict[str, float]:

@@ -5,11 +5,11 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.labels.label_set import LabelSet, read_titles
 from xmc_keras.ops.keras_internals import compiled_metrics, loss_tracker
 from xmc_keras.recommending.calibration.calibration import Calibration
 
-LABEL_NAMES = "label_names.txt"
+LABEL_NAMES, LABEL_TITLES = "label_names.txt", "label_titles.txt"
 CALIBRATION = "calibration.npz"
 
 
@@ -151,6 +151,8 @@ class Recommender(keras.Model):
     def save_assets(self, folder):
         if self.saves_labels and self.label_set is not None:
             self.label_set.save(Path(folder, LABEL_NAMES))
+            if self.label_set.titles:
+                self.label_set.save_titles(Path(folder, LABEL_TITLES))
         if self.calibration is not None:
             self.calibration.save(Path(folder, CALIBRATION))
 
@@ -158,6 +160,9 @@ class Recommender(keras.Model):
         path = Path(folder, LABEL_NAMES)
         if path.exists():
             self.label_set = LabelSet.load(path)
+            if (of_titles := Path(folder, LABEL_TITLES)).exists():
+                titles = read_titles(of_titles, self.label_set.names)
+                self.label_set = LabelSet(self.label_set.names, titles)
         path = Path(folder, CALIBRATION)
         if path.exists():
             self.calibration = Calibration.load(path)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.disk_error import DiskError
+from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.recommending.thresholds.choose_thresholds import choose_thresholds
 from xmc_keras.recommending.thresholds.target import Target
 from xmc_keras.runs.finished_runs import read_metrics
@@ -283,6 +284,12 @@ def write_version(
         write_warm_up(requests, path)
         extra = path / "assets.extra"
         (extra / "labels.txt").write_bytes(b"".join(name + b"\n" for name in names))
+        titles = {}
+        for model in models[::-1]:  # those of the first one win
+            titles |= model.label_set.titles
+        if titles:
+            labels = LabelSet([name.decode() for name in names], titles)
+            labels.save_titles(extra / "label_titles.txt")
         card = write_model_card(cards, descriptions, *stored, weights)
         (extra / "model_card.md").write_text(card, encoding="utf-8")
         record_version(path)

@@ -4,6 +4,7 @@ import contextlib
 import gc
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -33,6 +34,7 @@ def serve(
     threads=None,
     poll_seconds=1.0,
     corrections=None,
+    uri_prefix=None,
 ):
     """Serves a model from its version folders until SIGTERM or SIGINT arrives.
 
@@ -55,6 +57,9 @@ def serve(
         corrections: optional string or path. A file of JSON lines, to which the page
             appends the labels that people accept. Defaults to `None`: the page shows
             labels and takes no corrections.
+        uri_prefix: optional string. The URI of a label whose name is none, as Annif
+            gets it, is this prefix and the name. By default Annif gets only labels
+            that are URIs.
 
     Returns:
         Whether the REST server failed, a bool. Requests that took longer than 30
@@ -70,6 +75,7 @@ def serve(
             f"Expected a model name without / and :. Received: {name!r}.",
             remedy="Choose another `name`.",
         )
+    check_uri_prefix(uri_prefix)
     threads = threads or 4 * (os.cpu_count() or 1)
     # Versions and ports before anything that takes time: an error is reported at once.
     check_versions(folder)
@@ -81,7 +87,18 @@ def serve(
             bind_socket(host, grpc_port, "grpc_port").close()
         models = folder, name, poll_seconds
         limits = max_body_mb, threads
-        return _serve(*models, rest_socket, grpc_port, *limits, corrections)
+        options = {"corrections": corrections, "uri_prefix": uri_prefix}
+        return _serve(*models, rest_socket, grpc_port, *limits, options)
+
+
+def check_uri_prefix(prefix):
+    """Raises `BadInput` for what is no beginning of a URI."""
+    if prefix is not None and not re.fullmatch(r"[A-Za-z][\w+.-]*:[!-~]+", prefix):
+        raise BadInput(
+            "Expected the beginning of a URI, such as http://example.org/. Received: "
+            f"{prefix!r:.80}.",
+            remedy="Choose another `uri_prefix`.",
+        )
 
 
 def _serve(
@@ -92,7 +109,7 @@ def _serve(
     grpc_port,
     max_body_mb,
     threads,
-    corrections,
+    options,
 ):
     uvicorn, build_app, build_grpc_server, ModelVersions = import_libraries()
     gc.collect()
@@ -107,7 +124,7 @@ def _serve(
             models, f"{host}:{grpc_port}", threads, max_body_bytes
         )
     config = uvicorn.Config(
-        build_app(models, max_body_bytes, threads, corrections),
+        build_app(models, max_body_bytes, threads, **options),
         log_config=None,
         log_level="warning",
         access_log=False,
@@ -140,9 +157,10 @@ def _serve(
     shown = {"0.0.0.0": "localhost", "[::]": "localhost"}.get(host, host)
     url = f"http://{shown}:{port}"
     logger.info("Page for people: %s/", url)
-    if corrections is not None:
-        logger.info("Corrections of the page: %s", corrections.path)
+    if options["corrections"] is not None:
+        logger.info("Corrections of the page: %s", options["corrections"].path)
     logger.info("REST: POST %s/v1/models/%s:predict", url, quote(name))
+    logger.info("Annif: %s/v1/projects/%s/suggest", url, quote(name))
     if grpc_server:
         logger.info("gRPC: %s:%d, model name %s", shown, grpc_port, name)
     logger.info("For development and small scale; in production use TensorFlow Serving")

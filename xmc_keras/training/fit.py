@@ -21,7 +21,11 @@ from xmc_keras.data.check_documents import (
 from xmc_keras.data.documents import Documents
 from xmc_keras.data.feature_documents import FeatureDocuments
 from xmc_keras.data.filters import encode_filtered_labels
-from xmc_keras.data.label_texts import add_label_documents, find_label_texts
+from xmc_keras.data.label_texts import (
+    add_label_documents,
+    find_label_texts,
+    find_label_titles,
+)
 from xmc_keras.data.splits import split_documents
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.disk_error import DiskError
@@ -176,6 +180,7 @@ def _fit(
     config = limit_sizes(config, train)
     if config.label_documents:
         train = find_label_texts(train)
+    titles = find_label_titles(train, config.titles)
     if run is not None:
         run.check(config, resume, overwrite)
         if resume and run.finished:
@@ -184,7 +189,7 @@ def _fit(
             run.remove_checkpoint()
             return load_result(run)
     check_trainable(train)
-    label_set = LabelSet.from_labels(train.labels)
+    label_set = LabelSet.from_labels(train.labels, titles)
     for documents in (validation, test):
         if documents is not None:
             check_labels_known(documents, label_set)

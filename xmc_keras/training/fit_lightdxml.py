@@ -82,6 +82,7 @@ def fit_lightdxml(task):
         )
     except ValueError as error:
         raise BadInput(f"This config does not fit its encoder. {error}")
+    model.label_set = label_set  # with titles
     if model.lexical is not None:
         with phases("words"):
             model.lexical.build()

@@ -47,6 +47,7 @@ def fit_transformer(task, vectorizer, label_rows, label_matrix, clusters=None):
             train, start = train_lightxml, start_lightxml
     except ValueError as error:
         raise BadInput(f"This config does not fit its encoder. {error}")
+    model.label_set = task.label_set  # with titles
     batches = build_training_inputs(
         config, model, task.train.texts, label_matrix, None, task.cache
     )

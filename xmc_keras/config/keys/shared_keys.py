@@ -47,6 +47,11 @@ class SharedKeys:
         "folder (a label, a tab and its text a line) has one more training document.",
         False,
     )
+    titles: bool = _key(
+        "Show titles of labels in the answers of xmc predict, too: those in "
+        "label_titles.txt of the data folder (a label, a tab and its title a line).",
+        False,
+    )
     seed: int = _key("Random seed.", 0, **SEEDS)
     split_seed: int | None = _key(
         "Random seed of the validation split and of train_documents alone, for runs "

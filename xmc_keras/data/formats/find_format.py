@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from xmc_keras.data.formats.annif_folder import find_pairs
+from xmc_keras.data.formats.annif.annif_folder import find_pairs
 from xmc_keras.data.formats.options import Options
 from xmc_keras.data.formats.shards import TESTS, find_shards
 from xmc_keras.files.bad_input import BadInput
@@ -29,7 +29,8 @@ FORMATS = (*NAMES, "annif-folder", "datasets")
 DATASETS = ("dataset_dict.json", "dataset_info.json")
 SEVERAL_FILES = ("folder", "pecos")  # texts and labels
 NUMBERED = re.compile(rb"\d+(,\d+)*\t")
-URIS = re.compile(rb"[^\t]*\S[^\t]*\t\s*<[^<>\s]+>(\s+<[^<>\s]+>)*\s*")
+URI = rb"(<[^<>\s]+>|https?://[^<>\s]+)"
+URIS = re.compile(rb"[^\t]*\S[^\t]*\t\s*" + URI + rb"(\s+" + URI + rb")*\s*")
 # Files of a folder that are not its data.
 OTHERS = re.compile(
     r"(readme|licen[cs]e|notice|requirements|changelog)(\.\w+)?"
@@ -111,10 +112,13 @@ def _fits(name, path, prefix):
     if name in ("fasttext", "pecos-tsv", "annif", "tsv"):
         line = _first_line(path)
         label = re.compile(rb"(^|\s)" + re.escape(prefix.encode()) + rb"\S")
+        # A number and a URI without brackets may be an id and a text.
+        numbered = NUMBERED.match(line) and b"\t<" not in line
         fits = {
             "fasttext": label.search(line),
-            "pecos-tsv": NUMBERED.match(line),
-            "annif": URIS.fullmatch(line),
+            "pecos-tsv": numbered
+            or (NUMBERED.match(line) and not URIS.fullmatch(line)),
+            "annif": URIS.fullmatch(line) and not numbered,
         }
         # Any line may be that of a table.
         return None if name == "tsv" else bool(fits[name])

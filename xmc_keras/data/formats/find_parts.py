@@ -3,7 +3,8 @@
 import logging
 from pathlib import Path
 
-from xmc_keras.data.formats.annif_folder import AnnifFolder
+from xmc_keras.data.formats.annif.annif_folder import AnnifFolder
+from xmc_keras.data.formats.annif.annif_lines import AnnifLines
 from xmc_keras.data.formats.fasttext import FastTextFile
 from xmc_keras.data.formats.filter_pairs import FilterPairs
 from xmc_keras.data.formats.find_format import (
@@ -28,13 +29,17 @@ from xmc_keras.data.formats.matrix_documents import MatrixDocuments
 from xmc_keras.data.formats.numbered_lines import NumberedLines
 from xmc_keras.data.formats.options import TABLES, WITH_IDS, Options
 from xmc_keras.data.formats.shards import SHARD, Shards
-from xmc_keras.data.formats.tables.columns import Columns
 from xmc_keras.data.formats.tables.dataset_rows import DatasetRows
 from xmc_keras.data.formats.tables.json_rows import JsonRows
 from xmc_keras.data.formats.tables.parquet import ParquetFile
 from xmc_keras.data.formats.tables.table import Table
-from xmc_keras.data.label_texts import LABEL_TEXTS, read_label_texts
+from xmc_keras.data.label_texts import (
+    LABEL_TEXTS,
+    read_label_texts,
+    read_label_titles,
+)
 from xmc_keras.files.bad_input import BadInput
+from xmc_keras.labels.vocabulary import Vocabulary
 
 logger = logging.getLogger(__name__)
 
@@ -172,7 +177,7 @@ def _open(format, path, part, names, options, skip):
     if format == "datasets":
         return DatasetRows(path, options.columns, skip)
     if format == "annif-folder":
-        return AnnifFolder(path, skip)
+        return AnnifFolder(path, skip, options.columns)
     if format == "folder":
         name = strip_compression(path.name).split("_")[0]
         filter_path = find_existing(path.parent, f"{name}_filter.txt")
@@ -194,7 +199,7 @@ def _open(format, path, part, names, options, skip):
     if format == "parquet":
         return ParquetFile(path, options.columns, skip)
     if format == "annif":
-        return Table(path, Columns("1", "2"), "\t", False, skip, header=False)
+        return AnnifLines(path, skip)
     delimiter = options.delimiter
     return Table(path, options.columns, delimiter, options.quotes, skip, options.header)
 
@@ -224,22 +229,24 @@ def _read_label_names(path, given):
     return None if given is None else read_label_list(given)
 
 
-def find_label_texts(source, format, labels=None):
-    """The texts of the labels of a data set, a dictionary from names.
+def find_vocabulary(source, format, labels=None):
+    """The `Vocabulary` of the labels of a data set.
 
-    The Extreme Classification Repository has them in `lbl.json.gz`, and this project in
-    `label_texts.txt`. Other formats have none.
+    The Extreme Classification Repository has it in `lbl.json.gz`, and this project in
+    `label_texts.txt` and `label_titles.txt`. Other formats have none.
 
     Args:
         source, format: see `find_parts`.
         labels: optional path of a label list, which is taken instead.
     """
     folder = source if Path(source).is_dir() else Path(source).parent
-    if format == "folder" and find_existing(folder, LABEL_TEXTS):
-        return read_label_texts(folder)
+    if format == "folder":
+        has_texts = find_existing(folder, LABEL_TEXTS)
+        texts = read_label_texts(folder) if has_texts else {}
+        return Vocabulary(read_label_titles(folder), texts)
     path = labels or find_existing(folder, "lbl.json")
     if format != "repository" or path is None or ".json" not in str(path):
-        return {}
+        return Vocabulary()
     return read_described_labels(path)
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 
 from xmc_keras.data.formats.document import TextRows, one_space
 from xmc_keras.files.bad_input import BadInput
+from xmc_keras.labels.vocabulary import Vocabulary
 
 
 def read_label_list(path):
@@ -48,8 +49,8 @@ def read_described_labels(path):
             Classification Repository.
 
     Returns:
-        Dictionary from names, see `read_label_list`, to texts; without those of labels
-        that have neither.
+        `Vocabulary`, by the names of `read_label_list`. A text is the title and the
+        content.
 
     Example:
 
@@ -57,15 +58,18 @@ def read_described_labels(path):
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "lbl.json")
     ...     _ = path.write_text('{"title": "Rose", "content": "A plant."}\n')
-    ...     read_described_labels(path)
+    ...     read_described_labels(path).texts
     {'Rose': 'Rose A plant.'}
     """
-    names, texts = read_label_list(path), []
-    for _, row in TextRows(path):
-        found = json.loads(row)
-        parts = [found.get(field) for field in ("title", "content")]
-        texts.append(one_space(" ".join(str(part) for part in parts if part)))
-    return {name: text for name, text in zip(names, texts) if text}
+    found = Vocabulary()
+    for name, (_, row) in zip(read_label_list(path), TextRows(path)):
+        parts = [json.loads(row).get(field) or "" for field in ("title", "content")]
+        title, content = (one_space(str(part)) for part in parts)
+        if title:
+            found.titles[name] = title
+        if text := " ".join(filter(None, (title, content))):
+            found.texts[name] = text
+    return found
 
 
 def make_unique(names):

@@ -20,6 +20,7 @@ READ_BY = {
     "header=False": ROWS,
     "quotes=False": ROWS,
     "prefix": ("fasttext",),
+    "uris=True": (*TABLES, "annif-folder"),
 }
 
 
@@ -35,6 +36,8 @@ class Options:
         quotes: bool. See `Table`. Defaults to `True`.
         prefix: string. Prefix of labels in fastText files. Defaults to `"__label__"`.
         group_column: optional string, see `Columns`.
+        uris: bool. Whether labels that have a URI and a name are named by the URI,
+            and titled by the name. Defaults to `False`: the other way round.
 
     Attributes:
         columns: `Columns`.
@@ -57,8 +60,10 @@ class Options:
         quotes=True,
         prefix=PREFIX,
         group_column=None,
+        uris=False,
     ):
-        self.columns = Columns(text_column, label_column, label_separator, group_column)
+        columns = text_column, label_column, label_separator, group_column
+        self.columns, self.uris = Columns(*columns, uris), uris
         self.labels, self.prefix = labels, prefix
         self.delimiter = delimiter and check_delimiter(delimiter)
         self.header, self.quotes = header, quotes
@@ -72,6 +77,7 @@ class Options:
             "header=False": not header,
             "quotes=False": not quotes,
             "prefix": prefix != PREFIX,
+            "uris=True": uris,
         }
         self._given = [option for option, given in is_given.items() if given]
 

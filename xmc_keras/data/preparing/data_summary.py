@@ -54,6 +54,29 @@ def summarize_data(parts, label_counts):
     return summary
 
 
+def count_described(vocabulary, names):
+    """Counts the labels that have a text, and those that have a title.
+
+    Args:
+        vocabulary: `Vocabulary`.
+        names: list of strings. The labels of the data.
+
+    Returns:
+        dict of `label_texts` and `label_titles`; empty if there are neither.
+
+    Example:
+
+    >>> from xmc_keras.labels.vocabulary import Vocabulary
+    >>> count_described(Vocabulary({"x:1": "Rose"}), ["x:1", "x:2"])
+    {'label_texts': 0, 'label_titles': 1}
+    """
+    counts = [
+        sum(name in found for name in names)
+        for found in (vocabulary.texts, vocabulary.titles)
+    ]
+    return dict(zip(("label_texts", "label_titles"), counts)) if any(counts) else {}
+
+
 def select_names(names, counts):
     """Selects label names to look at.
 

@@ -70,6 +70,31 @@ def find_warnings(
     return [warning for warning in found if warning]
 
 
+def find_undescribed(vocabulary, names):
+    """Says which labels a vocabulary lacks, where it has others; or `None`.
+
+    Args:
+        vocabulary: `Vocabulary`.
+        names: list of strings. The labels of the data.
+
+    Example:
+
+    >>> from xmc_keras.labels.vocabulary import Vocabulary
+    >>> find_undescribed(Vocabulary({"x:1": "Rose"}), ["x:1", "x:2"])
+    "1 of 2 labels has no title and no text, such as 'x:2'."
+    """
+    known = {*vocabulary.titles, *vocabulary.texts}
+    left = [name for name in names if name not in known]
+    if not left or len(left) == len(names):
+        return None
+    shown = ", ".join(repr(name[:60]) for name in left[:EXAMPLES])
+    have = "has" if len(left) == 1 else "have"
+    return (
+        f"{len(left):,} of {len(names):,} labels {have} no title and no text, such as "
+        f"{shown}."
+    )
+
+
 class _Counted:
     """Label names, and the number of documents of each."""
 

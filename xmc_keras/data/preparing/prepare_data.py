@@ -9,21 +9,25 @@ from pathlib import Path
 
 from xmc_keras.data.formats.document import BadLines
 from xmc_keras.data.formats.find_format import find_format
-from xmc_keras.data.formats.find_parts import find_label_texts, find_parts
+from xmc_keras.data.formats.find_parts import find_parts, find_vocabulary
 from xmc_keras.data.formats.options import PREFIX, Options
 from xmc_keras.data.preparing.data_summary import (
+    count_described,
     find_repeats,
     select_names,
     summarize_data,
 )
-from xmc_keras.data.preparing.data_warnings import find_warnings
+from xmc_keras.data.preparing.data_warnings import find_undescribed, find_warnings
 from xmc_keras.data.preparing.labels_fit_texts import (
     LEAST,
     measure_label_fit,
     sample_documents,
 )
 from xmc_keras.data.preparing.prepared_folder import KINDS, PARTS, PreparedFolder
+from xmc_keras.data.preparing.vocabularies.named_by_uri import NamedByUri
+from xmc_keras.data.preparing.vocabularies.read_vocabulary import read_vocabulary
 from xmc_keras.files.bad_input import BadInput
+from xmc_keras.labels.vocabulary import Vocabulary
 from xmc_keras.progress import Bar
 
 logger = logging.getLogger(__name__)
@@ -50,6 +54,9 @@ def prepare_data(
     delimiter=None,
     header=True,
     group_column=None,
+    label_texts=None,
+    label_language=None,
+    uris=False,
 ):
     """Converts data in any usual format to the folder that training reads.
 
@@ -84,8 +91,16 @@ def prepare_data(
             which are otherwise numbers from 1. Defaults to `True`.
         group_column: optional string. The column with the group of each document, such
             as its author. It goes to `train_groups.txt`, for `validation_by`.
-            By default there is none, but that of a folder is kept. So are texts of
-            labels: `lbl.json.gz` and `label_texts.txt` go to `label_texts.txt`.
+            By default there is none, but that of a folder is kept.
+        label_texts: optional string or path. The file with titles and texts of the
+            labels, see `read_vocabulary`, which go to `label_titles.txt` and
+            `label_texts.txt`. By default those of the source are kept: its
+            `lbl.json.gz`, or these two files.
+        label_language: optional string. The language of titles and texts, see
+            `read_vocabulary`.
+        uris: bool. Whether labels that have a URI and a name, as in Annif's corpora,
+            are named by the URI, and titled by the name. A name without a URI is looked
+            up among the titles of `label_texts`. Defaults to `False`: the name is kept.
 
     Returns:
         Dictionary, the summary of the data, see `summarize_data`. `label_names` has the
@@ -117,6 +132,7 @@ def prepare_data(
         quotes,
         prefix,
         group_column,
+        uris,
     )
     if format is None:
         format = find_format(source, options, test)
@@ -142,13 +158,36 @@ def prepare_data(
         "prefix": prefix,
         "group_column": group_column,
         "skip_bad_lines": skip_bad_lines,
-        **describe_files(target, source, test, labels),
+        "label_language": label_language,
+        "uris": uris,
+        **describe_files(target, source, test, labels, label_texts),
     }
-    label_texts = find_label_texts(source, format, labels)
+    vocabulary, given = find_vocabulary(source, format, labels), None
+    if label_texts is not None:
+        given = read_vocabulary(label_texts, label_language)
+        if uris:
+            readers = {part: NamedByUri(x, given) for part, x in readers.items()}
+    elif label_language is not None:
+        raise BadInput(
+            "Expected a file of texts for their language. Received: none.",
+            remedy="Give `label_texts`, or leave out `label_language`.",
+        )
     folder = PreparedFolder(target, settings, resume, overwrite)
-    folder.label_texts = label_texts
+
+    def describe_labels():
+        found = vocabulary.over(Vocabulary(options.columns.titles))
+        if given is None:
+            return found
+        known = dict(zip(folder.labels.ids, folder.labels.written))
+        return given.of(known, label_texts).over(found)
+
     return fill_folder(
-        folder, readers, bad_lines, test_share, lambda: options.separation(format)
+        folder,
+        readers,
+        bad_lines,
+        test_share,
+        lambda: options.separation(format),
+        describe_labels,
     )
 
 
@@ -178,7 +217,9 @@ def describe_files(target, *paths):
     return found
 
 
-def fill_folder(folder, readers, bad_lines, test_share=None, separation=None):
+def fill_folder(
+    folder, readers, bad_lines, test_share=None, separation=None, describe_labels=None
+):
     """Fills a folder and moves it into place.
 
     Args:
@@ -188,12 +229,20 @@ def fill_folder(folder, readers, bad_lines, test_share=None, separation=None):
         test_share: optional float, the share of training documents to test on.
         separation: optional callable without arguments, after reading: how labels were
             separated, see `Options.separation`. By default they were not.
+        describe_labels: optional callable without arguments, after reading: the
+            `Vocabulary` of the labels. By default they have none.
 
     Returns:
         The summary, see `summarize_data`.
     """
     try:
         read_parts(folder, readers, bad_lines, test_share)
+        if describe_labels is not None:
+            try:
+                folder.vocabulary = describe_labels()
+            except BadInput:  # another file of texts starts over
+                folder.discard()
+                raise
         path = getattr(readers["train"], "path", None)
         summary = summarize_folder(folder, bad_lines, path, separation)
         log_warnings(folder, summary, bad_lines)
@@ -284,6 +333,9 @@ def summarize_folder(folder, bad_lines, path=None, separation=None):
     summary["warnings"] = find_warnings(
         names, counts, summary, sample, repeats, **separation
     )
+    summary |= count_described(folder.vocabulary, names)
+    if warning := find_undescribed(folder.vocabulary, names):
+        summary["warnings"].append(warning)
     return summary
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from xmc_keras.data.formats.document import one_space
-from xmc_keras.data.label_texts import LABEL_TEXTS
+from xmc_keras.data.label_texts import LABEL_TEXTS, LABEL_TITLES
 from xmc_keras.data.preparing.check_place import check_place
 from xmc_keras.data.preparing.written_labels import WrittenLabels
 from xmc_keras.files.atomic_files import replace_folder
@@ -22,10 +22,11 @@ from xmc_keras.files.disk_error import DiskError
 from xmc_keras.files.path_lock import PathLock
 from xmc_keras.files.text_file import position
 from xmc_keras.files.unreadable import UNREADABLE
+from xmc_keras.labels.vocabulary import Vocabulary
 
 PARTS = ("train", "test")
 KINDS = ("texts", "labels", "filter", "groups")  # files with one line per document
-FINISHED = ("renamed_labels.tsv", LABEL_TEXTS, "summary.json", DIGESTS)
+FINISHED = ("renamed_labels.tsv", LABEL_TEXTS, LABEL_TITLES, "summary.json", DIGESTS)
 
 
 class PreparedFolder:
@@ -53,7 +54,7 @@ class PreparedFolder:
             of the finished parts.
         labels: `WrittenLabels`.
         words: dict from part to the number of words in its texts.
-        label_texts: dict from labels to texts, for `finish`. Empty at first.
+        vocabulary: `Vocabulary` of the labels, for `finish`. Empty at first.
 
     Raises:
         BadInput: the folder exists without `resume` or `overwrite`, the settings differ
@@ -64,7 +65,7 @@ class PreparedFolder:
     def __init__(self, path, settings, resume=False, overwrite=False):
         self.path, self.settings = Path(path), settings
         self.state = {"parts_read": 0, "read": 0, "bad_lines": {}}
-        self.words, self.label_texts = dict.fromkeys(PARTS, 0), {}
+        self.words, self.vocabulary = dict.fromkeys(PARTS, 0), Vocabulary()
         # Number of documents of each label, in an array that can grow.
         self._counts = {part: array("q") for part in PARTS}
         self.labels, self._num_saved = WrittenLabels(), 0  # names saved by `keep`
@@ -185,9 +186,13 @@ class PreparedFolder:
             if renamed := self.labels.renamed():
                 lines = "".join(f"{new}\t{one_space(old)}\n" for new, old in renamed)
                 (self.part / "renamed_labels.tsv").write_bytes(lines.encode())
-            known, texts = zip(self.labels.written, self.labels.ids), self.label_texts
-            if rows := [f"{w}\t{texts[n]}\n" for w, n in known if n in texts]:
-                (self.part / LABEL_TEXTS).write_bytes("".join(rows).encode())
+            known = dict(zip(self.labels.ids, self.labels.written))
+            found = {LABEL_TEXTS: self.vocabulary.texts}
+            found[LABEL_TITLES] = self.vocabulary.titles
+            for name, texts in found.items():
+                rows = [f"{w}\t{texts[n]}\n" for n, w in known.items() if n in texts]
+                if rows:
+                    (self.part / name).write_bytes("".join(rows).encode())
             text = json.dumps(summary, indent=2) + "\n"
             (self.part / "summary.json").write_text(text, encoding="utf-8")
             digests = {name: h.hexdigest() for name, h in self._hashes.items()}
@@ -198,6 +203,10 @@ class PreparedFolder:
         except (OSError, DiskError) as error:
             raise self._disk_error(error) from None
         self._lock.release()
+
+    def discard(self):
+        """Makes `close` delete the unfinished folder."""
+        (self.part / "state.npz").unlink(missing_ok=True)
 
     def close(self):
         """Closes the unfinished folder; deletes it if `keep` was never called."""

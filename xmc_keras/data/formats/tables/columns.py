@@ -13,7 +13,7 @@ TEXTS = ("text", "document", "abstract", "body")
 TITLED = ("title", "content")
 LABELS = (
     *("labels", "label", "tags", "categories"),
-    *("subjects", "subject_uris", "topics", "keywords"),
+    *("subject_uris", "subjects", "subject_labels", "topics", "keywords"),
 )
 # What the cells of a column of its own for each label hold.
 YES = {"1", "1.0", "1,0", "true", "yes", "y", "t", "x"}
@@ -32,13 +32,15 @@ class Columns:
             commas, whose texts are joined by spaces. Defaults to the first of text,
             document, abstract and body that exists, otherwise title and content.
         labels: optional string. Name of the label column, or several names separated by
-            commas. Defaults to the first of labels, label, tags, categories, subjects,
-            subject_uris, topics and keywords that exists.
+            commas. Defaults to the first of labels, label, tags, categories,
+            subject_uris, subjects, subject_labels, topics and keywords that exists.
         separator: optional string. Separator of the labels in a cell; `\\t` and `\\n`
             typed as two characters are a tab and a newline. Defaults to `None`: white
             space.
         group: optional string. Name of the column with the group of each document, see
             `Document`. Defaults to `None`, no groups.
+        uris: bool. Whether objects with a URI are named by it. Defaults to `False`, by
+            their label.
 
     Attributes:
         split: bool. Whether a cell has been split at the separator so far; others are
@@ -47,6 +49,7 @@ class Columns:
         ambiguous: string or `None`. The first cell of a split into several labels at
             white space, where other cells are lists.
         vectors: bool. Whether labels were found to be vectors, see `find_width`.
+        titles: dictionary from URIs to labels, of objects that have both, with `uris`.
 
     Example:
 
@@ -59,10 +62,11 @@ class Columns:
     ['big']
     """
 
-    def __init__(self, text=None, labels=None, separator=None, group=None):
+    def __init__(self, text=None, labels=None, separator=None, group=None, uris=False):
         if separator == "":
             raise ValueError("Expected `separator` to have a character. Received: ''.")
         self.text, self.labels, self.group = text, labels, group
+        self.uris, self.titles = uris, {}
         self.separator = separator and separator.replace("\\t", "\t").replace(
             "\\n", "\n"
         )
@@ -155,7 +159,8 @@ class Columns:
                 return None
             return [name for name, cell in zip(columns, cells) if cell in YES]
         cell = values[0]
-        names = parse_label_cell(cell, self.separator)
+        titles = self.titles if self.uris else None
+        names = parse_label_cell(cell, self.separator, titles)
         if names and not isinstance(cell, int):
             is_text = isinstance(cell, str) and parse_list(cell.strip()) is None
             self.split |= is_text

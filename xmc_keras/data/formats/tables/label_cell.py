@@ -8,6 +8,7 @@ import warnings
 from xmc_keras.data.formats.document import one_space
 
 NAME_KEYS = ("label", "name", "title", "uri", "id")
+URI_KEYS = ("uri", "id")
 # How pandas, NumPy and Python print a missing value.
 MISSING = {"nan", "NaN", "None", "NaT", "<NA>", "null", "NULL"}
 # A cell that somebody printed from a program, and that is no list: in brackets from its
@@ -22,7 +23,7 @@ ARRAY_ITEM = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s'",\[\](){}]
 URI = re.compile(r"<([^<>\s]+:[^<>\s]*)>")
 
 
-def parse_label_cell(value, separator=None):
+def parse_label_cell(value, separator=None, titles=None):
     r"""Parses the label names in a cell.
 
     A list is read as such, whatever the separator: a JSON list, a list or tuple as
@@ -35,6 +36,8 @@ def parse_label_cell(value, separator=None):
         value: string, int, list or array of strings, ints, floats, bools or dicts, or
             `None` for no label.
         separator: optional string. Defaults to `None`: white space.
+        titles: optional dictionary. If there is one, objects with a uri or id are named
+            by it, and their label, name or title is added here. Defaults to `None`.
 
     Returns:
         list of strings, or `None` if the cell has another content: a missing value
@@ -46,6 +49,9 @@ def parse_label_cell(value, separator=None):
     (['warm', 'big plant'], ['a b', 'c'])
     >>> parse_label_cell("[0 1\n 1]"), parse_label_cell([{"uri": "x:1", "label": "a"}])
     (['0', '1', '1'], ['a'])
+    >>> titles = {}
+    >>> parse_label_cell([{"uri": "x:1", "label": "a"}], titles=titles), titles
+    (['x:1'], {'x:1': 'a'})
     >>> parse_label_cell("{'warm', 'big'}") is None
     True
     """
@@ -71,7 +77,7 @@ def parse_label_cell(value, separator=None):
                 return None
             value = map(int, value)
         return [str(item) for item in value]
-    names = [_name(item) for item in value]
+    names = [_name(item, titles) for item in value]
     if None in names:
         return None
     return [name for name in map(one_space, names) if name]
@@ -119,11 +125,16 @@ def _read_list(text):
     return found if items[0] is not text else found[0]
 
 
-def _name(item):
+def _name(item, titles=None):
     """The label name of an item of a list, or `None`."""
     if isinstance(item, dict):
-        found = (item[key] for key in NAME_KEYS if item.get(key) not in (None, ""))
-        item = next(found, None)
+        given = {key: item[key] for key in NAME_KEYS if item.get(key) not in (None, "")}
+        item = next(iter(given.values()), None)
+        uri = next((given[key] for key in URI_KEYS if key in given), None)
+        if titles is not None and uri is not None:
+            title, item = item, _name(uri)
+            if isinstance(title, str) and title != uri and item is not None:
+                titles.setdefault(one_space(item), one_space(title))
     if type(item) is int:
         return str(item)
     if not isinstance(item, str):

@@ -17,10 +17,11 @@ async def respond(request, answer):
 
     Args:
         request: starlette's `Request`.
-        answer: awaitable of the JSON of the answer, bytes.
+        answer: awaitable of the JSON of the answer, bytes, or of a `Response`.
     """
     try:
-        return json_response(await answer)
+        found = await answer
+        return found if isinstance(found, Response) else json_response(found)
     except BodyTooLarge as error:
         return json_response(encode_error(error.message), 413)
     except ServingError as error:

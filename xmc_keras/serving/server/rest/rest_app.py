@@ -6,6 +6,7 @@ intentional:
 
 - `GET /` and `HEAD /` return a page for people who tag, which asks for more below
   `/page/`; TensorFlow Serving returns 404.
+- Below `/v1/projects` is Annif's interface, see `annif_api.py`.
 - One model is served, without version labels: `/labels/x:predict` returns 400
   `Unrecognized servable version label`, as TensorFlow Serving does without labels.
 - `:classify` and `:regress` always return 400: they require tf.Example features,
@@ -44,6 +45,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from xmc_keras.serving.server.rest.annif_api import AnnifApi
 from xmc_keras.serving.server.rest.page.page_routes import page_routes
 from xmc_keras.serving.server.rest.request_body import inflate, read_body
 from xmc_keras.serving.server.rest.respond import internal_error, respond
@@ -59,6 +61,7 @@ from xmc_keras.serving.server.serving_error import ServingError
 METRICS = "/monitoring/prometheus/metrics"
 # The patterns of http_rest_api_util.cc, matched against the raw path and query.
 PREFIX = re.compile("/v1/.*", re.I)
+PROJECTS = re.compile("/v1/projects([/?].*)?")  # of Annif
 NAME = "/v1/models/([^/:]+)"
 VERSION = r"(?:/versions/([0-9]+)|/labels/([^/:]+))?"
 PREDICTION = re.compile(f"{NAME}{VERSION}:(classify|regress|predict)", re.I)
@@ -74,7 +77,7 @@ ERROR_PAGE = """<HTML><HEAD>
 """
 
 
-def build_app(models, max_body_bytes, threads, corrections=None):
+def build_app(models, max_body_bytes, threads, corrections=None, uri_prefix=None):
     """Builds the REST interface of a model, with its metrics and its page.
 
     Args:
@@ -83,12 +86,13 @@ def build_app(models, max_body_bytes, threads, corrections=None):
         threads: integer. Requests that are computed concurrently; the rest wait.
         corrections: optional `CorrectionsFile`. Where the page keeps corrections.
             Defaults to `None`: the page takes none.
+        uri_prefix: optional string, see `LabelUris`.
 
     Returns:
         An ASGI application.
     """
     metrics = RestMetrics(models)
-    rest = RestApi(models, max_body_bytes, threads, metrics)
+    rest = RestApi(models, max_body_bytes, threads, metrics, uri_prefix)
 
     def show_metrics(request):
         return Response(metrics.page(), headers={"content-type": CONTENT_TYPE})
@@ -115,11 +119,12 @@ def build_app(models, max_body_bytes, threads, corrections=None):
 class RestApi:
     """ASGI application for all paths below `/v1/`. Arguments: see `build_app`."""
 
-    def __init__(self, models, max_body_bytes, threads, metrics):
+    def __init__(self, models, max_body_bytes, threads, metrics, uri_prefix=None):
         self.models = models
         self.max_body_bytes = max_body_bytes
         self.limiter = anyio.CapacityLimiter(threads)
         self.metrics = metrics
+        self.annif = AnnifApi(models, max_body_bytes, self.limiter, uri_prefix)
 
     async def __call__(self, scope, receive, send):
         response = await self.respond(Request(scope, receive))
@@ -138,7 +143,8 @@ class RestApi:
             status = 200 if re.match("https?://.", origin) else 400
             headers = {"content-type": "text/html; charset=ISO-8859-1"}
             return Response(status_code=status, headers=headers)
-        return await respond(request, self.answer(request, path))
+        answer = self.annif.answer if PROJECTS.fullmatch(path) else self.answer
+        return await respond(request, answer(request, path))
 
     async def answer(self, request, path):
         if request.method == "POST" and (match := PREDICTION.fullmatch(path)):

@@ -1,0 +1,1 @@
+"""Readers of Annif's corpora."""

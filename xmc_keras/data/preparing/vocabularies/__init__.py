@@ -1,0 +1,1 @@
+"""Readers of vocabularies: titles and texts of labels."""
