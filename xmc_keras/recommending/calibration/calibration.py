@@ -112,9 +112,28 @@ class Calibration:
         logits += d * tf.math.log(tf.maximum(totals, LEAST))
         return tf.where(label_ids < 0, 0.0, tf.sigmoid(logits))
 
-    def with_label_bands(self, label_bands):
-        """The calibration of a model with other labels after the first ones."""
-        return Calibration(self.coefficients, label_bands, self.answers)
+    def select_labels(self, places):
+        """The calibration of a model with some of the labels.
+
+        Args:
+            places: int array. The ids of these labels, in their new order.
+        """
+        answers = self.answers
+        if answers is not None:
+            answers = answers.select_labels(places, len(self.label_bands))
+        return Calibration(self.coefficients, self.label_bands[places], answers)
+
+    def extend_labels(self, counts):
+        """The calibration of a model with further labels, with the last ids.
+
+        Args:
+            counts: int array. Documents of each new label.
+        """
+        bands = np.concatenate([self.label_bands, find_bands(counts)])
+        answers = self.answers
+        if answers is not None:
+            answers = answers.extend_labels(len(self.label_bands), len(bands))
+        return Calibration(self.coefficients, bands, answers)
 
     def save(self, path):
         """Writes an `.npz` file, atomically."""

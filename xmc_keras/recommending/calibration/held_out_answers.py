@@ -54,6 +54,33 @@ class HeldOutAnswers:
         )
         return HeldOutAnswers(label_ids, scores, self.relevant)
 
+    def select_labels(self, places, num_labels):
+        """The answers of a model with some of the `num_labels` labels."""
+        places = np.asarray(places)
+        own = np.full(num_labels + 1, -1)  # the last is that of pads
+        own[places] = np.arange(len(places))
+        unknown = np.arange(num_labels, self.relevant.shape[1])
+        relevant = self.relevant[:, np.concatenate([places, unknown])]
+        label_ids = own[self.label_ids]
+        answers = HeldOutAnswers(label_ids, self.scores, relevant.tocsr())
+        return answers.with_scores(self.scores)
+
+    def extend_labels(self, num_labels, more_labels):
+        """The answers of a model with `more_labels` instead of `num_labels` labels.
+
+        It offered none of the new ones, and what it did not know stays unknown.
+        """
+        indices = self.relevant.indices
+        indices = np.where(
+            indices < num_labels, indices, indices + more_labels - num_labels
+        )
+        width = self.relevant.shape[1] + more_labels - num_labels
+        relevant = scipy.sparse.csr_matrix(
+            (self.relevant.data, indices, self.relevant.indptr),
+            (self.relevant.shape[0], width),
+        )
+        return HeldOutAnswers(self.label_ids, self.scores, relevant)
+
     def arrays(self):
         """Dictionary of arrays for `numpy.savez`."""
         return {
