@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import keras
-import tensorflow as tf
 
 from xmc_keras.labels.label_set import LabelSet, read_titles
 from xmc_keras.ops.keras_internals import compiled_metrics, loss_tracker
@@ -21,7 +20,7 @@ class Recommender(keras.Model):
     Except in training, its `call` returns a dictionary with `predicted_ids` (batch,
     num_predictions) int32, best first, and `scores` of the same shape. `label_set` is
     saved in `.keras` files, and so is `calibration`, a `Calibration` or None, which
-    turns scores into probabilities: labels are ranked by these.
+    turns scores into probabilities, of which labels keep their order.
 
     `encode` turns inputs into what the methods `rank`, which returns that dictionary,
     and `score_labels` take: `rank(*encoded)`, `score_labels(label_ids, *encoded)`.
@@ -80,33 +79,20 @@ class Recommender(keras.Model):
         return None
 
     def calibrate(self, outputs):
-        """Ranks labels by calibrated scores, if there is a calibration.
+        """Calibrates the scores of ranked labels, if there is a calibration.
 
         Args:
             outputs: dictionary with `predicted_ids` and `scores` (batch, n).
 
         Returns:
-            The dictionary with these by calibrated scores, and with `own_scores`, those
-            of before, in the same order.
+            The dictionary with calibrated `scores`, in the same order, and with
+            `own_scores`, those of before.
         """
         if self.calibration is None:
             return outputs
-        label_ids, own = outputs["predicted_ids"], outputs["scores"]
-        scores = self.calibration.apply(label_ids, own, own)
-        # Pads come last, also after labels of score 0.
-        ranked = tf.where(label_ids < 0, -1.0, scores)
-        _, places = tf.math.top_k(ranked, tf.shape(ranked)[1])
-        found = {"predicted_ids": label_ids, "scores": scores, "own_scores": own}
-        width = label_ids.shape[1]
-        return {
-            **outputs,
-            **{
-                name: tf.ensure_shape(
-                    tf.gather(part, places, batch_dims=1), (None, width)
-                )
-                for name, part in found.items()
-            },
-        }
+        own = outputs["scores"]
+        scores = self.calibration.apply(outputs["predicted_ids"], own, own)
+        return {**outputs, "scores": scores, "own_scores": own}
 
     def calibrate_ranking(self, label_ids, scores):
         """`calibrate` for label ids and scores (batch, n), which are returned."""

@@ -38,9 +38,8 @@ def calibrate_trained(task, trained, model):
             if (run.path / f"{name}.keras").exists():
                 models[name] = run.load_model(name)
     counts = _count_labels(task, task.train.labels)
-    later_counts = None
     if trained.found.get("learnt_validation"):
-        later_counts = counts + _count_labels(task, task.validation.labels)
+        counts += _count_labels(task, task.validation.labels)
     for name, each in models.items():
         each.calibration = None
         answers = trained.held_out
@@ -49,7 +48,7 @@ def calibrate_trained(task, trained, model):
                 answers = answer_documents(
                     each, task.validation, task.config, task.cache
                 )
-        each.calibration = Calibration.fit(answers, counts, later_counts)
+        each.calibration = Calibration.fit(answers, counts)
         if each.calibration is None:
             logger.info(
                 "Scores stay as they are: a calibration needs %d right labels for "

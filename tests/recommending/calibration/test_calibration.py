@@ -4,10 +4,12 @@ import keras
 import numpy as np
 import pytest
 import scipy.sparse
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.special import expit
 
 from tests.helpers.served_lightxml import make_model
-from xmc_keras.labels.label_bands import BANDS, find_bands
+from xmc_keras.labels.label_bands import find_bands
 from xmc_keras.metrics.calibration_curve import calibration_curve
 from xmc_keras.recommending.calibration.calibration import FEWEST_RIGHT, Calibration
 from xmc_keras.recommending.calibration.held_out_answers import HeldOutAnswers
@@ -15,59 +17,70 @@ from xmc_keras.recommending.calibration.held_out_answers import HeldOutAnswers
 COUNTS = np.array([1, 3, 10, 50, 500] * 40)  # 40 labels of each band
 
 
-def draw_answers(documents, seed=0):
+def draw_answers(documents, seed=0, more=0.0):
     """Answers whose scores are too sure: their logits are twice those of the truth.
 
-    Labels of a band are right by a chance that is less, the rarer they are.
+    With `more` documents have more labels than their scores say, where many are likely.
     """
     rng = np.random.default_rng(seed)
     labels = rng.permuted(np.tile(np.arange(len(COUNTS)), (documents, 1)), axis=1)
     labels = labels[:, :20].astype(np.int32)
-    logits = rng.normal(-1, 2, labels.shape)
-    chances = expit(logits - 0.5 * (4 - find_bands(COUNTS)[labels]))
+    logits = rng.normal(-1, 2, labels.shape) + rng.normal(0, 1, (documents, 1))
+    scores = expit(2 * logits)
+    chances = expit(logits + more * np.log(scores.sum(axis=1, keepdims=True)))
     right = rng.random(labels.shape) < chances
     rows, places = np.nonzero(right)
     relevant = scipy.sparse.csr_matrix(
         (np.ones(len(rows)), (rows, labels[rows, places])), (documents, len(COUNTS))
     )
-    answers = HeldOutAnswers(labels, expit(2 * logits), relevant)
-    return answers.with_scores(answers.scores), expit(logits), labels, chances
+    return HeldOutAnswers(labels, scores, relevant), chances
 
 
-def test_probabilities_come_near_the_truth():
-    answers, _, _, _ = draw_answers(2000)
+@pytest.mark.parametrize("more", [0.0, -0.8, 0.5])
+def test_probabilities_come_near_the_truth(more):
+    answers, _ = draw_answers(2000, more=more)
     calibration = Calibration.fit(answers, COUNTS)
-    others, _, labels, chances = draw_answers(1000, seed=1)
-    scores = draw_scores(others, calibration)
-    before = calibration_curve(others.label_ids, others.scores, others.relevant, 20)
-    after = calibration_curve(others.label_ids, scores, others.relevant, 20)
-    assert before[-1] > 0.1 and after[-1] < 0.01
+    others, chances = draw_answers(1000, 1, more)
+    labels, own, relevant = others.label_ids, others.scores, others.relevant
+    scores = calibration.apply(labels, own, own).numpy()
+    before = calibration_curve(labels, own, relevant, 20)
+    after = calibration_curve(labels, scores, relevant, 20)
+    assert before[-1] > 0.05 and after[-1] < 0.015
     # Also the chances of single pairs, which no label says.
-    own = expit(2 * np.log(_odds(labels, chances)))
-    found = calibration.apply(labels, own, own).numpy()
-    assert np.abs(found - chances).mean() < 0.01
+    assert np.abs(scores - chances).mean() < 0.015
+    # Of any labels, not of the ranked alone.
+    some = calibration.apply(labels[:, 3:5], own[:, 3:5], own).numpy()
+    np.testing.assert_allclose(some, scores[:, 3:5], rtol=1e-6)
 
 
-def _odds(labels, chances):
-    """Odds of the truth, without the share of the band."""
-    return chances / (1 - chances) * np.exp(0.5 * (4 - find_bands(COUNTS)[labels]))
-
-
-def draw_scores(answers, calibration):
-    scores = answers.scores
-    return calibration.apply(answers.label_ids, scores, scores).numpy()
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**16))
+def test_labels_keep_their_order(seed):
+    rng = np.random.default_rng(seed)
+    answers, _ = draw_answers(60, seed)
+    right = answers.right & (rng.random(answers.right.shape) < rng.random())
+    rows, places = np.nonzero(right)
+    pairs = rows, answers.label_ids[rows, places]
+    ones = np.ones(len(rows))
+    relevant = scipy.sparse.csr_matrix((ones, pairs), answers.relevant.shape)
+    calibration = Calibration.fit(
+        HeldOutAnswers(answers.label_ids, answers.scores, relevant), COUNTS
+    )
+    if calibration is None:
+        return
+    own = -np.sort(-rng.random((5, 50)).astype("float32"), axis=1)
+    found = calibration.apply(np.zeros((5, 50), int), own, own).numpy()
+    assert (np.diff(found, axis=1) <= 0).all()
 
 
 def test_apply_against_numpy():
     rng = np.random.default_rng(0)
-    coefficients = rng.uniform(0, 2, (len(BANDS) + 1, 4))
-    bands = rng.integers(0, 5, 9)
+    a, b, d, c = coefficients = rng.uniform(0, 2, 4)
     labels = np.array([[3, -1, 8], [0, 2, -1]])
     scores = np.array([[0.0, 0.5, 1.0], [0.25, 0.9, 0.1]], "float32")
     ranked = np.array([[1.0, 1.0, 0.5], [0.0, 0.0, 0.0]])
-    found = Calibration(coefficients, bands).apply(labels, scores, ranked).numpy()
+    found = Calibration(coefficients, np.zeros(9)).apply(labels, scores, ranked).numpy()
     for place, label in np.ndenumerate(labels):
-        a, b, d, c = coefficients[bands[label]]
         s = min(max(float(scores[place]), 1e-7), 1 - 1e-7)
         logit = a * np.log(s) - b * np.log(1 - s) + c
         logit += d * np.log(max(ranked[place[0]].sum(), 1e-7))
@@ -77,7 +90,7 @@ def test_apply_against_numpy():
 
 
 def test_too_few_right_labels_leave_scores():
-    answers, *_ = draw_answers(2000)
+    answers, _ = draw_answers(2000)
     some = np.cumsum(answers.right.sum(axis=1)) < FEWEST_RIGHT
     few = HeldOutAnswers(
         answers.label_ids[some], answers.scores[some], answers.relevant[some]
@@ -85,16 +98,16 @@ def test_too_few_right_labels_leave_scores():
     assert Calibration.fit(few, COUNTS) is None
 
 
-def test_answers_are_sorted_and_a_file_keeps_them(tmp_path):
-    answers, *_ = draw_answers(300)
-    calibration = Calibration.fit(answers, COUNTS, later_counts=COUNTS * 10)
-    assert (calibration.label_bands == find_bands(COUNTS * 10)).all()
+def test_a_file_keeps_everything(tmp_path):
+    answers, _ = draw_answers(300)
+    calibration = Calibration.fit(answers, COUNTS)
+    assert (calibration.label_bands == find_bands(COUNTS)).all()
     kept = calibration.answers
-    assert (np.diff(kept.scores, axis=1) <= 0).all()
     assert kept.right.sum() == answers.right.sum()
     calibration.save(tmp_path / "calibration.npz")
     again = Calibration.load(tmp_path / "calibration.npz")
     np.testing.assert_array_equal(again.coefficients, calibration.coefficients)
+    np.testing.assert_array_equal(again.label_bands, calibration.label_bands)
     np.testing.assert_array_equal(again.answers.label_ids, kept.label_ids)
     np.testing.assert_array_equal(again.answers.right, kept.right)
     assert again.answers.relevant.shape == kept.relevant.shape
@@ -106,27 +119,22 @@ def model():
 
 
 TEXTS = ["sea sky", "a b sky sky air mud", "c", "mud sun sea sky"]
-# Frequent labels become less likely.
-CALIBRATION = Calibration([[1, 1, 0, 1.5], [1, 1, 0, -1.5]] * 2, [0, 1, 2, 3, 0, 1])
+CALIBRATION = Calibration([0.5, 1.2, 0.3, -1.5], np.zeros(6, int))
 
 
-def test_a_model_ranks_by_it(model, tmp_path):
+def test_a_model_answers_by_it(model, tmp_path):
     model.calibration = None
-    before = [dict(row) for row in model.recommend(TEXTS, k=4)]
-    ranked = model.recommend(TEXTS, k=2)
+    before = model.recommend(TEXTS, k=4)
     model.calibration = CALIBRATION
     after = model.recommend(TEXTS, k=4)
-    assert model.recommend(TEXTS, k=2) != ranked
     for row, own in zip(after, before):
-        assert [name for name, _ in row] != list(own)
-        scores = [score for _, score in row]
-        assert scores == sorted(scores, reverse=True)
-        for name, score in row:
-            band = CALIBRATION.label_bands["abcdef".index(name)]
-            logit = np.log(own[name] / (1 - own[name])) + [1.5, -1.5][band % 2]
+        assert [name for name, _ in row] == [name for name, _ in own]
+        total = sum(score for _, score in own)
+        for (_, score), (_, s) in zip(row, own):
+            logit = 0.5 * np.log(s) - 1.2 * np.log(1 - s) + 0.3 * np.log(total) - 1.5
             assert score == pytest.approx(expit(logit), rel=1e-4)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras", compile=False)
     assert again.recommend(TEXTS, k=4) == after
     model.calibration = None
-    assert [dict(row) for row in model.recommend(TEXTS, k=4)] == before
+    assert model.recommend(TEXTS, k=4) == before

@@ -52,12 +52,12 @@ def test_some_labels():
 
 
 def test_a_calibration_follows():
-    calibration = Calibration(np.ones((5, 4)), [0, 1, 2, 3, 4], make_answers(NAMES))
+    calibration = Calibration(np.ones(4), [0, 1, 2, 3, 4], make_answers(NAMES))
     more = calibration.extend_labels([1, 30])
     assert more.label_bands.tolist() == [0, 1, 2, 3, 4, 0, 3]
     some = more.select_labels([6, 1])
     assert some.label_bands.tolist() == [3, 1]
     found, _ = named(some.answers, ["g", "b"])
     assert found == [[("b", 0.9, False)], [], [("b", 0.7, True)]]
-    plain = Calibration(np.ones((5, 4)), [0, 1]).extend_labels([9]).select_labels([2])
+    plain = Calibration(np.ones(4), [0, 1]).extend_labels([9]).select_labels([2])
     assert plain.answers is None and plain.label_bands.tolist() == [2]

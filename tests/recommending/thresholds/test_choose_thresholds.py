@@ -181,6 +181,6 @@ def test_a_model_without_calibration():
     with pytest.raises(BadInput, match="Expected a calibrated model, to choose .* f1"):
         choose_thresholds(model, "f1")
     answers = draw(0)
-    model.calibration = Calibration(np.ones((5, 4)), BANDS, answers)
+    model.calibration = Calibration(np.ones(4), BANDS, answers)
     expected = choose_for_answers(answers, Target("f1"), BANDS)
     assert choose_thresholds(model, "f1") == expected

@@ -28,7 +28,7 @@ def model(request):
     model = MAKERS[request.param]()
     model.recommend(TEXTS[:1], k=1)  # builds it
     number = len(model.label_set)
-    coefficients = np.random.default_rng(0).uniform(0.3, 1.5, (5, 4))
+    coefficients = np.random.default_rng(0).uniform(0.3, 1.5, 4)
     model.calibration = Calibration(coefficients, np.arange(number) % 5)
     return model
 

@@ -70,7 +70,7 @@ def evaluate_ensemble(runs, documents, train=None, model=None):
 
     begun = time.monotonic()
     members, seconds = score_members(runs, models, documents.texts)
-    top, _ = rank_together(
+    top, scores = rank_together(
         [member.label_ids for member in members],
         lambda labels: average_scores([m.scores_of(labels) for m in members], weights),
         min(member.label_ids.shape[1] for member in members),
@@ -78,7 +78,7 @@ def evaluate_ensemble(runs, documents, train=None, model=None):
     taken = time.monotonic() - begun
     filtered = encode_filtered_labels(documents, label_set)
 
-    def measure(top, seconds):
+    def measure(top, scores, seconds):
         return measure_predictions(
             top,
             seconds,
@@ -87,11 +87,12 @@ def evaluate_ensemble(runs, documents, train=None, model=None):
             filtered,
             config=config,
             counts=runs[0].label_counts(),
+            scores=scores,
         )
 
-    metrics = measure(top.numpy(), taken)
+    metrics = measure(top.numpy(), scores.numpy(), taken)
     found = {
-        name: measure(member.label_ids, took)
+        name: measure(member.label_ids, member.scores, took)
         for name, member, took in zip(name_runs(runs), members, seconds)
     }
     mean = {key: statistics.mean(row[key] for row in found.values()) for key in metrics}
