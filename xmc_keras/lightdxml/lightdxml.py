@@ -322,6 +322,18 @@ class LightDXML(Recommender):
             losses *= ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
         return ops.mean(losses) + sum(self.losses)
 
+    def select_labels(self, places, names):
+        """A copy with some of the labels, see `change_lightdxml`."""
+        from xmc_keras.lightdxml.change_lightdxml import select_labels
+
+        return select_labels(self, places, names)
+
+    def extend_labels(self, examples):
+        """A copy with new labels, see `change_lightdxml`."""
+        from xmc_keras.lightdxml.change_lightdxml import extend_labels
+
+        return extend_labels(self, examples)
+
     def get_config(self):
         config = super().get_config()
         names = "num_labels num_candidates candidates_from max_positives"

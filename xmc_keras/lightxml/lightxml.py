@@ -391,6 +391,18 @@ class LightXML(Recommender):
         model.compile(default_optimizer())
         return model
 
+    def select_labels(self, places, names):
+        """A copy with some of the labels, see `change_lightxml`."""
+        from xmc_keras.lightxml.change_lightxml import select_labels
+
+        return select_labels(self, places, names)
+
+    def extend_labels(self, examples):
+        """A copy with new labels, see `change_lightxml`."""
+        from xmc_keras.lightxml.change_lightxml import extend_labels
+
+        return extend_labels(self, examples)
+
     def get_config(self):
         config = super().get_config()
         config.update(

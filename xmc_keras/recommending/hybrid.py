@@ -127,6 +127,27 @@ class Hybrid(Recommender):
         logits = weights * find_logits(of_transformer) + find_logits(of_words)
         return ops.where(label_ids < 0, 0.0, ops.sigmoid(logits))
 
+    def select_labels(self, places, names):
+        """A copy with some of the labels: the members' copies, and their weights."""
+        members = [
+            m.select_labels(places, names) for m in (self.transformer, self.words)
+        ]
+        return self._join(*members, self.label_weights.numpy()[places])
+
+    def extend_labels(self, examples):
+        """A copy with new labels, see `extend_hybrid`."""
+        from xmc_keras.recommending.label_changes.extend_hybrid import extend_members
+
+        *members, weights = extend_members(self, examples)
+        return self._join(*members, weights)
+
+    def _join(self, transformer, words, label_weights):
+        """A `Hybrid` of other members with the same inputs."""
+        copy = type(self)(transformer, words, name=self.name)
+        copy.built = True
+        copy.label_weights.assign(label_weights)
+        return copy
+
     # The members save their labels and words.
 
     def save_assets(self, folder):
