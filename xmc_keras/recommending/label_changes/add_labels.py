@@ -1,12 +1,11 @@
 """New labels of a trained model, from a few example documents."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import scipy.sparse
 
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.recommending.label_changes.change_labels import check_mapping
 from xmc_keras.recommending.label_changes.label_examples import LabelExamples
 from xmc_keras.recommending.label_changes.unknown_words import find_wordless
 from xmc_keras.recommending.recommend import check_reads_texts
@@ -90,13 +89,8 @@ def add_labels(model, examples, replay=None, found=None):
 
 def check_examples(label_set, examples):
     """The examples as a dictionary from names to lists of texts; raises `BadInput`."""
-    if not isinstance(examples, Mapping) or not examples:
-        raise BadInput(
-            "Expected a dictionary from new labels to lists of texts. Received: "
-            f"{examples!r:.60}."
-        )
     known, found = set(label_set.names), {}
-    for name, texts in examples.items():
+    for name, texts in check_mapping(examples).items():
         if name in known:
             raise BadInput(
                 f"Expected names of new labels. Received: {name!r:.60}, which exists.",

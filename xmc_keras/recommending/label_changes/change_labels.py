@@ -72,12 +72,8 @@ def rename_labels(model, names):
 
 def new_names(label_set, names):
     """The names of all labels after a change, see `rename_labels`."""
-    if not isinstance(names, Mapping):
-        raise BadInput(
-            f"Expected a dictionary from names to other names. Received: {names!r:.60}."
-        )
     others = list(label_set.names)
-    for name, other in names.items():
+    for name, other in check_mapping(names).items():
         others[_known(label_set, name)] = other
     seen = set()
     for other in others:
@@ -90,6 +86,13 @@ def new_names(label_set, names):
         return LabelSet(others).names
     except ValueError as error:
         raise BadInput(str(error)) from None
+
+
+def check_mapping(names):
+    """A dictionary of labels as it is; raises `BadInput` for something else."""
+    if not isinstance(names, Mapping) or not names:
+        raise BadInput(f"Expected a dictionary of labels. Received: {names!r:.60}.")
+    return names
 
 
 def _label_set(model):

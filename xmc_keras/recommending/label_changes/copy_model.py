@@ -15,6 +15,8 @@ def copy_model(model, config, names):
         A built model, not compiled. Weights that belong to labels are those of a new
         model.
     """
+    if "tokenizer" in config:
+        config = {**config, "tokenizer": None}  # set below
     copy = type(model).from_config(config)
     # Shared: nothing changes them, and a config has no vocabulary.
     for name in ("tokenizer", "vectorizer"):
