@@ -196,3 +196,44 @@ def test_bad_names(change, said):
     model = tiny_lightdxml.make_lightdxml()
     with pytest.raises(BadInput, match=said):
         change(model)
+
+
+WRONG = ["sea sky a", "mud b sun", "air d"]
+RIGHT = [["u", "p"], ["q"], ["t", "newest"]]
+
+
+def test_learning_from_corrections(model):
+    """The scores of the corrections fit their labels better, all ten best of them."""
+    before = weights_of(model)
+    learnt = model.learn(WRONG, RIGHT, REPLAY)
+    assert learnt.label_set.names == [*NAMES, "newest"]
+    for own, other in zip(weights_of(model), before):
+        np.testing.assert_array_equal(own, other)
+    ids = np.tile(np.arange(len(NAMES), dtype="int32"), (len(WRONG), 1))
+    applies = np.array([[name in names for name in NAMES] for names in RIGHT])
+    losses = []
+    for each in (model, learnt):
+        found = MemberScores(each, build_inputs(each, WRONG)).scores_of(ids)
+        right = np.where(applies, found, 1 - found)
+        losses.append(-np.log(np.maximum(right, 1e-7)).mean())
+    assert losses[1] < losses[0]
+    again = model.learn(WRONG, RIGHT, REPLAY)
+    for own, other in zip(weights_of(learnt), weights_of(again)):
+        np.testing.assert_array_equal(own, other)
+
+
+@pytest.mark.parametrize(
+    "texts,labels,said",
+    [
+        (["sea"], [], "one list of labels per text"),
+        (["sea"], ["p"], "a list of label names"),
+        ("sea", [["p"]], "one string"),
+        ([], [], "texts to learn from"),
+        ([" "], [["p"]], "a blank one"),
+        (["sea"], [[" x"]], "white space"),
+        (["!?"], [["new"]], "a word that the model knows for 'new'"),
+    ],
+)
+def test_bad_corrections(texts, labels, said):
+    with pytest.raises(BadInput, match=said):
+        tiny_lightdxml.make_lightdxml().learn(texts, labels)

@@ -4,7 +4,7 @@ import numpy as np
 import scipy.optimize
 
 DIRECTIONS = 128  # in which rows differ, at most
-# How much of an isotropic prior is mixed in: as much as so many rows would say.
+# How much of an isotropic prior is mixed in: as much as this number of rows would say.
 SHRINKAGE = 10
 # Weight of the prior. Chosen on a LightXML of Debian-24K: with it, rows of 5 to 32
 # documents rank as well as trained ones. Without old documents nothing but the prior
@@ -72,7 +72,7 @@ class RowPrior:
         rows = np.empty((targets.shape[1], len(self.mean)), np.float32)
         for start in range(0, len(rows), BLOCK):
             part = slice(start, start + BLOCK)
-            found = _solve(
+            found = solve_logistic(
                 x,
                 targets[:, part].astype(np.float32),
                 weights[:, part].astype(np.float32),
@@ -83,8 +83,21 @@ class RowPrior:
         return rows
 
 
-def _solve(x, targets, weights, offsets, strength):
-    """Coefficients (labels, directions) of the least regularised logistic loss."""
+def solve_logistic(x, targets, weights, offsets, strength):
+    """Rows (labels, dim) of the least regularised logistic loss.
+
+    Args:
+        x: float32 array (documents, dim).
+        targets, weights, offsets: float32 arrays (documents, labels), see
+            `RowPrior.fit_rows`.
+        strength: float. Factor of half the square of the rows.
+
+    Example:
+
+    >>> ones = np.ones((1, 1), "float32")
+    >>> solve_logistic(ones, ones, ones, 0 * ones, 1.0).round(2).tolist()
+    [[0.4]]
+    """
     shape = targets.shape[1], x.shape[1]
     positive = weights * targets
 

@@ -403,6 +403,12 @@ class LightXML(Recommender):
 
         return extend_labels(self, examples)
 
+    def correct_labels(self, corrections):
+        """A model that is right on documents, see `correct_lightxml`."""
+        from xmc_keras.lightxml.correct_lightxml import correct_labels
+
+        return correct_labels(self, corrections)
+
     def get_config(self):
         config = super().get_config()
         config.update(

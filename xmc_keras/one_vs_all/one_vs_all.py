@@ -176,6 +176,12 @@ class OneVsAll(Recommender):
 
         return extend_labels(self, examples)
 
+    def correct_labels(self, corrections):
+        """A model that is right on documents, see `correct_one_vs_all`."""
+        from xmc_keras.one_vs_all.correct_one_vs_all import correct_labels
+
+        return correct_labels(self, corrections)
+
     def get_config(self):
         config = super().get_config()
         for name in ("encoder", "head", "tokenizer"):

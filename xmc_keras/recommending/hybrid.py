@@ -135,11 +135,18 @@ class Hybrid(Recommender):
         return self._join(*members, self.label_weights.numpy()[places])
 
     def extend_labels(self, examples):
-        """A copy with new labels, see `extend_hybrid`."""
-        from xmc_keras.recommending.label_changes.extend_hybrid import extend_members
+        """A copy with new labels, see `change_hybrid`."""
+        from xmc_keras.recommending.label_changes.change_hybrid import extend_members
 
         *members, weights = extend_members(self, examples)
         return self._join(*members, weights)
+
+    def correct_labels(self, corrections):
+        """A copy that is right on documents: its words are corrected, see `learn`."""
+        from xmc_keras.recommending.label_changes.change_hybrid import correct_words
+
+        words = correct_words(self, corrections)
+        return self._join(self.transformer, words, self.label_weights.numpy())
 
     def _join(self, transformer, words, label_weights):
         """A `Hybrid` of other members with the same inputs."""

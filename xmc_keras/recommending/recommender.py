@@ -23,7 +23,8 @@ class Recommender(keras.Model):
     and `score_labels` take: `rank(*encoded)`, `score_labels(label_ids, *encoded)`.
 
     `select_labels(places, names)` and `extend_labels(examples)` make copies with other
-    labels, which `add_labels`, `remove_labels` and `rename_labels` check and name.
+    labels, which `add_labels`, `remove_labels` and `rename_labels` check and name;
+    `correct_labels(corrections)` is for `learn`, and may change the model.
 
     Example:
 
@@ -109,6 +110,12 @@ class Recommender(keras.Model):
         from xmc_keras.recommending.label_changes.change_labels import rename_labels
 
         return rename_labels(self, names)
+
+    def learn(self, texts, labels, replay=None, found=None):
+        """A new model that has learnt from corrections, see `learn` of `xmc_keras`."""
+        from xmc_keras.recommending.label_changes.learn import learn
+
+        return learn(self, texts, labels, replay, found)
 
     def save_assets(self, folder):
         if self.label_set is not None:

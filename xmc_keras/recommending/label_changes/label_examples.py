@@ -9,7 +9,7 @@ import scipy.sparse
 from xmc_keras.labels.row_prior import STRENGTH, STRENGTH_ALONE
 
 MOST = 32  # documents of a label that a new row is fitted to
-# A label of fewer documents counts as one of so many: who names a label by one example
+# A label of fewer documents counts as one of five: who names a label by one example
 # has more of them to come.
 LEAST = 5
 

@@ -9,8 +9,12 @@ from xmc_keras.data.sparse_document_batches import SparseDocumentBatches
 from xmc_keras.encoders.encode_documents import encode_documents
 from xmc_keras.labels.label_centroids import compute_centroids
 from xmc_keras.labels.row_prior import RowPrior
+from xmc_keras.lightdxml.changes.label_tables import (
+    LabelTables,
+    read_tables,
+    write_tables,
+)
 from xmc_keras.lightdxml.document_words import find_top_words
-from xmc_keras.lightdxml.label_tables import LabelTables, read_tables, write_tables
 from xmc_keras.lightdxml.label_words import LabelWords
 from xmc_keras.lightdxml.nearest_labels import normalize_table
 from xmc_keras.one_vs_all.fit_one_vs_all import fit_one_vs_all, mean_weights
