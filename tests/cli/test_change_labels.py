@@ -210,3 +210,68 @@ def test_the_run_itself_is_no_target(call, tiny_run):
         *("--run", tiny_run.folder, "--overwrite"),
     )
     assert result.status == 2 and "another folder" in result.stderr
+
+
+def test_learning(call, tiny_run, tmp_path):
+    """Documents on which the run is wrong, with a new label on one of them."""
+    before = files_of(tiny_run.folder)
+    run = RunFolder(tiny_run.folder)
+    names = run.label_set().names
+    texts = [f"word{i}a word{i}b word{i + 1}c" for i in range(6)]
+    rows = [{"text": t, "labels": [names[(i + 9) % 20]]} for i, t in enumerate(texts)]
+    rows[0]["labels"].append("newest")
+    path = write_lines(tmp_path / "corrections.jsonl", rows)
+    command = "learn", tiny_run.folder, path, "--run", tmp_path / "b"
+    result = call(*command)
+    assert result.status == 0, result.stderr
+    learnt = RunFolder(tmp_path / "b")
+    assert learnt.label_set().names == [*names, "newest"]
+    counts, _ = learnt.label_counts()
+    expected = np.append(run.label_counts()[0], 0)
+    for row in rows:
+        for name in row["labels"]:
+            expected[learnt.label_set().id(name)] += 1
+    np.testing.assert_array_equal(counts, expected)
+    best = [
+        model.recommend(texts, k=10)
+        for model in (run.load_model(), learnt.load_model())
+    ]
+    right = [
+        np.mean([dict(own).get(row["labels"][0], 0) for own, row in zip(found, rows)])
+        for found in best
+    ]
+    assert right[1] > right[0]
+    assert read_added(learnt) == [(row["text"], row["labels"]) for row in rows]
+    made = files_of(tmp_path / "b")
+    assert call(*command, "--resume").status == 0 and files_of(tmp_path / "b") == made
+    write_lines(path, rows[:3])
+    other = call(*command, "--resume")
+    assert other.status == 2 and "that this command made" in other.stderr
+    assert files_of(tiny_run.folder) == before
+
+
+def test_a_training_from_a_run(call, tiny_run, tiny_config, tmp_path):
+    result = call(
+        *("fit", tiny_config, "--from", tiny_run.folder, "--run", tmp_path / "b"),
+        *("--set", "epochs=1", "--set", "swa_start=null", "--set", "swa_every=null"),
+    )
+    assert result.status == 0, result.stderr
+    first = read_metrics(RunFolder(tmp_path / "b"))["P@1"]
+    assert first > read_metrics(RunFolder(tiny_run.folder))["P@1"] - 10
+
+
+def test_a_run_of_another_system(call, tiny_run, tmp_path):
+    config = tmp_path / "words.yaml"
+    data = RunFolder(tiny_run.folder).config().data
+    config.write_text(f"system: lightdxml\ndata: {data}\nencoder: words\n")
+    result = call("fit", config, "--from", tiny_run.folder, "--run", tmp_path / "b")
+    assert result.status == 2 and "of system: lightdxml" in result.stderr
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_run_that_would_start_from_itself(call, tiny_run, tiny_config):
+    before = files_of(tiny_run.folder)
+    own = "--from", tiny_run.folder, "--run", tiny_run.folder
+    result = call("fit", tiny_config, *own, "--overwrite")
+    assert result.status == 2 and "itself" in result.stderr
+    assert files_of(tiny_run.folder) == before

@@ -1,10 +1,11 @@
-"""Labels of a fitted classifier: adding, removing and renaming them."""
+"""Changes of a fitted classifier: other labels, and corrections."""
 
 import dataclasses
 
 import numpy as np
 
-from xmc_keras.classifiers.label_names import check_classes
+from xmc_keras.classifiers.label_names import check_classes, read_labels
+from xmc_keras.classifiers.labelled_texts import read_labelled_texts
 from xmc_keras.data.documents import Documents
 from xmc_keras.recommending.label_changes.change_labels import check_mapping
 
@@ -59,6 +60,31 @@ def rename_labels(classifier, labels):
         rows = [[names.get(x, x) for x in own] for own in replay.labels]
         replay = dataclasses.replace(replay, labels=rows)
     finish(classifier, model, classes, classifier.label_counts_, replay)
+
+
+def learn(classifier, X, y):
+    """Does what `TextClassifier.learn` says."""
+    known = classifier.classes_.tolist()
+    documents, _, classes = read_labelled_texts(X, y, known, new=True)
+    replay = own_documents(classifier)
+    found = getattr(classifier, "metrics_", None)
+    before = len(classifier.model_.label_set)
+    model = classifier.model_.learn(documents.texts, documents.labels, replay, found)
+    named = {
+        str(label): label for own in read_labels(y, known, True)[1] for label in own
+    }
+    seen = set(map(str, known))
+    new = [named[name] for name in model.label_set.names if name not in seen]
+    counts = np.zeros(len(model.label_set), np.int64)
+    counts[:before] = classifier.label_counts_
+    added = model.label_set.encode(documents.labels).sum(axis=0)
+    counts += np.asarray(added).ravel().astype(np.int64)
+    labels_of = dict(zip(documents.texts, documents.labels))
+    if replay is not None:  # the labels of before were wrong, or not all
+        kept = [i for i, text in enumerate(replay.texts) if text not in labels_of]
+        replay = replay.subset(kept)
+    replay = add_documents(replay, labels_of)
+    finish(classifier, model, [*known, *new], counts, replay, len(labels_of))
 
 
 def own_documents(classifier):

@@ -229,6 +229,29 @@ class TextClassifier(BaseEstimator):
         rename_labels(self, labels)
         return self
 
+    def learn(self, X, y):
+        """Learns texts with their right labels, such as a person's corrections.
+
+        The rows of labels change as little as it takes; the encoder stays. New labels
+        are added first. See `learn` of `xmc_keras`; for thousands of texts `fit` with
+        `warm_start` does better.
+
+        Args:
+            X: sequence of strings.
+            y: all labels of the texts, see `fit`.
+
+        Returns:
+            The classifier itself.
+
+        Raises:
+            ValueError: texts or labels cannot be used.
+        """
+        from xmc_keras.classifiers.changed_labels import learn
+
+        self._check_fitted()
+        learn(self, X, y)
+        return self
+
     def _read_held_out(self, X, y):
         return read_validation_data((X, y), self.classes_, self.classes)
 

@@ -49,6 +49,7 @@ COMMANDS = {
     "add-labels": "add labels to a run, from a few documents or descriptions",
     "remove-labels": "remove labels from a run",
     "rename-labels": "rename labels of a run",
+    "learn": "learn corrections, documents with their right labels",
     "report": "write an HTML report on one or more runs",
     "export": "export a run as a SavedModel for TensorFlow Serving",
     "serve": "serve an exported model over REST and gRPC",
@@ -62,6 +63,7 @@ FOLDERS = {
     "add-labels": "changes",
     "remove-labels": "changes",
     "rename-labels": "changes",
+    "learn": "changes",
 }
 
 # Commands that wait for requests, input or other programs: only the phases that they

@@ -20,6 +20,7 @@ metrics are those of the old one, unless --evaluate measures them on the test pa
 from xmc_keras.cli.changes.change_run import (
     add_change_arguments,
     change_run,
+    digest_documents,
     read_examples,
     read_replay,
 )
@@ -44,14 +45,15 @@ def plan_change(args, run):
             if name not in known:
                 examples.setdefault(name, []).append(text)
     check_new(examples, documents, args.file)
-    change = {"labels": list(examples), "documents": len(documents)}
+    change = {"labels": list(examples), "digest": digest_documents(documents)}
 
     def make(model, metrics):
         replay = read_replay(args, run)
         added = model.add_labels(examples, replay, metrics)
         places = [*range(len(known)), *[-1] * len(examples)]
         new = [(t, own) for t, own in documents if not known.issuperset(own)]
-        return added, places, new, [len(set(x)) for x in examples.values()]
+        counts = [0] * len(known) + [len(set(x)) for x in examples.values()]
+        return added, places, new, counts
 
     return change, make
 

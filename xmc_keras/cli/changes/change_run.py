@@ -45,7 +45,7 @@ def change_run(args, name, plan):
         plan: function of the old `RunFolder` that returns `(change, make)`: what to
             record of the change, and a function of the model and the metrics of the
             run that returns the changed model, the ids that its labels had, the added
-            documents and the number of documents of each new label.
+            documents, and how many of them each label has, or None.
     """
     from xmc_keras.runs.changes.changed_run import (
         change_counts,
@@ -137,6 +137,13 @@ def read_examples(path, skip_bad_lines=False):
     if not found:
         raise BadInput("Expected labelled documents. Received: none.", path)
     return found
+
+
+def digest_documents(documents):
+    """Hex digest of pairs of a text and its labels."""
+    from xmc_keras.data.documents import Documents, documents_digest
+
+    return documents_digest(Documents(*map(list, zip(*documents))))
 
 
 def read_names(path, columns):

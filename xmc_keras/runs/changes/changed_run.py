@@ -135,7 +135,7 @@ def write_changed_run(run, target, model, change, arrays, added=(), metrics=None
     logger.info("Saved %s with %d labels", target.path, len(names))
 
 
-def change_counts(run, folder, places, num_added, new_counts=None):
+def change_counts(run, folder, places, num_added, more=None):
     """The arrays of `label_counts.npz` of a changed run.
 
     Args:
@@ -143,16 +143,14 @@ def change_counts(run, folder, places, num_added, new_counts=None):
         folder: path of the changed run.
         places: int array (labels,). The ids that the labels had, `-1` for new ones.
         num_added: int. Number of added documents.
-        new_counts: optional int array (new labels,). Documents of each new label.
+        more: optional int array (labels,). Documents that each label has among these.
     """
     with np.load(run.label_counts_path) as file:
         arrays = dict(file)
     counts, places = arrays["counts"], np.asarray(places)
-    new = np.zeros((places < 0).sum(), counts.dtype)
-    if new_counts is not None:
-        new[:] = new_counts
-    found = counts[np.maximum(places, 0)]
-    found[places < 0] = new
+    found = np.where(places < 0, 0, counts[np.maximum(places, 0)])
+    if more is not None:
+        found = found + np.asarray(more, found.dtype).ravel()
     place = json.loads(str(arrays["data"])) if "data" in arrays else None
     if place is not None:
         with contextlib.suppress(BadInput):  # the data is not there now
