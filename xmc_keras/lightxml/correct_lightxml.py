@@ -6,8 +6,11 @@ import tensorflow as tf
 
 from xmc_keras.data.inputs import build_inputs
 from xmc_keras.encoders.encode_documents import encode_documents
-from xmc_keras.labels.row_corrections import RowCorrections
+from xmc_keras.labels.row_corrections import RowCorrections, limit_weights
 from xmc_keras.lightxml.change_lightxml import is_one_label, label_rows, set_label_rows
+
+# Clusters hold labels of more documents than a label has.
+GENERATOR = {"strength": 80.0, "most": 8}
 
 
 def correct_labels(model, corrections):
@@ -31,11 +34,17 @@ def correct_labels(model, corrections):
     logits = generator.cluster_logits(parts[0]).numpy()
     targets = scipy.sparse.csr_matrix(corrections.targets)
     held = [level_targets(model, targets, number) for number in range(len(old) + 1)]
-    weights = scipy.sparse.csr_matrix(np.ones(held[0].shape, np.float32))
     if is_one_label(model):
-        weights = _spread(corrections, held[0].shape[1], model)
+        weights, settings = _spread(corrections, held[0].shape[1], model), {}
+    else:  # every cluster learns from every document
+        weights = limit_weights(np.ones(held[0].shape), held[0], GENERATOR["most"])
+        settings = {**GENERATOR, "most": held[0].shape[0]}
     change = RowCorrections(_with_one(old[0])).fit(
-        _with_one(parts[0]), held[0], weights, lambda i, j: logits[np.ix_(i, j)]
+        _with_one(parts[0]),
+        held[0],
+        weights,
+        lambda i, j: logits[np.ix_(i, j)],
+        **settings,
     )
     generator.kernel.assign_add(change[:, :-1].T)
     generator.bias.assign_add(change[:, -1])
