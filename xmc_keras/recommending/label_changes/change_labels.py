@@ -27,9 +27,11 @@ def remove_labels(model, names):
 
     Example:
 
-    >>> from tests.helpers.tiny_lightdxml import make_lightdxml
-    >>> remove_labels(make_lightdxml(), ["q", "t"]).label_set.names
-    ['p', 'r', 's', 'u']
+    >>> from xmc_keras import LightDXMLClassifier
+    >>> texts, labels = ["a card game", "an editor"] * 10, [["game"], ["tool"]] * 10
+    >>> model = LightDXMLClassifier(epochs=2, verbose=False).fit(texts, labels).model_
+    >>> remove_labels(model, ["game"]).label_set.names
+    ['tool']
     """
     if isinstance(names, str):
         raise BadInput(f"Expected a list of labels. Received: {names!r:.60}, a string.")
@@ -60,9 +62,11 @@ def rename_labels(model, names):
 
     Example:
 
-    >>> from tests.helpers.tiny_lightdxml import make_lightdxml
-    >>> rename_labels(make_lightdxml(), {"q": "sea"}).label_set.names
-    ['p', 'sea', 'r', 's', 't', 'u']
+    >>> from xmc_keras import LightDXMLClassifier
+    >>> texts, labels = ["a card game", "an editor"] * 10, [["game"], ["tool"]] * 10
+    >>> model = LightDXMLClassifier(epochs=2, verbose=False).fit(texts, labels).model_
+    >>> rename_labels(model, {"game": "play"}).label_set.names
+    ['play', 'tool']
     """
     label_set = _label_set(model)
     renamed = new_names(label_set, names)

@@ -20,8 +20,10 @@ def find_wordless(model, texts):
 
     Example:
 
-    >>> from tests.helpers.tiny_lightdxml import make_lightdxml
-    >>> find_wordless(make_lightdxml(), ["sea", "qwerty"]).tolist()
+    >>> import types
+    >>> from xmc_keras.text.word_vectorizer import WordVectorizer
+    >>> model = types.SimpleNamespace(vectorizer=WordVectorizer.fit(["sea", "sea sky"]))
+    >>> find_wordless(model, ["sea", "qwerty"]).tolist()
     [False, True]
     """
     wordless = np.ones(len(texts), bool)
