@@ -91,10 +91,12 @@ def main(arguments):
 
 
 def swap(model, place, texts, version, port):
-    """Adds labels, exports, and waits for the version; a row of seconds, and a model."""
+    """Adds labels, exports, waits for the version; a row of seconds, and a model."""
     first = (version - 2) * LABELS * TEXTS
     examples = {
-        f"version {version} label {i}": texts[first + i * TEXTS :][:TEXTS]
+        f"version {version} label {i}": [
+            texts[(first + i * TEXTS + j) % len(texts)] for j in range(TEXTS)
+        ]
         for i in range(LABELS)
     }
     begun = time.monotonic()

@@ -84,6 +84,8 @@ def commands(shown):
 
 
 def help_of(command):
+    from xmc_keras.cli.program import find_module
+
     main = importlib.import_module(find_module(command)).main
     output = io.StringIO()
     os.environ["COLUMNS"] = "88"  # which argparse wraps at
