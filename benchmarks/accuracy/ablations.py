@@ -39,7 +39,7 @@ from benchmarks.shared.figures import (
     make_place,
     table,
 )
-from xmc_keras.cli.sweep import add_settings
+from xmc_keras.cli.several_runs.sweep import add_settings
 
 CONFIGS = {path.stem: path for path in (ROOT / "configs/ablations").glob("*.yaml")}
 REFERENCE, BY_LABEL = "reference", "label_score"

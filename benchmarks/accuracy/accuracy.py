@@ -24,7 +24,7 @@ from benchmarks.shared.figures import (
     make_place,
     table,
 )
-from xmc_keras.cli.sweep import PRECISION, train_run
+from xmc_keras.cli.several_runs.sweep import PRECISION, train_run
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.runs.compare_seeds import difference, mean_and_deviation
 

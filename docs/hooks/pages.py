@@ -84,7 +84,9 @@ def commands(shown):
 
 
 def help_of(command):
-    main = importlib.import_module(f"xmc_keras.cli.{command}").main
+    from xmc_keras.cli.program import find_module
+
+    main = importlib.import_module(find_module(command)).main
     output = io.StringIO()
     os.environ["COLUMNS"] = "88"  # which argparse wraps at
     with contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy import accuracy
-from xmc_keras.cli import sweep
+from xmc_keras.cli.several_runs import sweep
 from xmc_keras.config.config_file import load_config, save_config
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tests.helpers.answers import ask
 from tests.helpers.made_run import make_run
 from tests.helpers.slow_metrics import slow_ndcg, slow_precision
-from xmc_keras.cli import ensemble
+from xmc_keras.cli.several_runs import ensemble
 from xmc_keras.config.config import Config
 from xmc_keras.data.documents import Documents, read_documents
 from xmc_keras.data.filters import leave_out

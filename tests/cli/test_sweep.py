@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.helpers.project import PROJECT
-from xmc_keras.cli import sweep
+from xmc_keras.cli.several_runs import sweep
 from xmc_keras.config.config_file import load_config, save_config
 
 QUALITY = {"P@1": 50, "P@3": 40, "P@5": 30, "PSP@1": 20, "PSP@3": 15, "PSP@5": 10}

@@ -19,7 +19,7 @@ import pytest
 
 from tests.helpers.project import PROJECT
 from tests.helpers.tiny_data import write_part
-from xmc_keras.cli.program import COMMANDS
+from xmc_keras.cli.program import COMMANDS, find_module
 from xmc_keras.config.config_file import load_config, override_config
 from xmc_keras.training.search.search_space import SearchSpace
 
@@ -94,7 +94,7 @@ def parse(monkeypatch):
 
     def parse(command, *words):
         with pytest.raises(Parsed) as parsed:
-            importlib.import_module(f"xmc_keras.cli.{command}").main(list(words))
+            importlib.import_module(find_module(command)).main(list(words))
         return parsed.value.args[0]
 
     return parse

@@ -16,6 +16,7 @@ from tests.helpers.serving_folder import (
     SERVING,
     STATUS,
 )
+from xmc_keras.cli.program import find_module
 
 
 def table(heading):
@@ -114,7 +115,8 @@ def test_page_shows_existing_programs_and_options():
     shown = commands("xmc ")
     assert len(shown) >= 5
     for _, command, *words in shown:
-        source = (PROJECT / f"xmc_keras/cli/{command}.py").read_text("utf-8")
+        path = find_module(command).replace(".", "/")
+        source = (PROJECT / f"{path}.py").read_text("utf-8")
         for word in words:
             assert not word.startswith("-") or f'"{word}"' in source
 

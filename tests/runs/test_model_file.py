@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import tempfile
 import zipfile
 
@@ -121,3 +123,14 @@ def test_weights_come_back_as_they_were(tmp_path, dtype):
         np.testing.assert_array_equal(weight.numpy(), again.numpy())
     with pytest.raises(ValueError, match="4 variables, not|variables, not 4"):
         load_state(tmp_path / "a.npz", other)
+
+
+def test_a_new_process_knows_all_models():
+    code = (
+        "import keras, xmc_keras.runs.model_file\n"
+        "names = 'LightXML LightDXML OneVsAll Hybrid'.split()\n"
+        "for name in names:\n"
+        "    assert keras.saving.get_registered_object(f'xmc_keras>{name}'), name\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -8,7 +8,7 @@ import pytest
 
 from tests.helpers.fit_runs import Killed
 from xmc_keras import Config, Documents, RunFolder, evaluate, fit, read_documents
-from xmc_keras.cli.sweep import on_validation
+from xmc_keras.cli.several_runs.sweep import on_validation
 from xmc_keras.runs.run_checkpoint import RunCheckpoint
 
 WORDS = {"system": "lightdxml", "encoder": "words", "embedding_dim": 16}

@@ -6,7 +6,7 @@ import pytest
 
 from tests.helpers.fit_runs import Killed, metrics
 from tests.helpers.tiny_data import write_words_recipe
-from xmc_keras.cli.ensemble import common_groups
+from xmc_keras.cli.several_runs.ensemble import common_groups
 from xmc_keras.config.config import Config
 from xmc_keras.config.config_file import load_config
 from xmc_keras.data.documents import Documents, read_documents

@@ -80,7 +80,7 @@ def read_labels(y, classes=None, new=False):
     strings = any(isinstance(label, str) for label in found)
     if classes is None:
         classes = sorted(found, key=str if strings else None)
-    classes = _check_classes(classes)
+    classes = check_classes(classes)
     named = len(classes) > 0 and all(isinstance(name, str) for name in classes)
     if named and found and not strings:
         if wrong := found.difference(range(len(classes))):
@@ -114,7 +114,7 @@ def _read_indicator(y, classes):
             "Expected an indicator of zeros and ones as `y`. Received: "
             f"{wrong!r:.80}. Labels are lists: `[['a', 'b'], ['c']]`."
         )
-    classes = _check_classes(range(matrix.shape[1]) if classes is None else classes)
+    classes = check_classes(range(matrix.shape[1]) if classes is None else classes)
     if len(classes) != matrix.shape[1]:
         raise ValueError(
             f"Expected {len(classes)} columns of `y`, one for each of `classes`. "
@@ -158,7 +158,7 @@ def _check_no_indicator(items, labels):
         )
 
 
-def _check_classes(classes):
+def check_classes(classes):
     """The classes as an array of objects: strings, or integers."""
     found = [_check_label(label, place) for place, label in enumerate(classes)]
     if len({str(label) for label in found}) < len(found):

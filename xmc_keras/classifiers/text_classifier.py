@@ -164,6 +164,96 @@ class TextClassifier(BaseEstimator):
         self._documents = documents
         return self
 
+    def add_labels(self, examples):
+        """Adds labels, from a few texts that have them, without training.
+
+        The classifier learns what does not have them from the texts of `fit`, if it
+        was not loaded from a file. Other labels keep their scores; `metrics_` stays as
+        it was. See `add_labels` of `xmc_keras`.
+
+        Args:
+            examples: dictionary from new labels to lists of texts: documents that have
+                the label, or a description.
+
+        Returns:
+            The classifier itself.
+
+        Raises:
+            ValueError: a label exists, or has no text that the model knows a word of.
+
+        Example:
+
+        >>> from xmc_keras import LightDXMLClassifier
+        >>> texts, labels = ["a card game", "an editor"] * 10, [["game"], ["tool"]] * 10
+        >>> model = LightDXMLClassifier(epochs=2, verbose=False).fit(texts, labels)
+        >>> model.add_labels({"card": ["card game"]}).classes_.tolist()
+        ['game', 'tool', 'card']
+        """
+        from xmc_keras.classifiers.changed_labels import add_labels
+
+        self._check_fitted()
+        add_labels(self, examples)
+        return self
+
+    def remove_labels(self, labels):
+        """Removes labels; the others keep their order and scores.
+
+        Args:
+            labels: list of labels.
+
+        Returns:
+            The classifier itself.
+
+        Raises:
+            ValueError: a label is unknown, or none would be left.
+        """
+        from xmc_keras.classifiers.changed_labels import remove_labels
+
+        self._check_fitted()
+        remove_labels(self, labels)
+        return self
+
+    def rename_labels(self, labels):
+        """Renames labels.
+
+        Args:
+            labels: dictionary from labels to other ones.
+
+        Returns:
+            The classifier itself.
+
+        Raises:
+            ValueError: a label is unknown, or another one has the new name.
+        """
+        from xmc_keras.classifiers.changed_labels import rename_labels
+
+        self._check_fitted()
+        rename_labels(self, labels)
+        return self
+
+    def learn(self, X, y):
+        """Learns texts with their right labels, such as a person's corrections.
+
+        The rows of labels change as little as it takes; the encoder stays. New labels
+        are added first. See `learn` of `xmc_keras`; for thousands of texts `fit` with
+        `warm_start` does better.
+
+        Args:
+            X: sequence of strings.
+            y: all labels of the texts, see `fit`.
+
+        Returns:
+            The classifier itself.
+
+        Raises:
+            ValueError: texts or labels cannot be used.
+        """
+        from xmc_keras.classifiers.changed_labels import learn
+
+        self._check_fitted()
+        learn(self, X, y)
+        return self
+
     def _read_held_out(self, X, y):
         return read_validation_data((X, y), self.classes_, self.classes)
 

@@ -10,7 +10,8 @@ a LightDXML of words, joined with a linear model, in minutes on a CPU; or, with 
 system=lightxml, a LightXML with MiniLM. A recipe is a YAML file, or the name of one
 that comes with the package. The run goes to runs/<name of the recipe or folder>: the
 resolved config, the models, history.csv, curves.png, tensorboard/ and metrics.json. It
-can be interrupted at any time: --resume continues from the last checkpoint.
+can be interrupted at any time: --resume continues from the last checkpoint. With --from
+training starts from the weights of another run, which stays as it is.
 """
 
 import dataclasses
@@ -40,6 +41,12 @@ def main(argv=None):
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="continue the run")
     again.add_argument("--overwrite", action="store_true", help="replace the run")
+    parser.add_argument(
+        "--from",
+        dest="start_from",
+        metavar="RUN",
+        help="start from the weights of this run, also with other data and labels",
+    )
     add_skip_bad_lines(parser)
     parser.add_argument(
         "--any-memory",
@@ -99,6 +106,7 @@ def fit_run(args, config, run):
         if config is None:
             config, _ = choose_config(train, args.set, measure_free_memory())
             config = dataclasses.replace(config, data=args.data)
+        start_from = args.start_from and load_start(args.start_from, config, run)
         if width is not None:
             check_reads_features(config, train.texts_path)
         test = None
@@ -112,6 +120,27 @@ def fit_run(args, config, run):
             resume=args.resume,
             overwrite=args.overwrite,
             any_memory=args.any_memory,
+            start_from=start_from,
         ).metrics
     except BadInput as error:
         raise error.at(args.config) from None
+
+
+def load_start(path, config, run):
+    """The model of the run that training starts from; raises `BadInput`."""
+    earlier = RunFolder(path)
+    system = earlier.config().system
+    if system != config.system:
+        raise BadInput(
+            f"Expected a run of system: {config.system} to start from. Received: "
+            f"{system}.",
+            path,
+        )
+    if earlier.path.resolve() == run.path.resolve():
+        raise BadInput(
+            "Expected another run to start from, which stays as it is. Received: the "
+            "run itself.",
+            path,
+            remedy="Choose another `run`.",
+        )
+    return earlier.load_model()

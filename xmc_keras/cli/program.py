@@ -46,10 +46,24 @@ COMMANDS = {
     "predict": "predict label names and scores for texts",
     "ensemble": "evaluate several runs as one model",
     "sweep": "train and compare several recipes, or search for better values",
+    "add-labels": "add labels to a run, from a few documents or descriptions",
+    "remove-labels": "remove labels from a run",
+    "rename-labels": "rename labels of a run",
+    "learn": "learn corrections, documents with their right labels",
     "report": "write an HTML report on one or more runs",
     "export": "export a run as a SavedModel for TensorFlow Serving",
     "serve": "serve an exported model over REST and gRPC",
     "ask": "ask a server for label names and scores",
+}
+
+# Commands whose modules are in a folder of their own.
+FOLDERS = {
+    "ensemble": "several_runs",
+    "sweep": "several_runs",
+    "add-labels": "changes",
+    "remove-labels": "changes",
+    "rename-labels": "changes",
+    "learn": "changes",
 }
 
 # Commands that wait for requests, input or other programs: only the phases that they
@@ -113,6 +127,7 @@ WORDS = {
     "`describe_config` lists": "xmc fit --help lists",
     "`prepare_data`": "xmc prepare",
     "`download_set`": "xmc download",
+    "`learn`": "xmc learn",
     "`export`": "xmc export",
     "`fit`": "xmc fit",
 }
@@ -134,7 +149,7 @@ def main(argv=None):
     elif command in COMMANDS:
         waits = command in WAITING
         with contextlib.nullcontext() if waits else phase(f"xmc {command}"):
-            run(importlib.import_module(f"xmc_keras.cli.{command}").main, argv[1:])
+            run(importlib.import_module(find_module(command)).main, argv[1:])
     else:
         close = difflib.get_close_matches(command, COMMANDS, 1)
         hint = f"Did you mean {close[0]}?" if close else "See xmc --help."
@@ -147,9 +162,19 @@ def main(argv=None):
         )
 
 
+def find_module(command):
+    """The module of a command.
+
+    >>> find_module("add-labels")
+    'xmc_keras.cli.changes.add_labels'
+    """
+    parts = FOLDERS.get(command), command.replace("-", "_")
+    return ".".join(["xmc_keras.cli", *filter(None, parts)])
+
+
 def help_text():
     """The text of `xmc --help`."""
-    commands = "\n".join(f"  {name:10}{help}" for name, help in COMMANDS.items())
+    commands = "\n".join(f"  {name:15}{help}" for name, help in COMMANDS.items())
     return (
         "usage: xmc [-h] [--version] command ...\n\n"
         "Extreme multi-label text classification in Keras 3.\n\n"

@@ -393,6 +393,24 @@ class LightXML(Recommender):
         model.compile(default_optimizer())
         return model
 
+    def select_labels(self, places, names):
+        """A copy with some of the labels, see `change_lightxml`."""
+        from xmc_keras.lightxml.change_lightxml import select_labels
+
+        return select_labels(self, places, names)
+
+    def extend_labels(self, examples):
+        """A copy with new labels, see `change_lightxml`."""
+        from xmc_keras.lightxml.change_lightxml import extend_labels
+
+        return extend_labels(self, examples)
+
+    def correct_labels(self, corrections):
+        """A model that is right on documents, see `correct_lightxml`."""
+        from xmc_keras.lightxml.correct_lightxml import correct_labels
+
+        return correct_labels(self, corrections)
+
     def get_config(self):
         config = super().get_config()
         config.update(

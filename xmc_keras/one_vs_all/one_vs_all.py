@@ -166,6 +166,24 @@ class OneVsAll(Recommender):
         optimizer.apply(gradients, variables)
         return self.compute_metrics(x, y, {}, sample_weight)
 
+    def select_labels(self, places, names):
+        """A copy with some of the labels, see `change_one_vs_all`."""
+        from xmc_keras.one_vs_all.change_one_vs_all import select_labels
+
+        return select_labels(self, places, names)
+
+    def extend_labels(self, examples):
+        """A copy with new labels, see `change_one_vs_all`."""
+        from xmc_keras.one_vs_all.change_one_vs_all import extend_labels
+
+        return extend_labels(self, examples)
+
+    def correct_labels(self, corrections):
+        """A model that is right on documents, see `correct_one_vs_all`."""
+        from xmc_keras.one_vs_all.correct_one_vs_all import correct_labels
+
+        return correct_labels(self, corrections)
+
     def get_config(self):
         config = super().get_config()
         for name in ("encoder", "head", "tokenizer"):

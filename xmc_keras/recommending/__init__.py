@@ -1,1 +1,1 @@
-"""Label names and scores for raw texts."""
+"""Label names and scores for raw texts, and changes of a model's labels."""

@@ -131,6 +131,34 @@ class Hybrid(Recommender):
         logits = weights * find_logits(of_transformer) + find_logits(of_words)
         return ops.where(label_ids < 0, 0.0, ops.sigmoid(logits))
 
+    def select_labels(self, places, names):
+        """A copy with some of the labels: the members' copies, and their weights."""
+        members = [
+            m.select_labels(places, names) for m in (self.transformer, self.words)
+        ]
+        return self._copy_with(*members, self.label_weights.numpy()[places])
+
+    def extend_labels(self, examples):
+        """A copy with new labels, see `change_hybrid`."""
+        from xmc_keras.recommending.label_changes.change_hybrid import extend_members
+
+        *members, weights = extend_members(self, examples)
+        return self._copy_with(*members, weights)
+
+    def correct_labels(self, corrections):
+        """A copy that is right on documents: its words are corrected, see `learn`."""
+        from xmc_keras.recommending.label_changes.change_hybrid import correct_words
+
+        words = correct_words(self, corrections)
+        return self._copy_with(self.transformer, words, self.label_weights.numpy())
+
+    def _copy_with(self, transformer, words, label_weights):
+        """A `Hybrid` of other members with the same inputs."""
+        copy = type(self)(transformer, words, name=self.name)
+        copy.built = True
+        copy.label_weights.assign(label_weights)
+        return copy
+
     # The members save their labels and words.
     saves_labels = False
 

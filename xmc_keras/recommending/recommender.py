@@ -25,6 +25,10 @@ class Recommender(keras.Model):
     `encode` turns inputs into what the methods `rank`, which returns that dictionary,
     and `score_labels` take: `rank(*encoded)`, `score_labels(label_ids, *encoded)`.
 
+    `select_labels(places, names)` and `extend_labels(examples)` make copies with other
+    labels, which `add_labels`, `remove_labels` and `rename_labels` check and name;
+    `correct_labels(corrections)` is for `learn`, and may change the model.
+
     Example:
 
     >>> import numpy as np
@@ -133,6 +137,33 @@ class Recommender(keras.Model):
         from xmc_keras.recommending.recommend import recommend
 
         return recommend(self, texts, k, batch_size, threshold)
+
+    # What changes labels is imported when it is used, because it needs tensorflow-text,
+    # and imports the models.
+
+    def add_labels(self, examples, replay=None, found=None):
+        """A new model with further labels, see `add_labels` of `xmc_keras`."""
+        from xmc_keras.recommending.label_changes.add_labels import add_labels
+
+        return add_labels(self, examples, replay, found)
+
+    def remove_labels(self, names):
+        """A new model without some labels, see `remove_labels` of `xmc_keras`."""
+        from xmc_keras.recommending.label_changes.change_labels import remove_labels
+
+        return remove_labels(self, names)
+
+    def rename_labels(self, names):
+        """A new model with other names, see `rename_labels` of `xmc_keras`."""
+        from xmc_keras.recommending.label_changes.change_labels import rename_labels
+
+        return rename_labels(self, names)
+
+    def learn(self, texts, labels, replay=None, found=None):
+        """A new model that has learnt from corrections, see `learn` of `xmc_keras`."""
+        from xmc_keras.recommending.label_changes.learn import learn
+
+        return learn(self, texts, labels, replay, found)
 
     def save_assets(self, folder):
         if self.saves_labels and self.label_set is not None:

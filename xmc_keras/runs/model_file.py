@@ -16,7 +16,9 @@ import numpy as np
 
 # Registers the models and their layers.
 import xmc_keras.lightdxml.lightdxml
-import xmc_keras.lightxml.lightxml  # noqa: F401
+import xmc_keras.lightxml.lightxml
+import xmc_keras.one_vs_all.one_vs_all
+import xmc_keras.recommending.hybrid  # noqa: F401
 from xmc_keras.files.atomic_files import atomic_write
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.disk_error import DiskError, find_disk_error

@@ -92,13 +92,21 @@ def format_table(metrics):
     ]
 
 
+def _name_changes(metrics):
+    """What a run was changed by after its metrics were measured."""
+    count = metrics.get("unmeasured_changes", 0)
+    names = [change["change"] for change in metrics.get("changes", [])]
+    return f", and before {', '.join(names[-count:])}" if count else ""
+
+
 def _format_metrics(metrics):
     if metrics is None:
         return ["This model of the run was not evaluated."]
     part = PARTS[metrics.get("evaluated_on", "test")]
+    stored = f"before weights were stored as described above{_name_changes(metrics)}"
     return [
         f"In percent on {part}, after {metrics['train_documents']:,} training "
-        "documents, before weights were stored as described above:",
+        f"documents, {stored}:",
         "",
         *format_table(metrics),
         "",

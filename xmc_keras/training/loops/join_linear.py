@@ -17,6 +17,7 @@ from xmc_keras.one_vs_all.collect_candidates import (
     collect_candidates,
 )
 from xmc_keras.one_vs_all.fit_one_vs_all import are_few, fit_one_vs_all, mean_weights
+from xmc_keras.one_vs_all.member_prior import PRIOR, PRIOR_WITH_TRANSFORMER
 from xmc_keras.one_vs_all.negative_documents import NegativeDocuments
 from xmc_keras.one_vs_all.sparse_one_vs_all import SparseOneVsAll
 from xmc_keras.recommending.calibration.fit_band_weights import fit_band_weights
@@ -25,11 +26,6 @@ from xmc_keras.recommending.rank_together import unite_labels
 
 logger = logging.getLogger(__name__)
 
-# Weights of classifier, words of labels and linear model, and the bias: round means of
-# those fitted on the validation splits of four data sets.
-PRIOR = (0.4, 0.5, 2.5, -0.2)
-# With a transformer, whose weight is the last but one.
-PRIOR_WITH_TRANSFORMER = (0.2, 0.2, 1.5, 0.6, -0.1)
 # A joined weight is kept if it changes the logit of the mean document that has the word
 # by at least one of these, the first that costs no more than `LOSS` of P@1 + P@3 + P@5
 # on the validation split. By the first a document of Debian-24K reads 23,000 weights

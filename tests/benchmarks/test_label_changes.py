@@ -1,0 +1,44 @@
+"""new_labels.py, learning.py and hot_swaps.py on tiny data."""
+
+import json
+
+import pytest
+
+from tests.helpers.programs import run_benchmark
+
+
+@pytest.mark.large
+def test_new_labels(tiny_config, tmp_path):
+    path = tmp_path / "new.json"
+    done = run_benchmark(
+        "accuracy.new_labels", tiny_config, "--labels", 3, "--json", path
+    )
+    assert done.returncode == 0, done.stderr
+    record = json.loads(path.read_text())
+    rows = {row["labels"]: row for row in record["measured"]}
+    assert record["new_labels"] == 3 and record["commit"]
+    assert rows["without"]["recall@100"] == 0
+    assert rows["all documents"]["P@5 new"] > 0.5 * rows["trained"]["P@5 new"]
+    assert rows["all documents"]["add_s"] >= 0
+
+
+@pytest.mark.large
+def test_learning(tiny_run, tmp_path):
+    path = tmp_path / "learning.json"
+    done = run_benchmark(
+        "accuracy.learning", tiny_run.folder, "--corrections", 20, "--json", path
+    )
+    assert done.returncode == 0, done.stderr
+    before, learnt = json.loads(path.read_text())["measured"]
+    assert before["right"] == 0 and learnt["right"] > 0
+
+
+@pytest.mark.large
+def test_hot_swaps(tiny_run, tmp_path):
+    path = tmp_path / "swaps.json"
+    options = "--clients", 4, "--seconds", 3, "--json", path
+    done = run_benchmark("speed.hot_swaps", tiny_run.folder, *options)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(path.read_text())
+    assert record["failures"] == 0 and record["requests"] > 0
+    assert [row["labels"] for row in record["versions"]] == [40, 60, 80]

@@ -1,0 +1,1 @@
+"""Commands that make a run of another one: other labels, and corrections."""

@@ -1,0 +1,1 @@
+"""A LightDXML with other labels, or with corrections."""

@@ -1,0 +1,1 @@
+"""Labels of a trained model: adding, removing and renaming them."""

@@ -1,0 +1,1 @@
+"""Runs that are made of another one: other labels, and corrections."""
