@@ -91,7 +91,7 @@ def test_all_answers_agree(fitted, parts):
     above = fitted.predict(texts, threshold=0.3)
     for names, row in zip(above, fitted.predict_proba(texts).toarray()):
         assert set(names) == {fitted.classes_[i] for i in np.flatnonzero(row >= 0.3)}
-    assert fitted.predict(texts, threshold=1.1) == [[]] * 9
+    assert fitted.predict(texts, threshold=1.0) == [[]] * 9
     assert fitted.predict(texts) == fitted.predict(texts, k=5)
     model = fitted.model_.recommend(texts, k=4)
     assert [[(n, round(s, 5)) for n, s in row] for row in model] == [
@@ -407,8 +407,8 @@ def test_arguments_that_do_not_fit(words, small):
         LightDXMLClassifier(verbose=False).fit(*small, callbacks=[5])
     with pytest.raises(ValueError, match="Seed must be between"):
         LightDXMLClassifier(random_state=-1, verbose=False).fit(*small)
-    for threshold in (float("nan"), "f1", [0.5]):
-        with pytest.raises(ValueError, match="Expected `threshold`"):
+    for threshold in (float("nan"), "best", [0.5]):
+        with pytest.raises(ValueError, match="Expected a threshold"):
             words.predict(["a"], threshold=threshold)
     with pytest.raises(ValueError, match="Expected texts to evaluate on"):
         words.evaluate([], [])

@@ -103,7 +103,7 @@ def test_evaluate(run, call):
     "threshold, words",
     [
         ("best", "Expected a threshold: f1, macro_f1, precision=0.9"),
-        ("2", "Expected score from 0 to 1. Received: 2."),
+        ("2", "Expected a threshold from 0 to 1. Received: 2."),
         ("recall=1", "Expected a threshold with recall=1 on the validation documents"),
     ],
 )

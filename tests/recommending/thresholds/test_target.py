@@ -51,9 +51,9 @@ def test_no_forms(text):
         ("precision=1.5", "Expected precision from 0 to 1. Received: 1.5."),
         ("recall=-0.1", "Expected recall from 0 to 1. Received: -0.1."),
         ("cost=-1", "Expected cost of at least 0. Received: -1."),
-        ("1.01", "Expected score from 0 to 1. Received: 1.01."),
-        (-0.5, "Expected score from 0 to 1. Received: -0.5."),
-        ("nan", "Expected score from 0 to 1. Received: nan."),
+        ("1.01", "Expected a threshold from 0 to 1. Received: 1.01."),
+        (-0.5, "Expected a threshold from 0 to 1. Received: -0.5."),
+        ("nan", "Expected a threshold from 0 to 1. Received: nan."),
     ],
 )
 def test_limits(text, words):

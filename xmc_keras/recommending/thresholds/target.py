@@ -86,7 +86,8 @@ class Target:
         if limits and not limits[0] <= value <= limits[1]:
             least, most = limits
             words = f"from {least} to {most}" if most == 1 else f"of at least {least}"
-            raise BadInput(f"Expected {kind} {words}. Received: {value:g}.")
+            what = "a threshold" if kind == "score" else kind
+            raise BadInput(f"Expected {what} {words}. Received: {value:g}.")
         return cls(kind, None if value is None else float(value), scope)
 
     def __str__(self):
