@@ -43,7 +43,7 @@ def join_clusters(clusters, fit):
 
     Example:
 
-    >>> join_clusters(np.array([[0, 2], [1, -1]]), [[0.9, 0.1], [0.8, 0.3]]).tolist()
+    >>> join_clusters(np.array([[0, 2], [1, -1]]), [[0.9, 0.1], [0.3, 0.8]]).tolist()
     [[0, 2, 3], [1, 4, -1]]
     """
     fit = np.asarray(fit)
