@@ -81,18 +81,14 @@ def change_run(args, name, plan):
 
 def measure(args, run, model, counts):
     """Metrics of a model on the test part of a run's data, see `evaluate`."""
-    from xmc_keras.data.filters import encode_filtered_labels
     from xmc_keras.data.splits import read_part
-    from xmc_keras.evaluation.evaluate import measure_predictions, predict_label_ids
+    from xmc_keras.evaluation.evaluate import evaluate_checked
 
-    config, labels = run.config(), model.label_set
     test = read_part(
         run.data_folder(args.data), "test", num_features=run.num_features()
     )
-    top, seconds = predict_label_ids(model, test, config, run.cache_path)
-    filtered = encode_filtered_labels(test, labels)
-    settings = {"config": config, "counts": counts}
-    found = measure_predictions(top, seconds, test, labels, filtered, **settings)
+    settings = {"config": run.config(), "counts": counts}
+    found = evaluate_checked(model, test, run.cache_path, **settings)
     return {**found, "evaluated_on": "test"}
 
 

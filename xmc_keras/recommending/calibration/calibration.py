@@ -29,7 +29,7 @@ class Calibration:
 
     All labels share the coefficients. With some for each band of labels by frequency,
     the error on new documents was no smaller, and rare labels lost their places:
-    `docs/results/debian24k.md` has the figures. Thresholds may differ by band.
+    `docs/how_to/thresholds.md` has the figures. Thresholds may differ by band.
 
     A model has it as the attribute `calibration`, and saves it.
 
