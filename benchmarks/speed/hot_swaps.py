@@ -87,7 +87,7 @@ def main(arguments):
         "requests": len(counts),
         "failures": len(failures),
         "first_failures": failures[:3],
-        "versions": rows,
+        "swaps": rows,
     }
     print(keep(found | circumstances(PACKAGES), arguments.json))
 

@@ -41,4 +41,4 @@ def test_hot_swaps(tiny_run, tmp_path):
     assert done.returncode == 0, done.stderr
     record = json.loads(path.read_text())
     assert record["failures"] == 0 and record["requests"] > 0
-    assert [row["labels"] for row in record["versions"]] == [40, 60, 80]
+    assert [row["labels"] for row in record["swaps"]] == [40, 60, 80]
