@@ -8,6 +8,7 @@ from xmc_keras import LightDXMLClassifier
 KEYS = {"epochs": 1, "embedding_dim": 8, "char_ngrams": None, "linear": False}
 
 
+@pytest.mark.large
 def test_whole_groups_are_held_back(few, monkeypatch):
     from xmc_keras.training import fit as fit_module
 

@@ -61,6 +61,7 @@ def answers(model):
     return found
 
 
+@pytest.mark.large
 def test_a_heavier_text_counts_more():
     model = LightDXMLClassifier(
         epochs=4, embedding_dim=8, char_ngrams=None, verbose=False

@@ -60,6 +60,7 @@ def test_a_transformer_goes_on(transformer, tmp_path):
         assert (own == other).all()
 
 
+@pytest.mark.large
 def test_words_go_on():
     model = LightDXMLClassifier(
         epochs=3,

@@ -250,6 +250,7 @@ def test_learning(call, tiny_run, tmp_path):
     assert files_of(tiny_run.folder) == before
 
 
+@pytest.mark.large
 def test_a_training_from_a_run(call, tiny_run, tiny_config, tmp_path):
     result = call(
         *("fit", tiny_config, "--from", tiny_run.folder, "--run", tmp_path / "b"),

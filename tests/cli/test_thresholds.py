@@ -80,7 +80,7 @@ def test_predict(run, tmp_path, call, answers_of):
     for row, every in zip(found, ranked, strict=True):
         number = sum(score >= least for score in every["scores"])
         assert row["labels"] == every["labels"][:number]
-    assert len(found[0]["labels"]) > len(found[1]["labels"])
+    assert 0 < len(found[0]["labels"]) < 6
     assert answers_of(run.path, "--threshold", 1, *texts)[1]["labels"] == []
     source, output = tmp_path / "texts.txt", tmp_path / "out.jsonl"
     source.write_text("\n".join(texts) + "\n")
@@ -96,7 +96,7 @@ def test_evaluate(run, call):
     selection = json.loads(done.stdout)["selection"]
     assert selection["target"] == "precision=0.8"
     assert abs(selection["micro_precision"] - 80) < 10
-    assert 0 < selection["answered"] < 100
+    assert 0 < selection["labels_a_document"] < 6
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,9 @@ def test_dropout_only_while_training(backbone):
     np.testing.assert_allclose(dropped[kept], 2 * np.asarray(feature)[kept], 1e-5)
 
 
-@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize(
+    "recompute", [False, pytest.param(True, marks=pytest.mark.large)]
+)
 @pytest.mark.parametrize("kind", BACKBONES)
 def test_all_kinds_of_backbones(kind, recompute):
     backbone = made(kind)

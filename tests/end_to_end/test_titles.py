@@ -58,6 +58,7 @@ def test_answers_have_them(run, call, tmp_path):
     assert [json.loads(line) for line in output.read_text().splitlines()] == answers
 
 
+@pytest.mark.large
 def test_a_version_has_them(run, tmp_path, call):
     result = call("export", run.path, tmp_path / "versions")
     assert result.status == 0, result.stderr

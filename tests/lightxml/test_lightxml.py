@@ -268,6 +268,7 @@ def test_a_training_step_never_holds_the_whole_label_table(policy):
     assert (40, 4) in shapes  # as is the encoder's own table, updated densely
 
 
+@pytest.mark.large
 def test_eager_graph_and_xla_agree():
     weights = []
     for mode in ({"run_eagerly": True}, {"jit_compile": False}, {"jit_compile": True}):

@@ -59,7 +59,7 @@ MODELS = {
 }
 
 
-DEFAULT = "LightXML", "with words", "Hybrid"
+DEFAULT = "LightXML", "Hybrid"
 
 
 def marked(names):

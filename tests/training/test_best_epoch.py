@@ -92,6 +92,7 @@ def destroyed_lightxml(encoder, **keys):
     return Config(**settings, **keys)
 
 
+@pytest.mark.large
 def test_the_start_of_lightxml_counts(parts, tiny_encoder):
     train, _ = parts
     config = destroyed_lightxml(tiny_encoder, patience=1)

@@ -205,6 +205,7 @@ def test_a_finished_run_is_not_trained_again(tiny_run, tiny_config, call, caplog
     assert after == before
 
 
+@pytest.mark.large
 def test_one_label_a_cluster_and_labels_never_seen(
     tiny_run, tiny_config, tmp_path, call
 ):

@@ -31,7 +31,10 @@ ONE_VS_ALL |= {"block_labels": 7, "head_start": "centroids", "schedule": "cosine
 ONE_VS_ALL |= {"optimizer": "rowwise_sgd", "head_learning_rate": 0.3}
 ONE_VS_ALL |= {"momentum": 0.5, "learning_rate": 0.003, "swa_start": 1, "swa_every": 5}
 TRANSFORMERS = {"lightxml": LIGHTXML, "one_vs_all": ONE_VS_ALL}
-SYSTEMS = ["lightxml", "lightdxml", "one_vs_all"]
+SYSTEMS = [
+    *("lightxml", "lightdxml"),
+    pytest.param("one_vs_all", marks=pytest.mark.large),
+]
 SHARED = {"validation_documents": 30, "num_predictions": 10}
 
 
@@ -91,6 +94,7 @@ def test_without_a_folder(system, parts, trained):
         assert len(row) == 4 and {name for name, _ in row} <= names
 
 
+@pytest.mark.large
 def test_the_best_epoch_is_kept(parts, make_config):
     """Not the last one: training with a rate that destroys the model."""
     train, _ = parts
@@ -158,7 +162,9 @@ def test_validation_documents_of_ones_own(parts, make_config):
     assert result.metrics["validation_documents"] == len(test) == 60
 
 
-@pytest.mark.parametrize("system", ["lightdxml", "one_vs_all"])
+@pytest.mark.parametrize(
+    "system", ["lightdxml", pytest.param("one_vs_all", marks=pytest.mark.large)]
+)
 def test_an_export_of_a_model(system, parts, trained, tmp_path):
     _, test = parts
     model = trained(system)[1].model

@@ -39,6 +39,7 @@ def read(folder):
     return read_documents(folder, "train", groups="train_groups.txt")
 
 
+@pytest.mark.large
 def test_a_run(recipe, data, tmp_path, call, monkeypatch):
     tasks = []
 

@@ -100,7 +100,9 @@ def test_many_texts_and_none(plain, alone):
     assert (unknown == unknown[0]).all()
 
 
-@pytest.mark.parametrize("stored", ["float32", "float16"])
+@pytest.mark.parametrize(
+    "stored", [pytest.param("float32", marks=pytest.mark.large), "float16"]
+)
 def test_saved_graph(tmp_path, stored):
     """Only ops that servers have, and the same response from a session."""
     model = make_lightdxml()

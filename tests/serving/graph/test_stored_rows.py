@@ -60,7 +60,9 @@ def test_answers_as_the_model(make, beta):
     assert ask(module, "serving_default", text=none)["labels"].shape == (0, 3)
 
 
-@pytest.mark.parametrize("stored", ["float32", "float16"])
+@pytest.mark.parametrize(
+    "stored", [pytest.param("float32", marks=pytest.mark.large), "float16"]
+)
 def test_saved_graph(tmp_path, stored):
     model = make_with_linear(residual=False)
     module = ServingModule([model], 3, stored, stored)

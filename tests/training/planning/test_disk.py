@@ -46,6 +46,7 @@ LIGHTDXML = {"system": "lightdxml", "encoder": "words", "embedding_dim": 8192}
 LIGHTDXML |= {"residual": False, "refresh": 1, "proxy_epochs": 0, "num_neighbors": 5}
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(
     "keys",
     [

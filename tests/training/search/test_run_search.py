@@ -137,6 +137,7 @@ def test_a_pruned_trial_leaves_a_record(config, tmp_path):
     assert {path.name for path in folder.iterdir()} == names
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(
     "after_report", [True, pytest.param(False, marks=pytest.mark.large)]
 )

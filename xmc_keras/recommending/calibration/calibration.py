@@ -45,7 +45,7 @@ class Calibration:
     >>> calibration = Calibration([1, 1, 0, -1], [0, 1, 1])
     >>> label_ids, scores = np.array([[0, 2, -1]]), np.array([[0.8, 0.5, 0.0]])
     >>> calibration.apply(label_ids, scores, scores).numpy().round(2).tolist()
-    [[0.6, 0.27..., 0.0]]
+    [[0.6..., 0.27..., 0.0]]
 
     Reference: Kull, Silva Filho, Flach, Beta calibration (AISTATS 2017,
         https://proceedings.mlr.press/v54/kull17a.html), equation 6.
