@@ -47,8 +47,8 @@ def ranked(model, form, texts, label_set, folder):
 
 def main(arguments):
     make_place(arguments.json)
-    from xmc_keras.cli.evaluate import propensities
     from xmc_keras.data.documents import read_documents
+    from xmc_keras.evaluation.evaluate import compute_propensities
     from xmc_keras.metrics.ranking_metrics import ranking_report
     from xmc_keras.runs.run_folder import RunFolder
 
@@ -57,7 +57,7 @@ def main(arguments):
     documents = read_documents(config.data, "test", skip_bad_lines=True)
     documents = documents.subset(range(min(arguments.documents, len(documents))))
     relevant = label_set.encode(documents.labels)
-    weight = propensities(config, run, relevant)
+    weight = compute_propensities(*run.label_counts(), relevant.shape[1], config)
     found = {"run": run.path.resolve().name, "documents": len(documents)}
     found |= circumstances(PACKAGES)
     model, rows, exact = run.load_model(), [], None
