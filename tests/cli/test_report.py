@@ -83,6 +83,7 @@ def test_one_page_of_one_run_and_of_four(
     assert {kind: page.chips.count(kind) for kind in expected} == expected
 
 
+@pytest.mark.large
 def test_warnings_and_what_was_chosen(runs, tmp_path, call):
     folder = tmp_path / "warned"
     shutil.copytree(runs[0].path, folder)

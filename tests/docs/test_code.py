@@ -65,7 +65,16 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=name)
+@pytest.mark.parametrize(
+    "page",
+    [
+        # It trains a model for each library that people come from.
+        pytest.param(p, marks=pytest.mark.large if p.stem == "coming_from" else ())
+        for p in PAGES
+        if blocks(p, "python")
+    ],
+    ids=name,
+)
 def test_python_runs(page, folder):
     namespace = {"__name__": "page"}
     for line, code in blocks(page, "python"):

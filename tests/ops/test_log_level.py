@@ -31,6 +31,7 @@ def run(*arguments, code=COMPILE, **environment):
     return done.stderr
 
 
+@pytest.mark.large
 def test_the_level_counts_for_xla():
     assert run(TF_CPP_MIN_LOG_LEVEL="3") == ""
 

@@ -61,6 +61,7 @@ def config(tmp_path, data):
     )
 
 
+@pytest.mark.large
 def test_from_files_to_a_signature_of_features(config, data, tmp_path, call):
     run, exported = tmp_path / "run", tmp_path / "exported"
     result = call("fit", config, "--run", run)

@@ -104,6 +104,7 @@ def test_the_best_epoch_is_kept(parts, make_config):
     assert result.metrics["P@5"] == pytest.approx(100 * best, abs=1e-3)
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_a_folder_gives_the_same_model(system, parts, trained, tmp_path):
     train, test = parts

@@ -137,6 +137,7 @@ def test_two_versions_do_not_share_their_variables(constant):
     two.close()
 
 
+@pytest.mark.large
 def test_close_gives_the_memory_back(constant):
     def resident():
         status = Path("/proc/self/status").read_text()
