@@ -18,20 +18,18 @@ metrics are those of the old one, unless --evaluate measures them on the test pa
 """
 
 from xmc_keras.cli.changes.change_run import (
-    add_change_arguments,
+    change_parser,
     change_run,
     digest_documents,
     read_examples,
     read_replay,
 )
-from xmc_keras.cli.program import command_parser
 
 
 def main(argv=None):
-    parser = command_parser("add-labels", __doc__)
-    parser.add_argument("run", help="a run folder, for example runs/quickstart")
-    parser.add_argument("file", help="labelled documents, or label_texts.txt")
-    add_change_arguments(parser)
+    parser = change_parser(
+        "add-labels", __doc__, "labelled documents, or label_texts.txt"
+    )
     args = parser.parse_args(argv)
     change_run(args, "add-labels", lambda run: plan_change(args, run))
 

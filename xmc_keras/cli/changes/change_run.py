@@ -2,7 +2,7 @@
 
 import logging
 
-from xmc_keras.cli.program import WORDS
+from xmc_keras.cli.program import WORDS, command_parser
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.progress import phase
 from xmc_keras.runs.run_folder import RunFolder
@@ -10,8 +10,20 @@ from xmc_keras.runs.run_folder import RunFolder
 logger = logging.getLogger("labels")
 
 
-def add_change_arguments(parser, learns=True):
-    """Adds the place of the new run, and where the data of the old one is."""
+def change_parser(command, description, file_help, learns=True, **file):
+    """Makes the parser of a command that changes a run.
+
+    Args:
+        command: string.
+        description: string, the docstring of its module.
+        file_help: string. What the file has.
+        learns: bool. Whether it reads documents, in which there may be bad lines.
+            Defaults to `True`.
+        **file: further options of the argument `file`.
+    """
+    parser = command_parser(command, description)
+    parser.add_argument("run", help="a run folder, for example runs/quickstart")
+    parser.add_argument("file", help=file_help, **file)
     parser.add_argument(
         "--run", dest="target", required=True, metavar="NEW", help="the run to write"
     )
@@ -34,6 +46,26 @@ def add_change_arguments(parser, learns=True):
             action="store_true",
             help="leave bad lines of the file and of the run's data out",
         )
+    return parser
+
+
+def parse_names(argv, command, description, file_help, **label):
+    """Arguments of a command on labels, by a file of names or by `--label`.
+
+    Args:
+        argv: list of strings, or None.
+        command, description, file_help: see `change_parser`.
+        **label: options of `--label`, which may be given several times.
+    """
+    parser = change_parser(command, description, file_help, False, nargs="?")
+    parser.add_argument("--label", action="append", default=[], **label)
+    args = parser.parse_args(argv)
+    if bool(args.file) == bool(args.label):
+        raise BadInput(
+            "Expected a file of names, or --label. Received: "
+            f"{'both' if args.file else 'neither'}."
+        )
+    return args
 
 
 def change_run(args, name, plan):

@@ -8,33 +8,15 @@ run is a finished run like any other, and the old one stays as it is. Its metric
 those of the old one, unless --evaluate measures them on the test part.
 """
 
-from xmc_keras.cli.changes.change_run import (
-    add_change_arguments,
-    change_run,
-    read_names,
-)
-from xmc_keras.cli.program import command_parser
-from xmc_keras.files.bad_input import BadInput
+from xmc_keras.cli.changes.change_run import change_run, parse_names, read_names
 
 
 def main(argv=None):
-    parser = command_parser("remove-labels", __doc__)
-    parser.add_argument("run", help="a run folder, for example runs/quickstart")
-    parser.add_argument("file", nargs="?", help="names of labels, one per line")
-    parser.add_argument(
-        "--label",
-        action="append",
-        default=[],
+    args = parse_names(
+        *(argv, "remove-labels", __doc__, "names of labels, one per line"),
         metavar="NAME",
         help="a label to remove; may be given several times",
     )
-    add_change_arguments(parser, learns=False)
-    args = parser.parse_args(argv)
-    if bool(args.file) == bool(args.label):
-        raise BadInput(
-            "Expected a file of names, or --label. Received: "
-            f"{'both' if args.file else 'neither'}."
-        )
     change_run(args, "remove-labels", lambda run: plan_change(args, run))
 
 

@@ -8,34 +8,17 @@ is a finished run like any other, and the old one stays as it is. The data of th
 has the old names: rename labels there, too, before you evaluate on it.
 """
 
-from xmc_keras.cli.changes.change_run import (
-    add_change_arguments,
-    change_run,
-    read_names,
-)
-from xmc_keras.cli.program import command_parser
+from xmc_keras.cli.changes.change_run import change_run, parse_names, read_names
 from xmc_keras.files.bad_input import BadInput
 
 
 def main(argv=None):
-    parser = command_parser("rename-labels", __doc__)
-    parser.add_argument("run", help="a run folder, for example runs/quickstart")
-    parser.add_argument("file", nargs="?", help="on each line a name, a tab, a name")
-    parser.add_argument(
-        "--label",
-        action="append",
-        default=[],
+    args = parse_names(
+        *(argv, "rename-labels", __doc__, "on each line a name, a tab, a name"),
         nargs=2,
         metavar=("OLD", "NEW"),
         help="a label to rename; may be given several times",
     )
-    add_change_arguments(parser, learns=False)
-    args = parser.parse_args(argv)
-    if bool(args.file) == bool(args.label):
-        raise BadInput(
-            "Expected a file of names, or --label. Received: "
-            f"{'both' if args.file else 'neither'}."
-        )
     change_run(args, "rename-labels", lambda run: plan_change(args, run))
 
 

@@ -55,6 +55,7 @@ class Calibration:
         self.coefficients = np.asarray(coefficients, np.float32)
         self.label_bands = np.asarray(label_bands, np.int8)
         self.answers = answers
+        self.thresholds = {}  # by `Target`, once they are chosen
 
     @classmethod
     def fit(cls, answers, counts):

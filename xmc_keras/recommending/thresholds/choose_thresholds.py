@@ -39,7 +39,13 @@ def choose_thresholds(model, target):
             remedy="Give a score from 0 to 1, or train with calibration: auto and more "
             "validation documents.",
         )
-    return choose_for_answers(calibration.answers, target, calibration.label_bands)
+    # Choosing may take seconds, and texts are answered in chunks.
+    known = calibration.thresholds
+    if target not in known:
+        known[target] = choose_for_answers(
+            calibration.answers, target, calibration.label_bands
+        )
+    return known[target]
 
 
 def choose_for_answers(answers, target, label_bands):
