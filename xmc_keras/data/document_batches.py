@@ -1,11 +1,13 @@
 """Batches of documents of similar length, for training and prediction."""
 
 import copy
+import itertools
 
 import numpy as np
 import tensorflow as tf
 from scipy.sparse import csr_matrix
 
+from xmc_keras.files.bad_input import BadInput
 from xmc_keras.ops.kernel_shapes import choose_lengths
 
 # Shuffled documents are sorted by length within windows of this many batches: wide
@@ -273,6 +275,75 @@ class DocumentBatches:
         # data ran out.
         count = tf.data.experimental.assert_cardinality(self.num_batches - start)
         return dataset.apply(count).prefetch(2)
+
+    def replica_dataset(self, strategy, epoch=0, start=0):
+        """Creates the data set of several replicas, for `fit` with `steps_per_epoch`.
+
+        Every replica gets its part of each batch, as wide as its own longest document,
+        and every worker makes the parts of its replicas alone. The data set has no end:
+        after the last batch of an epoch comes the next epoch.
+
+        In training it yields weights, too, and a replica for which the last batch has
+        no document gets one of weight 0. In evaluation a last batch smaller than the
+        number of replicas is a part of the one before.
+
+        Args:
+            strategy: a `tf.distribute.Strategy`.
+            epoch, start: see `dataset`.
+
+        Returns:
+            `(dataset, steps)`: a distributed data set, and the steps of an epoch that
+            are left.
+        """
+        self._check_start(start)
+        replicas = strategy.num_replicas_in_sync
+        if len(self.tokens) < replicas:
+            raise BadInput(
+                f"Expected a document for each of {replicas} replicas. Received: "
+                f"{len(self.tokens)} documents."
+            )
+
+        def of_worker(context):
+            local = replicas // context.num_input_pipelines
+            own = range(
+                local * context.input_pipeline_id,
+                local * (context.input_pipeline_id + 1),
+            )
+
+            def parts():
+                for this_epoch in itertools.count(epoch):
+                    first = start if this_epoch == epoch else 0
+                    for documents in self._shared_epoch(this_epoch, replicas)[first:]:
+                        pieces = np.array_split(documents, replicas)
+                        for replica in own:
+                            yield self._replica_batch(documents, pieces[replica])
+
+            signature = self._signature()
+            if self.shuffle:
+                signature = (*signature, tf.TensorSpec([None]))
+            dataset = tf.data.Dataset.from_generator(parts, output_signature=signature)
+            return dataset.prefetch(2 * local)
+
+        steps = len(self._shared_epoch(epoch, replicas)) - start
+        return strategy.distribute_datasets_from_function(of_worker), steps
+
+    def _shared_epoch(self, epoch, replicas):
+        """The documents of each batch of an epoch for several replicas."""
+        parts = self._epoch(epoch)
+        if not self.shuffle and len(parts) > 1 and len(parts[-1]) < replicas:
+            *parts, before, last = parts
+            parts.append(np.concatenate([before, last]))
+        return parts
+
+    def _replica_batch(self, documents, piece):
+        if not self.shuffle:
+            return self._batch(piece)
+        if not len(piece):
+            return *self._batch(documents[:1]), np.zeros(1, np.float32)
+        weights = np.ones(len(piece), np.float32)
+        if self.weights is not None:
+            weights = self.weights[piece]
+        return *self._batch(piece), weights
 
     def _check_rows(self, array):
         rows, documents = array.shape[0], len(self.tokens)

@@ -24,6 +24,7 @@ from xmc_keras.lightdxml.shortlist_logits import (
 )
 from xmc_keras.metrics import precision_at_k  # noqa: F401
 from xmc_keras.one_vs_all import sparse_one_vs_all  # noqa: F401
+from xmc_keras.ops.distribution.replicas import count_documents, loss_share
 from xmc_keras.optimizers import rowwise_adamw, warmup_decay  # noqa: F401
 from xmc_keras.recommending.recommender import Recommender
 
@@ -322,7 +323,8 @@ class LightDXML(Recommender):
         losses = summed_cross_entropy(y_pred, ops.cast(y, "int32"))  # (batch,)
         if sample_weight is not None:
             losses *= ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
-        return ops.mean(losses) + sum(self.losses)
+        share = loss_share(count_documents(y, sample_weight), training)
+        return share * (ops.mean(losses) + sum(self.losses))
 
     def select_labels(self, places, names):
         """A copy with some of the labels, see `change_lightdxml`."""

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from xmc_keras.ops.distribution.replicas import count_replicas, gather_replicas
 from xmc_keras.ops.row_pools import row_pool
 
 
@@ -56,8 +57,10 @@ def shared_logits(classifier, features, positives, shortlist, random_ids, lexica
         Dictionary as in `shortlist_logits`, but `logits` is (batch, pool) without pads:
         a document's own labels and those of other documents.
     """
-    ids = [tf.reshape(x, (1, -1)) for x in (positives, shortlist, random_ids)]
-    pool, places = row_pool(tf.concat(ids, axis=1), classifier.num_labels)
+    flat = [tf.reshape(x, [-1]) for x in (positives, shortlist, random_ids)]
+    if count_replicas() > 1:  # also those of the batch's documents on other replicas
+        flat[1] = gather_replicas(tf.concat(flat[:2], axis=0))
+    pool, places = row_pool(tf.concat(flat, axis=0)[None], classifier.num_labels)
     logits = classifier(features, pool)  # (batch, pool)
     places = tf.reshape(places[:, : tf.size(positives)], tf.shape(positives))
     if lexical is not None:

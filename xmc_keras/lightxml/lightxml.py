@@ -19,6 +19,7 @@ from xmc_keras.lightxml.check_heads import check_heads
 from xmc_keras.lightxml.loss import cross_entropy
 from xmc_keras.metrics import precision_at_k  # noqa: F401
 from xmc_keras.metrics.candidate_recall import CandidateRecall
+from xmc_keras.ops.distribution.replicas import count_documents, loss_share
 from xmc_keras.ops.elementwise import isin
 from xmc_keras.optimizers import row_loss_scale, rowwise_adamw, warmup_decay  # noqa: F401
 from xmc_keras.recommending.recommender import Recommender
@@ -306,9 +307,10 @@ class LightXML(Recommender):
             weight = ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
             losses = [loss * weight for loss in losses]
         losses = [ops.mean(loss) for loss in losses]
+        documents = count_documents(y, sample_weight)
         for tracker, loss in zip(self.loss_trackers, losses):
-            tracker.update_state(loss, sample_weight=ops.shape(y)[0])
-        return sum(losses) + sum(self.losses)
+            tracker.update_state(loss, sample_weight=documents)
+        return loss_share(documents, training) * (sum(losses) + sum(self.losses))
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         results = super().compute_metrics(x, y, y_pred, sample_weight)

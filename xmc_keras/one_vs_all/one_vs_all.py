@@ -5,6 +5,7 @@ import tensorflow as tf
 from keras import ops
 
 from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.ops.distribution.replicas import count_documents, loss_share
 from xmc_keras.ops.keras_internals import loss_tracker
 from xmc_keras.optimizers import rowwise_adamw, warmup_decay  # noqa: F401
 from xmc_keras.recommending.recommender import Recommender
@@ -124,7 +125,8 @@ class OneVsAll(Recommender):
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
         losses, _ = self.head.backpropagate(y_pred["hidden"], y)
-        return _mean(losses, sample_weight) + sum(self.losses)
+        loss = _mean(losses, sample_weight) + sum(self.losses)
+        return loss_share(count_documents(y, sample_weight), training) * loss
 
     def train_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
@@ -146,7 +148,7 @@ class OneVsAll(Recommender):
             hidden, y, inner.update_table, sample_weight
         )
         loss_tracker(self).update_state(
-            _mean(losses, sample_weight) + penalty, tf.shape(losses)[0]
+            _mean(losses, sample_weight) + penalty, count_documents(y, sample_weight)
         )
         in_blocks = {id(block) for block in self.head.blocks}
         variables = [v for v in self.trainable_variables if id(v) not in in_blocks]
@@ -154,13 +156,15 @@ class OneVsAll(Recommender):
             inner.iterations.assign_add(1)
             return self.compute_metrics(x, y, {}, sample_weight)
         # A loss scale is for gradients in float16: those of the table are float32.
-        gradient /= tf.cast(tf.shape(hidden)[0], tf.float32)
+        documents = count_documents(y, sample_weight)
+        share = loss_share(documents)
+        gradient *= share / tf.cast(tf.maximum(documents, 1), tf.float32)
         gradients = tape.gradient(
             [hidden, penalty],
             [v.value for v in variables],
             [
                 tf.cast(optimizer.scale_loss(gradient), hidden.dtype),
-                optimizer.scale_loss(tf.ones_like(penalty)),
+                optimizer.scale_loss(share * tf.ones_like(penalty)),
             ],
         )
         optimizer.apply(gradients, variables)

@@ -13,11 +13,15 @@ from keras.src.saving import saving_lib
 
 # What `RowwiseAdamW` overrides or calls in its base class, where no wrapper helps.
 OPTIMIZER_HOOKS = (
+    "_all_reduce_sum_gradients",
     "_apply_weight_decay",
     "_clip_gradients",
     "_get_variable_index",
     "_use_weight_decay",
 )
+
+# What `ReplicaSteps` overrides in `keras.Model`.
+MODEL_HOOKS = ("_maybe_symbolic_build",)
 
 
 def no_autocast():

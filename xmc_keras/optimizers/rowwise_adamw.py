@@ -5,6 +5,11 @@ import re
 import keras
 import tensorflow as tf
 
+from xmc_keras.ops.distribution.replicas import (
+    count_replicas,
+    local_part,
+    sum_over_replicas,
+)
 from xmc_keras.ops.xla import in_xla
 from xmc_keras.optimizers.row_updates import (
     adam_update,
@@ -108,6 +113,16 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         self._not_decayed = list(var_names or [])
 
     def _clip_gradients(self, grads):
+        # Keras clips before it sums over replicas.
+        return grads if count_replicas() > 1 else self._clip(grads)
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        grads, variables = zip(*grads_and_vars)
+        if count_replicas() > 1:
+            grads = self._clip(sum_over_replicas([_widen(g) for g in grads]))
+        return list(zip(grads, variables))
+
+    def _clip(self, grads):
         # Uses the norms of the dense gradients but keeps the gradients sparse. Keras
         # takes the norm of rows that are not summed yet, and makes them dense.
         limit = self.clipnorm or self.global_clipnorm
@@ -158,13 +173,14 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         """Updates one of the variables alone, within a step that `apply` ends.
 
         For tables whose gradient is computed in parts, such as an `OneVsAllHead`'s.
-        It is neither clipped nor averaged.
+        It is summed over replicas, and neither clipped nor averaged.
 
         Args:
             table: a `keras.Variable` that the optimizer was built for.
             gradient: float32 tensor of its shape.
         """
-        self.update_step(gradient, table.value, self.learning_rate)
+        gradient = sum_over_replicas(gradient)
+        self.update_step(gradient, local_part(table.value), self.learning_rate)
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
@@ -180,7 +196,11 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         powers = tf.pow(beta_1, step), tf.pow(beta_2, step)
         alpha = rate * tf.sqrt(1 - powers[1]) / (1 - powers[0])
         moments = [self._momentums[index], self._velocities[index]]
-        moments = [moment.value for moment in moments if moment is not None]
+        moments = [
+            local_part(moment.value, variable.device)
+            for moment in moments
+            if moment is not None
+        ]
         partial = _matches(self.partial, keras_variable)
 
         is_sgd = _matches(self.sgd, keras_variable)
@@ -208,7 +228,9 @@ class RowwiseAdamW(keras.optimizers.AdamW):
         tables = [variable, *moments]
         if isinstance(gradient, tf.IndexedSlices) and is_table:
             gradient = sum_rows(gradient)
-            total = tf.cast(gradient.values, tf.float32)
+            # Rows of several replicas have lost their shape.
+            total = tf.ensure_shape(gradient.values, [None, *variable.shape[1:]])
+            total = tf.cast(total, tf.float32)
             apply_row_updates(update_rows, gradient.indices, total)
         elif is_sgd or (is_table and (partial or variable.dtype == tf.bfloat16)):
             total = tf.cast(tf.convert_to_tensor(gradient), tf.float32)
@@ -266,3 +288,11 @@ def _matches(patterns, variable):
 
 def _values(gradient):
     return gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
+
+
+def _widen(gradient):
+    """A gradient in float32, in which replicas can sum it."""
+    if isinstance(gradient, tf.IndexedSlices):
+        values = tf.cast(gradient.values, tf.float32)
+        return tf.IndexedSlices(values, gradient.indices, gradient.dense_shape)
+    return tf.cast(gradient, tf.float32)

@@ -5,6 +5,7 @@ from pathlib import Path
 import keras
 
 from xmc_keras.labels.label_set import LabelSet, read_titles
+from xmc_keras.ops.distribution.replica_steps import ReplicaSteps
 from xmc_keras.ops.keras_internals import compiled_metrics, loss_tracker
 from xmc_keras.recommending.calibration.calibration import Calibration
 
@@ -12,7 +13,7 @@ LABEL_NAMES, LABEL_TITLES = "label_names.txt", "label_titles.txt"
 CALIBRATION = "calibration.npz"
 
 
-class Recommender(keras.Model):
+class Recommender(ReplicaSteps, keras.Model):
     """Base class of models that rank labels, such as `LightXML`.
 
     A subclass has a `system`, a value of the config's key, an `encoder`, a `label_set`,

@@ -1,6 +1,7 @@
 """Training epochs with `model.fit`, also from the middle of an epoch."""
 
 from xmc_keras.metrics.precision_at_k import PrecisionAtK
+from xmc_keras.ops.distribution.spread_seeds import spread_seeds
 from xmc_keras.progress import phase
 
 
@@ -9,7 +10,7 @@ def compile_and_build(model, optimizer, config, validation_batches):
 
     Built before `fit`, because a checkpoint is loaded into existing variables.
     """
-    with phase("Building the model"):
+    with phase("Building the model"), model.distribute_strategy.scope():
         model.compile(
             optimizer=optimizer,
             metrics=[PrecisionAtK(k) for k in (1, 3, 5)],
@@ -32,15 +33,21 @@ def fit_epochs(model, batches, validation_batches, callbacks, first, last, step=
     Returns:
         Whether a callback ended training early, a bool.
     """
+    strategy = model.distribute_strategy
+    spread_seeds(model)
     spans = [(first, step, last)]
     if step:  # the rest of an epoch is a separate call of `fit`
         spans = [(first, step, first + 1), (first + 1, 0, last)]
     for epoch, skipped, end in spans:
         if epoch < end:
             with phase("Training"):
+                dataset, steps = feed(batches, strategy, epoch, skipped)
+                validation, validation_steps = feed(validation_batches, strategy)
                 model.fit(
-                    batches.dataset(epoch, skipped),
-                    validation_data=validation_batches.dataset(),
+                    dataset,
+                    steps_per_epoch=steps,
+                    validation_data=validation,
+                    validation_steps=validation_steps,
                     initial_epoch=epoch,
                     epochs=end,
                     callbacks=callbacks,
@@ -50,3 +57,16 @@ def fit_epochs(model, batches, validation_batches, callbacks, first, last, step=
             if getattr(model, "stop_training", False):
                 return True
     return False
+
+
+def evaluate(model, batches):
+    """The logs of Keras's `evaluate` on batches, a dictionary."""
+    dataset, steps = feed(batches, model.distribute_strategy)
+    return model.evaluate(dataset, steps=steps, verbose=0, return_dict=True)
+
+
+def feed(batches, strategy, epoch=0, start=0):
+    """The data set of batches for a strategy, and its steps, None if it knows them."""
+    if strategy.num_replicas_in_sync == 1:
+        return batches.dataset(epoch, start), None
+    return batches.replica_dataset(strategy, epoch, start)

@@ -18,7 +18,7 @@ from xmc_keras.training.callbacks.best_model import BestModel, choose_monitor
 from xmc_keras.training.callbacks.finite_loss import FiniteLoss
 from xmc_keras.training.callbacks.progress import Progress
 from xmc_keras.training.callbacks.swa import SWA
-from xmc_keras.training.loops.fit_epochs import compile_and_build, fit_epochs
+from xmc_keras.training.loops.fit_epochs import compile_and_build, evaluate, fit_epochs
 
 logger = logging.getLogger(__name__)
 
@@ -74,9 +74,7 @@ def train_stage(
                 else:
                     # In a second stage the generator is already trained.
                     start_from_centroids(model, documents, generator=first == 0)
-            logs = model.evaluate(
-                validation_batches.dataset(), verbose=0, return_dict=True
-            )
+            logs = evaluate(model, validation_batches)
         best.count_start(model, {f"val_{k}": x for k, x in logs.items()}, first)
         checkpoint.seconds += time.monotonic() - begun
     last = checkpoint.epoch if best.exhausted(checkpoint.epoch) else config.epochs

@@ -1,0 +1,140 @@
+"""The machines of a training, as the environment of a process describes them."""
+
+import dataclasses
+import json
+import os
+import re
+import socket
+
+from xmc_keras.files.bad_input import BadInput
+
+JOBS = ("chief", "worker")  # chief first: it is worker 0
+PORT = 8888  # of the first task on a machine, in a SLURM job
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+    """The workers of a training, as the environment of one of them describes them.
+
+    Args:
+        addresses: tuple of strings `host:port`, one per worker; the first is the chief.
+        index: int. The place of this process among them.
+
+    Example:
+
+    >>> config = {"cluster": {"worker": ["one:4000", "two:4000"]},
+    ...     "task": {"type": "worker", "index": 1}}
+    >>> cluster = Cluster.from_environment({"TF_CONFIG": json.dumps(config)})
+    >>> cluster.index, cluster.addresses[cluster.index]
+    (1, 'two:4000')
+    """
+
+    addresses: tuple
+    index: int
+
+    @classmethod
+    def from_environment(cls, environment=None):
+        """Reads TF_CONFIG, as Kubeflow sets it, too, or the variables of a SLURM job.
+
+        Raises:
+            BadInput: neither is there, or it does not describe workers.
+        """
+        environment = os.environ if environment is None else environment
+        if "TF_CONFIG" in environment:
+            return cls._from_tf_config(environment["TF_CONFIG"])
+        if "SLURM_PROCID" in environment:
+            return cls._from_slurm(environment)
+        raise BadInput(
+            "Expected TF_CONFIG, or the variables of a SLURM job, in the environment. "
+            "Received: neither.",
+            remedy="Set distribute: none or mirrored, or start the workers of one "
+            "machine with xmc launch.",
+        )
+
+    @classmethod
+    def _from_tf_config(cls, text):
+        try:
+            config = json.loads(text)
+            jobs, task = config["cluster"], config["task"]
+            kind, index = task["type"], int(task["index"])
+            others = set(jobs) - set(JOBS)
+            if others:
+                raise ValueError(f"the jobs {', '.join(sorted(others))}")
+            addresses = [address for job in JOBS for address in jobs.get(job, [])]
+            own = jobs[kind][index]
+            if index < 0:
+                raise IndexError(index)
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise BadInput(
+                'Expected TF_CONFIG like {"cluster": {"worker": ["host:port", ...]}, '
+                f'"task": {{"type": "worker", "index": 0}}}}. Received: {text[:200]} '
+                f"({type(error).__name__}: {error})."
+            ) from None
+        for address in addresses:
+            if not re.fullmatch(r"[^\s:]+:\d{1,5}|\[[^\s\]]+\]:\d{1,5}", str(address)):
+                raise BadInput(
+                    f"Expected addresses like host:port in TF_CONFIG. Received: "
+                    f"{address!r}."
+                )
+        if len(set(addresses)) < len(addresses):
+            raise BadInput(
+                "Expected an address of its own for each worker in TF_CONFIG. "
+                f"Received: {', '.join(addresses)}."
+            )
+        before = len(jobs.get("chief", [])) if kind == "worker" else 0
+        assert addresses[before + index] == own
+        return cls(tuple(addresses), before + index)
+
+    @classmethod
+    def _from_slurm(cls, environment):
+        # Imported late: TensorFlow takes seconds to import.
+        import tensorflow as tf
+
+        try:
+            resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
+                port_base=int(environment.get("XMC_PORT", PORT)), auto_set_gpu=True
+            )
+            addresses = resolver.cluster_spec().job_tasks("worker")
+        except Exception as error:  # of many types, for variables that are not there
+            raise BadInput(
+                "Expected the variables of a SLURM job, as srun sets them. Received: "
+                f"{type(error).__name__}: {error}."
+            ) from None
+        return cls(tuple(addresses), int(environment["SLURM_PROCID"]))
+
+    def check_port(self):
+        """Raises `BadInput` if the port of this process is in use."""
+        address = self.addresses[self.index]
+        port = int(address.rpartition(":")[2])
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("", port))
+            except OSError as error:
+                raise BadInput(
+                    f"Expected port {port} to be free for worker {self.index}. "
+                    f"Received: {error.strerror}.",
+                    remedy="Choose another port in TF_CONFIG, or end the program that "
+                    "uses it.",
+                ) from None
+
+    def find_missing(self, seconds=2.0):
+        """Workers whose address does not answer, strings like `1 (host:port)`.
+
+        Args:
+            seconds: float. How long each is waited for. Defaults to `2`.
+        """
+        return [
+            f"{index} ({address})"
+            for index, address in enumerate(self.addresses)
+            if index != self.index and not _answers(address, seconds)
+        ]
+
+
+def _answers(address, seconds):
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), seconds).close()
+    except OSError:
+        return False
+    return True

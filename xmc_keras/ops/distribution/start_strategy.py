@@ -1,0 +1,163 @@
+"""Starting the strategy that a config names."""
+
+import contextlib
+import os
+import sys
+import threading
+
+from xmc_keras.files.bad_input import BadInput
+from xmc_keras.ops.distribution.cluster import Cluster
+
+WAIT = 300.0  # seconds until all workers must have come
+
+_started = {}  # TensorFlow starts one set of workers in a process, before anything else
+
+
+def start_strategy(distribute, replicas=None, seconds=None):
+    """Starts the `tf.distribute` strategy of a config, or returns it if it is started.
+
+    Args:
+        distribute: `"none"`; `"mirrored"`, a replica for each GPU of this machine, or
+            for each of `replicas` virtual devices of its CPU; or `"multi_worker"`, for
+            processes that `Cluster.from_environment` finds, with a replica for each of
+            their GPUs.
+        replicas: optional int. With `"mirrored"`, the number of devices; by default all
+            GPUs, or two virtual devices of a CPU.
+        seconds: optional float. How long workers are waited for; by default
+            XMC_START_SECONDS of the environment, or `300`.
+
+    Returns:
+        A `tf.distribute.Strategy`, or None for `"none"`.
+
+    Raises:
+        BadInput: the environment describes no cluster, a port is in use, TensorFlow is
+            in use already, or there are too few devices.
+
+    If a worker does not come in time, the process prints a sentence that names it, and
+    ends with status 2: nothing can interrupt TensorFlow's waiting.
+    """
+    if distribute == "none":
+        return None
+    key = distribute, replicas
+    if key not in _started:
+        start = _start_mirrored if distribute == "mirrored" else _start_workers
+        if seconds is None:
+            seconds = float(os.environ.get("XMC_START_SECONDS", WAIT))
+        _started[key] = start(replicas, seconds)
+    return _started[key]
+
+
+def _start_mirrored(replicas, seconds):
+    import tensorflow as tf
+
+    gpus = tf.config.list_logical_devices("GPU") if _has_gpu(tf) else []
+    if gpus:
+        count = replicas or len(gpus)
+        if count > len(gpus):
+            raise BadInput(
+                f"Expected at most {len(gpus)} replicas, one for each GPU. Received: "
+                f"replicas: {count}."
+            )
+        names = [f"/gpu:{i}" for i in range(count)]
+    else:
+        count = replicas or 2
+        (cpu,) = tf.config.list_physical_devices("CPU")
+        with contextlib.suppress(RuntimeError):  # TensorFlow is in use: look below
+            tf.config.set_logical_device_configuration(
+                cpu, count * [tf.config.LogicalDeviceConfiguration()]
+            )
+        found = len(tf.config.list_logical_devices("CPU"))
+        if found < count:
+            raise BadInput(
+                f"Expected {count} virtual devices of the CPU for distribute: "
+                f"mirrored. Received: {found}, which a program that already uses "
+                "TensorFlow cannot change.",
+                remedy="Train in a process of its own, for example with xmc fit.",
+            )
+        names = [f"/cpu:{i}" for i in range(count)]
+    return tf.distribute.MirroredStrategy(names)
+
+
+def _has_gpu(tf):
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def _start_workers(replicas, seconds):
+    cluster = Cluster.from_environment()
+    cluster.check_port()
+    import tensorflow as tf
+
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({"worker": list(cluster.addresses)}),
+        task_type="worker",
+        task_id=cluster.index,
+        rpc_layer="grpc",
+    )
+    # Workers find each other by the resolver.
+    config = os.environ.pop("TF_CONFIG", None)
+    try:
+        with _end_after(seconds, cluster):
+            strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
+            _broadcast_bfloat16(strategy)
+            # The first exchange waits for all.
+            make = strategy.experimental_distribute_values_from_function
+            strategy.reduce("SUM", make(lambda _: tf.constant(1.0)), axis=None)
+    except RuntimeError as error:
+        raise BadInput(
+            "Expected distribute: multi_worker before TensorFlow is used. Received: "
+            f"{' '.join(str(error).split())[:200]}",
+            remedy="Train first, or in a process of its own.",
+        ) from None
+    finally:
+        if config is not None:
+            os.environ["TF_CONFIG"] = config
+    strategy.cluster = cluster
+    return strategy
+
+
+def _broadcast_bfloat16(strategy):
+    """Makes bfloat16 variables possible: workers exchange initial values in float32.
+
+    TensorFlow 2.20 cannot broadcast bfloat16.
+    """
+    import tensorflow as tf
+
+    make_initializer = strategy.extended._get_variable_creator_initial_value
+
+    def make(replica_id, device, primary_var, initial_value, dtype=None, **kwargs):
+        given = {"initial_value": initial_value, "dtype": dtype, **kwargs}
+        if dtype != tf.bfloat16 or replica_id:
+            return make_initializer(replica_id, device, primary_var, **given)
+
+        def widened():
+            value = initial_value() if callable(initial_value) else initial_value
+            return tf.cast(value, tf.float32)
+
+        given |= {"initial_value": widened, "dtype": tf.float32}
+        initializer = make_initializer(replica_id, device, primary_var, **given)
+        return lambda: tf.cast(initializer(), tf.bfloat16)
+
+    strategy.extended._get_variable_creator_initial_value = make
+
+
+@contextlib.contextmanager
+def _end_after(seconds, cluster):
+    """Context manager that ends the process if it is not left in time."""
+
+    def end():
+        missing = ", ".join(cluster.find_missing()) or "none by its address"
+        sys.stderr.write(
+            f"error: Expected {len(cluster.addresses)} workers within {seconds:.0f} "
+            f"seconds. Received: no answer of worker {missing}. Start all of them "
+            "again, or wait longer with XMC_START_SECONDS.\n"
+        )
+        sys.stderr.flush()
+        os._exit(2)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
