@@ -224,7 +224,7 @@ def test_clusters_have_a_seed_of_their_own(tiny_config, tmp_path, call, monkeypa
         raise BadInput("Enough.")
 
     monkeypatch.setattr(
-        "xmc_keras.training.fit_lightxml.cluster_labels", cluster_labels
+        "xmc_keras.training.systems.fit_lightxml.cluster_labels", cluster_labels
     )
     for settings in (["seed=3"], ["seed=3", "cluster_seed=0"]):
         settings = [f"--set={setting}" for setting in settings]

@@ -14,7 +14,10 @@ from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.digests import check_digest, write_checked
 from xmc_keras.files.disk_error import explain_disk_errors
 from xmc_keras.files.unreadable import UNREADABLE
+from xmc_keras.ops.distribution.workers import Workers
 from xmc_keras.runs.model_file import load_state, save_state
+
+ASK = 20  # steps after which workers ask the chief whether to save
 
 
 class RunCheckpoint(keras.callbacks.Callback):
@@ -59,8 +62,30 @@ class RunCheckpoint(keras.callbacks.Callback):
     def restore(self, model):
         """Loads the checkpoint into a model; returns False if there is none.
 
-        The model must be compiled, and the model and its optimizer built.
+        The model must be compiled, and the model and its optimizer built. Of several
+        workers the chief reads it, and the others get its state.
         """
+        workers = Workers.of(model)
+        found = workers.broadcast(self._read(model))
+        if not found:
+            return False
+        if workers.count > 1:
+            self._share(model, workers)
+        return True
+
+    def _share(self, model, workers):
+        """Gives all workers what the chief has read."""
+        workers.share([*model.variables, *model.optimizer.variables])
+        names = ("epoch", "step", "seconds", "_loss_state")
+        state = {name: getattr(self, name) for name in names}
+        for name, value in workers.broadcast(state).items():
+            setattr(self, name, value)
+        self._first_step = self.step
+        if self.swa is not None:
+            self.swa.set_state(workers.broadcast(self.swa.state()))
+
+    def _read(self, model):
+        """Reads the checkpoint; returns False if there is none."""
         if self.path is None:
             return False
         path = self.path if self.path.exists() else self._other("old")
@@ -102,7 +127,11 @@ class RunCheckpoint(keras.callbacks.Callback):
         # At the start of a batch, every other callback has finished the previous one.
         # Keras counts the batches of a resumed epoch from zero.
         self.step = self._first_step + batch
-        if time.monotonic() - self._saved_at > 60 * self.minutes:
+        due = time.monotonic() - self._saved_at > 60 * self.minutes
+        workers = Workers.of(self.model)
+        if workers.count > 1:  # clocks differ
+            due = batch % ASK == 0 and workers.broadcast(due)
+        if due:
             self.save()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -112,10 +141,14 @@ class RunCheckpoint(keras.callbacks.Callback):
         self.save()
 
     def save(self):
-        """Saves a checkpoint now."""
+        """Saves a checkpoint now; of several workers, all have to call it."""
         now = time.monotonic()
         self.seconds += now - self._seen_at
         self._seen_at = now
+        losses = {}
+        if self.step:  # sums over workers
+            losses = {name: to_numpy(v) for name, v in loss_state(self.model)}
+        self._saved_at = now
         if self.path is None:
             return
         part = self._other("part")
@@ -123,17 +156,16 @@ class RunCheckpoint(keras.callbacks.Callback):
         try:
             with explain_disk_errors(self.path):
                 part.mkdir(parents=True)
-                self._write(part)
+                self._write(part, losses)
                 replace_folder(part, self.path)
         finally:
             shutil.rmtree(part, ignore_errors=True)
         self._saved_at = time.monotonic()
 
-    def _write(self, folder):
+    def _write(self, folder, losses):
         # Zip archives check themselves, and NumPy writes them without a copy of all.
         save_state(folder / "state.npz", self.model, self.model.optimizer)
-        losses = {name: to_numpy(v) for name, v in loss_state(self.model)}
-        np.savez(folder / "losses.npz", **(losses if self.step else {}))
+        np.savez(folder / "losses.npz", **losses)
         if self.swa is not None:
             np.savez(folder / "swa.npz", **self.swa.state())
         progress = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds}

@@ -7,6 +7,7 @@ import threading
 
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.ops.distribution.cluster import Cluster
+from xmc_keras.ops.distribution.lost_workers import leave_last
 
 WAIT = 300.0  # seconds until all workers must have come
 
@@ -112,6 +113,7 @@ def _start_workers(replicas, seconds):
         if config is not None:
             os.environ["TF_CONFIG"] = config
     strategy.cluster = cluster
+    leave_last(cluster)
     return strategy
 
 

@@ -11,6 +11,7 @@ from xmc_keras.lightxml.build import build_optimizer
 from xmc_keras.lightxml.start_from_centroids import start_from_centroids
 from xmc_keras.one_vs_all.one_vs_all import OneVsAll
 from xmc_keras.one_vs_all.start_head import start_head
+from xmc_keras.ops.distribution.workers import Workers
 from xmc_keras.progress import Bar, phase
 from xmc_keras.runs.run_checkpoint import RunCheckpoint
 from xmc_keras.runs.run_history import RunHistory
@@ -42,12 +43,15 @@ def train_stage(
     """
     optimizer = build_optimizer(config, (config.epochs - first) * len(batches))
     compile_and_build(model, optimizer, config, validation_batches)
+    workers = Workers.of(model)
     swa = None
     if config.swa_start is not None:
         swa = SWA(config.swa_start, config.swa_every)
         swa.set_model(model)
     monitor = choose_monitor(batches.labels, validation_batches.labels)
-    best = BestModel(run, monitor, config.patience)
+    saved = workers.broadcast(run is not None)  # by the chief
+    keeps = run is not None or not saved
+    best = BestModel(run, monitor, config.patience, keeps=keeps)
     best.set_model(model)
     checkpoint = RunCheckpoint(
         run and run.checkpoint_path, config.checkpoint_minutes, swa
