@@ -35,10 +35,11 @@ def explain_lost_workers(workers):
             raise
         time.sleep(1)  # an address may answer for a moment
         missing = workers.strategy.cluster.find_missing()
-        which = f"worker {', '.join(missing)}" if missing else "another worker"
+        if not missing:
+            raise
         raise BadInput(
             f"Expected {workers.count} workers until the end. Received: the end of "
-            f"{which}, see its output.",
+            f"worker {', '.join(missing)}, see its output.",
             remedy="Start all of them again with `resume=True`.",
         ) from None
 

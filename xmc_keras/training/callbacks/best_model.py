@@ -150,7 +150,7 @@ class BestModel(keras.callbacks.Callback):
                     path,
                     remedy="Start the run again with `overwrite=True`.",
                 ) from None
-        if not self.keeps or self.state:
+        if self.state:  # all workers need it, to finish the model
             Workers.of(self.model).share(self.model.variables)
 
     def summary(self, epochs):

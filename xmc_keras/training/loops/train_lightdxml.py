@@ -70,7 +70,9 @@ def train_lightdxml(
         `finish` found.
     """
     phases = phases or PhaseSeconds()
-    optimizer = lightdxml_optimizer(config, len(batches))
+    workers = Workers.of(model)
+    with workers.scope():
+        optimizer = lightdxml_optimizer(config, len(batches))
     compile_and_build(model, optimizer, config, validation_batches)
     checkpoint = RunCheckpoint(run and run.checkpoint_path, config.checkpoint_minutes)
     history = RunHistory(run and run.history_path)
@@ -78,8 +80,8 @@ def train_lightdxml(
         run.remove_half_written()
     judge = Judge(config, model, batches, validation_batches, relevant)
     monitor = choose_monitor(batches.labels, relevant, PRECISIONS)
-    workers = Workers.of(model)
-    keeps = run is not None or not workers.broadcast(run is not None)
+    saved = workers.broadcast(run is not None)  # by the chief
+    keeps = run is not None or not saved
     best = BestModel(run, monitor, config.patience, state=True, keeps=keeps)
     best.set_model(model)
     if checkpoint.restore(model):

@@ -1,5 +1,6 @@
 """A stage of training: epochs with callbacks, from a start or a checkpoint."""
 
+import itertools
 import logging
 import time
 
@@ -41,9 +42,10 @@ def train_stage(
     `seconds` is the time of earlier stages; for other arguments see `train_lightxml`.
     Returns the `RunHistory`, `RunCheckpoint` and `BestModel`.
     """
-    optimizer = build_optimizer(config, (config.epochs - first) * len(batches))
-    compile_and_build(model, optimizer, config, validation_batches)
     workers = Workers.of(model)
+    with workers.scope():
+        optimizer = build_optimizer(config, (config.epochs - first) * len(batches))
+    compile_and_build(model, optimizer, config, validation_batches)
     swa = None
     if config.swa_start is not None:
         swa = SWA(config.swa_start, config.swa_every)
@@ -70,7 +72,9 @@ def train_stage(
         with phase("Initializing the heads"):
             if not trained_heads:
                 logger.info("Initializing the heads with centroids of their documents")
-                documents = batches.batches()
+                documents = itertools.islice(
+                    batches.batches(), workers.index, None, workers.count
+                )
                 if progress:
                     documents = show_progress(batches, documents)
                 if isinstance(model, OneVsAll):
