@@ -30,8 +30,9 @@ def start_from_centroids(model, batches, generator=True, scale=SCALE):
     Args:
         model: a built `LightXML`. Its encoder runs as in prediction.
         batches: iterable of `(x, y)` with each training document once, see
-            `DocumentBatches.batches`; each of several workers gets a part of them. It is read once; meanwhile a row of float32
-            numbers is held for each label and cluster.
+            `DocumentBatches.batches`; each of several workers gets a part of them. It
+            is read once; meanwhile a row of float32 numbers is held for each label and
+            cluster.
         generator: bool. `False` leaves a trained generator as it is. Defaults to
             `True`.
         scale: float. See above. Defaults to `4.0`.
