@@ -16,7 +16,10 @@ def compile_and_build(model, optimizer, config, validation_batches):
             metrics=[PrecisionAtK(k) for k in (1, 3, 5)],
             jit_compile=config.jit_compile,
         )
-        model(next(validation_batches.batches(0))[0])
+        inputs = next(validation_batches.batches(0))[0]
+        # Not by a call: a sharded table is read within a step only.
+        if not model.built:
+            model.build({name: values.shape for name, values in inputs.items()})
         model.optimizer.build(model.trainable_variables)
 
 
