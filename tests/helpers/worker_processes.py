@@ -74,7 +74,7 @@ class WorkerProcesses:
         for output in self._outputs:
             output.close()
 
-    def wait(self, timeout=300):
+    def wait(self, timeout=1200):
         """Waits for all; returns a list of `(status, output)`."""
         for process in self.processes:
             process.wait(timeout)

@@ -68,6 +68,7 @@ def build_model(config, backbone, tokenizer, clusters, label_names):
         bottleneck_dim=config.bottleneck_dim,
         bottleneck_activation=config.bottleneck_activation,
         table_dtype=config.table_dtype,
+        sharded=config.shard_labels,
     )
     encoder = build_encoder(config, backbone)
     level_dims = None
@@ -103,6 +104,7 @@ def build_heads(
     initial_probability=0.01,
     levels=None,
     level_top_k=None,
+    sharded=False,
     **of_ranker,
 ):
     """Builds the generator, the levels and the ranker of a LightXML.
@@ -118,6 +120,9 @@ def build_heads(
             coarser levels, see `group_clusters`.
         level_top_k: optional list of ints. Clusters kept at each of them. Defaults to
             `top_k`, or all of fewer.
+        sharded: bool. Whether the rows of labels are dealt out over replicas, cluster
+            by cluster; see `DynamicCandidateRanker`. Tables of levels stay whole.
+            Defaults to `False`.
         **of_ranker: other arguments of `DynamicCandidateRanker`, here and at each
             level.
 
@@ -141,9 +146,9 @@ def build_heads(
     options = {"initial_probability": initial_probability, "mask_repeats": False}
     options |= of_ranker
 
-    def build_ranker(num_rows):
+    def build_ranker(num_rows, **more):
         return DynamicCandidateRanker(
-            num_rows, name="dynamic_candidate_ranker", **options
+            num_rows, name="dynamic_candidate_ranker", **options, **more
         )
 
     first, *rest = zip([*coarse, clusters], [*kept, top_k], strict=True)
@@ -155,7 +160,8 @@ def build_heads(
     if one_label:
         return generator, rankers, None
     source = rankers[-1] if rankers else generator
-    return generator, rankers, build_ranker(source.num_rows)
+    shard_rows = source.cluster_size if sharded else None
+    return generator, rankers, build_ranker(source.num_rows, shard_rows=shard_rows)
 
 
 def build_optimizer(config, total_steps):

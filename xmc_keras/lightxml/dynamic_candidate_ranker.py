@@ -4,6 +4,12 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from xmc_keras.ops.distribution.sharded_products import sharded_products
+from xmc_keras.ops.distribution.sharded_table import (
+    check_whole,
+    deal_rows,
+    is_sharded,
+)
 from xmc_keras.ops.elementwise import (
     check_initial_probability,
     find_repeated,
@@ -46,6 +52,11 @@ class DynamicCandidateRanker(keras.layers.Layer):
             those of a `ClusterGenerator`. Defaults to `True`.
         table_dtype: `"float32"`, or `"bfloat16"` for a label table of half the size,
             to be trained by a `RowwiseAdamW`. Defaults to `"float32"`.
+        shard_rows: optional int. Deals the rows of the table out over the replicas of
+            the `tf.distribute` strategy that the layer is built under, in groups of
+            this many: the size of clusters, see `RowShards`. The layer then works
+            within a step of the strategy alone, and `get_config` is that of a layer
+            with a whole table. Defaults to `None`: each replica has all rows.
         **kwargs: other arguments of `keras.layers.Layer`.
 
     Example:
@@ -69,6 +80,7 @@ class DynamicCandidateRanker(keras.layers.Layer):
         initial_probability=0.01,
         mask_repeats=True,
         table_dtype="float32",
+        shard_rows=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -90,6 +102,7 @@ class DynamicCandidateRanker(keras.layers.Layer):
                 f"Received: table_dtype={table_dtype}"
             )
         self.table_dtype = table_dtype
+        self.shard_rows = shard_rows
         self.bottleneck = keras.layers.Dense(
             bottleneck_dim,
             activation=self.bottleneck_activation,
@@ -99,14 +112,21 @@ class DynamicCandidateRanker(keras.layers.Layer):
 
     def build(self, features_shape, candidates_shape, places_shape=None):
         self.bottleneck.build(features_shape)
+        shards = self.shard_rows and deal_rows(self.num_labels, self.shard_rows)
         self.label_embeddings = add_table_weight(
             self,
             self.num_labels,
             self.bottleneck_dim,
             name="label_embeddings",
             dtype=self.table_dtype,
+            shards=shards,
         )
         self.built = True
+
+    @property
+    def is_sharded(self):
+        """Whether each replica holds other rows of the table."""
+        return self.built and is_sharded(self.label_embeddings)
 
     def logits(self, features, label_ids):
         """Logits (batch, n) float32 of label ids (batch, n) without padding.
@@ -119,6 +139,8 @@ class DynamicCandidateRanker(keras.layers.Layer):
 
     def products(self, hidden, label_ids):
         """Inner products of `hidden` (batch, dim) with the rows of labels."""
+        if self.is_sharded:
+            return sharded_products(hidden, label_ids, self.label_embeddings)
         # `.value` of a weight without autocast: any other way to gather reads or casts
         # the whole table in every step.
         rows = tf.gather(self.label_embeddings.value, label_ids)
@@ -129,19 +151,27 @@ class DynamicCandidateRanker(keras.layers.Layer):
 
     def call(self, features, candidates, places=None):
         candidates = ops.cast(candidates, "int32")
+        if self.is_sharded and places is not None:
+            found = tf.gather(candidates, ops.maximum(places, 0))
+            candidates, places = ops.where(places < 0, -1, found), None
         if places is not None:
             logits = self.logits(features, candidates)  # (batch, pool)
             logits = tf.gather(logits, ops.maximum(places, 0), batch_dims=1)
             return ops.where(places < 0, MASKED_LOGIT, logits)
-        # A pad reads a row that its document reads anyway: with row 0 the optimizer
-        # would update the first label in every step.
-        substitute = ops.maximum(ops.max(candidates, axis=1, keepdims=True), 0)
-        ids = ops.where(candidates < 0, substitute, candidates)
+        ids, masked = candidates, candidates < 0
+        if not self.is_sharded:
+            # A pad reads a row that its document reads anyway: with row 0 the optimizer
+            # would update the first label in every step.
+            substitute = ops.maximum(ops.max(candidates, axis=1, keepdims=True), 0)
+            ids = ops.where(masked, substitute, candidates)
         logits = self.logits(features, ids)
-        masked = candidates < 0
         if self.mask_repeats:
             masked = masked | find_repeated(candidates)
         return ops.where(masked, MASKED_LOGIT, logits)
+
+    def save_own_variables(self, store):
+        check_whole([self.label_embeddings])
+        super().save_own_variables(store)
 
     def compute_output_shape(self, features_shape, candidates_shape, places_shape=None):
         return candidates_shape if places_shape is None else places_shape

@@ -242,8 +242,7 @@ class LightXML(Recommender):
             outputs["levels"].append(found)
         outputs["candidates"] = candidates
         if self.ranker is not None:
-            pool, places = self.label_clusters.pool(candidates)
-            outputs["logits"] = logits = self.ranker(parts[-1], pool, places)
+            outputs["logits"] = logits = self.score_candidates(parts[-1], candidates)
             scores = self.combine_scores(scores, ops.sigmoid(logits))
         if not training:
             k = min(self.num_predictions, self.label_clusters.num_candidates)
@@ -253,6 +252,13 @@ class LightXML(Recommender):
             outputs["scores"] = ops.maximum(scores, 0.0)
             outputs = self.calibrate(outputs)
         return outputs
+
+    def score_candidates(self, features, candidates):
+        """The ranker's logits (batch, candidates) float32."""
+        clusters = self.label_clusters
+        if self.ranker.is_sharded:  # each replica pools the rows that it has
+            return self.ranker(features, clusters.rows_of(candidates))
+        return self.ranker(features, *clusters.pool(candidates))
 
     def combine_scores(self, cluster_scores, label_scores):
         """Label scores from the probabilities of clusters and of labels."""

@@ -4,6 +4,7 @@ import numpy as np
 import scipy.sparse
 import tensorflow as tf
 
+from xmc_keras.ops.distribution.sharded_table import assign_rows
 from xmc_keras.ops.distribution.workers import Workers
 
 # The largest change of a document's logit, for a document as far from the mean of all
@@ -94,8 +95,7 @@ def start_from_centroids(model, batches, generator=True, scale=SCALE):
     for ranker, head in zip(rankers, heads[1:]):
         table = ranker.label_embeddings
         for known, rows in head.rows(scale):
-            slices = tf.IndexedSlices(tf.cast(rows, table.dtype), tf.constant(known))
-            table.value.scatter_update(slices)
+            assign_rows(table, known, rows)
 
 
 class Centroids:

@@ -124,7 +124,7 @@ class OneVsAll(Recommender):
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        losses, _ = self.head.backpropagate(y_pred["hidden"], y)
+        losses = self.head.losses(y_pred["hidden"], y)
         loss = _mean(losses, sample_weight) + sum(self.losses)
         return loss_share(count_documents(y, sample_weight), training) * loss
 

@@ -5,10 +5,24 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from xmc_keras.ops.distribution.replica_documents import ReplicaDocuments
+from xmc_keras.ops.distribution.replicas import count_replicas, replica_index
+from xmc_keras.ops.distribution.row_shards import RowShards
+from xmc_keras.ops.distribution.sharded_products import merge_best
+from xmc_keras.ops.distribution.sharded_table import (
+    add_sharded_table,
+    assign_rows,
+    check_whole,
+    deal_rows,
+    is_sharded,
+    row_shards,
+)
 from xmc_keras.ops.elementwise import check_initial_probability, logit
 from xmc_keras.ops.tables import find_top_rows
 
 GRADIENT_BYTES = 2**26  # of a block's float32 gradient
+STDDEV = 0.02  # of the rows of a new table
+MASKED = -1e9  # a logit without loss and gradient
 
 
 @keras.saving.register_keras_serializable(package="xmc_keras")
@@ -34,6 +48,11 @@ class OneVsAllHead(keras.layers.Layer):
             constant. Defaults to `0.5`, no constant, as published.
         table_dtype: `"float32"`, or `"bfloat16"` for a table of half the size, which
             `RowwiseAdamW` rounds stochastically. Defaults to `"float32"`.
+        sharded: bool. Deals the labels of each block out in turns over the replicas of
+            the `tf.distribute` strategy that the layer is built under, see `RowShards`.
+            `backpropagate` and `best` then work within a step of the strategy alone,
+            logits of all labels are not there, and `get_config` is that of a layer
+            with a whole table. Defaults to `False`.
         **kwargs: other arguments of `keras.layers.Layer`.
 
     Example:
@@ -56,6 +75,7 @@ class OneVsAllHead(keras.layers.Layer):
         bottleneck_dim=None,
         initial_probability=0.5,
         table_dtype="float32",
+        sharded=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -80,6 +100,7 @@ class OneVsAllHead(keras.layers.Layer):
         self.bottleneck_dim = bottleneck_dim
         self.initial_probability = initial_probability
         self.table_dtype = table_dtype
+        self.sharded = sharded
         self.bottleneck = None
         if bottleneck_dim is not None:
             self.bottleneck = keras.layers.Dense(
@@ -94,18 +115,42 @@ class OneVsAllHead(keras.layers.Layer):
         if self.bottleneck is not None:
             self.bottleneck.build(features_shape)
             dim = self.bottleneck_dim
+        if self.sharded:
+            deal_rows(self.num_labels)  # checks that there are enough
         size = self.block_labels or max(1, GRADIENT_BYTES // (4 * dim))
-        self.blocks = [
-            self.add_weight(
-                shape=(min(size, self.num_labels - start), dim),
-                initializer=keras.initializers.RandomNormal(stddev=0.02),
-                dtype=self.table_dtype,
-                autocast=False,
-                name=f"label_block_{start // size}",
-            )
+        self.block_sizes = [
+            min(size, self.num_labels - start)
             for start in range(0, self.num_labels, size)
         ]
+        self.blocks = [
+            self._add_block(labels, dim, f"label_block_{i}")
+            for i, labels in enumerate(self.block_sizes)
+        ]
         self.built = True
+
+    def _add_block(self, labels, dim, name):
+        if self.sharded and count_replicas() > 1:
+            shards = RowShards(labels, count_replicas())
+            return add_sharded_table(
+                self, shards, dim, _draw_normal, name, self.table_dtype
+            )
+        return self.add_weight(
+            shape=(labels, dim),
+            initializer=keras.initializers.RandomNormal(stddev=STDDEV),
+            dtype=self.table_dtype,
+            autocast=False,
+            name=name,
+        )
+
+    @property
+    def is_sharded(self):
+        """Whether each replica holds other labels of each block."""
+        return self.built and is_sharded(self.blocks[0])
+
+    @property
+    def replicas(self):
+        """How many replicas the labels are dealt out over."""
+        return row_shards(self.blocks[0]).replicas
 
     def project(self, features):
         """Features (batch, dim) as wide as the rows of the table."""
@@ -113,6 +158,7 @@ class OneVsAllHead(keras.layers.Layer):
         return features if self.bottleneck is None else self.bottleneck(features)
 
     def call(self, features):
+        check_whole(self.blocks)
         hidden = self.project(features)
         return ops.concatenate(
             [self._products(hidden, block) for block in self.blocks], axis=1
@@ -128,11 +174,32 @@ class OneVsAllHead(keras.layers.Layer):
 
         For `hidden` (batch, dim) see `project`.
         """
-        ids, products = find_top_rows(hidden, [b.value for b in self.blocks], k)
+        if self.is_sharded:
+            ids, products = self._best_of_shards(hidden, k)
+        else:
+            ids, products = find_top_rows(hidden, [b.value for b in self.blocks], k)
         return ids, products + logit(self.initial_probability)
+
+    def _best_of_shards(self, hidden, k):
+        """What `find_top_rows` returns, for own documents."""
+        documents = ReplicaDocuments(self.replicas, tf.shape(hidden)[0])
+        pads = [_find_pads(block) for block in self.blocks]
+        starts = np.cumsum([0] + [block.shape[0] for block in self.blocks[:-1]])
+        at = dict(zip(starts.tolist(), pads))
+        places, products = find_top_rows(
+            documents.gather(hidden),
+            [block.value for block in self.blocks],
+            k,
+            more=lambda start, _: tf.where(at[start], -np.inf, 0.0)[None],
+        )
+        # All blocks but the last have the same number of labels.
+        size, most = self.block_sizes[0], self.blocks[0].shape[0]
+        within = places % most * self.replicas + replica_index()
+        return merge_best(documents, places // most * size + within, products, k)
 
     def logits(self, hidden, label_ids):
         """Logits (batch, n) float32 of label ids (batch, n) without padding."""
+        check_whole(self.blocks)
         label_ids = ops.cast(label_ids, "int32")
         start, products = 0, 0.0
         for block in self.blocks:
@@ -148,14 +215,11 @@ class OneVsAllHead(keras.layers.Layer):
     def assign_rows(self, label_ids, rows):
         """Replaces the rows (n, dim) of labels, an increasing int array (n,)."""
         start = 0
-        for block in self.blocks:
-            end = start + block.shape[0]
-            first, last = np.searchsorted(label_ids, [start, end])
+        for block, size in zip(self.blocks, self.block_sizes):
+            first, last = np.searchsorted(label_ids, [start, start + size])
             if last > first:
-                values = tf.cast(rows[first:last], block.dtype)
-                places = tf.constant(label_ids[first:last] - start)
-                block.value.scatter_update(tf.IndexedSlices(values, places))
-            start = end
+                assign_rows(block, label_ids[first:last] - start, rows[first:last])
+            start += size
 
     def backpropagate(self, hidden, label_ids, update=None, sample_weight=None):
         """Losses of documents, and the gradient of their sum, block by block of labels.
@@ -163,6 +227,9 @@ class OneVsAllHead(keras.layers.Layer):
         The loss of a document is the sum over all labels of the binary cross-entropy.
         While a block's gradient is there, `update` may change the block: the gradients
         are those of the table before.
+
+        With a sharded table, each replica computes the gradient of its labels for the
+        documents of all replicas, and their losses and gradients are summed.
 
         Args:
             hidden: tensor (batch, dim), see `project`.
@@ -178,18 +245,49 @@ class OneVsAllHead(keras.layers.Layer):
         """
         hidden = ops.cast(hidden, self.compute_dtype)
         label_ids = ops.cast(label_ids, "int32")
+        if not self.is_sharded:
+            return self._backpropagate(hidden, label_ids, update, sample_weight)
+        documents, found = self._in_shards(hidden, label_ids, update, sample_weight)
+        return tuple(documents.sum(part) for part in found)
+
+    def losses(self, hidden, label_ids):
+        """The losses of documents alone, float32 (batch,), see `backpropagate`."""
+        if not self.is_sharded:
+            return self.backpropagate(hidden, label_ids)[0]
+        hidden = ops.cast(hidden, self.compute_dtype)
+        documents, (losses, _) = self._in_shards(hidden, label_ids, None, None)
+        return documents.sum(losses)
+
+    def _in_shards(self, hidden, label_ids, update, sample_weight):
+        """The documents of all replicas, and what own labels add to their results."""
+        shape = tf.shape(label_ids)
+        documents = ReplicaDocuments(self.replicas, shape[0], shape[1])
+        if sample_weight is not None:
+            weight = ops.cast(ops.reshape(sample_weight, (-1,)), "float32")
+            sample_weight = documents.gather(weight)
+        everyone = documents.gather(hidden)
+        found = self._backpropagate(
+            everyone, documents.gather_ids(label_ids), update, sample_weight
+        )
+        return documents, found
+
+    def _backpropagate(self, hidden, label_ids, update, sample_weight):
         constant = logit(self.initial_probability)
         losses = tf.zeros(tf.shape(hidden)[:1])
         gradient = tf.zeros(tf.shape(hidden))
         start, done = 0, []
-        for block in self.blocks:
+        for block, size in zip(self.blocks, self.block_sizes):
             # One block at a time: TensorFlow would compute all of them at once.
             with tf.control_dependencies(done):
                 rows = ops.cast(block.value, self.compute_dtype)
                 # A row per label: on a CPU a third of the time of a row per document.
                 products = tf.matmul(rows, hidden, transpose_b=True)
                 logits = ops.cast(products, "float32") + constant
-                own, errors = _find_errors(logits, label_ids - start)
+                places = label_ids - start
+                if self.is_sharded:
+                    logits = tf.where(_find_pads(block)[:, None], MASKED, logits)
+                    places = _own_places(block, places)
+                own, errors = _find_errors(logits, places)
                 if sample_weight is not None:
                     errors *= ops.cast(sample_weight, "float32")
                 errors = ops.cast(errors, self.compute_dtype)
@@ -205,8 +303,12 @@ class OneVsAllHead(keras.layers.Layer):
                     # A read waits for the update. Without it, the gradients of many
                     # blocks would be in memory, because updates may come later.
                     done.append(tf.gather(block.value, 0))
-            start += block.shape[0]
+            start += size
         return losses, gradient
+
+    def save_own_variables(self, store):
+        check_whole(self.blocks)
+        super().save_own_variables(store)
 
     def compute_output_shape(self, features_shape):
         return features_shape[0], self.num_labels
@@ -218,6 +320,25 @@ class OneVsAllHead(keras.layers.Layer):
         config = super().get_config()
         names = "num_labels block_labels bottleneck_dim initial_probability table_dtype"
         return config | {name: getattr(self, name) for name in names.split()}
+
+
+def _draw_normal(random_numbers, shape):
+    return STDDEV * random_numbers.standard_normal(shape, "float32")
+
+
+def _find_pads(block):
+    """Which rows of this replica's shard are of no label, bool (rows,)."""
+    shards = row_shards(block)
+    labels = tf.range(shards.rows) * shards.replicas + replica_index()
+    return labels >= shards.num_rows
+
+
+def _own_places(block, places):
+    """Places in this replica's shard of places in the whole block, `-1` for others."""
+    shards = row_shards(block)
+    replica, own = shards.place(places)
+    inside = (places >= 0) & (places < shards.num_rows)
+    return tf.where(inside & (replica == replica_index()), own, -1)
 
 
 def _find_errors(logits, label_ids):

@@ -6,11 +6,13 @@ import random
 import numpy as np
 import tensorflow as tf
 
+from xmc_keras.ops.distribution.sharded_table import add_sharded_table
+
 ROWS = 10_000  # rows of a new table that are filled at a time
 BLOCK = 2**17  # rows of a table that are searched at a time
 
 
-def add_table_weight(layer, num_rows, dim, name, dtype="float32"):
+def add_table_weight(layer, num_rows, dim, name, dtype="float32", shards=None):
     """Adds a weight for gathers by row, initialised like `GlorotUniform`.
 
     An initializer needs three times the memory of the table: for the random numbers,
@@ -23,6 +25,8 @@ def add_table_weight(layer, num_rows, dim, name, dtype="float32"):
         num_rows, dim: int. Shape of the table.
         name: string. Name of the weight.
         dtype: string. Defaults to `"float32"`.
+        shards: optional `RowShards`, for a weight of which each replica holds its
+            shard.
 
     Returns:
         The weight, a `keras.Variable` that is never autocast.
@@ -34,6 +38,13 @@ def add_table_weight(layer, num_rows, dim, name, dtype="float32"):
     >>> bool((0 < abs(table.numpy())).all() and (abs(table.numpy()) < 0.87).all())
     True
     """
+    limit = math.sqrt(6 / (num_rows + dim))
+
+    def draw(random_numbers, shape):
+        return limit * (2 * random_numbers.random(shape, "float32") - 1)
+
+    if shards is not None:
+        return add_sharded_table(layer, shards, dim, draw, name, dtype)
     use_initializer = not tf.executing_eagerly() or tf.distribute.has_strategy()
     table = layer.add_weight(
         shape=(num_rows, dim),
@@ -46,11 +57,9 @@ def add_table_weight(layer, num_rows, dim, name, dtype="float32"):
         return table
     # `keras.utils.set_random_seed` seeds Python's generator, so runs are repeatable.
     random_numbers = np.random.default_rng(random.getrandbits(32))
-    limit = math.sqrt(6 / (num_rows + dim))
     for start in range(0, num_rows, ROWS):
         ids = tf.range(start, min(start + ROWS, num_rows))
-        rows = limit * (2 * random_numbers.random((len(ids), dim), "float32") - 1)
-        rows = tf.cast(rows, dtype)
+        rows = tf.cast(draw(random_numbers, (len(ids), dim)), dtype)
         table.value.scatter_update(tf.IndexedSlices(rows, ids))
     return table
 

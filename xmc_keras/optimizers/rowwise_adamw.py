@@ -10,6 +10,11 @@ from xmc_keras.ops.distribution.replicas import (
     local_part,
     sum_over_replicas,
 )
+from xmc_keras.ops.distribution.sharded_table import (
+    is_sharded,
+    mark_sharded,
+    row_shards,
+)
 from xmc_keras.ops.xla import in_xla
 from xmc_keras.optimizers.row_updates import (
     adam_update,
@@ -119,16 +124,21 @@ class RowwiseAdamW(keras.optimizers.AdamW):
     def _all_reduce_sum_gradients(self, grads_and_vars):
         grads, variables = zip(*grads_and_vars)
         if count_replicas() > 1:
-            grads = self._clip(sum_over_replicas([_widen(g) for g in grads]))
+            indices = map(self._get_variable_index, variables)
+            sharded = [is_sharded(self._trainable_variables[i]) for i in indices]
+            grads = _sum_gradients([_widen(g) for g in grads], sharded)
+            grads = self._clip(grads, sharded)
         return list(zip(grads, variables))
 
-    def _clip(self, grads):
+    def _clip(self, grads, sharded=None):
         # Uses the norms of the dense gradients but keeps the gradients sparse. Keras
         # takes the norm of rows that are not summed yet, and makes them dense.
         limit = self.clipnorm or self.global_clipnorm
         if not limit:
             return grads
         norms = [tf.norm(_values(sum_rows(g))) for g in grads]
+        if any(sharded or []):
+            norms = _join_norms(norms, sharded)
         if not self.clipnorm:
             norms = [tf.norm(norms)] * len(grads)
         scales = [limit / tf.maximum(norm, limit) for norm in norms]
@@ -165,21 +175,25 @@ class RowwiseAdamW(keras.optimizers.AdamW):
             if name == "velocity" and _matches(self.partial, variable):
                 shape = (shape[0], 1)
         if (shape, dtype) == (variable.shape, variable.dtype):
-            return self.add_variable_from_reference(variable, name=name)
-        name = f"{variable.path.replace('/', '_')}_{name}"
-        return self.add_variable(shape, dtype=dtype, name=name)
+            moment = self.add_variable_from_reference(variable, name=name)
+        else:
+            name = f"{variable.path.replace('/', '_')}_{name}"
+            moment = self.add_variable(shape, dtype=dtype, name=name)
+        return mark_sharded(moment, row_shards(variable))
 
     def update_table(self, table, gradient):
         """Updates one of the variables alone, within a step that `apply` ends.
 
         For tables whose gradient is computed in parts, such as an `OneVsAllHead`'s.
-        It is summed over replicas, and neither clipped nor averaged.
+        It is summed over replicas, unless each has other rows of the table, and neither
+        clipped nor averaged.
 
         Args:
             table: a `keras.Variable` that the optimizer was built for.
             gradient: float32 tensor of its shape.
         """
-        gradient = sum_over_replicas(gradient)
+        if not is_sharded(table):
+            gradient = sum_over_replicas(gradient)
         self.update_step(gradient, local_part(table.value), self.learning_rate)
 
     def update_step(self, gradient, variable, learning_rate):
@@ -288,6 +302,20 @@ def _matches(patterns, variable):
 
 def _values(gradient):
     return gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
+
+
+def _sum_gradients(gradients, sharded):
+    """Sums gradients over replicas, except those of shards, which are whole already."""
+    rest = [g for g, own in zip(gradients, sharded) if not own]
+    rest = iter(sum_over_replicas(rest) if rest else [])
+    return [g if own else next(rest) for g, own in zip(gradients, sharded)]
+
+
+def _join_norms(norms, sharded):
+    """The norms of whole gradients: those of shards are of a replica's rows."""
+    squares = [tf.square(norm) for norm, own in zip(norms, sharded) if own]
+    whole = iter(sum_over_replicas(squares))
+    return [tf.sqrt(next(whole)) if o else n for n, o in zip(norms, sharded)]
 
 
 def _widen(gradient):

@@ -56,7 +56,7 @@ class RunCheckpoint(keras.callbacks.Callback):
         self.step = 0
         self.seconds = self.earlier_seconds = 0.0
         self._first_step = 0
-        self._loss_state = {}
+        self._loss_state, self._swa_state = {}, {}
         self._saved_at = self._seen_at = time.monotonic()
 
     def restore(self, model):
@@ -65,41 +65,13 @@ class RunCheckpoint(keras.callbacks.Callback):
         The model must be compiled, and the model and its optimizer built. Of several
         workers the chief reads it, and the others get its state.
         """
-        workers = Workers.of(model)
-        found = workers.broadcast(self._read(model))
-        if not found:
-            return False
-        if workers.count > 1:
-            self._share(model, workers)
-        return True
-
-    def _share(self, model, workers):
-        """Gives all workers what the chief has read."""
-        workers.share([*model.variables, *model.optimizer.variables])
-        names = ("epoch", "step", "seconds", "_loss_state")
-        state = {name: getattr(self, name) for name in names}
-        for name, value in workers.broadcast(state).items():
-            setattr(self, name, value)
-        self._first_step = self.step
-        if self.swa is not None:
-            self.swa.set_state(workers.broadcast(self.swa.state()))
-
-    def _read(self, model):
-        """Reads the checkpoint; returns False if there is none."""
-        if self.path is None:
-            return False
-        path = self.path if self.path.exists() else self._other("old")
-        if not path.exists():
+        workers, path = Workers.of(model), self._find()
+        if not workers.broadcast(path is not None):
             return False
         try:
-            progress = json.loads((path / "progress.json").read_text())
-            check_digest(path / "progress.json")
-            self.epoch, self.step = progress["epoch"], progress["step"]
-            self.seconds = self.earlier_seconds = progress["seconds"]
-            load_state(path / "state.npz", model, model.optimizer)
-            self._loss_state = load_arrays(path / "losses.npz")
-            if self.swa is not None:
-                self.swa.set_state(load_arrays(path / "swa.npz"))
+            if path is not None:
+                self._read(path)
+            load_state(path and path / "state.npz", model, model.optimizer)
         except BadInput:
             raise
         except UNREADABLE as error:
@@ -109,8 +81,31 @@ class RunCheckpoint(keras.callbacks.Callback):
                 path,
                 remedy="Start the run again with `overwrite=True`.",
             ) from error
-        self._first_step = self.step
+        names = ("epoch", "step", "seconds", "_loss_state", "_swa_state")
+        state = {name: getattr(self, name) for name in names}
+        for name, value in workers.broadcast(state).items():
+            setattr(self, name, value)
+        if self.swa is not None:
+            self.swa.set_state(self._swa_state)
+        self._first_step, self._swa_state = self.step, {}
         return True
+
+    def _find(self):
+        """The folder of the checkpoint, or None if there is none."""
+        if self.path is None:
+            return None
+        path = self.path if self.path.exists() else self._other("old")
+        return path if path.exists() else None
+
+    def _read(self, path):
+        """Reads all but the weights."""
+        progress = json.loads((path / "progress.json").read_text())
+        check_digest(path / "progress.json")
+        self.epoch, self.step = progress["epoch"], progress["step"]
+        self.seconds = self.earlier_seconds = progress["seconds"]
+        self._loss_state = load_arrays(path / "losses.npz")
+        if self.swa is not None:
+            self._swa_state = load_arrays(path / "swa.npz")
 
     def on_train_begin(self, logs=None):
         self._seen_at = time.monotonic()
@@ -149,25 +144,27 @@ class RunCheckpoint(keras.callbacks.Callback):
         if self.step:  # sums over workers
             losses = {name: to_numpy(v) for name, v in loss_state(self.model)}
         self._saved_at = now
+        average = None if self.swa is None else self.swa.state()
         if self.path is None:
+            save_state(None, self.model, self.model.optimizer)
             return
         part = self._other("part")
         shutil.rmtree(part, ignore_errors=True)
         try:
             with explain_disk_errors(self.path):
                 part.mkdir(parents=True)
-                self._write(part, losses)
+                self._write(part, losses, average)
                 replace_folder(part, self.path)
         finally:
             shutil.rmtree(part, ignore_errors=True)
         self._saved_at = time.monotonic()
 
-    def _write(self, folder, losses):
+    def _write(self, folder, losses, average):
         # Zip archives check themselves, and NumPy writes them without a copy of all.
         save_state(folder / "state.npz", self.model, self.model.optimizer)
         np.savez(folder / "losses.npz", **losses)
-        if self.swa is not None:
-            np.savez(folder / "swa.npz", **self.swa.state())
+        if average is not None:
+            np.savez(folder / "swa.npz", **average)
         progress = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds}
         with write_checked(folder / "progress.json") as file:
             file.write(json.dumps(progress).encode())

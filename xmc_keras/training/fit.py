@@ -303,9 +303,10 @@ def finish(task, trained, test, begun):
         result = evaluate_trained(task, trained, test, begun)
     metrics = workers.broadcast(None if result is None else result.metrics)
     if result is None:
-        result = FitResult(
-            trained.model, trained.history, metrics, trained.checkpoint.seconds
-        )
+        # The best model is in the chief's run, if it has one.
+        model = trained.model if task.chief_cache is None else None
+        history, seconds = trained.history, trained.checkpoint.seconds
+        result = FitResult(model, history, metrics, seconds)
     workers.wait()
     return result
 

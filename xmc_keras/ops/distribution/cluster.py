@@ -93,7 +93,8 @@ class Cluster:
 
         gpus = {}  # looked for by TensorFlow, which gives each task its own
         if shutil.which("nvidia-smi") is None:
-            gpus = {"gpus_per_node": 1, "gpus_per_task": 1, "auto_set_gpu": False}
+            tasks = int(environment.get("SLURM_STEP_NUM_TASKS", 1))
+            gpus = {"gpus_per_node": tasks, "gpus_per_task": 1, "auto_set_gpu": False}
         try:
             resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
                 port_base=int(environment.get("XMC_PORT", PORT)), **gpus

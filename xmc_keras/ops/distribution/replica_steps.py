@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from xmc_keras.ops.distribution.sharded_table import check_whole
+
 
 class ReplicaSteps:
     """Mixin with which `fit` and `evaluate` of a `keras.Model` run under any strategy.
@@ -14,6 +16,9 @@ class ReplicaSteps:
     that are scalars. Here a model is built before, and the logs of a step are averaged
     in one message. At the end of an epoch Keras reads the metrics themselves, which
     are exact: sums over replicas.
+
+    A model with a sharded table is trained and evaluated; `whole_model` makes one of
+    it that predicts.
     """
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
@@ -31,6 +36,11 @@ class ReplicaSteps:
             return super().make_test_function(force)
         if self.test_function is None or force:
             self.test_function = self._replicated(self.test_step)
+
+    def make_predict_function(self, force=False):
+        # A worker that predicts alone would wait for the others.
+        check_whole(self.variables)
+        return super().make_predict_function(force)
 
     def _replicated(self, step):
         strategy = self.distribute_strategy

@@ -43,6 +43,14 @@ def local_part(variable, device=None):
     return next(part for part in parts if _place(part.device) == place)
 
 
+def local_replicas(strategy):
+    """The indices among all replicas of those in this process, a range."""
+    local = len(strategy.extended.worker_devices)
+    resolver = strategy.cluster_resolver
+    first = (getattr(resolver, "task_id", None) or 0) * local
+    return range(first, first + local)
+
+
 def _place(device):
     device = tf.DeviceSpec.from_string(device)
     return device.device_type, device.device_index

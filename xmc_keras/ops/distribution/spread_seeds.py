@@ -1,5 +1,7 @@
 """Random seeds that differ by replica."""
 
+from xmc_keras.ops.distribution.replicas import local_replicas
+
 SEED = "seed_generator_state"
 SHARED = "negatives"  # drawn by all replicas together, see `LightDXML`
 
@@ -21,13 +23,5 @@ def spread_seeds(model):
             continue
         parts = strategy.experimental_local_results(variable.value)
         first = parts[0].numpy()
-        for place, part in enumerate(parts):
-            part.assign(first + [_replica(strategy, place), 0])
-
-
-def _replica(strategy, place):
-    """The index of a local replica among all."""
-    local = len(strategy.extended.worker_devices)
-    resolver = strategy.cluster_resolver
-    index = getattr(resolver, "task_id", None) or 0
-    return index * local + place
+        for replica, part in zip(local_replicas(strategy), parts):
+            part.assign(first + [replica, 0])

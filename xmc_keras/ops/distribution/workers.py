@@ -138,15 +138,6 @@ class Workers:
             for row, size in zip(self.sum(numbers), sizes.tolist())
         ]
 
-    def share(self, variables):
-        """Gives variables the values that they have on the chief."""
-        for variable in variables:
-            if self.count > 1:
-                value = np.array(variable)
-                if str(variable.dtype) == "bfloat16":  # not a type that is exchanged
-                    value = value.astype(np.float32)
-                variable.assign(self.broadcast(value))
-
     def check_same(self, facts):
         """Raises `BadInput` on every worker if they differ in a fact.
 

@@ -29,21 +29,6 @@ def copy_model(model, config, names):
     return copy
 
 
-def detach_model(model):
-    """The same model outside of the strategy that it was trained under.
-
-    Args:
-        model: a built `Recommender`, made under a `tf.distribute` strategy.
-
-    Returns:
-        A model with weights of its own, not compiled.
-    """
-    copy = copy_model(model, model.get_config(), None)
-    copy.label_set = model.label_set  # with titles
-    copy.set_weights(model.get_weights())
-    return copy
-
-
 def set_titles(model, titles):
     """Sets the titles of labels, a dictionary by names, of a model and its members."""
     members = [getattr(model, name, None) for name in ("transformer", "words")]

@@ -10,7 +10,9 @@ import numpy as np
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.digests import check_digest, write_checked
 from xmc_keras.files.unreadable import UNREADABLE
+from xmc_keras.ops.distribution.sharded_table import assign_local, read_local
 from xmc_keras.ops.distribution.workers import Workers
+from xmc_keras.recommending.whole_model import find_whole
 from xmc_keras.runs.model_file import load_state, save_state
 from xmc_keras.runs.read_history import PRECISIONS
 from xmc_keras.runs.run_folder import RESTORE, START, STATE
@@ -139,9 +141,11 @@ class BestModel(keras.callbacks.Callback):
         """Sets the model's weights to the best ones kept in memory or in `best.npz`."""
         if self.run is None:
             if self._weights is not None:
-                self.model.set_weights(self._weights)
-        elif self.state:
-            path = self.run.path / STATE
+                for variable, value in zip(self.model.weights, self._weights):
+                    assign_local(variable, value)
+                return
+        if self.state:
+            path = self.run and self.run.path / STATE
             try:
                 load_state(path, self.model)
             except UNREADABLE as error:
@@ -150,8 +154,6 @@ class BestModel(keras.callbacks.Callback):
                     path,
                     remedy="Start the run again with `overwrite=True`.",
                 ) from None
-        if self.state:  # all workers need it, to finish the model
-            Workers.of(self.model).share(self.model.variables)
 
     def summary(self, epochs):
         """What is known of the best model, for the metrics of the run.
@@ -187,11 +189,14 @@ class BestModel(keras.callbacks.Callback):
     def _save(self):
         if self.run is None:
             if self.keeps:
-                self._weights = self.model.get_weights()
-        elif self.state:
-            save_state(self.run.path / STATE, self.model)
-        else:
-            self.run.save_model(self.model, "best")
+                self._weights = list(map(read_local, self.model.weights))
+                return
+        if self.state:
+            save_state(self.run and self.run.path / STATE, self.model)
+            return
+        whole = find_whole(self.model)  # of all workers
+        if self.run is not None:
+            self.run.save_model(whole, "best")
 
     @property
     def _start_path(self):

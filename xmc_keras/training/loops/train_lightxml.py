@@ -106,15 +106,14 @@ def fix_negatives(
     if workers.broadcast(run is not None and run.cluster_ids_path.exists()):
         if workers.is_chief:
             cluster_ids = run.cluster_ids()
-            try:
-                load_state(weights, recall)
-            except UNREADABLE as error:
-                raise BadInput(
-                    f"Expected the weights of the first stage. Received: {error}.",
-                    weights,
-                    remedy="Start the run again with `overwrite=True`.",
-                ) from None
-        workers.share(recall.variables)
+        try:
+            load_state(weights, recall)
+        except UNREADABLE as error:
+            raise BadInput(
+                f"Expected the weights of the first stage. Received: {error}.",
+                weights,
+                remedy="Start the run again with `overwrite=True`.",
+            ) from None
     else:
         stage = dataclasses.replace(
             config,

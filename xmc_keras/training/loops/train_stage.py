@@ -14,6 +14,7 @@ from xmc_keras.one_vs_all.one_vs_all import OneVsAll
 from xmc_keras.one_vs_all.start_head import start_head
 from xmc_keras.ops.distribution.workers import Workers
 from xmc_keras.progress import Bar, phase
+from xmc_keras.recommending.whole_model import find_whole
 from xmc_keras.runs.run_checkpoint import RunCheckpoint
 from xmc_keras.runs.run_history import RunHistory
 from xmc_keras.training.callbacks.best_model import BestModel, choose_monitor
@@ -109,8 +110,9 @@ def train_stage(
         )
     if swa and swa.count:
         swa.use_average()
+        whole = find_whole(model)  # of all workers
         if run is not None:
-            run.save_model(model, "averaged")
+            run.save_model(whole, "averaged")
     elif swa:
         logger.warning(
             "No averaged model: from epoch %d on there were fewer than swa_every=%d "

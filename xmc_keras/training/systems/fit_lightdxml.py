@@ -38,7 +38,8 @@ def fit_lightdxml(task):
     from xmc_keras.encoders.pretrained import load_encoder
     from xmc_keras.lightdxml.build import build_lightdxml, fit_vectorizer
     from xmc_keras.recommending.calibration.held_out_answers import HeldOutAnswers
-    from xmc_keras.recommending.label_changes.copy_model import detach_model
+    from xmc_keras.recommending.whole_model import whole_model
+    from xmc_keras.training.loops.fit_epochs import build
     from xmc_keras.training.loops.join_linear import join_linear
     from xmc_keras.training.loops.train_lightdxml import train_lightdxml
     from xmc_keras.training.loops.warm_start import start_lightdxml
@@ -108,7 +109,7 @@ def fit_lightdxml(task):
     if task.start_from is not None:
         with phase("Taking the weights of the earlier model"):
             with task.workers.scope():
-                model(next(validation_batches.batches())[0])  # builds it
+                build(model, validation_batches)
             start_lightdxml(model, task.start_from)
     history, checkpoint, found = train_lightdxml(
         config,
@@ -124,7 +125,7 @@ def fit_lightdxml(task):
     )
     held_out = None
     if task.workers.strategy is not None:
-        model = detach_model(model)
+        model = whole_model(model, everywhere=True)
     if config.linear and task.workers.is_chief:
         rows = getattr(task.validation, "features", None)
         if rows is None:

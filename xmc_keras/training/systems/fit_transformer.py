@@ -10,8 +10,9 @@ from xmc_keras.files.bad_input import BadInput
 from xmc_keras.lightxml.build import build_model
 from xmc_keras.one_vs_all.build import build_one_vs_all
 from xmc_keras.progress import phase
-from xmc_keras.recommending.label_changes.copy_model import detach_model
+from xmc_keras.recommending.whole_model import whole_model
 from xmc_keras.text.languages import warn_of_language
+from xmc_keras.training.loops.fit_epochs import build
 from xmc_keras.training.loops.train_lightxml import train_lightxml
 from xmc_keras.training.loops.train_one_vs_all import train_one_vs_all
 from xmc_keras.training.loops.warm_start import start_lightxml, start_one_vs_all
@@ -68,7 +69,7 @@ def fit_transformer(task, vectorizer, label_rows, label_matrix, clusters=None):
     if task.start_from is not None:
         with phase("Taking the weights of the earlier model"):
             with task.workers.scope():
-                model(next(validation_batches.batches())[0])  # builds it
+                build(model, validation_batches)
             trained_heads = start(model, task.start_from)
     history, checkpoint, found = train(
         config,
@@ -88,8 +89,9 @@ def fit_transformer(task, vectorizer, label_rows, label_matrix, clusters=None):
         label_features=label_rows,
         found=found,
     )
-    if task.workers.strategy is not None:
-        trained.model = detach_model(model)
+    if task.workers.strategy is not None and task.chief_cache is None:
+        everywhere = not config.shard_labels
+        trained.model = whole_model(model, everywhere)
     if config.words and task.workers.is_chief:
         return join_words(task, trained)
     return trained
