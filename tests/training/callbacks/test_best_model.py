@@ -143,7 +143,7 @@ def test_the_mean_of_several_metrics(run):
 )
 def test_patience(run, start, values, epochs):
     best, history = BestModel(run, patience=2), RunHistory(run.history_path)
-    model = types.SimpleNamespace(stop_training=False)
+    model = types.SimpleNamespace(stop_training=False, variables=())
     best.set_model(model)
     if start is not None:
         best.count_start(model, {KEY: start})

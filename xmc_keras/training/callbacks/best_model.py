@@ -139,12 +139,10 @@ class BestModel(keras.callbacks.Callback):
 
     def use_best(self):
         """Sets the model's weights to the best ones kept in memory or in `best.npz`."""
-        if self.run is None:
-            if self._weights is not None:
-                for variable, value in zip(self.model.weights, self._weights):
-                    assign_local(variable, value)
-                return
-        if self.state:
+        if self.run is None and self.keeps:
+            for variable, value in zip(self.model.weights, self._weights or []):
+                assign_local(variable, value)
+        elif self.state:
             path = self.run and self.run.path / STATE
             try:
                 load_state(path, self.model)
