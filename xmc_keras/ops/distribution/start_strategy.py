@@ -88,6 +88,9 @@ def _start_workers(replicas, seconds):
     cluster.check_port()
     import tensorflow as tf
 
+    from xmc_keras.ops.log_level import apply_log_level
+
+    apply_log_level()
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
         tf.train.ClusterSpec({"worker": list(cluster.addresses)}),
         task_type="worker",
