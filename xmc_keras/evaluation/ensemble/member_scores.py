@@ -1,13 +1,19 @@
 """Scores of an ensemble member for the labels of the other members."""
 
+import itertools
+import logging
 import math
 import os
 import tempfile
+import time
 
 import numpy as np
 import tensorflow as tf
 
+from xmc_keras.data.inputs import build_inputs
 from xmc_keras.files.disk_error import explain_disk_errors
+
+logger = logging.getLogger(__name__)
 
 
 class MemberScores:
@@ -117,3 +123,28 @@ class MemberScores:
                 self._features = np.memmap(file, np.float32, "w+", shape=shape)
         self._features[documents] = features.numpy()
         return rest
+
+
+def score_members(models, texts, runs=()):
+    """Scores texts with the models of an ensemble.
+
+    Args:
+        models: list of `Recommender`.
+        texts: list of strings, or a csr matrix (documents, features).
+        runs: optional list of the `RunFolder` of each model, for its batch size and
+            cache.
+
+    Returns:
+        `(members, seconds)`: lists of a `MemberScores` of each model and the seconds
+        that it took.
+    """
+    members, seconds = [], []
+    for model, run in itertools.zip_longest(models, runs):
+        own = {}
+        if run is not None:
+            logger.info("Scoring %d documents with %s", len(texts), run.path)
+            own = {"config": run.config(), "cache": run.cache_path}
+        begun = time.monotonic()
+        members.append(MemberScores(model, build_inputs(model, texts, **own)))
+        seconds.append(time.monotonic() - begun)
+    return members, seconds

@@ -1,0 +1,87 @@
+"""Commands on an ensemble of calibrated runs."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.helpers.drawn_documents import write_drawn_data
+from xmc_keras import Config, RunFolder, fit
+from xmc_keras.serving.server.load_version import load_version
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory):
+    """Two runs that hold the same documents back."""
+    folder = tmp_path_factory.mktemp("ensemble")
+    parts = write_drawn_data(folder / "data", test=150)
+    for name, seed, width in (("a", 0, 8), ("b", 1, 16)):
+        config = Config(
+            system="lightdxml",
+            data=str(folder / "data"),
+            encoder="words",
+            embedding_dim=width,
+            epochs=5,
+            learning_rate=0.02,
+            head_learning_rate=0.05,
+            initial_probability=0.3,
+            proxy_epochs=0,
+            candidates_from="classifier",
+            validation_documents=250,
+            seed=seed,
+            split_seed=0,
+        )
+        run = RunFolder(folder / name)
+        fit(config, parts["train"], test=parts["test"], run=run, progress=False)
+    return [folder / "a", folder / "b"]
+
+
+@pytest.mark.parametrize(
+    "weights", [pytest.param("equal", marks=pytest.mark.large), "validation"]
+)
+def test_metrics(paths, call, weights):
+    done = call("ensemble", *paths, "--weights", weights, "--json")
+    assert done.status == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["calibrated_on"] == 250
+    # 750 predictions have an error of about 2 points by chance.
+    assert found["ECE@5"] < 6 and found["ECE@5"] < found["ECE@5 before calibration"] - 1
+
+
+@pytest.mark.large
+def test_without_training_documents(paths, call, caplog, tmp_path):
+    """Other documents are evaluated, and the folder of the data has gone."""
+    files = ["--texts", tmp_path / "texts", "--labels", tmp_path / "labels"]
+    (tmp_path / "texts").write_text("game puzzle\n")
+    (tmp_path / "labels").write_text("game\n")
+    data = paths[0].parent / "data"
+    data.rename(paths[0].parent / "moved")
+    try:
+        done = call("ensemble", *paths, *files, "--json")
+        found = json.loads(done.stdout)
+        assert found["calibrated_on"] == 0 and "ECE@5 before calibration" not in found
+        assert "Scores of the ensemble stay as they are" in caplog.text
+        moved = ["--data", paths[0].parent / "moved"]
+        done = call("ensemble", *paths, *files, "--json", *moved)
+        assert json.loads(done.stdout)["calibrated_on"] == 250
+    finally:
+        (paths[0].parent / "moved").rename(data)
+
+
+@pytest.mark.large
+def test_export_with_a_target(paths, call, tmp_path):
+    out = tmp_path / "exports"
+    done = call("export", *paths, out, "--threshold", "precision=0.8")
+    assert done.status == 0, done.stderr
+    served = load_version(out / "1")
+    rows = (paths[0].parent / "data/test_texts.txt").read_text().splitlines()
+    text = np.array([row.encode() for row in rows], object)
+    answer = served.predict({"text": text, "threshold": np.float32([])}, "select")
+    served.close()
+    lines = (paths[0].parent / "data/test_labels.txt").read_text().splitlines()
+    right = accepted = 0
+    for labels, count, line in zip(answer["labels"], answer["count"], lines):
+        names = {name.decode() for name in labels[:count]}
+        accepted += len(names)
+        right += len(names & set(line.split()))
+    assert accepted > 50 and 0.7 < right / accepted < 0.9
