@@ -222,10 +222,13 @@ class LightXMLPlan(TransformerPlan):
 
     @property
     def rows(self):
-        rows = self.cluster_pool(self.worker_batch, self.label_columns)
+        found, sizes = self._token_rows, (self.worker_batch, self.label_columns)
+        if self.config.levels:
+            rows = self.cluster_pool(*sizes)
+            found["cluster rows"] = rows, self.config.bottleneck_dim
         if not self.shard_labels:
-            rows += self.pool(self.worker_batch, self.label_columns)
-        return {**self._token_rows, "label rows": (rows, self.config.bottleneck_dim)}
+            found["label rows"] = self.pool(*sizes), self.config.bottleneck_dim
+        return found
 
     @property
     def dense(self):

@@ -11,8 +11,9 @@ def count_received(plan):
     it, once to hand the sum on. An all-gather receives the parts of the n - 1 others.
 
     - *gradients*: of whole weights, float32, all-reduced.
-    - *token rows*, *label rows*: gradients of rows, float32, with an int32 id each,
-      all-gathered. A batch has at most these; documents that share clusters have fewer.
+    - *token rows*, *cluster rows*, *label rows*: gradients of rows, float32, with an
+      int32 id each, all-gathered. A batch has at most these; documents that share
+      clusters have fewer.
     - *label table*: of one-vs-all, whose gradient has all rows, all-reduced.
 
     With `shard_labels` label rows stay where they are. For the documents of all
