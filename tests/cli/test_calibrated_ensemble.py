@@ -12,7 +12,7 @@ from xmc_keras.serving.server.load_version import load_version
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
-    """Two runs that hold the same documents back."""
+    """Two runs that hold the same documents back, which the second learns at last."""
     folder = tmp_path_factory.mktemp("ensemble")
     parts = write_drawn_data(folder / "data", test=150)
     for name, seed, width in (("a", 0, 8), ("b", 1, 16)):
@@ -30,6 +30,8 @@ def paths(tmp_path_factory):
             validation_documents=250,
             seed=seed,
             split_seed=0,
+            label_words=8 * (name == "b"),
+            linear=name == "b",
         )
         run = RunFolder(folder / name)
         fit(config, parts["train"], test=parts["test"], run=run, progress=False)
@@ -43,7 +45,9 @@ def test_metrics(paths, call, weights):
     done = call("ensemble", *paths, "--weights", weights, "--json")
     assert done.status == 0, done.stderr
     found = json.loads(done.stdout)
+    assert json.loads((paths[1] / "metrics.json").read_text())["learnt_validation"]
     assert found["calibrated_on"] == 250
+    assert found["weighing_documents"] == (250 if weights == "validation" else 0)
     # 750 predictions have an error of about 2 points by chance.
     assert found["ECE@5"] < 6 and found["ECE@5"] < found["ECE@5 before calibration"] - 1
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.drawn_documents import write_drawn_data
-from xmc_keras import Config, RunFolder, choose_thresholds, export_runs, fit
+from xmc_keras import Config, RunFolder, choose_thresholds, export, export_runs, fit
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.serving.server.load_version import load_version
 
@@ -103,5 +103,5 @@ def test_export(run, tmp_path, answers_of):
     for labels, count, row in zip(answer["labels"], answer["count"], expected):
         assert [name.decode() for name in labels[:count]] == row["labels"]
     with pytest.raises(BadInput, match="Expected a calibrated model, to choose"):
-        export_runs([run, run], tmp_path / "more", threshold="f1")
+        export([run.load_model()] * 2, tmp_path / "more", texts, threshold="f1")
     assert not list((tmp_path / "more").glob("[0-9]*"))

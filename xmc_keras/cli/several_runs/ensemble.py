@@ -37,8 +37,7 @@ from xmc_keras.cli.program import command_parser
 from xmc_keras.cli.tables import metrics_table
 from xmc_keras.data.splits import read_part
 from xmc_keras.evaluation.ensemble.evaluate_ensemble import evaluate_ensemble
-from xmc_keras.evaluation.ensemble.find_untrained import common_groups
-from xmc_keras.files.bad_input import BadInput
+from xmc_keras.evaluation.ensemble.find_untrained import common_groups, scores_may_stay
 from xmc_keras.files.check_output import check_output
 from xmc_keras.files.describe_folder import check_folder_for
 from xmc_keras.files.path_lock import PathLock
@@ -94,15 +93,10 @@ def main(argv=None):
 
 def read_training_part(runs, args, weigh):
     """The training part of runs; None if it is missing and not needed for weights."""
-    try:
+    with scores_may_stay(needed=weigh):
         data = runs[0].data_folder(args.data)
         groups = common_groups([run.config() for run in runs])
         return read_part(data, "train", args.skip_bad_lines, groups=groups)
-    except BadInput as error:
-        if weigh:
-            raise
-        logger.warning("Scores of the ensemble stay as they are: %s", error.message)
-        return None
 
 
 def check_folder(folder, overwrite):

@@ -6,16 +6,20 @@ import numpy as np
 
 from xmc_keras.data.splits import read_part
 from xmc_keras.evaluation.ensemble.average_scores import average_scores
-from xmc_keras.evaluation.ensemble.find_untrained import common_groups, hold_out
+from xmc_keras.evaluation.ensemble.find_untrained import (
+    STAY,
+    common_groups,
+    hold_out,
+    scores_may_stay,
+)
 from xmc_keras.evaluation.ensemble.member_scores import score_members
+from xmc_keras.evaluation.ensemble.stored_scores import StoredScores
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.recommending.calibration.calibration import FEWEST_RIGHT, Calibration
 from xmc_keras.recommending.calibration.held_out_answers import HeldOutAnswers
 from xmc_keras.recommending.rank_together import rank_together
 
 logger = logging.getLogger(__name__)
-
-STAY = "Scores of the ensemble stay as they are: %s"
 
 
 def calibrate_ensemble(models, documents, weights=None):
@@ -54,15 +58,56 @@ def calibrate_runs(runs, models, weights=None, data=None):
         weights: see `calibrate_ensemble`.
         data: optional string or path. The folder of the runs' data, if it was moved.
     """
-    try:
+    if not can_calibrate(models):
+        return None
+    with scores_may_stay():
         groups = common_groups([run.config() for run in runs])
         folder = runs[0].data_folder(data)
         train = read_part(folder, "train", skip_bad_lines=True, groups=groups)
-        documents = hold_out(runs, train)
-    except BadInput as error:
-        logger.warning(STAY, error.message)
-        return None
-    return calibrate_ensemble(models, documents, weights)
+        documents, rows = hold_out(runs, train)
+        members = score_held_out(runs, models, documents, rows)
+        return calibrate_members(models, members, weights, documents)
+
+
+def score_held_out(runs, models, documents, rows):
+    """Scores of documents that no run was trained on.
+
+    Args:
+        runs, models: see `calibrate_runs`.
+        documents, rows: see `hold_out`.
+
+    Returns:
+        List of a `MemberScores` or `StoredScores` of each run.
+
+    Raises:
+        BadInput: a run that has learnt from them has no answers of before.
+    """
+    logger.info("Scoring %d documents that no run trained on", len(documents))
+    members = []
+    for run, model, own in zip(runs, models, rows):
+        if own is None:
+            (member,), _ = score_members([model], documents.texts, [run])
+        else:
+            member = StoredScores(_find_answers(run, model, documents, own))
+        members.append(member)
+    return members
+
+
+def _find_answers(run, model, documents, rows):
+    """The answers to documents that a calibration has at some rows."""
+    answers = model.calibration and model.calibration.answers
+    relevant = model.label_set.encode(documents.labels)[:, : len(model.label_set)]
+    if answers is not None and len(answers.label_ids) > rows[-1]:
+        answers = answers.subset(rows)
+        own = answers.relevant[:, : relevant.shape[1]]
+        if (own != relevant).nnz == 0:
+            return answers
+    raise BadInput(
+        "Expected a run with the answers to its validation documents from before its "
+        "linear model learnt from these. Received: one without.",
+        run.path,
+        remedy="Train it with linear: false, or weigh the runs equally.",
+    )
 
 
 def can_calibrate(models):

@@ -6,9 +6,8 @@ import time
 
 from xmc_keras.data.check_documents import check_labels_known
 from xmc_keras.data.filters import encode_filtered_labels
-from xmc_keras.evaluation.ensemble.find_untrained import hold_out
+from xmc_keras.evaluation.ensemble.find_untrained import hold_out, scores_may_stay
 from xmc_keras.evaluation.evaluate import measure_predictions
-from xmc_keras.files.bad_input import BadInput
 from xmc_keras.runs.finished_runs import name_runs
 
 logger = logging.getLogger(__name__)
@@ -39,44 +38,42 @@ def evaluate_ensemble(runs, documents, train=None, model=None, weigh=True):
 
     Raises:
         BadInput: the runs know none of the documents' labels, or there are too few
-            documents to choose weights by, or a linear model has learnt from them. If
-            weights are not asked for, the log says so, and scores stay as they are.
+            documents to choose weights by, or a linear model has learnt from them, and
+            no answers of before are kept. If weights are not asked for, the log says
+            so, and scores stay as they are.
     """
     config, label_set = runs[0].config(), runs[0].label_set()
     check_labels_known(documents, label_set)
     held_out = None
     if train is not None:
-        try:
+        with scores_may_stay(needed=weigh):
             held_out = hold_out(runs, train)
-        except BadInput as error:
-            if weigh:
-                raise
-            logger.warning("Scores of the ensemble stay as they are: %s", error.message)
 
     # TensorFlow takes seconds to import: other errors are reported before.
     from xmc_keras.evaluation.ensemble.calibrate_ensemble import (
         calibrate_members,
         can_calibrate,
         rank_members,
+        score_held_out,
     )
     from xmc_keras.evaluation.ensemble.member_scores import score_members
     from xmc_keras.evaluation.ensemble.member_weights import choose_member_weights
     from xmc_keras.recommending.rank_together import unite_labels
 
     models = [run.load_model(model, label_set) for run in runs]
-    weights, calibration = [1 / len(runs)] * len(runs), None
+    weights, calibration, weighed_by = [1 / len(runs)] * len(runs), None, 0
     calibrate = held_out is not None and can_calibrate(models)
-    weigh = held_out is not None and weigh
-    if weigh or calibrate:
-        logger.info("Scoring %d documents that no run trained on", len(held_out))
-        members, _ = score_members(models, held_out.texts, runs)
-    if weigh:
-        labels = unite_labels([member.label_ids for member in members]).numpy()
-        scores = [member.scores_of(labels) for member in members]
-        relevant = label_set.encode(held_out.labels)
-        weights = choose_member_weights(labels, scores, relevant)
-    if calibrate:
-        calibration = calibrate_members(models, members, weights, held_out)
+    if held_out is not None and (calibrate or weigh):
+        with scores_may_stay(needed=weigh):
+            members = score_held_out(runs, models, *held_out)
+            if weigh:
+                labels = unite_labels([member.label_ids for member in members]).numpy()
+                scores = [member.scores_of(labels) for member in members]
+                relevant = label_set.encode(held_out[0].labels)
+                weights = choose_member_weights(labels, scores, relevant)
+                weighed_by = len(held_out[0])
+            if calibrate:
+                calibration = calibrate_members(models, members, weights, held_out[0])
 
     begun = time.monotonic()
     members, seconds = score_members(models, documents.texts, runs)
@@ -111,8 +108,8 @@ def evaluate_ensemble(runs, documents, train=None, model=None, weigh=True):
         propensity_b=config.propensity_b,
         runs=[str(run.path) for run in runs],
         weights=weights,
-        weighing_documents=len(held_out) if weigh else 0,
-        calibrated_on=0 if calibration is None else len(held_out),
+        weighing_documents=weighed_by,
+        calibrated_on=0 if calibration is None else len(held_out[0]),
         members=found,
     )
     if calibration is not None:

@@ -1,13 +1,31 @@
 """Documents of the training part that no run of an ensemble was trained on."""
 
+import contextlib
+import itertools
+import logging
+
 import numpy as np
 
 from xmc_keras.data.splits import split_documents
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.runs.finished_runs import read_metrics
 
+logger = logging.getLogger(__name__)
+
+STAY = "Scores of the ensemble stay as they are: %s"
 # Weights chosen by fewer documents are chosen by chance.
 FEWEST = 20
+
+
+@contextlib.contextmanager
+def scores_may_stay(needed=False):
+    """Scope in which `BadInput` is a warning, unless weights need the documents."""
+    try:
+        yield
+    except BadInput as error:
+        if needed:
+            raise
+        logger.warning(STAY, error.message)
 
 
 def hold_out(runs, train):
@@ -18,44 +36,46 @@ def hold_out(runs, train):
         train: `Documents` or `FeatureDocuments` of the training part.
 
     Returns:
-        `Documents` or `FeatureDocuments`, see `find_untrained`.
+        `(documents, rows)`: `Documents` or `FeatureDocuments`, see `find_untrained`;
+        and for each run None, or, if its linear model has learnt from its validation
+        documents in the end, the places of these documents among them.
 
     Raises:
-        BadInput: there are fewer than 20, a linear model has learnt from them, or
-            `train` are not the documents that the runs were trained on.
+        BadInput: there are fewer than 20, or `train` are not the documents that the
+            runs were trained on.
     """
     for run in runs:
         run.check_data(train)
-    check_untrained(runs)
-    return train.subset(find_untrained([run.config() for run in runs], train))
+    configs = [run.config() for run in runs]
+    learnt = [read_metrics(run).get("learnt_validation", False) for run in runs]
+    places = find_untrained(configs, train, learnt)
+    rows = [
+        np.searchsorted(split_documents(config, len(train), train.groups)[1], places)
+        if has_learnt
+        else None
+        for config, has_learnt in zip(configs, learnt)
+    ]
+    return train.subset(places), rows
 
 
-def check_untrained(runs):
-    """Raises `BadInput` if a run has learnt from its validation split in the end."""
-    for run in runs:
-        if read_metrics(run).get("learnt_validation"):
-            raise BadInput(
-                "Expected runs that have not learnt from the validation split. "
-                "Received: one whose linear model has, in the end.",
-                run.path,
-                remedy="Set linear: false, or weigh the runs equally.",
-            )
-
-
-def find_untrained(configs, train):
+def find_untrained(configs, train, learnt=None):
     """Indices of documents of the training part that no run trained on.
 
     Args:
         configs: list of `Config`, of each run.
         train: documents of the training part.
+        learnt: optional list of bools. Whether a run has learnt from its validation
+            documents in the end: of others it has no answers from before.
 
     Returns:
         Sorted int64 array, of at most as many as the largest validation split.
     """
     free = np.arange(len(train))
-    for config in configs:
-        trained_by_one, _ = split_documents(config, len(train), train.groups)
-        free = np.setdiff1d(free, trained_by_one)
+    for config, has_learnt in itertools.zip_longest(configs, learnt or ()):
+        trained, validation = split_documents(config, len(train), train.groups)
+        free = np.setdiff1d(free, trained)
+        if has_learnt:
+            free = np.intersect1d(free, validation)
     if len(free) < FEWEST:
         raise BadInput(
             f"Expected a validation split of {FEWEST} documents or more that no run "

@@ -44,6 +44,12 @@ class HeldOutAnswers:
         """bool array (documents, n): whether there is a label."""
         return self.label_ids >= 0
 
+    def subset(self, rows):
+        """The answers to some of the documents, by their places."""
+        return HeldOutAnswers(
+            self.label_ids[rows], self.scores[rows], self.relevant[rows]
+        )
+
     def select_labels(self, places, num_labels):
         """The answers of a model with some of the `num_labels` labels."""
         places = np.asarray(places)
