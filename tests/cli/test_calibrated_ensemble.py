@@ -7,6 +7,7 @@ import pytest
 
 from tests.helpers.drawn_documents import write_drawn_data
 from xmc_keras import Config, RunFolder, fit
+from xmc_keras.data.splits import read_part
 from xmc_keras.serving.server.load_version import load_version
 
 
@@ -15,6 +16,11 @@ def paths(tmp_path_factory):
     """Two runs that hold the same documents back, which the second learns at last."""
     folder = tmp_path_factory.mktemp("ensemble")
     parts = write_drawn_data(folder / "data", test=150)
+    return fit_runs(folder, parts)
+
+
+def fit_runs(folder, parts):
+    """Trains two runs on `folder / "data"`; returns their paths."""
     for name, seed, width in (("a", 0, 8), ("b", 1, 16)):
         config = Config(
             system="lightdxml",
@@ -89,3 +95,27 @@ def test_export_with_a_target(paths, call, tmp_path):
         accepted += len(names)
         right += len(names & set(line.split()))
     assert accepted > 50 and 0.7 < right / accepted < 0.9
+
+
+@pytest.mark.large
+def test_features(tmp_path, call):
+    """Runs of features instead of texts, in the same commands."""
+    (tmp_path / "data").mkdir()
+    random = np.random.default_rng(0)
+    for part, documents in (("train", 700), ("test", 100)):
+        lines = [f"{documents} 40 6"]
+        for _ in range(documents):
+            own = random.choice(6, random.integers(1, 4), False)
+            words = {*own[random.random(len(own)) < 0.7], *random.integers(6, 40, 4)}
+            labels = ",".join(map(str, own))
+            lines.append(f"{labels} " + " ".join(f"{word}:1" for word in sorted(words)))
+        (tmp_path / f"data/{part}.txt").write_text("\n".join(lines) + "\n")
+    train = read_part(tmp_path / "data", "train")
+    test = read_part(tmp_path / "data", "test", num_features=40)
+    paths = fit_runs(tmp_path, {"train": train, "test": test})
+    done = call("ensemble", *paths, "--weights", "validation", "--json")
+    assert done.status == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["calibrated_on"] == found["weighing_documents"] == 250
+    done = call("export", *paths, tmp_path / "out", "--threshold", "f1")
+    assert done.status == 0, done.stderr

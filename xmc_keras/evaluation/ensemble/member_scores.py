@@ -140,11 +140,13 @@ def score_members(models, texts, runs=()):
     """
     members, seconds = [], []
     for model, run in itertools.zip_longest(models, runs):
-        own = {}
+        begun, own = time.monotonic(), {}
         if run is not None:
-            logger.info("Scoring %d documents with %s", len(texts), run.path)
             own = {"config": run.config(), "cache": run.cache_path}
-        begun = time.monotonic()
-        members.append(MemberScores(model, build_inputs(model, texts, **own)))
+        batches = build_inputs(model, texts, **own)
+        if run is not None:
+            number = len(batches.order)  # a sparse matrix has no length
+            logger.info("Scoring %d documents with %s", number, run.path)
+        members.append(MemberScores(model, batches))
         seconds.append(time.monotonic() - begun)
     return members, seconds
