@@ -10,6 +10,8 @@ from xmc_keras import Config, RunFolder, fit
 from xmc_keras.data.splits import read_part
 from xmc_keras.serving.server.load_version import load_version
 
+pytestmark = pytest.mark.large
+
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
@@ -44,9 +46,7 @@ def fit_runs(folder, parts):
     return [folder / "a", folder / "b"]
 
 
-@pytest.mark.parametrize(
-    "weights", [pytest.param("equal", marks=pytest.mark.large), "validation"]
-)
+@pytest.mark.parametrize("weights", ["equal", "validation"])
 def test_metrics(paths, call, weights):
     done = call("ensemble", *paths, "--weights", weights, "--json")
     assert done.status == 0, done.stderr
@@ -58,7 +58,6 @@ def test_metrics(paths, call, weights):
     assert found["ECE@5"] < 6 and found["ECE@5"] < found["ECE@5 before calibration"] - 1
 
 
-@pytest.mark.large
 def test_without_training_documents(paths, call, caplog, tmp_path):
     """Other documents are evaluated, and the folder of the data has gone."""
     files = ["--texts", tmp_path / "texts", "--labels", tmp_path / "labels"]
@@ -78,7 +77,6 @@ def test_without_training_documents(paths, call, caplog, tmp_path):
         (paths[0].parent / "moved").rename(data)
 
 
-@pytest.mark.large
 def test_export_with_a_target(paths, call, tmp_path):
     out = tmp_path / "exports"
     done = call("export", *paths, out, "--threshold", "precision=0.8")
@@ -97,7 +95,6 @@ def test_export_with_a_target(paths, call, tmp_path):
     assert accepted > 50 and 0.7 < right / accepted < 0.9
 
 
-@pytest.mark.large
 def test_features(tmp_path, call):
     """Runs of features instead of texts, in the same commands."""
     (tmp_path / "data").mkdir()
