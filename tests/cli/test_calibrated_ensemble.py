@@ -81,6 +81,8 @@ def test_export_with_a_target(paths, call, tmp_path):
     out = tmp_path / "exports"
     done = call("export", *paths, out, "--threshold", "precision=0.8")
     assert done.status == 0, done.stderr
+    card = (out / "1/assets.extra/model_card.md").read_text()
+    assert "calibrated on 250 documents that no run was trained on" in card
     served = load_version(out / "1")
     rows = (paths[0].parent / "data/test_texts.txt").read_text().splitlines()
     text = np.array([row.encode() for row in rows], object)

@@ -1,6 +1,7 @@
 """Titles of labels, from a folder of data to a version and answers."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -56,6 +57,17 @@ def test_answers_have_them(run, call, tmp_path):
     arguments = [run.path, "--input", source, "--output", output, "-k", 10]
     assert call("predict", *arguments).status == 0
     assert [json.loads(line) for line in output.read_text().splitlines()] == answers
+
+
+@pytest.mark.large
+def test_a_report_has_them(run, call, tmp_path):
+    result = call("report", run.path, "--output", tmp_path / "report.html")
+    assert result.status == 0, result.stderr
+    page = (tmp_path / "report.html").read_text("utf-8")
+    chips = re.findall(r'<span class="chip \w+">(?:[✓✗] )?([^<]+?)[ <]*(?:<|$)', page)
+    shown = {" ".join(chip.split()) for chip in chips}
+    assert shown & set(TITLES.values()) and "label00" in shown
+    assert not shown & set(TITLES)
 
 
 @pytest.mark.large

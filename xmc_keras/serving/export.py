@@ -299,7 +299,9 @@ def write_version(
         if titles:
             labels = LabelSet([name.decode() for name in names], titles)
             labels.save_titles(extra / "label_titles.txt")
-        card = write_model_card(cards, descriptions, *stored, weights)
+        answers = calibration and calibration.answers
+        calibrated_on = 0 if answers is None else len(answers.label_ids)
+        card = write_model_card(cards, descriptions, *stored, weights, calibrated_on)
         (extra / "model_card.md").write_text(card, encoding="utf-8")
         record_version(path)
     except (OSError, DiskError, tf.errors.OpError) as error:
