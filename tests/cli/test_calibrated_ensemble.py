@@ -48,9 +48,12 @@ def fit_runs(folder, parts):
 
 @pytest.mark.parametrize("weights", ["equal", "validation"])
 def test_metrics(paths, call, weights):
-    done = call("ensemble", *paths, "--weights", weights, "--json")
+    asked = "--weights", weights, "--threshold", "precision=0.8"
+    done = call("ensemble", *paths, *asked, "--json")
     assert done.status == 0, done.stderr
     found = json.loads(done.stdout)
+    assert found["selection"]["target"] == "precision=0.8"
+    assert abs(found["selection"]["micro_precision"] - 80) < 10
     assert json.loads((paths[1] / "metrics.json").read_text())["learnt_validation"]
     assert found["calibrated_on"] == 250
     assert found["weighing_documents"] == (250 if weights == "validation" else 0)

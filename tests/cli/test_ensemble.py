@@ -251,6 +251,7 @@ def test_bad_input(runs, tiny_config, tiny_data, tmp_path, call):
     for path, line in zip(files[1::2], ("a text", "elsewhere")):
         path.write_text(f"{line}\n")
     assert "labels:1: Expected labels of the tr" in refused(a, b, *files)
+    assert "Expected a threshold: f1" in refused(a, b, "--threshold", "best")
     assert "Expected each run once" in refused(a, b, a)
     assert "with config.yaml in it" in refused(a, tmp_path)
     other = tmp_path / "other"

@@ -17,7 +17,8 @@ Scores are calibrated by the documents that no run was trained on: those held ba
 validation_documents, which are the same in runs of one split_seed, and those that
 train_documents left out. If these are too few, or a run has calibration: none, scores
 stay as they are. With --weights validation the runs get the weights that are best on
-the same documents.
+the same documents. --threshold adds what accepting the labels with at least this score
+gives; see xmc predict for its forms.
 
 Export the ensemble as one SavedModel, with equal weights or with those that this
 command prints; it is calibrated in the same way, and its threshold may have a target:
@@ -34,13 +35,14 @@ from pathlib import Path
 
 from xmc_keras.cli.arguments import add_documents, given_documents, write_output
 from xmc_keras.cli.program import command_parser
-from xmc_keras.cli.tables import metrics_table
+from xmc_keras.cli.tables import metrics_table, selection_table
 from xmc_keras.data.splits import read_part
 from xmc_keras.evaluation.ensemble.evaluate_ensemble import evaluate_ensemble
 from xmc_keras.evaluation.ensemble.find_untrained import common_groups, scores_may_stay
 from xmc_keras.files.check_output import check_output
 from xmc_keras.files.describe_folder import check_folder_for
 from xmc_keras.files.path_lock import PathLock
+from xmc_keras.recommending.thresholds.target import Target
 from xmc_keras.runs.finished_runs import open_finished_runs
 from xmc_keras.runs.read_test_part import read_test_part
 from xmc_keras.runs.run_folder import MODELS
@@ -62,10 +64,15 @@ def main(argv=None):
         help="weights of the runs (equal)",
     )
     add_documents(parser)
+    parser.add_argument(
+        "--threshold", metavar="TARGET", help="least score of an accepted label (none)"
+    )
     parser.add_argument("--model", choices=MODELS, help="which of the runs' models")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args(argv)
     weigh = args.weights == "validation"
+    if args.threshold is not None:
+        args.threshold = Target.parse(args.threshold)
     given = given_documents(args, keep_data=True)
     runs = open_finished_runs(args.runs, least=2)
     for run in runs:
@@ -76,7 +83,8 @@ def main(argv=None):
             check_folder(args.output, args.overwrite)
         test = read_test_part(runs[0], **given)
         train = read_training_part(runs, args, weigh)
-        metrics = evaluate_ensemble(runs, test, train, args.model, weigh)
+        options = args.model, weigh, args.threshold
+        metrics = evaluate_ensemble(runs, test, train, *options)
         text = json.dumps(metrics, indent=2)
         if args.output:
             path = Path(args.output, "metrics.json")
@@ -84,6 +92,8 @@ def main(argv=None):
             logger.info("Saved %s", path)
     rows = {**metrics["members"], "mean member": metrics["mean member"]}
     print(text if args.json else metrics_table({**rows, "ensemble": metrics}))
+    if args.threshold is not None and not args.json:
+        print(selection_table(metrics["selection"]))
     if metrics["calibrated_on"]:
         before, after = (metrics[key] for key in ("ECE@5 before calibration", "ECE@5"))
         logger.info("ECE@5 %.2f, before calibration %.2f", after, before)

@@ -13,7 +13,9 @@ from xmc_keras.runs.finished_runs import name_runs
 logger = logging.getLogger(__name__)
 
 
-def evaluate_ensemble(runs, documents, train=None, model=None, weigh=True):
+def evaluate_ensemble(
+    runs, documents, train=None, model=None, weigh=True, threshold=None
+):
     """Evaluates finished runs as one model, which ranks labels by their mean score.
 
     For each document every run offers its best labels, a label that several offer
@@ -29,11 +31,14 @@ def evaluate_ensemble(runs, documents, train=None, model=None, weigh=True):
         model: optional string. Which of the runs' models; the best ones by default.
         weigh: bool. Whether the runs get the weights that rank these documents best.
             Defaults to `True`. Without, and without `train`, all weigh the same.
+        threshold: optional float or string, see `choose_thresholds`. Others than a
+            score need a calibration.
 
     Returns:
         Dictionary of metrics, see `evaluate`; `weights`, a list of floats;
         `weighing_documents`; `calibrated_on`, the number of documents, or 0 if scores
-        stay as they are; with these `ECE@5 before calibration`; `members`, a
+        stay as they are; with these `ECE@5 before calibration`; with a threshold
+        `selection`, see `measure_selection`; `members`, a
         dictionary from the runs' names to metrics; and `mean member`, their mean.
 
     Raises:
@@ -59,6 +64,7 @@ def evaluate_ensemble(runs, documents, train=None, model=None, weigh=True):
     from xmc_keras.evaluation.ensemble.member_scores import score_members
     from xmc_keras.evaluation.ensemble.member_weights import choose_member_weights
     from xmc_keras.recommending.rank_together import unite_labels
+    from xmc_keras.recommending.thresholds.choose_thresholds import choose_thresholds
 
     models = [run.load_model(model, label_set) for run in runs]
     weights, calibration, weighed_by = [1 / len(runs)] * len(runs), None, 0
@@ -75,6 +81,9 @@ def evaluate_ensemble(runs, documents, train=None, model=None, weigh=True):
             if calibrate:
                 calibration = calibrate_members(models, members, weights, held_out[0])
 
+    thresholds = None
+    if threshold is not None:
+        thresholds = choose_thresholds(calibration, threshold)
     begun = time.monotonic()
     members, seconds = score_members(models, documents.texts, runs)
     top, own = rank_members(members, weights)
@@ -84,7 +93,7 @@ def evaluate_ensemble(runs, documents, train=None, model=None, weigh=True):
     taken = time.monotonic() - begun
     filtered = encode_filtered_labels(documents, label_set)
 
-    def measure(top, scores, seconds):
+    def measure(top, scores, seconds, thresholds=None):
         return measure_predictions(
             top,
             seconds,
@@ -94,6 +103,7 @@ def evaluate_ensemble(runs, documents, train=None, model=None, weigh=True):
             config=config,
             counts=runs[0].label_counts(),
             scores=scores,
+            thresholds=thresholds,
         )
 
     metrics = measure(top, scores, taken)
@@ -114,5 +124,8 @@ def evaluate_ensemble(runs, documents, train=None, model=None, weigh=True):
     )
     if calibration is not None:
         metrics["ECE@5 before calibration"] = measure(top, own, taken)["ECE@5"]
+    if thresholds is not None:
+        selection = measure(top, scores, taken, thresholds)["selection"]
+        metrics["selection"] = {**selection, "target": str(threshold)}
     metrics["mean member"] = mean
     return metrics
