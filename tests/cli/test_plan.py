@@ -109,6 +109,7 @@ def test_workers(plan, tiny_config):
     assert report["steps"] == alone["steps"] and report["disk_gb"] == alone["disk_gb"]
     out = plan(tiny_config, "--workers", "4").stdout
     assert "one of 4 workers, with 2 documents of a batch\n" in out
+    assert "Memory of the machine for a worker: " in out
     table = out.partition("received in a training step")[2].split("\n\n")[0]
     sizes = [float(line.split()[-1]) for line in table.splitlines()[1:]]
     assert sum(sizes[:-1]) == pytest.approx(sizes[-1], abs=0.02) and sizes[-1] > 0

@@ -220,7 +220,8 @@ def format_worker(report):
     if "workers" not in report:
         return ""
     number, documents = report["workers"], report["worker_documents"]
-    text = f"\none of {number:,} workers, with {documents:,} documents of a batch"
+    words = "document" if documents == 1 else "documents"
+    text = f"\none of {number:,} workers, with {documents:,} {words} of a batch"
     return text + (" and its part of the label table" * report["shard_labels"])
 
 
@@ -236,8 +237,10 @@ def format_workers(report):
 def format_verdict(plan, room, report):
     """Says whether the run fits, and how long it takes if it was measured."""
     available = report["room_gb"]
+    whose = " for a worker" if "workers" in report else ""
     lines = [
-        f"Memory of the {place}: {size:.1f} GB needed, {available[place]:.1f} GB free."
+        f"Memory of the {place}{whose}: {size:.1f} GB needed, "
+        f"{available[place]:.1f} GB free."
         for place, size in report["needs_gb"].items()
     ]
     if not report["fits"]:
