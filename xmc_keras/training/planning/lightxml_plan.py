@@ -44,7 +44,8 @@ class LightXMLPlan(TransformerPlan):
       float32 gradient of a bfloat16 table. *Scores*: float32 arrays (B, K) and (B,
       pool). *Update*: a copy of the
       largest weight that is updated as a whole, for its decay, and 7 arrays of `CHUNK`
-      numbers for label rows; with `adamw` three label tables.
+      numbers for label rows; with `adamw` three label tables. *Rows of all workers*:
+      with several, the gradients of `rows` that all have, with their ids.
     - `prediction`, added by a validation batch: the arrays of one layer, or label rows
       and scores, whichever is more.
     - `saving`: NumPy and HDF5 each copy one weight at a time, at most the largest.
