@@ -103,6 +103,7 @@ WORDS = {
     "`skip_bad_lines=True`": "--skip-bad-lines",
     "`overwrite=True`": "--overwrite",
     "`score`": "--score",
+    "`shard_labels`": "--shard-labels",
     "`titles`": "--titles",
     "`model`": "--model",
     "`weights`": "--weights",
