@@ -100,6 +100,8 @@ WORDS = {
     "`skip_bad_lines=True`": "--skip-bad-lines",
     "`overwrite=True`": "--overwrite",
     "`score`": "--score",
+    "`share`": "--share",
+    "`workers`": "--workers",
     "`titles`": "--titles",
     "`model`": "--model",
     "`weights`": "--weights",
