@@ -91,18 +91,25 @@ def is_running(number):
         return False
 
 
+@pytest.fixture(scope="module")
+def many(tiny_run, made_once):
+    """Folder of texts.txt, several chunks a share, and of the answers to them."""
+
+    def make(folder):
+        lines = [f"word{i % 20}a word{i % 7}b {i}" for i in range(20_000)]
+        (folder / "texts.txt").write_text("\n".join(lines))
+        files = folder / "texts.txt", folder / "one.jsonl"
+        predict_file(RunFolder(tiny_run.folder), *files)
+
+    return made_once("many_texts", make)
+
+
 @pytest.mark.large
 @pytest.mark.parametrize("how", ["worker", "SIGKILL", "SIGTERM", "SIGINT"])
-def test_killed_and_resumed(tiny_run, tmp_path, how):
-    texts, found, one = (
-        tmp_path / n for n in ("texts.txt", "found.jsonl", "one.jsonl")
-    )
-    lines = [f"word{i % 20}a word{i % 7}b {i}" for i in range(60_000)]
-    texts.write_text("\n".join(lines))
-    arguments = tiny_run.folder, "--input", texts, "--output"
-    process = start("predict", *arguments, one)
-    assert process.wait() == 0
-    process = start("predict", *arguments, found, "--workers", 2)
+def test_killed_and_resumed(tiny_run, many, tmp_path, how):
+    found = tmp_path / "found.jsonl"
+    arguments = tiny_run.folder, "--input", many / "texts.txt", "--output", found
+    process = start("predict", *arguments, "--workers", 2)
     part = share_path(found, 2, 2).with_name("found.share-2-of-2.jsonl.part")
     wait_for(lambda: part.exists() and part.stat().st_size > 0)
     workers = children(process)
@@ -123,11 +130,11 @@ def test_killed_and_resumed(tiny_run, tmp_path, how):
     elif how == "SIGINT":
         assert process.returncode == 130 and stderr.endswith("interrupted\n")
     assert not found.exists() and part.exists()
-    process = start("predict", *arguments, found, "--workers", 2, "--resume")
+    process = start("predict", *arguments, "--workers", 2, "--resume")
     stderr = process.communicate()[1].decode()
     assert process.returncode == 0, stderr
-    assert found.read_bytes() == one.read_bytes()
-    assert names(tmp_path) == ["found.jsonl", "one.jsonl", "texts.txt"]
+    assert found.read_bytes() == (many / "one.jsonl").read_bytes()
+    assert names(tmp_path) == ["found.jsonl"]
 
 
 @pytest.mark.large

@@ -44,6 +44,8 @@ COMMANDS = {
     "fit": "train LightXML or LightDXML by a recipe",
     "evaluate": "compute P@k, nDCG@k, PSP@k and recall@k of a run",
     "predict": "predict label names and scores for texts",
+    "beam-predict": "predict on many machines by an export, with Apache Beam",
+    "spark-predict": "predict on many machines by an export, with Apache Spark",
     "ensemble": "evaluate several runs as one model",
     "sweep": "train and compare several recipes, or search for better values",
     "add-labels": "add labels to a run, from a few documents or descriptions",
@@ -58,6 +60,9 @@ COMMANDS = {
 
 # Commands whose modules are in a folder of their own.
 FOLDERS = {
+    "predict": "predicting",
+    "beam-predict": "predicting",
+    "spark-predict": "predicting",
     "ensemble": "several_runs",
     "sweep": "several_runs",
     "add-labels": "changes",
@@ -68,7 +73,7 @@ FOLDERS = {
 
 # Commands that wait for requests, input or other programs: only the phases that they
 # name themselves are worth a line in the log.
-WAITING = ("serve", "ask", "predict", "sweep")
+WAITING = ("serve", "ask", "predict", "beam-predict", "spark-predict", "sweep")
 
 # Phrases in the remedies of `BadInput`, and how the command line words them.
 WORDS = {

@@ -270,13 +270,14 @@ def digest_lines(lines):
     return hashlib.sha256(b"".join(lines)).hexdigest()[:16]
 
 
-def to_json(text, found, label_set=None):
+def to_json(text, found, titles=None):
     """A line of JSON for a text and its `(label, score)` pairs.
 
-    With a `label_set` it has the titles of the labels, too.
+    With `titles`, a dictionary, it has those of the labels, too; that of a label
+    without one is its name.
     """
     labels, scores = [x for x, _ in found], [round(s, 6) for _, s in found]
     answer = {"text": text, "labels": labels, "scores": scores}
-    if label_set is not None:
-        answer["titles"] = [label_set.title(label) for label in labels]
+    if titles is not None:
+        answer["titles"] = [titles.get(label, label) for label in labels]
     return json.dumps(answer, ensure_ascii=False)

@@ -71,8 +71,8 @@ def answer_texts(run, k=None, model=None, threshold=None, titles=False):
         with phase(f"Predicting labels for {len(texts)} texts"):
             size = run.config().predict_batch_size
             found = loaded[0].recommend(texts, k, size, threshold)
-        label_set = loaded[0].label_set if titles else None
-        return [to_json(*pair, label_set) for pair in zip(texts, found)]
+        shown = loaded[0].label_set.titles if titles else None
+        return [to_json(*pair, shown) for pair in zip(texts, found)]
 
     return answer
 
