@@ -101,11 +101,14 @@ def test_a_merge_that_was_stopped(predict, tmp_path, monkeypatch):
     assert {p: p.read_bytes() for p in tmp_path.glob("found.share-*")} == shares
     assert predict("--merge").status == 0
     assert read_answers(found.read_text("utf-8")) == expected_answers(GIVEN)
-    # Killed before the shares were deleted.
+    assert not list(tmp_path.glob("found.share-*"))
+    # New shares are not deleted for a file that is finished without them.
     for path, content in shares.items():
         path.write_bytes(content)
     assert "Expected an output that does not exist." in predict("--merge").stderr
     assert predict("--merge", "--resume").status == 0
+    assert {p: p.read_bytes() for p in tmp_path.glob("found.share-*")} == shares
+    assert predict("--merge", "--overwrite").status == 0
     assert not list(tmp_path.glob("found.share-*"))
 
 

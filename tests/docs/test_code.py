@@ -25,8 +25,9 @@ from xmc_keras.training.search.search_space import SearchSpace
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 SETUP = re.compile(r"^<!-- setup\n(.*?)^-->$", re.M | re.S)
-TRAINING = ("coming_from", "prediction")
 FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
+
+TRAINING = ("coming_from", "prediction")  # pages whose code trains in a run or often
 
 
 def blocks(page, *languages):

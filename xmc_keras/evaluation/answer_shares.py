@@ -148,7 +148,7 @@ def merge_shares(path, output, skip=None):
     Args:
         path: path of the texts.
         output: `AnswerFile` of all texts, closed afterwards. If it is finished, it is
-            compared with the texts.
+            compared with the texts, and no share is read or deleted.
         skip: see `text_lines`.
 
     Returns:
@@ -163,11 +163,12 @@ def merge_shares(path, output, skip=None):
         return found
 
     with output, TextFile(path) as file, phase(f"Merging {output.path}"):
-        if output.finished:
-            texts = text_lines(path, file, skip)
-        else:
-            count = count_shares(output.path)
-            texts = read_shares(path, output, count, skip, lines)
+        if output.finished:  # shares that are there may be of another model
+            return write_answers(
+                text_lines(path, file, skip), output, answer, source=path
+            )
+        count = count_shares(output.path)
+        texts = read_shares(path, output, count, skip, lines)
         found = write_answers(texts, output, answer, source=path)
         remove_shares(output.path, find_shares(output.path))
     return found
