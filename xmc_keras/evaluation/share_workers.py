@@ -120,11 +120,15 @@ def share_machine(workers):
     threads = str(max(1, count_cores() // workers))
     names = "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"
     shared = {name: threads for name in names} | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-    # Where the package is, which may be a clone that is not installed.
-    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]
-    found = {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    found = {"PYTHONPATH": find_package()}
     found |= {name: x for name, x in shared.items() if name not in os.environ}
     return [found | gpu for gpu in share_gpus(workers, find_gpus())]
+
+
+def find_package():
+    """PYTHONPATH with the folder of this package, a clone that is not installed."""
+    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]
+    return os.pathsep.join(filter(None, paths))
 
 
 def share_gpus(workers, gpus):

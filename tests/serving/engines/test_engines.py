@@ -26,6 +26,8 @@ LINES[100:100] = [
 KEYS = {"k": "-k", "threshold": "--threshold"}
 GOOD = [line for line in LINES if b"bad" not in line]
 
+TWO = "--", "--direct_running_mode=multi_processing", "--direct_num_workers=2"
+
 
 @pytest.fixture(scope="module", params=["beam", "spark"])
 def engine(request, made_once):
@@ -74,6 +76,7 @@ def read_output(name, output):
 @pytest.mark.parametrize("asked", [{}, {"k": 3, "threshold": 0.3}])
 def test_answers_are_those_of_predict(engine, export, tiny_run, tmp_path, asked):
     name, run = engine
+    more = TWO if name == "beam" else ()
     texts, output = tmp_path / "texts.txt", tmp_path / "found.jsonl"
     texts.write_bytes(b"\n".join(LINES))
     words = [word for key, x in asked.items() for word in (KEYS[key], x)]
@@ -99,7 +102,7 @@ def test_answers_are_those_of_predict(engine, export, tiny_run, tmp_path, asked)
     assert "Expected an output that does not exist. Received: a f" in again.stderr
     assert "Replace it with --overwrite, or" in again.stderr
     texts.write_bytes(b"word3a word3b\n")
-    done = run(export, "--input", texts, "--output", output, "--overwrite")
+    done = run(export, "--input", texts, "--output", output, "--overwrite", *more)
     assert done.returncode == 0, done.stderr
     assert [answer["text"] for answer in read_output(name, output)[0]] == [
         "word3a word3b"

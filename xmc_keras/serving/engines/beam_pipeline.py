@@ -1,5 +1,7 @@
 """Prediction by an exported version with Apache Beam."""
 
+import os
+
 import apache_beam as beam
 from apache_beam.coders import BytesCoder
 from apache_beam.io import ReadFromText, WriteToText
@@ -10,6 +12,8 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
+from xmc_keras.evaluation.share_workers import find_package
+from xmc_keras.files.atomic_files import check_writable
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.serving.engines.version_answers import decode_line, load_answers
 
@@ -92,7 +96,8 @@ def predict_by_beam(
     load_answers(str(version), k, threshold, titles)  # what is wrong with it
     prefix, suffix = split_name(output)
     bad_prefix = f"{prefix}-bad-lines"
-    patterns = f"{prefix}-*-of-*{suffix}", f"{bad_prefix}-*-of-*.txt"
+    shards = "?????-of-?????"
+    patterns = f"{prefix}-{shards}{suffix}", f"{bad_prefix}-{shards}.txt"
     earlier = find_files(patterns)
     if earlier and not overwrite:
         raise BadInput(
@@ -100,14 +105,18 @@ def predict_by_beam(
             earlier[0],
             remedy="Replace it with `overwrite=True`, or choose another `output`.",
         )
+    if "://" not in output:
+        check_writable(output, "for answers", "output")
     if not find_files([source]):
         raise BadInput("Expected a text file. Received: none.", source)
-    if earlier:
-        FileSystems.delete(earlier)
     options = PipelineOptions(list(options))
     # The default is a program that Beam downloads when it is first used.
     here = options.view_as(StandardOptions).runner is None
-    pipeline = beam.Pipeline(FnApiRunner() if here else None, options)
+    try:
+        pipeline = beam.Pipeline(FnApiRunner() if here else None, options)
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        raise BadInput(f"Expected options of Beam. Received: {reason:.300}") from None
     texts, bad = (
         pipeline
         | "Read" >> ReadFromText(source, coder=BytesCoder())
@@ -121,6 +130,9 @@ def predict_by_beam(
     bad | "Write bad lines" >> WriteToText(
         bad_prefix, ".txt", coder=BytesCoder(), skip_if_empty=True
     )
+    if earlier:
+        FileSystems.delete(earlier)
+    os.environ["PYTHONPATH"] = find_package()  # for several processes
     result = pipeline.run()
     result.wait_until_finish()
     query = MetricsFilter().with_namespace(NAMESPACE)
@@ -154,4 +166,4 @@ def find_files(patterns):
             f"Expected a place that Beam can read. Received: {reason:.300}.",
             patterns[0],
         ) from None
-    return sorted(file.path for match in found for file in match.metadata_list)
+    return sorted({file.path for match in found for file in match.metadata_list})
