@@ -182,7 +182,7 @@ def answer_in_workers(run, path, output, asked, skip, resume, overwrite, workers
                 remove_shares(output, find_shares(output))
             check_shares_of(output, workers)
             k, model, threshold, titles = asked
-            threshold = threshold and str(Target.parse(threshold))
+            threshold = None if threshold is None else str(Target.parse(threshold))
             job = {
                 "run": str(run.path),
                 "path": str(path),
