@@ -13,9 +13,10 @@ Beam and Spark are installed from PyPI into temporary environments unless `--bea
 `--spark` name a Python that has them; `--without` leaves sides out.
 
 `same_labels` is the share of texts whose labels are those of the first side, in the
-same order, and `same_sets` in any; `score_difference` is the largest of a label that
-both have. An export computes in float32: a run in bfloat16 (`precision`) ranks a few
-labels in another order.
+same order, and `same_but_ties` the same where labels whose scores differ by at most
+2e-6 may take each other's place; `score_difference` is the largest of a label that both
+have. An export computes in float32: a run in bfloat16 (`precision`) ranks a few labels
+in another order.
 """
 
 import glob
@@ -42,6 +43,7 @@ from xmc_keras.data.documents import read_documents
 
 PACKAGES = ("tensorflow", "tensorflow-text", "keras", "numpy")
 TWO = "--", "--direct_running_mode=multi_processing", "--direct_num_workers=2"
+TIE = 2e-6  # twice what scores are rounded to
 # The options of each side, and the files that it writes.
 SIDES = {
     "predict": ((), "found.jsonl"),
@@ -86,13 +88,26 @@ def compare(found, first):
     """How answers agree with those of the first side."""
     assert found.keys() == first.keys()
     pairs = [(found[text], first[text]) for text in first]
+    same = [list(x) == list(y) for x, y in pairs]
+    apart = [differences(x, y) for x, y in pairs]
     return {
-        "same_labels": sum(list(x) == list(y) for x, y in pairs) / len(pairs),
-        "same_sets": sum(x.keys() == y.keys() for x, y in pairs) / len(pairs),
-        "score_difference": max(
-            (abs(x[n] - y[n]) for x, y in pairs for n in x.keys() & y.keys()), default=0
-        ),
+        "same_labels": sum(same) / len(pairs),
+        "same_but_ties": sum(max(x) <= TIE for x in apart) / len(pairs),
+        "score_difference": max(x for x, _ in apart),
     }
+
+
+def differences(found, first):
+    """The largest difference of scores of a label, and of those at the same place.
+
+    If both are small, labels at another place, or that only one has, are ties.
+    """
+    common = found.keys() & first.keys()
+    of_labels = max((abs(found[n] - first[n]) for n in common), default=0.0)
+    if len(found) != len(first):
+        return of_labels, 1.0
+    places = zip(found.values(), first.values())
+    return of_labels, max((abs(x - y) for x, y in places), default=0.0)
 
 
 def main(arguments):

@@ -9,16 +9,32 @@ from tests.helpers.programs import run_benchmark
 
 
 def test_how_answers_agree():
-    first = {"a": {"x": 0.5, "y": 0.4}, "b": {"x": 0.3, "z": 0.2}, "c": {}, "d": {}}
-    found = {"a": {"y": 0.45, "x": 0.44}, "b": {"x": 0.3, "y": 0.2}, "c": {}, "d": {}}
+    first = {
+        "same": {"x": 0.3, "z": 0.2},
+        "none": {},
+        "a tie": {"x": 0.5, "y": 0.4, "z": 0.4},
+        "a tie at the end": {"x": 0.5, "y": 0.4},
+        "another order": {"x": 0.5, "y": 0.4},
+        "another label": {"x": 0.5, "y": 0.4},
+        "one less": {"x": 0.5, "y": 0.4},
+        "other scores": {"x": 0.5},
+    }
+    found = first | {
+        "a tie": {"x": 0.5, "z": 0.400001, "y": 0.4},
+        "a tie at the end": {"x": 0.5, "z": 0.4},
+        "another order": {"y": 0.45, "x": 0.44},
+        "another label": {"x": 0.5, "z": 0.3},
+        "one less": {"x": 0.5},
+        "other scores": {"x": 0.6},
+    }
     assert compare(found, first) == {
-        "same_labels": 0.5,
-        "same_sets": 0.75,
-        "score_difference": pytest.approx(0.06),
+        "same_labels": 3 / 8,
+        "same_but_ties": 4 / 8,
+        "score_difference": pytest.approx(0.1),
     }
     assert compare(first, first) == {
         "same_labels": 1.0,
-        "same_sets": 1.0,
+        "same_but_ties": 1.0,
         "score_difference": 0,
     }
 
