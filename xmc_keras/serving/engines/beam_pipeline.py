@@ -15,7 +15,11 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from xmc_keras.evaluation.share_workers import find_package
 from xmc_keras.files.atomic_files import check_writable
 from xmc_keras.files.bad_input import BadInput
-from xmc_keras.serving.engines.version_answers import decode_line, load_answers
+from xmc_keras.serving.engines.version_answers import (
+    decode_line,
+    load_answers,
+    split_name,
+)
 
 NAMESPACE = "xmc"
 # Texts that Beam hands over at a time. The SavedModel sorts them by length and computes
@@ -139,17 +143,6 @@ def predict_by_beam(
     counters = result.metrics().query(query)["counters"]
     counts = {counter.key.metric.name: counter.result for counter in counters}
     return counts.get("texts", 0), counts.get("bad_lines", 0)
-
-
-def split_name(output):
-    """The path of an output up to its suffix, and its suffix.
-
-    >>> split_name("gs://a.b/found.jsonl"), split_name("a.b/found")
-    (('gs://a.b/found', '.jsonl'), ('a.b/found', ''))
-    """
-    folder, slash, name = output.rpartition("/")
-    stem, dot, suffix = name.rpartition(".")
-    return (f"{folder}{slash}{stem}", dot + suffix) if stem else (output, "")
 
 
 def find_files(patterns):

@@ -120,3 +120,14 @@ def decode_line(line):
         return line.removeprefix(codecs.BOM_UTF8).decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
         return None
+
+
+def split_name(output):
+    """The path of an output up to its suffix, and its suffix.
+
+    >>> split_name("gs://a.b/found.jsonl"), split_name("a.b/found")
+    (('gs://a.b/found', '.jsonl'), ('a.b/found', ''))
+    """
+    folder, slash, name = output.rpartition("/")
+    stem, dot, suffix = name.rpartition(".")
+    return (f"{folder}{slash}{stem}", dot + suffix) if stem else (output, "")
