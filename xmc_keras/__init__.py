@@ -60,6 +60,7 @@ _HOMES = {
     "answer_documents": "evaluation.answer_documents",
     "build_lightdxml": "lightdxml.build",
     "build_model": "lightxml.build",
+    "calibrate_ensemble": "evaluation.ensemble.calibrate_ensemble",
     "choose_config": "config.choose_config",
     "choose_thresholds": "recommending.thresholds.choose_thresholds",
     "cluster_labels": "labels.label_clustering",

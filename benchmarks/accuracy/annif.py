@@ -70,10 +70,10 @@ def compare(run, documents, program, folder, data=None):
         # Labels that no model can predict are missed, in both.
         known = set(run.label_set().names)
         unknown = {n for names in documents.labels for n in names} - known
-        vocabulary += "".join(f"{uris.find(n, {})},{n}\n" for n in sorted(unknown))
+        vocabulary += "".join(f"{uris.find(n)},{n}\n" for n in sorted(unknown))
         (folder / "vocabulary.csv").write_text(vocabulary, encoding="utf-8")
         client.load_vocabulary(folder / "vocabulary.csv")
-        labels = [[uris.find(n, {}) for n in names] for names in documents.labels]
+        labels = [[uris.find(n) for n in names] for names in documents.labels]
         write_corpus(folder / "corpus.tsv", texts, labels)
         begun = time.monotonic()
         metrics, logged = client.evaluate(folder / "corpus.tsv")

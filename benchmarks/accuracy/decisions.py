@@ -46,9 +46,7 @@ def measure(path, data=None):
     predictions = predict_documents(model, documents, known, config)
     kinds = {"before": predictions.own_scores, "after": predictions.scores}
     ranked = {
-        name: HeldOutAnswers(predictions.label_ids, scores, relevant).with_scores(
-            scores
-        )
+        name: HeldOutAnswers(predictions.label_ids, scores, relevant)
         for name, scores in kinds.items()
     }
     name = Path(path).resolve().name

@@ -26,7 +26,7 @@ from benchmarks.shared.figures import (
 )
 from xmc_keras import RunFolder, evaluate
 from xmc_keras.data.splits import read_part, split_documents
-from xmc_keras.training.join_words import join_words
+from xmc_keras.training.systems.join_words import join_words
 from xmc_keras.training.task import Task, Trained
 
 METRICS = "P@1", "P@3", "P@5", "PSP@5"

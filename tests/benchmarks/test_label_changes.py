@@ -1,4 +1,4 @@
-"""new_labels.py, learning.py and hot_swaps.py on tiny data."""
+"""new_labels.py, learning.py, choose_strengths.py and hot_swaps.py on tiny data."""
 
 import json
 
@@ -31,6 +31,22 @@ def test_learning(tiny_run, tmp_path):
     assert done.returncode == 0, done.stderr
     before, learnt = json.loads(path.read_text())["measured"]
     assert before["right"] == 0 and learnt["right"] > 0
+
+
+@pytest.mark.large
+def test_choose_strengths(tiny_config, tmp_path):
+    path = tmp_path / "strengths.json"
+    options = "--labels", 3, "--set", "epochs=2", "--json", path
+    done = run_benchmark("accuracy.choose_strengths", tiny_config, *options)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(path.read_text())
+    for rows, key in ((record["rows"], "P@5"), (record["learning"], "right")):
+        assert [row["factor"] for row in rows] == [0.25, 0.5, 1, 2, 4]
+        assert len({row[key] for row in rows}) > 1  # strengths matter
+        assert sum(row["chosen"] == "*" for row in rows) <= 1
+    least = record["before"]["P@5"] - 0.2
+    for row in record["learning"]:
+        assert row["chosen"] == "" or row["P@5"] >= least
 
 
 @pytest.mark.large

@@ -16,7 +16,7 @@ from xmc_keras.config.config import Config
 from xmc_keras.data.documents import Documents, read_documents
 from xmc_keras.data.filters import leave_out
 from xmc_keras.data.splits import split_documents, validation_split
-from xmc_keras.evaluation.ensemble.evaluate_ensemble import find_untrained
+from xmc_keras.evaluation.ensemble.find_untrained import find_untrained
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.metrics.ranking_metrics import ranking_report
 from xmc_keras.runs import read_test_part
@@ -224,7 +224,7 @@ def test_clusters_have_a_seed_of_their_own(tiny_config, tmp_path, call, monkeypa
         raise BadInput("Enough.")
 
     monkeypatch.setattr(
-        "xmc_keras.training.fit_lightxml.cluster_labels", cluster_labels
+        "xmc_keras.training.systems.fit_lightxml.cluster_labels", cluster_labels
     )
     for settings in (["seed=3"], ["seed=3", "cluster_seed=0"]):
         settings = [f"--set={setting}" for setting in settings]
@@ -248,10 +248,10 @@ def test_bad_input(runs, tiny_config, tiny_data, tmp_path, call):
     assert "Expected at least 2 runs. Received: 1." in refused(a)
     files = ["--texts", tmp_path / "texts", "--labels", tmp_path / "labels"]
     assert "--texts and --labels together" in refused(a, b, *files[:2])
-    assert "Expected --data or --texts" in refused(a, b, *files, "--data", tiny_data)
     for path, line in zip(files[1::2], ("a text", "elsewhere")):
         path.write_text(f"{line}\n")
     assert "labels:1: Expected labels of the tr" in refused(a, b, *files)
+    assert "Expected a threshold: f1" in refused(a, b, "--threshold", "best")
     assert "Expected each run once" in refused(a, b, a)
     assert "with config.yaml in it" in refused(a, tmp_path)
     other = tmp_path / "other"

@@ -97,6 +97,58 @@ def test_what_does_not_fit(plan, tiny_config):
     assert {"bottleneck_dim", "needs_gb"} in [set(r) for r in report["remedies"]]
 
 
+def test_workers(plan, tiny_config):
+    alone = json.loads(plan(tiny_config, "--json").stdout)
+    result = plan(tiny_config, "--workers", "4", "--shard-labels", "--json")
+    assert result.status == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert (report["workers"], report["worker_documents"]) == (4, 2)
+    assert report["shard_labels"] is True and "workers" not in alone
+    for size in ("weights_gb", "moments_gb"):
+        assert 4 * report[size]["label table"] == alone[size]["label table"]
+    assert report["steps"] == alone["steps"] and report["disk_gb"] == alone["disk_gb"]
+    out = plan(tiny_config, "--workers", "4").stdout
+    assert "one of 4 workers, with 2 documents of a batch\n" in out
+    assert "Memory of the machine for a worker: " in out
+    table = out.partition("received in a training step")[2].split("\n\n")[0]
+    sizes = [float(line.split()[-1]) for line in table.splitlines()[1:]]
+    assert sum(sizes[:-1]) == pytest.approx(sizes[-1], abs=0.02) and sizes[-1] > 0
+    assert "label rows" in table and "logits" not in table
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--workers", "0"], "Expected --workers to be at least 1"),
+        (["--shard-labels"], "Expected --shard-labels with --workers of at least 2"),
+        (["--workers", "3"], "multiple of the workers, 3. Received: 8"),
+        (["--workers", "2", "--measure"], "Expected --measure without --workers"),
+        (
+            ["--workers", "8", "--shard-labels"],
+            "Expected at most as many workers as clusters, 4. Received: 8",
+        ),
+        (
+            ["--workers", "2", "--shard-labels", "--set", "max_leaf=1"],
+            "max_leaf: 1, where a label is a cluster. Leave --shard-labels out.",
+        ),
+    ],
+)
+def test_bad_workers(plan, tiny_config, arguments, message):
+    result = plan(tiny_config, *arguments)
+    assert (result.status, result.stdout) == (2, ""), result.stderr
+    assert message in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_labels_of_a_lightdxml_are_not_dealt_out(plan, tmp_path):
+    recipe = tmp_path / "words.yaml"
+    recipe.write_text("system: lightdxml\ndata: x\nencoder: words\n")
+    sizes = ["--labels", "50", "--features", "90", "--set", "batch_size=8"]
+    done = plan(recipe, *sizes, "--workers", "2")
+    assert done.status == 0 and "word rows" in done.stdout, done.stderr
+    done = plan(recipe, *sizes, "--workers", "2", "--shard-labels")
+    assert done.status == 2 and "Expected system: lightxml or one_vs_all" in done.stderr
+
+
 @pytest.mark.large
 def test_measured(plan, tiny_config):
     out = plan(tiny_config, "--measure", "1").stdout

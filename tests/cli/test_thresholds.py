@@ -5,40 +5,19 @@ import json
 import numpy as np
 import pytest
 
-from xmc_keras import Config, Documents, RunFolder, choose_thresholds, export_runs, fit
+from tests.helpers.drawn_documents import write_drawn_data
+from xmc_keras import Config, RunFolder, choose_thresholds, export, export_runs, fit
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.serving.server.load_version import load_version
-
-NAMES = "game editor puzzle python library server".split()
-
-
-def draw_documents(seed, count):
-    """Texts that name half of their labels, and words of none."""
-    rng = np.random.default_rng(seed)
-    texts, labels = [], []
-    for _ in range(count):
-        own = rng.permutation(NAMES)[: rng.integers(1, 4)]
-        named = [name for name in own if rng.random() < 0.7]
-        others = [f"word{i}" for i in rng.integers(0, 50, 4)]
-        texts.append(" ".join(rng.permutation([*named, *others])))
-        labels.append(own.tolist())
-    return Documents(texts, labels)
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("calibrated")
-    data = folder / "data"
-    data.mkdir()
-    parts = {"train": draw_documents(0, 700), "test": draw_documents(1, 300)}
-    for part, documents in parts.items():
-        lines = "\n".join(documents.texts) + "\n"
-        (data / f"{part}_texts.txt").write_text(lines)
-        lines = "\n".join(map(" ".join, documents.labels)) + "\n"
-        (data / f"{part}_labels.txt").write_text(lines)
+    parts = write_drawn_data(folder / "data")
     config = Config(
         system="lightdxml",
-        data=str(data),
+        data=str(folder / "data"),
         encoder="words",
         embedding_dim=8,
         epochs=3,
@@ -123,6 +102,6 @@ def test_export(run, tmp_path, answers_of):
     expected = answers_of(run.path, "--threshold", "precision=0.8", *texts)
     for labels, count, row in zip(answer["labels"], answer["count"], expected):
         assert [name.decode() for name in labels[:count]] == row["labels"]
-    with pytest.raises(BadInput, match="as the threshold of an ensemble"):
-        export_runs([run, run], tmp_path / "more", threshold="f1")
+    with pytest.raises(BadInput, match="Expected a calibrated model, to choose"):
+        export([run.load_model()] * 2, tmp_path / "more", texts, threshold="f1")
     assert not list((tmp_path / "more").glob("[0-9]*"))

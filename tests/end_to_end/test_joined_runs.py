@@ -58,10 +58,10 @@ def test_all_commands(key, tiny_data, tiny_encoder, tmp_path, call):
     assert result.status == 0, result.stderr
     members = json.loads(result.stdout)["members"]
     assert members["joined"]["P@1"] == pytest.approx(metrics(joined)["P@1"], abs=1e-6)
-    # Weights are not chosen by documents that a run has learnt from.
+    # It is not calibrated: no answers are kept from before it learnt its documents.
     result = call("ensemble", joined, plain, "--weights", "validation")
     assert result.status == 2 and "Traceback" not in result.stderr
-    assert "Expected runs that have not learnt from the validation" in result.stderr
+    assert "before its linear model learnt from these" in result.stderr
     assert str(joined) in result.stderr and "leave --weights out" in result.stderr
     result = call("export", joined, plain, tmp_path / "both", "-k", 3)
     assert result.status == 0, result.stderr

@@ -1,6 +1,7 @@
 """Titles of labels, from a folder of data to a version and answers."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -59,6 +60,17 @@ def test_answers_have_them(run, call, tmp_path):
 
 
 @pytest.mark.large
+def test_a_report_has_them(run, call, tmp_path):
+    result = call("report", run.path, "--output", tmp_path / "report.html")
+    assert result.status == 0, result.stderr
+    page = (tmp_path / "report.html").read_text("utf-8")
+    chips = re.findall(r'<span class="chip \w+">(?:[✓✗] )?([^<]+?)[ <]*(?:<|$)', page)
+    shown = {" ".join(chip.split()) for chip in chips}
+    assert shown & set(TITLES.values()) and "label00" in shown
+    assert not shown & set(TITLES)
+
+
+@pytest.mark.large
 def test_a_version_has_them(run, tmp_path, call):
     result = call("export", run.path, tmp_path / "versions")
     assert result.status == 0, result.stderr
@@ -68,7 +80,7 @@ def test_a_version_has_them(run, tmp_path, call):
     lines = titles.read_text().split("\n")[:-1]
     assert lines == [TITLES.get(name, "") for name in names] and "" in lines
     model = load_version(path)
-    assert model.titles == TITLES
+    assert model.label_search.titles_of(names) == lines
     model.close()
     # It is compared with its digest, as the server reads it.
     titles.write_text("\n".join(["Other", *lines[1:]]))

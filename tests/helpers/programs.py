@@ -20,3 +20,11 @@ def start(name, *arguments, **kwargs):
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # that of the tests
     return subprocess.Popen(command, cwd=PROJECT, env=environment, **kwargs)
+
+
+def run_xmc(*arguments, **kwargs):
+    """Runs a command of `xmc`; returns what has ended."""
+    command = [sys.executable, "-m", "xmc_keras.cli.program", *map(str, arguments)]
+    kwargs = {"capture_output": True, "text": True, **kwargs}
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    return subprocess.run(command, cwd=PROJECT, env=environment, **kwargs)

@@ -4,6 +4,7 @@ import keras
 import keras_nlp
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.helpers.tiny_bert import tiny_bert
 from tests.helpers.tiny_tokenizers import tokenizer
@@ -21,6 +22,18 @@ def moved(what):
 def test_the_hooks_of_an_optimizer(name):
     hook = getattr(keras.optimizers.Adam, name, None)
     assert callable(hook), moved(f"Optimizer.{name}")
+
+
+@pytest.mark.parametrize("name", internals.MODEL_HOOKS)
+def test_the_hooks_of_a_model(name):
+    assert callable(getattr(keras.Model, name, None)), moved(f"Model.{name}")
+
+
+def test_the_initial_values_of_workers():
+    """TensorFlow's own name, used by `start_strategy`."""
+    extended = tf.distribute.MultiWorkerMirroredStrategy().extended
+    name = "_get_variable_creator_initial_value"
+    assert callable(getattr(extended, name, None)), moved(f"TensorFlow's {name}")
 
 
 def test_the_parts_of_a_transformer_layer():

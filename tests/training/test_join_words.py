@@ -8,8 +8,8 @@ import pytest
 from tests.helpers.tiny_data import WORDS
 from xmc_keras import Config, Documents, RunFolder, evaluate, fit, read_documents
 from xmc_keras.recommending.hybrid import Hybrid
-from xmc_keras.training import fit_transformer as module
-from xmc_keras.training.join_words import join_words
+from xmc_keras.training.systems import fit_transformer as module
+from xmc_keras.training.systems.join_words import join_words
 
 KEYS = {"max_tokens": 16, "num_feature_layers": 1, "pooling": "mean", "epochs": 1}
 KEYS |= {"feature_dropout": 0.1, "batch_size": 8, "head_start": "centroids"}

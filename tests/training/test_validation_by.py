@@ -6,11 +6,10 @@ import pytest
 
 from tests.helpers.fit_runs import Killed, metrics
 from tests.helpers.tiny_data import write_words_recipe
-from xmc_keras.cli.several_runs.ensemble import common_groups
 from xmc_keras.config.config import Config
 from xmc_keras.config.config_file import load_config
 from xmc_keras.data.documents import Documents, read_documents
-from xmc_keras.evaluation.ensemble.evaluate_ensemble import find_untrained
+from xmc_keras.evaluation.ensemble.find_untrained import common_groups, find_untrained
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.runs.run_folder import RunFolder
 from xmc_keras.training.fit import fit

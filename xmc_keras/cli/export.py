@@ -7,9 +7,10 @@
 The last argument is the model's base folder, as TensorFlow Serving and xmc serve take
 it; the version is a folder within it whose name is the version's number. Several runs
 become one ensemble, which averages their scores, weighted by --weights (xmc ensemble
-finds weights on the validation split). Signatures: serving_default, top_k, select,
-score and embed; the documentation lists their inputs and outputs. A run that was
-trained on features instead of texts takes features.
+finds weights on the validation split) and calibrated by documents of their training
+part that no run was trained on, if there are enough. Signatures: serving_default,
+top_k, select, score and embed; the documentation lists their inputs and outputs. A run
+that was trained on features instead of texts takes features.
 
 Before the version appears in the folder, it is loaded as a server loads it and compared
 with the run on texts of its test part. A version that fails is not kept.

@@ -27,6 +27,9 @@ from xmc_keras.config.recipes import find_recipe
 from xmc_keras.data.check_documents import check_reads_features
 from xmc_keras.data.splits import has_part, read_part
 from xmc_keras.files.bad_input import BadInput
+from xmc_keras.ops.distribution.lost_workers import explain_lost_workers
+from xmc_keras.ops.distribution.start_strategy import start_strategy
+from xmc_keras.ops.distribution.workers import Workers
 from xmc_keras.runs.run_folder import RunFolder
 from xmc_keras.training.memory import measure_free_memory
 
@@ -68,12 +71,20 @@ def main(argv=None):
             "use --data.",
             args.config,
         )
+    strategy = None
+    if (distribute := distribution(config, args.set))[0] == "multi_worker":
+        # Before anything uses TensorFlow, such as the model of --from.
+        strategy = start_strategy(*distribute)
+    workers = Workers(strategy)
+    if not workers.is_chief:
+        with explain_lost_workers(workers):
+            return fit_run(args, config, None, workers)
     path = path.resolve()
     name = path.name if args.is_folder else path.stem
     run = RunFolder(args.run or Path("runs", name))
     # Before the data is read, and until all is written.
-    with run.lock:
-        metrics = fit_run(args, config, run)
+    with explain_lost_workers(workers), run.lock:
+        metrics = fit_run(args, config, run, workers)
     if metrics is None:
         return logger.info("This run is finished: see %s", run.metrics_path)
     rows = {run.config().title: metrics, **metrics["baselines"]}
@@ -81,18 +92,29 @@ def main(argv=None):
     logger.info("Saved %s", run.metrics_path)
 
 
-def fit_run(args, config, run):
+def distribution(config, settings):
+    """The values of `distribute` and `replicas`, of a config or of `--set`."""
+    if config is not None:
+        return config.distribute, config.replicas
+    from xmc_keras.config.config_file import read_setting
+
+    given = dict(map(read_setting, settings))
+    return given.get("distribute", "none"), given.get("replicas")
+
+
+def fit_run(args, config, run, workers):
     """Reads the data, trains and evaluates the run; returns its metrics.
 
-    Returns None if it is finished already.
+    Returns None if it is finished already. `run` is None unless this is the chief.
     """
-    if config is None and args.resume and run.config_path.exists():
-        # What was chosen when it began, also by another version.
-        config = load_config(run.config_path, args.set, resolved=True)
-    run.check(config, args.resume, args.overwrite)
-    if args.resume and run.finished:
-        run.remove_checkpoint()
-        return None
+    if run is not None:
+        if config is None and args.resume and run.config_path.exists():
+            # What was chosen when it began, also by another version.
+            config = load_config(run.config_path, args.set, resolved=True)
+        run.check(config, args.resume, args.overwrite)
+        if args.resume and run.finished and workers.count == 1:
+            run.remove_checkpoint()
+            return None
 
     # Imported late: scikit-learn takes a second to import, and other errors come first.
     from xmc_keras.config.choose_config import choose_config
@@ -106,13 +128,16 @@ def fit_run(args, config, run):
         if config is None:
             config, _ = choose_config(train, args.set, measure_free_memory())
             config = dataclasses.replace(config, data=args.data)
+        if args.is_folder and workers.count > 1:  # that of the chief's memory
+            chosen = workers.broadcast(dataclasses.asdict(config))
+            config = dataclasses.replace(config, **chosen)
         start_from = args.start_from and load_start(args.start_from, config, run)
         if width is not None:
             check_reads_features(config, train.texts_path)
         test = None
         if not args.is_folder or has_part(args.data, "test"):
             test = read_part(args.data, "test", args.skip_bad_lines, width)
-        return fit(
+        result = fit(
             config,
             train,
             test=test,
@@ -121,7 +146,8 @@ def fit_run(args, config, run):
             overwrite=args.overwrite,
             any_memory=args.any_memory,
             start_from=start_from,
-        ).metrics
+        )
+        return None if result is None else result.metrics
     except BadInput as error:
         raise error.at(args.config) from None
 
@@ -136,7 +162,7 @@ def load_start(path, config, run):
             f"{system}.",
             path,
         )
-    if earlier.path.resolve() == run.path.resolve():
+    if run is not None and earlier.path.resolve() == run.path.resolve():
         raise BadInput(
             "Expected another run to start from, which stays as it is. Received: the "
             "run itself.",

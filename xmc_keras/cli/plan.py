@@ -5,12 +5,20 @@ r"""Estimate the memory, disk space and steps of a run, and, if asked, its hours
     xmc plan amazon670k --labels 670091 --documents 490449
     xmc plan debian24k --measure
     xmc plan lightdxml_amazon670k --labels 670091 --documents 490449 --features 135909
+    xmc plan amazon670k --labels 670091 --set batch_size=128 --workers 8
+    xmc plan amazon670k --labels 670091 --set batch_size=128 --workers 8 --shard-labels
 
 It says whether the run fits this machine, or its GPU; if not, which settings help and
 by how much, with status 1. GB are 10^9 bytes. The module docstrings in
 xmc_keras/training/planning/ list what is counted; texts and clustering need memory in
 addition. --measure takes some real training steps and prints the hours of a run
 (without validation) and the memory that they used.
+
+With --workers, such as GPUs, memory is that of one of them, which has its part of each
+batch, and the last table is what it receives from the others in a training step: the
+gradients of whole weights, and the rows of tables that the others' documents have. With
+--shard-labels the label table is dealt out, its gradients stay where they are, and
+features, candidates and logits are exchanged. All of it is calculated.
 """
 
 import json
@@ -61,6 +69,14 @@ def main(argv=None):
         metavar="STEPS",
         help="take this many training steps, then as many that are timed (8)",
     )
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="split batches among N (1)"
+    )
+    parser.add_argument(
+        "--shard-labels",
+        action="store_true",
+        help="deal the label table out over the workers",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_skip_bad_lines(parser)
     args = parser.parse_args(argv)
@@ -74,7 +90,7 @@ def main(argv=None):
 
     if args.labels is not None:
         sizes = args.labels, args.documents, args.features, args.words
-        plan, documents = make_plan(config, None, *sizes)
+        plan, documents = make_plan(config, None, *sizes, **workers_of(args, config))
     else:
         folder = path if config is None else config.data
         groups = groups_file(config, args.set)
@@ -83,7 +99,7 @@ def main(argv=None):
             from xmc_keras.config.choose_config import choose_config  # imported late
 
             config, _ = choose_config(train, args.set, room)
-        plan, documents = make_plan(config, train)
+        plan, documents = make_plan(config, train, **workers_of(args, config))
         if config.encoder != "words":
             warn_of_language(config.encoder, train.texts)
     try:
@@ -129,8 +145,23 @@ def read_train(folder, skip_bad_lines, groups=None):
     return train, label_set
 
 
+def workers_of(args, config):
+    """The arguments of `make_plan` about workers."""
+    shard = args.shard_labels or config.shard_labels
+    return {"workers": args.workers, "shard_labels": shard and args.workers > 1}
+
+
 def check_sizes(args):
-    """Raises `BadInput` for sizes below 1, or without --labels."""
+    """Raises `BadInput` for sizes below 1, or without what they need."""
+    if args.workers < 1:
+        raise BadInput("Expected --workers to be at least 1.")
+    if args.shard_labels and args.workers == 1:
+        raise BadInput("Expected --shard-labels with --workers of at least 2.")
+    if args.measure is not None and args.workers > 1:
+        raise BadInput(
+            "Expected --measure without --workers: it takes the steps of one. "
+            "Received: both."
+        )
     if args.measure is not None and args.measure < 1:
         raise BadInput("Expected --measure to be at least 1.")
     for name in SIZES:
@@ -169,7 +200,7 @@ def format_report(plan, room, report):
     unit = plan.WIDTH[1]
     grid = report["training_step_gb"]
     blocks = [
-        plan.about,
+        plan.about + format_worker(report),
         format_table(["", "parameters", "weights GB", "moments GB"], parts),
         format_table(["a training step", "GB"], (constant | report["step_gb"]).items()),
         format_table(["at most", "GB"], report["phases_gb"].items()),
@@ -178,16 +209,38 @@ def format_report(plan, room, report):
             [[f"batch of {batch}", *row.values()] for batch, row in grid.items()],
         ),
         format_table(["on disk", "GB"], report["disk_gb"].items()),
+        *format_workers(report),
         format_verdict(plan, room, report),
     ]
     return "\n\n".join(blocks)
 
 
+def format_worker(report):
+    """Says which part of a batch a worker has, if there are several."""
+    if "workers" not in report:
+        return ""
+    number, documents = report["workers"], report["worker_documents"]
+    words = "document" if documents == 1 else "documents"
+    text = f"\none of {number:,} workers, with {documents:,} {words} of a batch"
+    return text + (" and its part of the label table" * report["shard_labels"])
+
+
+def format_workers(report):
+    """The table of what a worker receives, if there are several."""
+    if "workers" not in report:
+        return []
+    sizes = report["received_mb"]
+    rows = [*sizes.items(), ("together", sum(sizes.values()))]
+    return [format_table(["received in a training step", "MB"], rows)]
+
+
 def format_verdict(plan, room, report):
     """Says whether the run fits, and how long it takes if it was measured."""
     available = report["room_gb"]
+    whose = " for a worker" if "workers" in report else ""
     lines = [
-        f"Memory of the {place}: {size:.1f} GB needed, {available[place]:.1f} GB free."
+        f"Memory of the {place}{whose}: {size:.1f} GB needed, "
+        f"{available[place]:.1f} GB free."
         for place, size in report["needs_gb"].items()
     ]
     if not report["fits"]:

@@ -42,6 +42,7 @@ COMMANDS = {
     "prepare": "convert CSV, JSON, Parquet and other data to a data folder",
     "plan": "estimate the memory, disk space and steps of a run",
     "fit": "train LightXML or LightDXML by a recipe",
+    "launch": "train with several processes of this machine",
     "evaluate": "compute P@k, nDCG@k, PSP@k and recall@k of a run",
     "predict": "predict label names and scores for texts",
     "ensemble": "evaluate several runs as one model",
@@ -58,6 +59,8 @@ COMMANDS = {
 
 # Commands whose modules are in a folder of their own.
 FOLDERS = {
+    "download": "data",
+    "prepare": "data",
     "ensemble": "several_runs",
     "sweep": "several_runs",
     "add-labels": "changes",
@@ -68,7 +71,7 @@ FOLDERS = {
 
 # Commands that wait for requests, input or other programs: only the phases that they
 # name themselves are worth a line in the log.
-WAITING = ("serve", "ask", "predict", "sweep")
+WAITING = ("serve", "ask", "predict", "sweep", "launch")
 
 # Phrases in the remedies of `BadInput`, and how the command line words them.
 WORDS = {
@@ -100,6 +103,7 @@ WORDS = {
     "`skip_bad_lines=True`": "--skip-bad-lines",
     "`overwrite=True`": "--overwrite",
     "`score`": "--score",
+    "`shard_labels`": "--shard-labels",
     "`titles`": "--titles",
     "`model`": "--model",
     "`weights`": "--weights",

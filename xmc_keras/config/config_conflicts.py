@@ -66,7 +66,7 @@ def find_conflicts(values):
     ('swa_start', 'epochs')
     """
     system = values["system"]
-    wrong = [
+    wrong = list(_distribution_conflicts(values)) + [
         ((key, "system"), wrong_system(key, system))
         for key, default in DEFAULTS.items()
         if not reads_key(system, key) and values[key] != default
@@ -74,7 +74,35 @@ def find_conflicts(values):
     return wrong or list(CONFLICTS[system](values))
 
 
+def _distribution_conflicts(values):
+    distribute = values["distribute"]
+    if values["replicas"] is not None and distribute != "mirrored":
+        yield (
+            ("replicas", "distribute"),
+            "Expected replicas with distribute: mirrored; the workers of multi_worker "
+            f"are those that are started. Received: distribute {distribute}.",
+        )
+    if distribute != "none" and values["precision"] == "mixed_float16":
+        yield (
+            ("precision", "distribute"),
+            "Expected precision to be mixed_bfloat16 or float32 with distribute: each "
+            "replica would scale its loss alone. Received: mixed_float16.",
+        )
+    if distribute != "none" and values["jit_compile"] is True:
+        yield (
+            ("jit_compile", "distribute"),
+            "Expected jit_compile to be auto or false with distribute: XLA compiles no "
+            "exchange with other replicas. Received: true.",
+        )
+
+
 def _transformer_conflicts(values):
+    if values["shard_labels"] and values["distribute"] != "multi_worker":
+        yield (
+            ("shard_labels", "distribute"),
+            "Expected distribute: multi_worker with shard_labels, whose workers hold "
+            f"the shards. Received: distribute {values['distribute']}.",
+        )
     system, epochs, start = (values[key] for key in ("system", "epochs", "swa_start"))
     if start is not None and start >= epochs:
         yield (

@@ -68,7 +68,7 @@ def build_model(config, backbone, tokenizer, clusters, label_names):
         bottleneck_dim=config.bottleneck_dim,
         bottleneck_activation=config.bottleneck_activation,
         table_dtype=config.table_dtype,
-        sharded=getattr(config, "shard_labels", False),
+        sharded=config.shard_labels,
     )
     encoder = build_encoder(config, backbone)
     level_dims = None

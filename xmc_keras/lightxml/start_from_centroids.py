@@ -5,6 +5,7 @@ import scipy.sparse
 import tensorflow as tf
 
 from xmc_keras.ops.distribution.sharded_table import assign_rows
+from xmc_keras.ops.distribution.workers import Workers
 
 # The largest change of a document's logit, for a document as far from the mean of all
 # documents as documents are on average.
@@ -30,8 +31,9 @@ def start_from_centroids(model, batches, generator=True, scale=SCALE):
     Args:
         model: a built `LightXML`. Its encoder runs as in prediction.
         batches: iterable of `(x, y)` with each training document once, see
-            `DocumentBatches.batches`. It is read once; meanwhile a row of float32
-            numbers is held for each label and cluster.
+            `DocumentBatches.batches`; each of several workers gets a part of them. It
+            is read once; meanwhile a row of float32 numbers is held for each label and
+            cluster.
         generator: bool. `False` leaves a trained generator as it is. Defaults to
             `True`.
         scale: float. See above. Defaults to `4.0`.
@@ -81,6 +83,9 @@ def start_from_centroids(model, batches, generator=True, scale=SCALE):
         for head, features, rows in zip(heads, head_features(x), places):
             if head is not None:
                 head.add(features.numpy(), rows.numpy())
+    for head in heads:
+        if head is not None:
+            head.merge(Workers.of(model))
     if generator:
         kernel = model.generator.kernel
         columns = kernel.numpy()  # (dim, clusters)
@@ -122,6 +127,19 @@ class Centroids:
         self.total += features.sum(axis=0, dtype=np.float64)
         self.squares += float(np.square(features, dtype=np.float64).sum())
         self.num_documents += len(features)
+
+    def merge(self, workers):
+        """Adds up what `Workers` have summed, each of its own documents."""
+        if workers.count == 1:
+            return
+        width = max(workers.collect(0 if self.sums is None else self.sums.shape[1]))
+        if self.sums is None:
+            self.sums = np.zeros((len(self.counts), width), np.float32)
+            self.total = np.zeros(width)
+        self.sums, self.counts = workers.sum(self.sums), workers.sum(self.counts)
+        rest = [*self.total, self.squares, self.num_documents]
+        *total, self.squares, self.num_documents = workers.sum(np.array(rest))
+        self.total = np.array(total)
 
     def rows(self, scale):
         """Yields blocks of ids and new rows, where a centroid differs from the mean."""

@@ -39,7 +39,7 @@ def build_one_vs_all(config, backbone, tokenizer, label_names, num_labels=None):
         config.projection_dim,
         config.initial_probability,
         config.table_dtype,
-        sharded=getattr(config, "shard_labels", False),
+        sharded=config.shard_labels,
         name="one_vs_all_head",
     )
     return OneVsAll(

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from xmc_keras.lightxml.start_from_centroids import SCALE, Centroids
+from xmc_keras.ops.distribution.workers import Workers
 
 
 def start_head(model, batches, scale=SCALE):
@@ -40,5 +41,6 @@ def start_head(model, batches, scale=SCALE):
     for x, label_ids in batches:
         known = np.where(label_ids < head.num_labels, label_ids, -1)
         centroids.add(project(x).numpy(), known)
+    centroids.merge(Workers.of(model))
     for label_ids, rows in centroids.rows(scale):
         head.assign_rows(label_ids, rows)

@@ -96,13 +96,14 @@ class Recommender(ReplicaSteps, keras.Model):
         if self.calibration is None:
             return outputs
         own = outputs["scores"]
-        scores = self.calibration.apply(outputs["predicted_ids"], own, own)
+        scores = self.calibrate_ranked(outputs["predicted_ids"], own)
         return {**outputs, "scores": scores, "own_scores": own}
 
-    def calibrate_ranking(self, label_ids, scores):
-        """`calibrate` for label ids and scores (batch, n), which are returned."""
-        outputs = self.calibrate({"predicted_ids": label_ids, "scores": scores})
-        return outputs["predicted_ids"], outputs["scores"]
+    def calibrate_ranked(self, label_ids, scores):
+        """Calibrated scores (batch, n) of ranked labels, if there is a calibration."""
+        if self.calibration is None:
+            return scores
+        return self.calibration.apply(label_ids, scores, scores)
 
     def calibrate_scores(self, label_ids, scores, *encoded):
         """Calibrated scores (batch, n) of given labels, if there is a calibration.

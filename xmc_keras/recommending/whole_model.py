@@ -13,6 +13,14 @@ from xmc_keras.ops.distribution.workers import Workers
 from xmc_keras.recommending.label_changes.copy_model import copy_model
 
 
+def find_whole(model):
+    """A model with whole tables: itself, or `whole_model` if it has shards.
+
+    All workers have to call it together; without shards it exchanges nothing.
+    """
+    return whole_model(model) if any(map(is_sharded, model.variables)) else model
+
+
 def whole_model(model, everywhere=False, device=None):
     """The same model outside of its strategy, with whole tables.
 

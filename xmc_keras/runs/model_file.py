@@ -22,6 +22,12 @@ import xmc_keras.recommending.hybrid  # noqa: F401
 from xmc_keras.files.atomic_files import atomic_write
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.disk_error import DiskError, find_disk_error
+from xmc_keras.ops.distribution.sharded_table import (
+    assign_whole,
+    is_sharded,
+    read_whole,
+)
+from xmc_keras.ops.distribution.workers import Workers
 from xmc_keras.ops.keras_internals import write_keras_file
 
 
@@ -116,40 +122,50 @@ def temporary_files(folder=None):
 def save_state(path, model, optimizer=None):
     """Saves the state of a model and its optimizer as `.npz`, one after another.
 
-    Unlike Keras it also saves the seeds and counters of dropout layers.
+    Unlike Keras it also saves the seeds and counters of dropout layers. Of workers with
+    a sharded table, all have to call it; the chief writes.
 
     Memory: the largest variable, once more.
 
     Args:
-        path: string or path.
+        path: string or path; None on other workers than the chief.
         model: a built Keras model.
         optimizer: optional Keras optimizer, built.
 
     Raises:
         DiskError: the file cannot be written.
     """
+    variables = _variables(model, optimizer)
+    if path is None:
+        for variable in filter(is_sharded, variables):
+            read_whole(variable)
+        return
     with atomic_write(path) as file:
         # `np.savez` asks for an array when it writes it.
-        np.savez(file, *map(_Lazy, _variables(model, optimizer)))
+        np.savez(file, *map(_Lazy, variables))
 
 
 def load_state(path, model, optimizer=None):
     """Loads what `save_state` has saved into the same model and optimizer.
 
+    Of several workers all have to call it: the chief reads, the others get the values.
+
     Raises:
         OSError, ValueError, KeyError, zipfile.BadZipFile: the file is missing, damaged
             or of another model.
     """
-    variables = _variables(model, optimizer)
-    # Opened here, because `np.load` leaves damaged files open.
-    with open(path, "rb") as file, np.load(file) as arrays:
-        if len(arrays) != len(variables):
-            raise ValueError(f"{len(arrays)} variables, not {len(variables)}")
+    variables, workers = _variables(model, optimizer), Workers.of(model)
+    with contextlib.ExitStack() as stack:
+        if workers.is_chief:
+            # Opened here, because `np.load` leaves damaged files open.
+            arrays = stack.enter_context(np.load(stack.enter_context(open(path, "rb"))))
+            if len(arrays) != len(variables):
+                raise ValueError(f"{len(arrays)} variables, not {len(variables)}")
         for i, variable in enumerate(variables):
-            array = arrays[f"arr_{i}"]
+            array = workers.broadcast(arrays[f"arr_{i}"] if workers.is_chief else None)
             if variable.dtype == "bfloat16":
                 array = array.view(ml_dtypes.bfloat16)
-            variable.assign(array)
+            assign_whole(variable, array)
 
 
 def _variables(model, optimizer):
@@ -163,6 +179,6 @@ class _Lazy:
         self.variable = variable
 
     def __array__(self, dtype=None, copy=None):
-        array = keras.ops.convert_to_numpy(self.variable)
+        array = read_whole(self.variable)
         # NumPy's format has no bfloat16.
         return array.view(np.uint16) if self.variable.dtype == "bfloat16" else array

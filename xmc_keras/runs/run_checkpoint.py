@@ -14,7 +14,10 @@ from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.digests import check_digest, write_checked
 from xmc_keras.files.disk_error import explain_disk_errors
 from xmc_keras.files.unreadable import UNREADABLE
+from xmc_keras.ops.distribution.workers import Workers
 from xmc_keras.runs.model_file import load_state, save_state
+
+ASK = 20  # steps after which workers ask the chief whether to save
 
 
 class RunCheckpoint(keras.callbacks.Callback):
@@ -53,28 +56,22 @@ class RunCheckpoint(keras.callbacks.Callback):
         self.step = 0
         self.seconds = self.earlier_seconds = 0.0
         self._first_step = 0
-        self._loss_state = {}
+        self._loss_state, self._swa_state = {}, {}
         self._saved_at = self._seen_at = time.monotonic()
 
     def restore(self, model):
         """Loads the checkpoint into a model; returns False if there is none.
 
-        The model must be compiled, and the model and its optimizer built.
+        The model must be compiled, and the model and its optimizer built. Of several
+        workers the chief reads it, and the others get its state.
         """
-        if self.path is None:
-            return False
-        path = self.path if self.path.exists() else self._other("old")
-        if not path.exists():
+        workers, path = Workers.of(model), self._find()
+        if not workers.broadcast(path is not None):
             return False
         try:
-            progress = json.loads((path / "progress.json").read_text())
-            check_digest(path / "progress.json")
-            self.epoch, self.step = progress["epoch"], progress["step"]
-            self.seconds = self.earlier_seconds = progress["seconds"]
-            load_state(path / "state.npz", model, model.optimizer)
-            self._loss_state = load_arrays(path / "losses.npz")
-            if self.swa is not None:
-                self.swa.set_state(load_arrays(path / "swa.npz"))
+            if path is not None:
+                self._read(path)
+            load_state(path and path / "state.npz", model, model.optimizer)
         except BadInput:
             raise
         except UNREADABLE as error:
@@ -84,8 +81,31 @@ class RunCheckpoint(keras.callbacks.Callback):
                 path,
                 remedy="Start the run again with `overwrite=True`.",
             ) from error
-        self._first_step = self.step
+        names = ("epoch", "step", "seconds", "_loss_state", "_swa_state")
+        state = {name: getattr(self, name) for name in names}
+        for name, value in workers.broadcast(state).items():
+            setattr(self, name, value)
+        if self.swa is not None:
+            self.swa.set_state(self._swa_state)
+        self._first_step, self._swa_state = self.step, {}
         return True
+
+    def _find(self):
+        """The folder of the checkpoint, or None if there is none."""
+        if self.path is None:
+            return None
+        path = self.path if self.path.exists() else self._other("old")
+        return path if path.exists() else None
+
+    def _read(self, path):
+        """Reads all but the weights."""
+        progress = json.loads((path / "progress.json").read_text())
+        check_digest(path / "progress.json")
+        self.epoch, self.step = progress["epoch"], progress["step"]
+        self.seconds = self.earlier_seconds = progress["seconds"]
+        self._loss_state = load_arrays(path / "losses.npz")
+        if self.swa is not None:
+            self._swa_state = load_arrays(path / "swa.npz")
 
     def on_train_begin(self, logs=None):
         self._seen_at = time.monotonic()
@@ -102,7 +122,11 @@ class RunCheckpoint(keras.callbacks.Callback):
         # At the start of a batch, every other callback has finished the previous one.
         # Keras counts the batches of a resumed epoch from zero.
         self.step = self._first_step + batch
-        if time.monotonic() - self._saved_at > 60 * self.minutes:
+        due = time.monotonic() - self._saved_at > 60 * self.minutes
+        workers = Workers.of(self.model)
+        if workers.count > 1:  # clocks differ
+            due = batch % ASK == 0 and workers.broadcast(due)
+        if due:
             self.save()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -112,30 +136,35 @@ class RunCheckpoint(keras.callbacks.Callback):
         self.save()
 
     def save(self):
-        """Saves a checkpoint now."""
+        """Saves a checkpoint now; of several workers, all have to call it."""
         now = time.monotonic()
         self.seconds += now - self._seen_at
         self._seen_at = now
+        losses = {}
+        if self.step:  # sums over workers
+            losses = {name: to_numpy(v) for name, v in loss_state(self.model)}
+        self._saved_at = now
+        average = None if self.swa is None else self.swa.state()
         if self.path is None:
+            save_state(None, self.model, self.model.optimizer)
             return
         part = self._other("part")
         shutil.rmtree(part, ignore_errors=True)
         try:
             with explain_disk_errors(self.path):
                 part.mkdir(parents=True)
-                self._write(part)
+                self._write(part, losses, average)
                 replace_folder(part, self.path)
         finally:
             shutil.rmtree(part, ignore_errors=True)
         self._saved_at = time.monotonic()
 
-    def _write(self, folder):
+    def _write(self, folder, losses, average):
         # Zip archives check themselves, and NumPy writes them without a copy of all.
         save_state(folder / "state.npz", self.model, self.model.optimizer)
-        losses = {name: to_numpy(v) for name, v in loss_state(self.model)}
-        np.savez(folder / "losses.npz", **(losses if self.step else {}))
-        if self.swa is not None:
-            np.savez(folder / "swa.npz", **self.swa.state())
+        np.savez(folder / "losses.npz", **losses)
+        if average is not None:
+            np.savez(folder / "swa.npz", **average)
         progress = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds}
         with write_checked(folder / "progress.json") as file:
             file.write(json.dumps(progress).encode())

@@ -29,6 +29,9 @@ from xmc_keras.runs.find_data import describe_place, find_data
 # The models of a run, the preferred one first.
 MODELS = ("best", "averaged")
 RESTORE = "Restore the file, or train the run again"
+# Keys that may differ when a run is continued: data may have moved, which `check_data`
+# compares, and other devices compute the same.
+MAY_CHANGE = ("data", "distribute", "replicas", "shard_labels")
 START = "start.json"  # metrics before training
 STATE = "best.npz"  # the best epoch of a model that is finished after the last one
 
@@ -107,9 +110,8 @@ class RunFolder:
         changed = [
             f"{key} was {format_value(earlier[key])}, is {format_value(now[key])}"
             for key in now
-            # Data that was moved: `check_data` compares what is in it.
             if earlier[key] != now[key]
-            and key != "data"
+            and key not in MAY_CHANGE
             and not is_resolved(key, now[key], earlier[key])
         ]
         if changed:

@@ -9,7 +9,6 @@ from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.disk_error import DiskError
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.recommending.thresholds.choose_thresholds import choose_thresholds
-from xmc_keras.recommending.thresholds.target import Target
 from xmc_keras.runs.finished_runs import read_metrics
 from xmc_keras.runs.run_folder import MODELS
 from xmc_keras.serving.version.model_card import CARD_KEYS
@@ -32,6 +31,7 @@ def export(
     weights=None,
     version=None,
     threshold=None,
+    calibration=None,
 ):
     """Exports models as a SavedModel: raw text in, label names and scores out.
 
@@ -56,7 +56,8 @@ def export(
         version: optional int. Defaults to the next number.
         threshold: optional float or string, see `choose_thresholds`. The least score of
             the labels that the signature `select` returns. Defaults to `"f1"` for a
-            calibrated model, and else to `0.5`.
+            calibrated model or ensemble, and else to `0.5`.
+        calibration: optional `Calibration` of an ensemble, see `calibrate_ensemble`.
 
     Returns:
         The number of the version.
@@ -79,14 +80,14 @@ def export(
     ]
     most = min(min(len(x.label_set), x.num_predictions) for x in models)
     k = choose_k(k, most)
-    check_weights(weights, models)
+    check_weights(weights, models, calibration)
     stored = precision, encoder_precision
     with (
         reserve_version(folder, version) as version,
         new_version(folder, version) as path,
     ):
-        threshold = choose_own_threshold(models, threshold)
-        options = weights, threshold
+        threshold = choose_own_threshold(models, threshold, calibration)
+        options = weights, threshold, calibration
         write_version(models, documents, cards, path, folder, k, stored, *options)
     logger.info("Exported version %d to %s", version, folder)
     return version
@@ -107,7 +108,9 @@ def export_runs(
     """Exports finished runs, compared with them on the test part of their data.
 
     Args:
-        runs: list of `RunFolder`.
+        runs: list of `RunFolder`. The scores of several are calibrated by documents
+            that none of them was trained on, see `calibrate_ensemble`; if there are too
+            few, they stay as they are, and the log says so.
         model: optional string. Which of the runs' models; the best ones by default.
         data: optional string or path. The folder of the runs' data, if it was moved.
         folder, k, precision, encoder_precision, weights, version, threshold: see
@@ -127,6 +130,7 @@ def export_runs(
         new_version(folder, version) as path,
     ):
         # TensorFlow takes seconds to import: other errors are reported before.
+        from xmc_keras.evaluation.ensemble.calibrate_ensemble import calibrate_runs
         from xmc_keras.serving.version.documents_to_check import choose_documents
 
         models = []
@@ -136,7 +140,11 @@ def export_runs(
         stored = precision, encoder_precision
         most = CHECKED if set(stored) == {"float32"} else CHECKED_REDUCED
         documents = choose_documents(runs[0], models[0], most, data)
-        options = weights, choose_own_threshold(models, threshold)
+        calibration = None
+        if len(runs) > 1:
+            calibration = calibrate_runs(runs, models, weights, data)
+        threshold = choose_own_threshold(models, threshold, calibration)
+        options = weights, threshold, calibration
         write_version(models, documents, cards, path, folder, k, stored, *options)
     logger.info("Exported version %d to %s", version, folder)
     return version
@@ -174,11 +182,16 @@ def choose_k(k, most):
     return k
 
 
-def check_weights(weights, members):
+def check_weights(weights, members, calibration=None):
     if weights is not None and len(members) == 1:
         raise BadInput(
             "Expected several models to weigh. Received: one.",
             remedy="Leave `weights` out.",
+        )
+    if calibration is not None and len(members) == 1:
+        raise BadInput(
+            "Expected several models with a calibration together. Received: one.",
+            remedy="Leave `calibration` out: a model has its own.",
         )
     if weights is not None and len(weights) != len(members):
         raise BadInput(
@@ -206,26 +219,21 @@ def describe_run(run, model):
     }
 
 
-def choose_own_threshold(models, threshold=None):
+def choose_own_threshold(models, threshold=None, calibration=None):
     """The threshold of an export, see `choose_thresholds` and `export`.
 
     Raises:
-        BadInput: it cannot be chosen. For an ensemble it is a score.
+        BadInput: it cannot be chosen.
     """
+    if len(models) == 1:
+        calibration = models[0].calibration
     if threshold is None:
-        alone = len(models) == 1 and models[0].calibration is not None
-        threshold = "f1" if alone else 0.5
-    target = Target.parse(threshold)
-    if len(models) > 1 and target.kind != "score":
-        raise BadInput(
-            f"Expected a score from 0 to 1 as the threshold of an ensemble. Received: "
-            f"{target}."
-        )
-    return choose_thresholds(models[0], target)
+        threshold = 0.5 if calibration is None else "f1"
+    return choose_thresholds(calibration, threshold)
 
 
 def write_version(
-    models, documents, cards, path, folder, k, stored, weights, threshold
+    models, documents, cards, path, folder, k, stored, weights, threshold, calibration
 ):
     """Writes a version into the folder `path` and checks it there.
 
@@ -234,7 +242,7 @@ def write_version(
         path: `Path` of the new version.
         stored: `(precision, encoder_precision)`.
         threshold: float array, see `choose_thresholds`.
-        models, documents, folder, k, weights: see `export`.
+        models, documents, folder, k, weights, calibration: see `export`.
     """
     import tensorflow as tf
 
@@ -259,7 +267,8 @@ def write_version(
     tf.config.experimental.enable_tensor_float_32_execution(False)
     models = [convert_to_float32(model) for model in models]
     serving_module = choose_module_class(models)
-    module = serving_module(models, k, *stored, weights=weights, threshold=threshold)
+    ensemble = {"weights": weights, "calibration": calibration}
+    module = serving_module(models, k, *stored, threshold=threshold, **ensemble)
     coarsest = min(stored, key=("int8", "float16", "float32").index)
     several = documents[:8]
     if isinstance(documents, list):
@@ -290,7 +299,9 @@ def write_version(
         if titles:
             labels = LabelSet([name.decode() for name in names], titles)
             labels.save_titles(extra / "label_titles.txt")
-        card = write_model_card(cards, descriptions, *stored, weights)
+        answers = calibration and calibration.answers
+        calibrated_on = 0 if answers is None else len(answers.label_ids)
+        card = write_model_card(cards, descriptions, *stored, weights, calibrated_on)
         (extra / "model_card.md").write_text(card, encoding="utf-8")
         record_version(path)
     except (OSError, DiskError, tf.errors.OpError) as error:
@@ -305,7 +316,7 @@ def write_version(
     if len(models) == 1:
         expected = predict_names(models[0], documents, k)
     else:  # the ensemble in float32
-        whole = serving_module(models, k, weights=weights)
+        whole = serving_module(models, k, **ensemble)
         ask = whole.signatures()["serving_default"]
         answer = ask(**{name: tf.constant(value) for name, value in inputs.items()})
         expected = [

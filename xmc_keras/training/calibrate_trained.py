@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 
+from xmc_keras.labels.label_bands import find_bands
 from xmc_keras.progress import phase
 from xmc_keras.runs.run_folder import MODELS
 
@@ -48,7 +49,7 @@ def calibrate_trained(task, trained, model):
                 answers = answer_documents(
                     each, task.validation, task.config, task.cache
                 )
-        each.calibration = Calibration.fit(answers, counts)
+        each.calibration = Calibration.fit(answers, find_bands(counts))
         if each.calibration is None:
             logger.info(
                 "Scores stay as they are: a calibration needs %d right labels for "

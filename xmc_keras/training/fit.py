@@ -1,12 +1,15 @@
 """Training a model from documents and a config."""
 
 import contextlib
+import dataclasses
+import importlib.metadata
 import logging
 import sys
 import time
 
 import numpy as np
 
+from xmc_keras import __version__
 from xmc_keras.config.config import Config
 from xmc_keras.config.resolve_config import (
     describe_sizes,
@@ -18,7 +21,7 @@ from xmc_keras.data.check_documents import (
     check_split,
     check_trainable,
 )
-from xmc_keras.data.documents import Documents
+from xmc_keras.data.documents import Documents, documents_digest
 from xmc_keras.data.feature_documents import FeatureDocuments
 from xmc_keras.data.filters import encode_filtered_labels
 from xmc_keras.data.label_texts import (
@@ -28,18 +31,22 @@ from xmc_keras.data.label_texts import (
 )
 from xmc_keras.data.splits import split_documents
 from xmc_keras.files.bad_input import BadInput
+from xmc_keras.files.digests import digest_json
 from xmc_keras.files.disk_error import DiskError
 from xmc_keras.labels.label_set import LabelSet
 from xmc_keras.metrics.baselines import rank_by_popularity, rank_by_similarity
+from xmc_keras.ops.distribution.lost_workers import explain_lost_workers
+from xmc_keras.ops.distribution.start_strategy import start_strategy
+from xmc_keras.ops.distribution.workers import Workers
 from xmc_keras.progress import Heartbeat, phase
 from xmc_keras.runs.finished_runs import read_metrics
-from xmc_keras.runs.run_folder import RunFolder
+from xmc_keras.runs.run_folder import MAY_CHANGE, RunFolder
 from xmc_keras.training.calibrate_trained import calibrate_trained
-from xmc_keras.training.fit_lightdxml import fit_lightdxml
-from xmc_keras.training.fit_lightxml import fit_lightxml
-from xmc_keras.training.fit_one_vs_all import fit_one_vs_all
 from xmc_keras.training.fit_result import FitResult
 from xmc_keras.training.memory import measure_peak_memory
+from xmc_keras.training.systems.fit_lightdxml import fit_lightdxml
+from xmc_keras.training.systems.fit_lightxml import fit_lightxml
+from xmc_keras.training.systems.fit_one_vs_all import fit_one_vs_all
 from xmc_keras.training.task import Task
 
 logger = logging.getLogger(__name__)
@@ -49,6 +56,8 @@ SYSTEMS = {
     "lightdxml": fit_lightdxml,
     "one_vs_all": fit_one_vs_all,
 }
+# Of which all workers need the same version.
+PACKAGES = ("tensorflow", "keras", "keras-nlp", "numpy", "scipy")
 # With more labels, comparing every test document with every label takes longer than a
 # baseline is worth.
 NEAREST_LABELS = 100_000
@@ -126,9 +135,33 @@ def fit(
         run = RunFolder(run)
     if learn_validation is None:
         learn_validation = test is not None
+    workers = start_workers(config)
+    if not workers.is_chief:  # which alone writes
+        run, progress = None, False
     settings = resume, overwrite, any_memory, callbacks, progress, learn_validation
-    with contextlib.nullcontext() if run is None else run.lock:
-        return _fit(config, train, validation, test, run, *settings, start_from)
+    with (
+        explain_lost_workers(workers),
+        contextlib.nullcontext() if run is None else run.lock,
+    ):
+        parts = train, validation, test
+        return _fit(config, *parts, run, *settings, start_from, workers)
+
+
+def start_workers(config):
+    """Starts the strategy of a config, before anything else uses TensorFlow.
+
+    Returns:
+        `Workers`, of one process unless `distribute` is `multi_worker`.
+    """
+    strategy = start_strategy(config.distribute, config.replicas)
+    if strategy is not None:
+        replicas = strategy.num_replicas_in_sync
+        if config.batch_size % replicas:
+            raise BadInput(
+                f"Expected batch_size to be a multiple of the {replicas} replicas that "
+                f"share a batch. Received: {config.batch_size}."
+            )
+    return Workers(strategy)
 
 
 def _check_arguments(config, parts, callbacks, start_from):
@@ -174,6 +207,7 @@ def _fit(
     progress,
     learn_validation,
     start_from,
+    workers,
 ):
     """Trains with the run, if any, locked; see `fit`."""
     begun = time.monotonic()
@@ -183,11 +217,17 @@ def _fit(
     titles = find_label_titles(train, config.titles)
     if run is not None:
         run.check(config, resume, overwrite)
-        if resume and run.finished:
+    finished = run is not None and resume and run.finished
+    if workers.broadcast(finished):
+        result = None
+        if finished:
             run.check_data(train)
             logger.info("This run is finished: see %s", run.metrics_path)
             run.remove_checkpoint()
-            return load_result(run)
+            result = load_result(run)
+        workers.wait()
+        return result
+    check_same(workers, config, train, validation)
     check_trainable(train)
     label_set = LabelSet.from_labels(train.labels, titles)
     for documents in (validation, test):
@@ -196,7 +236,8 @@ def _fit(
     continued = run is not None and resume and run.config_path.exists()
     if continued:
         run.check_data(train)
-        config = run.config()
+        changed = {key: getattr(config, key) for key in MAY_CHANGE}
+        config = dataclasses.replace(run.config(), **changed)
     else:
         given, config = config, resolve_config(config, len(train), len(label_set))
         sizes = describe_sizes(given, config)
@@ -226,12 +267,48 @@ def _fit(
         callbacks=callbacks,
         progress=progress,
         start_from=getattr(start_from, "transformer", start_from),  # of a Hybrid
+        workers=workers,
+        chief_cache=workers.broadcast(run and str(run.cache_path.resolve())),
     )
     with Heartbeat() if progress else contextlib.nullcontext(), keep_policy():
         try:
-            return evaluate_trained(task, SYSTEMS[config.system](task), test, begun)
+            trained = SYSTEMS[config.system](task)
+            return finish(task, trained, test, begun)
         except DiskError as error:
             raise error.resumable() from error
+
+
+def check_same(workers, config, train, validation):
+    """Raises `BadInput` on every worker if recipes, data or packages differ."""
+    if workers.count == 1:
+        return
+    keys = {k: v for k, v in dataclasses.asdict(config).items() if k != "data"}
+    data = [documents_digest(part) for part in (train, validation) if part is not None]
+    workers.check_same(
+        {
+            "recipe": digest_json(keys),
+            "data": " ".join(data),
+            "versions": ", ".join(
+                [f"xmc-keras {__version__}"]
+                + [f"{name} {importlib.metadata.version(name)}" for name in PACKAGES]
+            ),
+        }
+    )
+
+
+def finish(task, trained, test, begun):
+    """Evaluates a trained model: the chief does so, and gives others its metrics."""
+    workers, result = task.workers, None
+    if workers.is_chief:
+        result = evaluate_trained(task, trained, test, begun)
+    metrics = workers.broadcast(None if result is None else result.metrics)
+    if result is None:
+        # The best model is in the chief's run, if it has one.
+        model = trained.model if task.chief_cache is None else None
+        history, seconds = trained.history, trained.checkpoint.seconds
+        result = FitResult(model, history, metrics, seconds)
+    workers.wait()
+    return result
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ class FitResult:
 
     Args:
         model: a `LightXML` or `LightDXML` with the weights that are best on the
-            validation split.
+            validation split; None on other workers than the chief, if this saves a run.
         history: list of dictionaries, one per epoch: `epoch` (from 0), losses, and
             validation metrics in [0, 1].
         metrics: dictionary of metrics in percent, see `evaluate`: on the test

@@ -2,9 +2,11 @@
 
 import dataclasses
 import typing
+from pathlib import Path
 
 from xmc_keras.config.config import Config
 from xmc_keras.labels.label_set import LabelSet
+from xmc_keras.ops.distribution.workers import Workers
 from xmc_keras.runs.run_folder import RunFolder
 
 
@@ -23,6 +25,8 @@ class Task:
         run: a `RunFolder`, or None.
         continued: bool. Whether an earlier run is continued.
         any_memory, callbacks, progress, start_from: see `fit`.
+        workers: `Workers` that train together.
+        chief_cache: optional string. The folder of the chief's token caches.
         transformer: optional `MemberScores` of the validation documents by a model
             that a linear model is joined to, see `join_words`.
     """
@@ -39,12 +43,18 @@ class Task:
     callbacks: typing.Sequence
     progress: bool
     start_from: typing.Any = None
+    workers: Workers = dataclasses.field(default_factory=Workers)
+    chief_cache: str | None = None
     transformer: typing.Any = None
 
     @property
     def cache(self):
         """The folder of token caches, or None."""
-        return None if self.run is None else self.run.cache_path
+        if self.run is not None:
+            return self.run.cache_path
+        # Of the chief's run, where its disk is shared.
+        path = self.chief_cache
+        return path if path is not None and Path(path).is_dir() else None
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.fit_runs import Killed
-from xmc_keras.cli.prepare import format_summary
+from xmc_keras.cli.data.prepare import format_summary
 from xmc_keras.data.formats.document import Document
 from xmc_keras.data.preparing.data_summary import summarize_data
 from xmc_keras.data.preparing.labels_fit_texts import measure_label_fit

@@ -29,8 +29,16 @@ def check(output, names):
 
 
 def check_workers(*names):
-    for output in run_workers(MODULE, "multi_worker", *names):
+    for output in outputs(2, names):
         check(output, names)
+
+
+def outputs(count, names):
+    """What workers have printed."""
+    results = run_workers("-m", MODULE, "multi_worker", *names, count=count)
+    for status, output in results:
+        assert status == 0, output[-4000:]
+    return [output for _, output in results]
 
 
 def test_two_workers_train_like_one():
@@ -50,7 +58,7 @@ def test_two_workers_train_every_one_vs_all_like_one():
 @pytest.mark.large
 def test_three_workers_train_like_one():
     names = "lightxml", "one_vs_all"
-    for output in run_workers(MODULE, "multi_worker", *names, workers=3):
+    for output in outputs(3, names):
         check(output, names)
 
 

@@ -63,7 +63,9 @@ def test_titles_by_name():
         "",
         "",
     ]
-    assert LabelSearch(b"a\n").titles_of(["a"]) == [""]
+    assert search.has_titles and search.names == ["b", "a", "é"]
+    search = LabelSearch(b"a\n")
+    assert search.titles_of(["a"]) == [""] and not search.has_titles
 
 
 def test_a_version_without_labels_or_with_damaged_ones(tmp_path, caplog):

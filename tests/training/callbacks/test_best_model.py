@@ -19,12 +19,18 @@ def run(tmp_path):
     return run
 
 
+class Named(str):
+    """Stands for a model without variables."""
+
+    variables = ()
+
+
 def train(run, values, first=0, restore=False):
     best, history = BestModel(run), RunHistory(run.history_path)
     if restore:
         best.restore(first)
     for epoch, value in enumerate(values, first):
-        best.set_model(f"model {epoch}")
+        best.set_model(Named(f"model {epoch}"))
         best.on_epoch_end(epoch, {KEY: value, "loss": 1 - value})
         history.on_epoch_end(epoch, {KEY: value, "loss": 1 - value})
 
@@ -43,7 +49,7 @@ def test_the_last_model_where_validation_cannot_compare(run):
     best = BestModel(run, monitor=None)
     best.restore(1)
     for epoch in (1, 2, 3):
-        best.set_model(f"model {epoch}")
+        best.set_model(Named(f"model {epoch}"))
         best.on_epoch_end(epoch, {KEY: 1 / epoch})
     assert run.saved == [(f"model {epoch}", "best") for epoch in (1, 2, 3)]
 
@@ -80,9 +86,9 @@ def precisions(value):
 
 def test_the_start_counts(run):
     best = BestModel(run)
-    best.count_start("start", {KEY: 0.3})
+    best.count_start(Named("start"), {KEY: 0.3})
     for epoch, value in enumerate([0.2, 0.3]):
-        best.set_model(f"model {epoch}")
+        best.set_model(Named(f"model {epoch}"))
         best.on_epoch_end(epoch, {KEY: value})
     assert run.saved == [("start", "best")] and best.best_epoch == 0
     best.on_epoch_end(2, {KEY: 0.31})
@@ -91,7 +97,7 @@ def test_the_start_counts(run):
 
 def test_the_start_is_known_after_a_restart(run):
     first = BestModel(run)
-    first.count_start("start", precisions(0.5))
+    first.count_start(Named("start"), precisions(0.5))
     train(run, [0.05])
     again = BestModel(run)
     again.restore(1)
@@ -110,7 +116,7 @@ def test_a_start_that_is_damaged(run, content):
 
 
 def test_a_start_that_is_another(run):
-    BestModel(run).count_start("start", precisions(0.5))
+    BestModel(run).count_start(Named("start"), precisions(0.5))
     path = run.history_path.with_name("start.json")
     path.write_text(path.read_text().replace("0.5", "0.9"))
     with pytest.raises(BadInput, match="as it was written"):
@@ -119,7 +125,7 @@ def test_a_start_that_is_another(run):
 
 def test_the_mean_of_several_metrics(run):
     best = BestModel(run, ["a", "b"])
-    best.set_model("model")
+    best.set_model(Named("model"))
     for epoch, (a, b) in enumerate([(0.5, 0.3), (0.7, 0.1), (0.1, 0.8)]):
         best.on_epoch_end(epoch, {"a": a, "b": b})
     assert best.best == pytest.approx(0.45) and best.best_epoch == 3
@@ -137,7 +143,7 @@ def test_the_mean_of_several_metrics(run):
 )
 def test_patience(run, start, values, epochs):
     best, history = BestModel(run, patience=2), RunHistory(run.history_path)
-    model = types.SimpleNamespace(stop_training=False)
+    model = types.SimpleNamespace(stop_training=False, variables=())
     best.set_model(model)
     if start is not None:
         best.count_start(model, {KEY: start})

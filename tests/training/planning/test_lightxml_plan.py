@@ -18,8 +18,8 @@ from xmc_keras.encoders.pretrained import load_encoder
 from xmc_keras.lightxml.build import build_model, build_optimizer
 from xmc_keras.ops import row_pools
 from xmc_keras.optimizers import row_updates
-from xmc_keras.training.planning.lightxml_plan import MULTIPLE, LightXMLPlan
-from xmc_keras.training.planning.memory_plan import CHUNK, PROCESS, XLA
+from xmc_keras.training.planning.lightxml_plan import LightXMLPlan
+from xmc_keras.training.planning.memory_plan import CHUNK, MULTIPLE, PROCESS, XLA
 
 NAMES = ("vocabulary_size", "num_layers", "num_heads", "hidden_dim", "intermediate_dim")
 # Gradients of kernels of our own have no scope; the values are in the encoder's.

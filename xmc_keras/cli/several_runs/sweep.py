@@ -53,11 +53,12 @@ from xmc_keras.runs.compare_seeds import format_json, format_markdown, summarize
 from xmc_keras.runs.finished_runs import read_metrics
 from xmc_keras.runs.read_history import PRECISIONS, read_history
 from xmc_keras.runs.run_folder import RunFolder
+from xmc_keras.training.child_process import end_with_parent
 from xmc_keras.training.memory import measure_free_memory
 from xmc_keras.training.search.run_search import check_comparable, run_search
 from xmc_keras.training.search.search_space import SearchSpace, import_optuna
 from xmc_keras.training.search.train_trial import train_trial
-from xmc_keras.training.search.trial_process import end_with_parent, start_trial
+from xmc_keras.training.search.trial_process import start_trial
 from xmc_keras.training.search.trial_study import STUDY, TrialStudy
 from xmc_keras.training.search.trial_table import format_trials, save_trials
 

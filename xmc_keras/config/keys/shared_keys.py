@@ -159,6 +159,20 @@ class SharedKeys:
     )
     checkpoint_minutes: float = _key("Minutes between two checkpoints.", 10.0, above=0)
 
+    # Devices
+    distribute: str = _key(
+        "none; mirrored: over the GPUs of this machine, or virtual devices of its CPU; "
+        "or multi_worker: over the processes that TF_CONFIG or SLURM names, see xmc "
+        "launch. batch_size is that of all of them together.",
+        "none",
+        choices=["none", "mirrored", "multi_worker"],
+    )
+    replicas: int | None = _key(
+        "Devices of distribute: mirrored; null = all GPUs, or two of a CPU.",
+        None,
+        minimum=1,
+    )
+
     # Evaluation
     calibration: str = _key(
         "auto turns scores into probabilities, fitted on the validation split after "

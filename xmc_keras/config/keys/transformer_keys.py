@@ -21,6 +21,12 @@ class TransformerKeys:
         "random",
         choices=["random", "centroids"],
     )
+    shard_labels: bool = _key(
+        "Deal the rows of the label table out over the workers of distribute: "
+        "multi_worker, for tables too large for one device: their gradients are not "
+        "exchanged.",
+        False,
+    )
     words: bool = _key(
         "Train a LightDXML over words, too, with a linear model, as xmc fit FOLDER "
         "chooses it, and join it to the transformer by weights fitted on the "

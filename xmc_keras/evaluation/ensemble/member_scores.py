@@ -1,13 +1,19 @@
 """Scores of an ensemble member for the labels of the other members."""
 
+import itertools
+import logging
 import math
 import os
 import tempfile
+import time
 
 import numpy as np
 import tensorflow as tf
 
+from xmc_keras.data.inputs import build_inputs
 from xmc_keras.files.disk_error import explain_disk_errors
+
+logger = logging.getLogger(__name__)
 
 
 class MemberScores:
@@ -117,3 +123,30 @@ class MemberScores:
                 self._features = np.memmap(file, np.float32, "w+", shape=shape)
         self._features[documents] = features.numpy()
         return rest
+
+
+def score_members(models, texts, runs=()):
+    """Scores texts with the models of an ensemble.
+
+    Args:
+        models: list of `Recommender`.
+        texts: list of strings, or a csr matrix (documents, features).
+        runs: optional list of the `RunFolder` of each model, for its batch size and
+            cache.
+
+    Returns:
+        `(members, seconds)`: lists of a `MemberScores` of each model and the seconds
+        that it took.
+    """
+    members, seconds = [], []
+    for model, run in itertools.zip_longest(models, runs):
+        begun, own = time.monotonic(), {}
+        if run is not None:
+            own = {"config": run.config(), "cache": run.cache_path}
+        batches = build_inputs(model, texts, **own)
+        if run is not None:
+            number = len(batches.order)  # a sparse matrix has no length
+            logger.info("Scoring %d documents with %s", number, run.path)
+        members.append(MemberScores(model, batches))
+        seconds.append(time.monotonic() - begun)
+    return members, seconds

@@ -8,6 +8,7 @@ import numpy as np
 
 from xmc_keras.data.check_documents import check_labels_known
 from xmc_keras.data.filters import encode_filtered_labels
+from xmc_keras.data.label_texts import find_label_titles
 from xmc_keras.files.atomic_files import atomic_write, replace_folder
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.check_output import REMEDY, check_output
@@ -45,7 +46,8 @@ def write_report(runs, documents, output, model=None):
     from xmc_keras.evaluation.report.run_report import report_run
 
     filtered = encode_filtered_labels(documents, label_set)
-    relevant, names = _encode(documents, label_set)
+    titles = find_label_titles(documents) if runs[0].config().titles else {}
+    relevant, names = _encode(documents, label_set, titles)
     known = relevant[:, : len(label_set)]
     reports = [
         report_run(
@@ -89,7 +91,7 @@ def write_model_report(
     names, relevant, predictions = label_set.names, None, None
     if documents is not None:
         check_labels_known(documents, label_set)
-        relevant, names = _encode(documents, label_set)
+        relevant, names = _encode(documents, label_set, label_set.titles)
         known = relevant[:, : len(label_set)]
         predictions = predict_documents(model, documents, known, config)
     layer = getattr(model, "label_clusters", None)
@@ -125,10 +127,11 @@ def reserve_report(output, overwrite=False):
         yield
 
 
-def _encode(documents, label_set):
-    """Labels of documents as a csr matrix, and the names of its columns."""
+def _encode(documents, label_set, titles):
+    """Labels of documents as a csr matrix, and the titles or names of its columns."""
     unknown = dict.fromkeys(name for _, name in label_set.unknown(documents.labels))
-    return label_set.encode(documents.labels), [*label_set.names, *unknown]
+    names = [titles.get(name, name) for name in (*label_set.names, *unknown)]
+    return label_set.encode(documents.labels), names
 
 
 def _write(reports, output, names, documents, relevant):

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import socket
 
 from xmc_keras.files.bad_input import BadInput
@@ -90,9 +91,13 @@ class Cluster:
         # Imported late: TensorFlow takes seconds to import.
         import tensorflow as tf
 
+        gpus = {}  # looked for by TensorFlow, which gives each task its own
+        if shutil.which("nvidia-smi") is None:
+            tasks = int(environment.get("SLURM_STEP_NUM_TASKS", 1))
+            gpus = {"gpus_per_node": tasks, "gpus_per_task": 1, "auto_set_gpu": False}
         try:
             resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
-                port_base=int(environment.get("XMC_PORT", PORT)), auto_set_gpu=True
+                port_base=int(environment.get("XMC_PORT", PORT)), **gpus
             )
             addresses = resolver.cluster_spec().job_tasks("worker")
         except Exception as error:  # of many types, for variables that are not there

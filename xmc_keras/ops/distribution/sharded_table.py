@@ -254,6 +254,33 @@ def assign_local(variable, value):
         part.assign(shard)
 
 
+def gather_shards(variable, value):
+    """The whole of an array like what `read_local` returns of a Keras variable.
+
+    All workers have to call it together, if the variable is sharded.
+
+    Returns:
+        The array, or on the chief the whole table if the variable is sharded, and on
+        others None.
+    """
+    if not is_sharded(variable):
+        return value
+    kept = read_local(variable)
+    assign_local(variable, value)
+    try:
+        return read_whole(variable)
+    finally:
+        assign_local(variable, kept)
+
+
+def deal_out(variable, table):
+    """Undoes `gather_shards`, given the whole table on every worker."""
+    if not is_sharded(variable):
+        return table
+    shards = row_shards(variable)
+    return np.stack([shards.shard(table, r) for r, _ in local_shards(variable)])
+
+
 def _strategy(variable):
     return getattr(variable.value, "distribute_strategy", None)
 

@@ -7,6 +7,7 @@ import threading
 
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.ops.distribution.cluster import Cluster
+from xmc_keras.ops.distribution.lost_workers import leave_last
 
 WAIT = 300.0  # seconds until all workers must have come
 
@@ -87,6 +88,9 @@ def _start_workers(replicas, seconds):
     cluster.check_port()
     import tensorflow as tf
 
+    from xmc_keras.ops.log_level import apply_log_level
+
+    apply_log_level()
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
         tf.train.ClusterSpec({"worker": list(cluster.addresses)}),
         task_type="worker",
@@ -112,6 +116,7 @@ def _start_workers(replicas, seconds):
         if config is not None:
             os.environ["TF_CONFIG"] = config
     strategy.cluster = cluster
+    leave_last(cluster)
     return strategy
 
 

@@ -1,9 +1,11 @@
 """The processes that train one model together, seen from one of them."""
 
+import contextlib
 import json
 
 import numpy as np
-import tensorflow as tf
+
+from xmc_keras.files.bad_input import BadInput
 
 PART = 2**24  # numbers that are exchanged at a time
 
@@ -16,7 +18,8 @@ class Workers:
     nothing is exchanged.
 
     Args:
-        strategy: a `tf.distribute.Strategy`, such as `model.distribute_strategy`.
+        strategy: optional `tf.distribute.Strategy`, such as
+            `model.distribute_strategy`.
 
     Attributes:
         count: int. Number of processes.
@@ -24,23 +27,34 @@ class Workers:
 
     Example:
 
-    >>> workers = Workers(tf.distribute.get_strategy())
+    >>> workers = Workers()
     >>> workers.count, workers.is_chief, workers.broadcast({"seed": np.array([1, 2])})
     (1, True, {'seed': array([1, 2])})
     """
 
-    def __init__(self, strategy):
+    def __init__(self, strategy=None):
         self.strategy = strategy
         self.count, self.index = 1, 0
-        if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-            resolver = strategy.cluster_resolver
+        resolver = None if strategy is None else strategy.cluster_resolver
+        if resolver is not None and resolver.cluster_spec().as_dict():
             self.count = resolver.cluster_spec().num_tasks("worker")
             self.index = resolver.task_id
+
+    @classmethod
+    def of(cls, model):
+        """The workers that train a model, or one for a model that is None."""
+        return cls(None if model is None else model.distribute_strategy)
 
     @property
     def is_chief(self):
         """Whether this is the process that writes the files of a run, a bool."""
         return self.index == 0
+
+    def scope(self):
+        """The context manager in which models of all workers are made."""
+        if self.strategy is None:
+            return contextlib.nullcontext()
+        return self.strategy.scope()
 
     def sum(self, array):
         """The sum of a NumPy array over all workers; int32 or a float dtype."""
@@ -54,6 +68,9 @@ class Workers:
         return total
 
     def _sum(self, part):
+        # Imported late: TensorFlow takes seconds to import.
+        import tensorflow as tf
+
         def of_replica(context):
             # A worker has a replica for each of its devices.
             own = context.replica_id_in_sync_group % self._local_replicas == 0
@@ -73,6 +90,15 @@ class Workers:
     def wait(self):
         """Waits until all workers are here."""
         self.any(False)
+
+    @contextlib.contextmanager
+    def chief_first(self):
+        """Context manager that the others enter when the chief has left it."""
+        if not self.is_chief:
+            self.wait()
+        yield
+        if self.is_chief:
+            self.wait()
 
     def broadcast(self, value):
         """The chief's value, on every worker.
@@ -111,6 +137,25 @@ class Workers:
             json.loads(row.tobytes()[:size])
             for row, size in zip(self.sum(numbers), sizes.tolist())
         ]
+
+    def check_same(self, facts):
+        """Raises `BadInput` on every worker if they differ in a fact.
+
+        Args:
+            facts: dictionary from what is compared, such as `"recipe"`, to strings.
+        """
+        found = self.collect(facts)
+        for name in facts:
+            values = [each.get(name) for each in found]
+            others = [i for i, value in enumerate(values) if value != values[0]]
+            if others:
+                raise BadInput(
+                    f"Expected all {self.count} workers to have the same {name}. "
+                    f"Received: another {name} than worker 0's on worker "
+                    f"{', '.join(map(str, others))} ({values[others[0]]} instead of "
+                    f"{values[0]}).",
+                    remedy="Start all of them with the same files and packages.",
+                )
 
 
 ARRAY = "__array__"

@@ -58,13 +58,13 @@ class Calibration:
         self.thresholds = {}  # by `Target`, once they are chosen
 
     @classmethod
-    def fit(cls, answers, counts):
+    def fit(cls, answers, label_bands):
         """Fits a calibration to the answers for validation documents.
 
         Args:
             answers: `HeldOutAnswers` with the scores of the model.
-            counts: int array (num_labels,). Documents of each label that the model has
-                learnt from.
+            label_bands: int array (num_labels,). The band of each label by the
+                documents that the model has learnt from.
 
         Returns:
             `Calibration`, or None if too few labels are right, see `FEWEST_RIGHT`.
@@ -80,10 +80,10 @@ class Calibration:
             np.array(IDENTITY),
             LEAST_COEFFICIENTS,
         )[0]
-        bands = find_bands(counts)
-        calibration = cls(coefficients, bands)
+        calibration = cls(coefficients, label_bands)
         scores = calibration.apply(answers.label_ids, answers.scores, ranked).numpy()
-        return cls(coefficients, bands, answers.with_scores(scores))
+        kept = HeldOutAnswers(answers.label_ids, scores, answers.relevant)
+        return cls(coefficients, label_bands, kept)
 
     def apply(self, label_ids, scores, ranked):
         """Probabilities of labels.

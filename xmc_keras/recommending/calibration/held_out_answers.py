@@ -44,15 +44,11 @@ class HeldOutAnswers:
         """bool array (documents, n): whether there is a label."""
         return self.label_ids >= 0
 
-    def with_scores(self, scores):
-        """The same labels by other scores, best first."""
-        scores = np.where(self.real, scores, 0)
-        places = np.argsort(-np.where(self.real, scores, -1), axis=1, kind="stable")
-        label_ids, scores = (
-            np.take_along_axis(part, places, axis=1)
-            for part in (self.label_ids, scores)
+    def subset(self, rows):
+        """The answers to some of the documents, by their places."""
+        return HeldOutAnswers(
+            self.label_ids[rows], self.scores[rows], self.relevant[rows]
         )
-        return HeldOutAnswers(label_ids, scores, self.relevant)
 
     def select_labels(self, places, num_labels):
         """The answers of a model with some of the `num_labels` labels."""
@@ -62,8 +58,12 @@ class HeldOutAnswers:
         unknown = np.arange(num_labels, self.relevant.shape[1])
         relevant = self.relevant[:, np.concatenate([places, unknown])]
         label_ids = own[self.label_ids]
-        answers = HeldOutAnswers(label_ids, self.scores, relevant.tocsr())
-        return answers.with_scores(self.scores)
+        order = np.argsort(label_ids < 0, axis=1, kind="stable")  # the others move up
+        label_ids, scores = (
+            np.take_along_axis(part, order, axis=1) for part in (label_ids, self.scores)
+        )
+        scores = np.where(label_ids < 0, 0, scores)
+        return HeldOutAnswers(label_ids, scores, relevant.tocsr())
 
     def extend_labels(self, num_labels, more_labels):
         """The answers of a model with `more_labels` instead of `num_labels` labels.

@@ -18,7 +18,8 @@ def choose_thresholds(model, target):
     """Chooses the least score of accepted labels.
 
     Args:
-        model: a `Recommender`. Targets other than a score need its `calibration`.
+        model: a `Recommender`, or a `Calibration`, as of an ensemble. Targets other
+            than a score need one.
         target: see `Target.parse`.
 
     Returns:
@@ -31,7 +32,7 @@ def choose_thresholds(model, target):
     target = Target.parse(target)
     if target.kind == "score":
         return np.float32(target.value)
-    calibration = model.calibration
+    calibration = getattr(model, "calibration", model)
     if calibration is None or calibration.answers is None:
         raise BadInput(
             f"Expected a calibrated model, to choose a threshold for {target}. "

@@ -47,7 +47,8 @@ class HybridMember:
         return self._transformer.encode(inputs[0]), self._words.encode(inputs[1])
 
     def rank(self, encoded):
-        return self._model.calibrate_ranking(*self._rank(encoded))
+        label_ids, scores = self._rank(encoded)
+        return label_ids, self._model.calibrate_ranked(label_ids, scores)
 
     def _rank(self, encoded):
         """Labels and scores before calibration."""

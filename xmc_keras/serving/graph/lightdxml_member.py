@@ -128,7 +128,8 @@ class LightDXMLMember:
         return self.features(inputs), words, linear
 
     def rank(self, encoded):
-        return self._model.calibrate_ranking(*self._rank(encoded))
+        label_ids, scores = self._rank(encoded)
+        return label_ids, self._model.calibrate_ranked(label_ids, scores)
 
     def _rank(self, encoded, found=None):
         """Labels and scores before calibration; for `found` see `_candidates`."""

@@ -52,7 +52,8 @@ class OneVsAllMember(TokenReader):
         return self._model.head.project(self.features(inputs))
 
     def rank(self, hidden):
-        return self._model.calibrate_ranking(*self._best(self._logits(hidden)))
+        label_ids, scores = self._best(self._logits(hidden))
+        return label_ids, self._model.calibrate_ranked(label_ids, scores)
 
     def _best(self, logits):
         """Labels and scores from the logits of all labels (block, num_labels)."""

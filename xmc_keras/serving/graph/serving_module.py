@@ -52,7 +52,8 @@ class ServingModule(tf.Module):
 
     The scores of an ensemble are averages. Each model offers its best labels, and
     every model scores all offered labels, with 0 for a label that it does not know;
-    see `rank_together`.
+    see `rank_together`. With a calibration of the ensemble, it turns the averages into
+    probabilities.
 
     No answer depends on the other texts of a call, because a server that batches
     concatenates the rows of several requests and splits the outputs again. So each
@@ -75,6 +76,8 @@ class ServingModule(tf.Module):
             to equal weights.
         threshold: float array () or (num_labels,), see `choose_thresholds`. The model's
             own threshold. Defaults to `0.5`.
+        calibration: optional `Calibration` of the scores of an ensemble, see
+            `calibrate_ensemble`. A single model has its own.
 
     Raises:
         BadInput: `k` is out of range, or a model does not support these dtypes.
@@ -88,6 +91,7 @@ class ServingModule(tf.Module):
         dense_dtype="float32",
         weights=None,
         threshold=0.5,
+        calibration=None,
     ):
         super().__init__()
         models = [convert_to_float32(model) for model in models]
@@ -98,6 +102,7 @@ class ServingModule(tf.Module):
                 f"model ranks per text. Received: {k}."
             )
         self.k = k
+        self._calibration = calibration
         self._shares = tuple(normalize_weights(weights, len(models)))
         self.labels = LabelNames([model.label_set.names for model in models])
         # In the order of the first model's labels, which are the first of all.
@@ -235,7 +240,11 @@ class ServingModule(tf.Module):
         def compute_scores(inputs, rows):
             ids = tf.gather(label_ids, rows)
             encoded = [m.encode(x) for m, x in zip(self._members, inputs)]
-            return [tf.where(ids < 0, -1.0, self._mean_scores(encoded, ids))]
+            scores = self._mean_scores(encoded, ids)
+            if self._calibration is not None:
+                _, ranked = self._rank_together(encoded)
+                scores = self._calibration.apply(ids, scores, ranked)
+            return [tf.where(ids < 0, -1.0, scores)]
 
         (scores,) = self._in_blocks(documents, compute_scores, [(tf.float32, width)])
         return {"scores": tf.reshape(scores, shape)}
@@ -261,9 +270,17 @@ class ServingModule(tf.Module):
     def _rank(self, inputs):
         """Best `most_labels` ids and scores of a block, both (texts, most_labels)."""
         encoded = [m.encode(x) for m, x in zip(self._members, inputs)]
+        if len(encoded) == 1:
+            found = self._members[0].rank(encoded[0])
+            return [part[:, : self.most_labels] for part in found]
+        label_ids, scores = self._rank_together(encoded)
+        if self._calibration is not None:
+            scores = self._calibration.apply(label_ids, scores, scores)
+        return label_ids, scores
+
+    def _rank_together(self, encoded):
+        """Best labels of an ensemble and their mean scores, before calibration."""
         found = [m.rank(e) for m, e in zip(self._members, encoded)]
-        if len(found) == 1:
-            return [part[:, : self.most_labels] for part in found[0]]
         offered = [self.labels.shared(i, ids) for i, (ids, _) in enumerate(found)]
         return rank_together(
             offered, lambda ids: self._mean_scores(encoded, ids), self.most_labels

@@ -1,4 +1,4 @@
-"""Search among the label names and titles of a version."""
+"""Label names and titles of a version, and search among them."""
 
 import logging
 import re
@@ -68,6 +68,16 @@ class LabelSearch:
     def __len__(self):
         return len(self._names)
 
+    @property
+    def has_titles(self):
+        """Whether labels have titles, a bool."""
+        return len(self._titles) > 0
+
+    @property
+    def names(self):
+        """List of all label names, in the order of their ids."""
+        return [self._names[number] for number in range(len(self))]
+
     def find(self, query, limit=20):
         """Finds labels by a part of their name or title.
 
@@ -104,7 +114,7 @@ class LabelSearch:
         Args:
             names: list of strings.
         """
-        if not len(self._titles):
+        if not self.has_titles:
             return [""] * len(names)
         if self._ids is None:
             self._ids = self._names.ids()
@@ -112,7 +122,7 @@ class LabelSearch:
         return ["" if number is None else self._titles[number] for number in found]
 
     def _describe(self, number):
-        title = self._titles[number] if len(self._titles) else ""
+        title = self._titles[number] if self.has_titles else ""
         return {"name": self._names[number], "title": title}
 
 

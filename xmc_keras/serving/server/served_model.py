@@ -8,7 +8,6 @@ import tensorflow as tf
 import tensorflow_text  # noqa: F401 (registers the ops of the tokenizer)
 from tensorflow.core.protobuf import saved_model_pb2
 
-from xmc_keras.labels.label_set import read_titles
 from xmc_keras.ops.log_level import apply_log_level
 from xmc_keras.serving.server.label_search import LabelSearch
 from xmc_keras.serving.server.memory import free_unused_memory
@@ -37,7 +36,6 @@ class ServedModel:
     Attributes:
         path: `Path` of the folder.
         signatures: dictionary of name to `SignatureDef`.
-        titles: dictionary of label names to titles, empty if the version has none.
 
     Raises:
         ServingError: the SavedModel has no graph for serving.
@@ -46,7 +44,6 @@ class ServedModel:
 
     def __init__(self, path):
         self.path = Path(path)
-        self.titles = read_version_titles(path)
         saved_model = saved_model_pb2.SavedModel()
         saved_model.ParseFromString((self.path / "saved_model.pb").read_bytes())
         signatures = [
@@ -132,15 +129,6 @@ class ServedModel:
         self._session.close()
         self._session = self._callables = None
         free_unused_memory()
-
-
-def read_version_titles(path):
-    """The titles of a version's labels, a dictionary; empty if it has none."""
-    extra = Path(path, "assets.extra")
-    if not (extra / "label_titles.txt").exists():
-        return {}
-    names = (extra / "labels.txt").read_bytes().decode().split("\n")[:-1]
-    return read_titles(extra / "label_titles.txt", names)
 
 
 def serving_error(error):

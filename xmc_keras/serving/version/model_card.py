@@ -14,7 +14,9 @@ CARD_KEYS = ["P@1", "P@3", "P@5", "train_documents", "propensity_a", "propensity
 PARTS = {"test": "the test part", "validation": "the validation documents"}
 
 
-def write_model_card(runs, signatures, table_dtype, dense_dtype, weights=None):
+def write_model_card(
+    runs, signatures, table_dtype, dense_dtype, weights=None, calibrated_on=0
+):
     """Writes the model card of a version as Markdown text.
 
     Args:
@@ -24,12 +26,18 @@ def write_model_card(runs, signatures, table_dtype, dense_dtype, weights=None):
         signatures: dictionary of the name of a signature to its description.
         table_dtype, dense_dtype: strings. dtypes of label tables and other weights.
         weights: optional list of floats. Weight of each run in an ensemble.
+        calibrated_on: int. Documents that the scores of an ensemble are calibrated on.
+            Defaults to `0`: they are not.
 
     Returns:
         string.
     """
     configs = [run["config"] or {} for run in runs]
     systems = dict.fromkeys(SYSTEMS.get(x.get("system"), "A model") for x in configs)
+    calibrated = []
+    if calibrated_on:
+        what = f"on {calibrated_on:,} documents that no run was trained on"
+        calibrated = [f"- Scores: mean of the runs, calibrated {what}"]
     now = datetime.datetime.now(datetime.timezone.utc)
     lines = [
         f"# {' + '.join(run['name'] for run in runs)}",
@@ -41,6 +49,7 @@ def write_model_card(runs, signatures, table_dtype, dense_dtype, weights=None):
         f"- Stored: label tables {table_dtype}, other weights {dense_dtype}; computes "
         "in float32",
         f"- Versions: {name_versions()}",
+        *calibrated,
         "",
         "## Signatures",
         "",

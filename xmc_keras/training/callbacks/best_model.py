@@ -10,6 +10,9 @@ import numpy as np
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.digests import check_digest, write_checked
 from xmc_keras.files.unreadable import UNREADABLE
+from xmc_keras.ops.distribution.sharded_table import assign_local, read_local
+from xmc_keras.ops.distribution.workers import Workers
+from xmc_keras.recommending.whole_model import find_whole
 from xmc_keras.runs.model_file import load_state, save_state
 from xmc_keras.runs.read_history import PRECISIONS
 from xmc_keras.runs.run_folder import RESTORE, START, STATE
@@ -62,6 +65,8 @@ class BestModel(keras.callbacks.Callback):
         state: bool. `True` saves the state in `best.npz` instead of `best.keras`, for
             a model that is finished after its last epoch, see `use_best`. Defaults to
             `False`.
+        keeps: bool. `False` saves nothing without a run either, where another worker
+            does. Defaults to `True`.
 
     Attributes:
         best: float, or None before the end of the first epoch or without `monitor`.
@@ -76,12 +81,15 @@ class BestModel(keras.callbacks.Callback):
     True
     """
 
-    def __init__(self, run=None, monitor=MONITOR, patience=None, state=False):
+    def __init__(
+        self, run=None, monitor=MONITOR, patience=None, state=False, keeps=True
+    ):
         super().__init__()
         self.run = run
         self.monitor = [monitor] if isinstance(monitor, str) else list(monitor or ())
         self.patience = patience
         self.state = state
+        self.keeps = keeps
         self.best = None
         self.best_epoch = 0
         self.start = None
@@ -89,11 +97,20 @@ class BestModel(keras.callbacks.Callback):
         self._weights = None
 
     def restore(self, epoch):
-        """Reads the best value before `epoch` from the files of the run."""
-        self.best, self.best_epoch = None, 0
-        self.start = self._read_start()
-        for row in RunHistory(self.run.history_path).rows(before=epoch):
-            self._improves(row["epoch"] + 1, row)
+        """Reads the best value before `epoch` from the files of the run.
+
+        Of several workers the chief reads them.
+        """
+        workers = Workers.of(self.model)
+        if workers.is_chief:
+            self.best, self.best_epoch = None, 0
+            self.start = self._read_start()
+            for row in RunHistory(self.run.history_path).rows(before=epoch):
+                self._improves(row["epoch"] + 1, row)
+        names = ("best", "best_epoch", "start", "quality")
+        state = {name: getattr(self, name) for name in names}
+        for name, value in workers.broadcast(state).items():
+            setattr(self, name, value)
 
     def count_start(self, model, logs, epoch=0):
         """Counts the model before training, after `epoch` epochs of an earlier stage.
@@ -122,11 +139,11 @@ class BestModel(keras.callbacks.Callback):
 
     def use_best(self):
         """Sets the model's weights to the best ones kept in memory or in `best.npz`."""
-        if self.run is None:
-            if self._weights is not None:
-                self.model.set_weights(self._weights)
+        if self.run is None and self.keeps:
+            for variable, value in zip(self.model.weights, self._weights or []):
+                assign_local(variable, value)
         elif self.state:
-            path = self.run.path / STATE
+            path = self.run and self.run.path / STATE
             try:
                 load_state(path, self.model)
             except UNREADABLE as error:
@@ -169,11 +186,15 @@ class BestModel(keras.callbacks.Callback):
 
     def _save(self):
         if self.run is None:
-            self._weights = self.model.get_weights()
-        elif self.state:
-            save_state(self.run.path / STATE, self.model)
-        else:
-            self.run.save_model(self.model, "best")
+            if self.keeps:
+                self._weights = list(map(read_local, self.model.weights))
+                return
+        if self.state:
+            save_state(self.run and self.run.path / STATE, self.model)
+            return
+        whole = find_whole(self.model)  # of all workers
+        if self.run is not None:
+            self.run.save_model(whole, "best")
 
     @property
     def _start_path(self):

@@ -16,6 +16,7 @@ from xmc_keras.lightdxml.validation_scores import (
     ScoreWeights,
     ValidationScores,
 )
+from xmc_keras.ops.distribution.workers import Workers
 
 # Of log q where nothing is configured and validation sees no difference: between the
 # odds that were learned (0), which rank rare labels too high, and true ones (1).
@@ -90,6 +91,10 @@ class Judge(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         logs.update(self.judge())
 
+    @property
+    def _workers(self):
+        return Workers.of(self.model)
+
     def judge(self):
         """`val_precision_at_k`, in [0, 1], with the weights that are best."""
         betas = (1.0,)
@@ -98,7 +103,10 @@ class Judge(keras.callbacks.Callback):
             betas = self.betas
         scores, weights = self.choose(betas)
         means = scores.precisions(weights).mean(axis=0)
-        return {f"val_precision_at_{k}": float(p) for k, p in zip((1, 3, 5), means)}
+        # Those of the chief, so that all workers keep, or end, at the same epoch.
+        return self._workers.broadcast(
+            {f"val_precision_at_{k}": float(p) for k, p in zip((1, 3, 5), means)}
+        )
 
     @property
     def betas(self):
@@ -153,7 +161,7 @@ class Judge(keras.callbacks.Callback):
         embeddings = self._embeddings
         if embeddings is None:
             documents = self.batches.in_order()
-            features = encode_documents(self.model.encoder, documents)
+            features = encode_documents(self.model.encoder, documents, self._workers)
             embeddings = compute_centroids(features, self.batches.labels)
             if self.config.freeze_encoder:
                 self._embeddings = embeddings

@@ -3,6 +3,13 @@
 import keras
 import numpy as np
 
+from xmc_keras.ops.distribution.sharded_table import (
+    assign_local,
+    deal_out,
+    gather_shards,
+    read_local,
+)
+
 
 class SWA(keras.callbacks.Callback):
     """Equal-weight average of the weights over the later part of training.
@@ -61,7 +68,7 @@ class SWA(keras.callbacks.Callback):
         self._steps += 1
         if self._steps % self.every:
             return
-        weights = [np.array(v) for v in self.model.trainable_variables]
+        weights = list(map(read_local, self.model.trainable_variables))
         if self._average is None:
             self._average = [np.zeros(w.shape, w.dtype) for w in weights]
         self.count += 1
@@ -89,7 +96,7 @@ class SWA(keras.callbacks.Callback):
     def use_average(self):
         """Sets the model's weights to the average, if there is one yet."""
         if self.count and self._trained is None:
-            self._trained = [np.array(v) for v in self.model.trainable_variables]
+            self._trained = list(map(read_local, self.model.trainable_variables))
             self._assign(self._average)
 
     def use_trained(self):
@@ -100,11 +107,18 @@ class SWA(keras.callbacks.Callback):
 
     def _assign(self, values):
         for variable, value in zip(self.model.trainable_variables, values):
-            variable.assign(value)
+            assign_local(variable, value)
 
     def state(self):
-        """The state to resume from, as a dictionary of arrays for `set_state`."""
-        average = {f"weight_{i}": a for i, a in enumerate(self._average or [])}
+        """The state to resume from, as a dictionary of arrays for `set_state`.
+
+        Of workers with a sharded table, all have to call it; that of the chief counts.
+        """
+        pairs = zip(self.model.trainable_variables, self._average or [])
+        average = {
+            f"weight_{i}": gather_shards(variable, value)
+            for i, (variable, value) in enumerate(pairs)
+        }
         counts = {"count": np.array(self.count), "steps": np.array(self._steps)}
         return counts | average
 
@@ -112,5 +126,8 @@ class SWA(keras.callbacks.Callback):
         """Continues from the `state()` of an earlier run of the same model."""
         self.count = int(state["count"])
         self._steps = int(state["steps"])
-        weights = range(len(state) - 2)
-        self._average = [np.array(state[f"weight_{i}"]) for i in weights] or None
+        tables = [np.array(state[f"weight_{i}"]) for i in range(len(state) - 2)]
+        if self.model is not None:
+            variables = self.model.trainable_variables
+            tables = [deal_out(*pair) for pair in zip(variables, tables)]
+        self._average = tables or None

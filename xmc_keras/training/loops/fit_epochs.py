@@ -16,11 +16,18 @@ def compile_and_build(model, optimizer, config, validation_batches):
             metrics=[PrecisionAtK(k) for k in (1, 3, 5)],
             jit_compile=config.jit_compile,
         )
-        inputs = next(validation_batches.batches(0))[0]
-        # Not by a call: a sharded table is read within a step only.
-        if not model.built:
-            model.build({name: values.shape for name, values in inputs.items()})
+        build(model, validation_batches)
         model.optimizer.build(model.trainable_variables)
+
+
+def build(model, batches):
+    """Builds a model for the shapes of batches, unless it is built.
+
+    Not by a call: a sharded table is read within a step only.
+    """
+    if not model.built:
+        inputs = next(batches.batches())[0]
+        model.build({name: values.shape for name, values in inputs.items()})
 
 
 def fit_epochs(model, batches, validation_batches, callbacks, first, last, step=0):

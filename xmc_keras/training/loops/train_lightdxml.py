@@ -15,6 +15,7 @@ from xmc_keras.lightdxml.build import lightdxml_optimizer
 from xmc_keras.lightdxml.label_proxy import LabelProxy, train_label_proxy
 from xmc_keras.lightdxml.scores import choose_beta
 from xmc_keras.lightdxml.shortlist_labels import shortlist_labels
+from xmc_keras.ops.distribution.workers import Workers
 from xmc_keras.progress import phase
 from xmc_keras.runs.plot_curves import plot_curves
 from xmc_keras.runs.read_history import PRECISIONS
@@ -69,7 +70,9 @@ def train_lightdxml(
         `finish` found.
     """
     phases = phases or PhaseSeconds()
-    optimizer = lightdxml_optimizer(config, len(batches))
+    workers = Workers.of(model)
+    with workers.scope():
+        optimizer = lightdxml_optimizer(config, len(batches))
     compile_and_build(model, optimizer, config, validation_batches)
     checkpoint = RunCheckpoint(run and run.checkpoint_path, config.checkpoint_minutes)
     history = RunHistory(run and run.history_path)
@@ -77,7 +80,9 @@ def train_lightdxml(
         run.remove_half_written()
     judge = Judge(config, model, batches, validation_batches, relevant)
     monitor = choose_monitor(batches.labels, relevant, PRECISIONS)
-    best = BestModel(run, monitor, config.patience, state=True)
+    saved = workers.broadcast(run is not None)  # by the chief
+    keeps = run is not None or not saved
+    best = BestModel(run, monitor, config.patience, state=True, keeps=keeps)
     best.set_model(model)
     if checkpoint.restore(model):
         best.restore(checkpoint.epoch)
@@ -102,6 +107,9 @@ def train_lightdxml(
                 # Checkpoints of earlier cycles are gone, too.
                 for earlier in set(run.path.glob("shortlist-*.npy")) - {path}:
                     earlier.unlink()
+        else:
+            shortlist = None if run is None else load_shortlist(path)
+            shortlist = workers.broadcast(shortlist)
         with phases("classifier epochs"):
             if run is not None:
                 shortlist = load_shortlist(path)
@@ -157,9 +165,7 @@ def finish(config, model, judge, phases):
         and `validation_by_beta`, the result of `choose_beta`.
     """
     batches, found = judge.batches, {}
-    with phase("Encoding all documents"):
-        features = encode_documents(model.encoder, batches.in_order())
-    model.refresh(embed_labels(config, features, batches.labels, config.epochs, phases))
+    refresh_labels(config, model, batches, config.epochs, phases)
     with phases("choice of beta"):
         _, weights = judge.choose(judge.betas)
         judge.apply(weights)
@@ -188,14 +194,36 @@ def make_shortlist(config, model, batches, epoch, phases):
     Returns:
         int32 array (documents, n), padded with `-1`.
     """
-    with phase("Encoding all documents"):
-        features = encode_documents(model.encoder, batches.in_order())
-    embeddings = embed_labels(config, features, batches.labels, epoch, phases)
-    model.refresh(embeddings)
+    features, embeddings = refresh_labels(config, model, batches, epoch, phases)
+    workers = Workers.of(model)
     with phases("shortlists"):
-        return shortlist_labels(
-            features, embeddings, config.num_neighbors, batches.labels, config.search
+        shortlist = np.zeros((len(features), config.num_neighbors), np.int32)
+        own = slice(workers.index, None, workers.count)
+        found = shortlist_labels(
+            features[own],
+            embeddings,
+            config.num_neighbors,
+            batches.labels[own],
+            config.search,
         )
+        shortlist[own, : found.shape[1]] = found
+        return workers.sum(shortlist[:, : found.shape[1]])
+
+
+def refresh_labels(config, model, batches, epoch, phases):
+    """Phase one: computes features of documents and label embeddings, and sets these.
+
+    Workers share the documents out; the chief trains the embeddings.
+    """
+    workers = Workers.of(model)
+    with phase("Encoding all documents"):
+        features = encode_documents(model.encoder, batches.in_order(), workers)
+    embeddings = None
+    if workers.is_chief:
+        embeddings = embed_labels(config, features, batches.labels, epoch, phases)
+    embeddings = workers.broadcast(embeddings)
+    model.refresh(embeddings)
+    return features, embeddings
 
 
 def embed_labels(config, features, label_matrix, epoch, phases):

@@ -10,6 +10,7 @@ from xmc_keras.files.digests import write_checked
 from xmc_keras.files.unreadable import UNREADABLE
 from xmc_keras.lightxml.lightxml import LightXML
 from xmc_keras.lightxml.static_negatives import find_top_clusters
+from xmc_keras.ops.distribution.workers import Workers
 from xmc_keras.progress import phase
 from xmc_keras.runs.model_file import load_state, save_state
 from xmc_keras.runs.plot_curves import plot_curves
@@ -88,19 +89,23 @@ def fix_negatives(
     Returns:
         `(batches, seconds)`: the batches with these negatives, and the training time.
     """
-    recall = LightXML(
-        model.encoder.recall if model.is_paired else model.encoder,
-        model.generator,
-        loss_reduction=config.loss_reduction,
-        num_predictions=config.num_predictions,
-        name="recall",
-    )
-    recall(next(validation_batches.batches(0))[0])
+    workers = Workers.of(model)
+    with workers.scope():
+        recall = LightXML(
+            model.encoder.recall if model.is_paired else model.encoder,
+            model.generator,
+            loss_reduction=config.loss_reduction,
+            num_predictions=config.num_predictions,
+            name="recall",
+        )
+        recall(next(validation_batches.batches(0))[0])
     weights = run and run.path / "recall.npz"
     recall_run = run and RunFolder(run.path / "recall")
     seconds = 0.0
-    if run is not None and run.cluster_ids_path.exists():
-        cluster_ids = run.cluster_ids()
+    cluster_ids = None
+    if workers.broadcast(run is not None and run.cluster_ids_path.exists()):
+        if workers.is_chief:
+            cluster_ids = run.cluster_ids()
         try:
             load_state(weights, recall)
         except UNREADABLE as error:
@@ -131,14 +136,16 @@ def fix_negatives(
             trained_heads=trained_heads,
         )
         seconds = checkpoint.seconds
-        in_order = batches.in_order()
-        with phase("Finding the clusters of all documents"):
-            found = find_top_clusters(recall, in_order.dataset())
-        cluster_ids = in_order.restore(found)
+        if workers.is_chief:
+            in_order = batches.in_order()
+            with phase("Finding the clusters of all documents"):
+                found = find_top_clusters(recall, in_order.dataset())
+            cluster_ids = in_order.restore(found)
         if run is not None:
             save_state(weights, recall)
             with write_checked(run.cluster_ids_path) as file:
                 np.save(file, cluster_ids)
+    cluster_ids = workers.broadcast(cluster_ids)
     if run is not None:
         recall_run.remove_checkpoint()
     if model.is_paired:

@@ -1,5 +1,6 @@
 """A stage of training: epochs with callbacks, from a start or a checkpoint."""
 
+import itertools
 import logging
 import time
 
@@ -11,7 +12,9 @@ from xmc_keras.lightxml.build import build_optimizer
 from xmc_keras.lightxml.start_from_centroids import start_from_centroids
 from xmc_keras.one_vs_all.one_vs_all import OneVsAll
 from xmc_keras.one_vs_all.start_head import start_head
+from xmc_keras.ops.distribution.workers import Workers
 from xmc_keras.progress import Bar, phase
+from xmc_keras.recommending.whole_model import find_whole
 from xmc_keras.runs.run_checkpoint import RunCheckpoint
 from xmc_keras.runs.run_history import RunHistory
 from xmc_keras.training.callbacks.best_model import BestModel, choose_monitor
@@ -40,14 +43,18 @@ def train_stage(
     `seconds` is the time of earlier stages; for other arguments see `train_lightxml`.
     Returns the `RunHistory`, `RunCheckpoint` and `BestModel`.
     """
-    optimizer = build_optimizer(config, (config.epochs - first) * len(batches))
+    workers = Workers.of(model)
+    with workers.scope():
+        optimizer = build_optimizer(config, (config.epochs - first) * len(batches))
     compile_and_build(model, optimizer, config, validation_batches)
     swa = None
     if config.swa_start is not None:
         swa = SWA(config.swa_start, config.swa_every)
         swa.set_model(model)
     monitor = choose_monitor(batches.labels, validation_batches.labels)
-    best = BestModel(run, monitor, config.patience)
+    saved = workers.broadcast(run is not None)  # by the chief
+    keeps = run is not None or not saved
+    best = BestModel(run, monitor, config.patience, keeps=keeps)
     best.set_model(model)
     checkpoint = RunCheckpoint(
         run and run.checkpoint_path, config.checkpoint_minutes, swa
@@ -66,7 +73,9 @@ def train_stage(
         with phase("Initializing the heads"):
             if not trained_heads:
                 logger.info("Initializing the heads with centroids of their documents")
-                documents = batches.batches()
+                documents = itertools.islice(
+                    batches.batches(), workers.index, None, workers.count
+                )
                 if progress:
                     documents = show_progress(batches, documents)
                 if isinstance(model, OneVsAll):
@@ -101,8 +110,9 @@ def train_stage(
         )
     if swa and swa.count:
         swa.use_average()
+        whole = find_whole(model)  # of all workers
         if run is not None:
-            run.save_model(model, "averaged")
+            run.save_model(whole, "averaged")
     elif swa:
         logger.warning(
             "No averaged model: from epoch %d on there were fewer than swa_every=%d "

@@ -65,6 +65,11 @@ def give_advice(plan, room):
     Where one-vs-all does not fit, LightXML may: then its needs are the last sentence.
     """
     advice = _advise(plan, room)
+    if plan.workers > 1 and plan.config.system != "lightdxml" and not plan.shard_labels:
+        shard = dataclasses.replace(plan, shard_labels=True)
+        if shard.fits(room):
+            needs = format_needs(shard.needs("GPU" in room))
+            advice += f" Or deal the label table out, shard_labels: true ({needs})."
     other = _plan_lightxml(plan) if plan.config.system == "one_vs_all" else None
     if other is None or not other.fits(room):
         return advice
@@ -131,7 +136,8 @@ def _plan_lightxml(plan):
         keys["optimizer"] = FIELDS["optimizer"].default
     config = dataclasses.replace(plan.config, **keys)
     sizes = plan.num_labels, plan.num_documents, plan.most_labels
-    return LightXMLPlan(config, plan.encoder, *sizes)
+    workers = plan.workers, plan.shard_labels
+    return LightXMLPlan(config, plan.encoder, *sizes, *workers)
 
 
 def combine_remedies(plan, room):

@@ -4,6 +4,7 @@ from xmc_keras.config.resolve_config import check_levels
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.training.planning.check_memory import find_remedies
 from xmc_keras.training.planning.one_vs_all_plan import check_block_labels
+from xmc_keras.training.planning.traffic import count_received
 
 
 def describe_plan(plan, room):
@@ -14,7 +15,8 @@ def describe_plan(plan, room):
         room: dictionary of places to bytes, see `measure_free_memory`.
 
     Returns:
-        Dictionary. Sizes are in GB of 10^9 bytes; `fits` is a bool.
+        Dictionary. Sizes are in GB of 10^9 bytes; `fits` is a bool. Of several workers
+        they are those of one, and `received_mb` what it receives in a training step.
     """
     config, gpu = plan.config, "GPU" in room
     fits = plan.fits(room)
@@ -35,6 +37,7 @@ def describe_plan(plan, room):
         "matrix_gb": plan.matrix / 1e9,
         "step_gb": in_gb(plan.step),
         "phases_gb": in_gb(plan.phases),
+        **_describe_workers(plan),
         "training_step_gb": {
             batch: in_gb(
                 {
@@ -54,9 +57,52 @@ def describe_plan(plan, room):
     }
 
 
+def _describe_workers(plan):
+    """The figures of one of several workers."""
+    if plan.workers == 1:
+        return {}
+    return {
+        "workers": plan.workers,
+        "shard_labels": plan.shard_labels,
+        "worker_documents": plan.worker_batch,
+        "received_mb": {k: n / 1e6 for k, n in count_received(plan).items()},
+    }
+
+
 def in_gb(sizes):
     """Converts a dictionary of bytes to GB."""
     return {name: size / 1e9 for name, size in sizes.items()}
+
+
+def check_workers(plan):
+    """Raises `BadInput` if a batch, or labels, cannot be dealt out over the workers."""
+    config, workers = plan.config, plan.workers
+    if config.batch_size % workers:
+        raise BadInput(
+            f"Expected batch_size to be a multiple of the workers, {workers}. "
+            f"Received: {config.batch_size}."
+        )
+    if not plan.shard_labels:
+        return
+    if config.system == "lightdxml":
+        raise BadInput(
+            "Expected system: lightxml or one_vs_all, whose label table can be dealt "
+            "out over workers. Received: lightdxml, which searches all of it.",
+            remedy="Leave `shard_labels` out.",
+        )
+    count, what = plan.num_labels, "labels"
+    if config.system == "lightxml":
+        count, what = plan.clusters[0], "clusters"
+        if config.max_leaf == 1:
+            raise BadInput(
+                "Expected a LightXML with a ranker, whose label table can be dealt out "
+                "over workers. Received: max_leaf: 1, where a label is a cluster.",
+                remedy="Leave `shard_labels` out.",
+            )
+    if workers > count:
+        raise BadInput(
+            f"Expected at most as many workers as {what}, {count}. Received: {workers}."
+        )
 
 
 def check_plan_limits(plan):
@@ -74,6 +120,7 @@ def check_plan_limits(plan):
                 f"Expected level_layers to be at most the {layers}, "
                 f"{encoder.num_layers}. Received: {config.level_layers}."
             )
+    check_workers(plan)
     if config.system == "lightxml":
         check_levels(config, plan.num_labels)
     if config.system == "one_vs_all":

@@ -6,7 +6,7 @@ import math
 from xmc_keras.config.config import Config
 from xmc_keras.encoders.encoder_shape import EncoderShape
 from xmc_keras.lightdxml.hnsw_rows import M, is_hnsw_faster
-from xmc_keras.training.planning.memory_plan import CHUNK, MemoryPlan
+from xmc_keras.training.planning.memory_plan import CHUNK, MemoryPlan, fill_pool
 
 BLOCK = 2**17  # as in xmc_keras/ops/tables.py, which would import TensorFlow
 PRODUCTS = 2**24  # as in xmc_keras/lightdxml/shortlist_labels.py, for the same reason
@@ -55,6 +55,8 @@ class LightDXMLPlan(MemoryPlan):
         words: float. Mean number of features per document. Defaults to `75`.
         most_labels: int. Maximum number of labels per document. Defaults to `8`.
         encoder: optional `EncoderShape`, for encoders other than words.
+        workers: int. Workers that a batch is split among. Defaults to `1`.
+        shard_labels: bool. Not supported: every worker searches the whole table.
 
     Example:
 
@@ -71,6 +73,8 @@ class LightDXMLPlan(MemoryPlan):
     words: float = 75.0
     most_labels: int = 8
     encoder: EncoderShape | None = None
+    workers: int = 1
+    shard_labels: bool = False
 
     WIDTH = "num_neighbors", "neighbors", 1  # see `LightXMLPlan`
     averages = 0
@@ -131,11 +135,10 @@ class LightDXMLPlan(MemoryPlan):
 
     @property
     def step(self):
-        config, dim, batch = self.config, self.dim, self.config.batch_size
+        config, dim, batch = self.config, self.dim, self.worker_batch
         word_rows, activations, dense = 0, 6 * batch * dim * 4, self.num_labels
         if self.encoder is None:
-            if not config.freeze_encoder:
-                word_rows = min(self.vocabulary, round(batch * self.words))
+            word_rows = self._word_rows
             dense += dim * (dim + 1) * config.residual
         else:
             activations += batch * config.max_tokens * self.encoder.kept(config)
@@ -151,11 +154,37 @@ class LightDXMLPlan(MemoryPlan):
             "label rows": (1 + copies) * 4 * dim * pool,
             "scores": 4 * POOL_ARRAYS * batch * pool,
             "update": 4 * update,
+            **self.rows_of_others,
         }
 
     @property
+    def rows(self):
+        batch, found = self.worker_batch, {}
+        if self.encoder is None and not self.config.freeze_encoder:
+            found["word rows"] = fill_pool(self._word_rows, self.vocabulary), self.dim
+        elif self.encoder is not None and not self.config.freeze_encoder:
+            found |= self._token_rows
+        if self.config.label_words:
+            read = fill_pool(round(batch * self.words), self.vocabulary)
+            found["gains of words"] = read, 1
+        pool = fill_pool(self.pool(batch), self.num_labels)
+        # The bias of a label has an id of its own.
+        return found | {"label rows": (pool, self.dim), "label biases": (pool, 1)}
+
+    @property
+    def dense(self):
+        whole = bool(self.config.label_words)  # the scale
+        if self.encoder is None:
+            trained = self.config.residual and not self.config.freeze_encoder
+            whole += self.dim * (self.dim + 1) * trained
+        elif not self.config.freeze_encoder:
+            whole += self.parameters["encoder"] - self._token_tables
+        return {"gradients": whole}
+
+    @property
     def prediction(self):
-        config, batch = self.config, self.config.predict_batch_size
+        config = self.config
+        batch = math.ceil(config.predict_batch_size / self.workers)
         products = BLOCK_ARRAYS * 4 * batch * min(self.num_labels, BLOCK)
         candidates = max(config.num_neighbors, config.num_predictions)
         rows = 2 * 4 * batch * min(candidates, self.num_labels) * self.dim
@@ -286,6 +315,12 @@ class LightDXMLPlan(MemoryPlan):
             positives = min(positives, config.max_positives)
         rows = batch * (positives + min(config.num_neighbors, self.num_labels))
         return min(self.num_labels, rows + config.random_negatives)
+
+    @property
+    def _word_rows(self):
+        if self.config.freeze_encoder:
+            return 0
+        return min(self.vocabulary, round(self.worker_batch * self.words))
 
     @property
     def _trained(self):

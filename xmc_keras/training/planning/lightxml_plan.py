@@ -7,13 +7,13 @@ from xmc_keras.config.config import Config
 from xmc_keras.config.resolve_config import choose_level_top_k
 from xmc_keras.encoders.encoder_shape import EncoderShape
 from xmc_keras.labels.label_clustering import compute_cluster_shape
-from xmc_keras.training.planning.memory_plan import CHUNK
+from xmc_keras.training.planning.memory_plan import CHUNK, fill_pool
+from xmc_keras.training.planning.traffic import ID, NUMBER
 from xmc_keras.training.planning.transformer_plan import TransformerPlan
 
 # float32 arrays (batch, clusters) and (batch, pool) that a step holds at a time.
 CLUSTER_ARRAYS, POOL_ARRAYS = 12, 4
 TABLES = {"label table", "cluster tables"}
-MULTIPLE = 1024  # as in xmc_keras/ops/row_pools.py, which would import TensorFlow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +44,8 @@ class LightXMLPlan(TransformerPlan):
       float32 gradient of a bfloat16 table. *Scores*: float32 arrays (B, K) and (B,
       pool). *Update*: a copy of the
       largest weight that is updated as a whole, for its decay, and 7 arrays of `CHUNK`
-      numbers for label rows; with `adamw` three label tables.
+      numbers for label rows; with `adamw` three label tables. *Rows of all workers*:
+      with several, the gradients of `rows` that all have, with their ids.
     - `prediction`, added by a validation batch: the arrays of one layer, or label rows
       and scores, whichever is more.
     - `saving`: NumPy and HDF5 each copy one weight at a time, at most the largest.
@@ -62,6 +63,10 @@ class LightXMLPlan(TransformerPlan):
         num_labels: int.
         num_documents: optional int. Documents of the whole training part, for `steps`.
         most_labels: int. Maximum number of labels per document. Defaults to `8`.
+        workers: int. Workers that a batch is split among. Defaults to `1`.
+        shard_labels: bool. Whether clusters, with their rows of the label table, are
+            dealt out over the workers. Then a worker ranks the candidates of the whole
+            batch that it has. Defaults to `False`.
 
     Example:
 
@@ -77,6 +82,8 @@ class LightXMLPlan(TransformerPlan):
     num_labels: int
     num_documents: int | None = None
     most_labels: int = 8
+    workers: int = 1
+    shard_labels: bool = False
 
     @property
     def clusters(self):
@@ -91,11 +98,10 @@ class LightXMLPlan(TransformerPlan):
     @property
     def parameters(self):
         (clusters, size), width = self.clusters, self.config.bottleneck_dim
-        encoders = 2 if self.config.ranking_encoder == "own" else 1
         first, *rest = self._feature_dims
         ranker = self.config.max_leaf > 1
         counts = {
-            "encoder": encoders * self._used_encoder.parameters,
+            "encoder": self._encoders * self._used_encoder.parameters,
             "generator": (first + 1) * self.levels[0],
             "bottleneck": sum(features + 1 for features in rest) * width,
             "label table": clusters * size * width * ranker,
@@ -106,17 +112,17 @@ class LightXMLPlan(TransformerPlan):
 
     @property
     def weights(self):
-        sizes = {part: 4 * count for part, count in self.parameters.items()}
+        sizes = {part: 4 * count for part, count in self._held.items()}
         for part in TABLES & sizes.keys():
-            sizes[part] = self.parameters[part] * self._table_bytes
+            sizes[part] = self._held[part] * self._table_bytes
         sizes["generator"] += self._constants
         return sizes
 
     @property
     def moments(self):
-        sizes = {part: 8 * count for part, count in self.parameters.items()}
+        sizes = {part: 8 * count for part, count in self._held.items()}
         for part in TABLES & sizes.keys():
-            table = self.parameters[part]
+            table = self._held[part]
             if self.config.optimizer == "partial_rowwise_adamw":
                 sizes[part] = 4 * (table + table // self.config.bottleneck_dim)
             elif self.config.optimizer == "rowwise_sgd":
@@ -132,26 +138,31 @@ class LightXMLPlan(TransformerPlan):
         copies = 1 + (config.clip_norm is not None)
         copies += config.precision == "mixed_float16"
         token = self._used_encoder.kept(config)
-        pool = self.pool(config.batch_size, self.label_columns)
-        gathered = pool + self.cluster_pool(config.batch_size, self.label_columns)
+        pool = self._ranked_rows(config.batch_size, self.label_columns)
+        of_levels = self.cluster_pool(self.worker_batch, self.label_columns)
+        gathered = pool + of_levels
         total = 4 * (self._table_bytes == 2)
         update = max(whole) + 7 * min(CHUNK, pool * config.bottleneck_dim)
         if config.optimizer == "adamw":
             update = max(*whole, 3 * table)
         return {
             "gradients": (4 * copies + 2 * (c < 4)) * dense,
-            "activations": config.batch_size * config.max_tokens * token,
+            "activations": self.worker_batch * config.max_tokens * token,
             "label rows": gathered * (2 * self._row + config.bottleneck_dim * total),
-            "scores": self._scores(config.batch_size, gathered),
+            "scores": self._scores(config.batch_size, pool, of_levels, self.candidates),
             "update": 4 * update,
+            **self.rows_of_others,
         }
 
     @property
     def prediction(self):
         batch, tokens = self.config.predict_batch_size, self.config.max_tokens
-        pool = self.pool(batch) + self.cluster_pool(batch)
-        label_side = pool * self._row + self._scores(batch, pool)
-        return max(batch * tokens * self._used_encoder.passing(self.config), label_side)
+        own = math.ceil(batch / self.workers)
+        pool, of_levels = self._ranked_rows(batch), self.cluster_pool(own)
+        width = self.candidates - self.label_columns
+        label_side = (pool + of_levels) * self._row
+        label_side += self._scores(batch, pool, of_levels, width)
+        return max(own * tokens * self._used_encoder.passing(self.config), label_side)
 
     @property
     def saving(self):
@@ -204,6 +215,40 @@ class LightXMLPlan(TransformerPlan):
         least |= {"max_tokens": 32, "bottleneck_dim": 32}
         return {key: (getattr(self.config, key), n) for key, n in least.items()}
 
+    @property
+    def candidates(self):
+        """Columns of the candidates of a training batch."""
+        size = self.clusters[1] if self.config.max_leaf > 1 else 1
+        return self.config.top_k * size + self.label_columns
+
+    @property
+    def rows(self):
+        found, sizes = self._token_rows, (self.worker_batch, self.label_columns)
+        if self.config.levels:
+            rows = self.cluster_pool(*sizes)
+            found["cluster rows"] = rows, self.config.bottleneck_dim
+        if not self.shard_labels:
+            found["label rows"] = self.pool(*sizes), self.config.bottleneck_dim
+        return found
+
+    @property
+    def dense(self):
+        rows = sum(self.parameters.get(part, 0) for part in TABLES)
+        whole = sum(self.parameters.values()) - rows - self._token_tables
+        return {"gradients": whole}
+
+    @property
+    def exchanged(self):
+        if not self.shard_labels:
+            return {}
+        hidden = self.config.bottleneck_dim * self._bytes
+        ids, logits = ID * self.candidates, NUMBER * self.candidates
+        return {
+            "features": (hidden, hidden),
+            "candidates": (ids, 0),
+            "logits": (0, 2 * logits),  # and their gradient
+        }
+
     def pool(self, batch, label_columns=0):
         """Maximum number of label rows that a batch gathers, in whole clusters."""
         clusters, size = self.clusters
@@ -215,9 +260,26 @@ class LightXMLPlan(TransformerPlan):
         kept, total = choose_level_top_k(self.config), 0
         for most, above, number in zip(kept, self.levels, self.levels[1:]):
             candidates = most * -(-number // above) + label_columns
-            whole = MULTIPLE * -(-batch * candidates // MULTIPLE)
-            total += min(number, whole)
+            total += fill_pool(batch * candidates, number)
         return total
+
+    def _ranked_rows(self, batch, label_columns=0):
+        """`pool` of a worker: of its documents, or its part of that of a batch."""
+        if not self.shard_labels:
+            return self.pool(math.ceil(batch / self.workers), label_columns)
+        size = self.clusters[1]
+        return self._share(self.pool(batch, label_columns) // size) * size
+
+    @property
+    def _encoders(self):
+        return 2 if self.config.ranking_encoder == "own" else 1
+
+    @property
+    def _held(self):
+        # Numbers of each part that a worker has.
+        clusters, size = self.clusters
+        rows = self._share(clusters) * size * (self.config.max_leaf > 1)
+        return self.parameters | {"label table": rows * self.config.bottleneck_dim}
 
     @property
     def _feature_dims(self):
@@ -254,7 +316,12 @@ class LightXMLPlan(TransformerPlan):
     def _tables(self):
         # The largest weights: a row per token, a column per cluster, a row per label.
         tokens = self.encoder.vocabulary_size * self.encoder.hidden_dim
-        return tokens, self.parameters["generator"], self.parameters["label table"]
+        return tokens, self.parameters["generator"], self._held["label table"]
 
-    def _scores(self, batch, pool):
-        return 4 * batch * (CLUSTER_ARRAYS * self.levels[0] + POOL_ARRAYS * pool)
+    def _scores(self, batch, pool, of_levels, candidates):
+        own = math.ceil(batch / self.workers)
+        arrays = own * (CLUSTER_ARRAYS * self.levels[0] + POOL_ARRAYS * of_levels)
+        if not self.shard_labels:
+            return 4 * (arrays + own * POOL_ARRAYS * pool)
+        # Of the documents of all workers, and the logits of their candidates.
+        return 4 * (arrays + batch * POOL_ARRAYS * (pool + candidates))

@@ -20,6 +20,8 @@ def make_plan(
     num_documents=None,
     num_features=None,
     num_words=None,
+    workers=1,
+    shard_labels=False,
 ):
     """Estimates memory, disk space and steps of a run before it starts.
 
@@ -32,6 +34,10 @@ def make_plan(
         num_features: optional int. Words in the vocabulary of a LightDXML, by default
             `max_features` of the config.
         num_words: optional int. Words per document on average. Defaults to `75`.
+        workers: int. Workers, such as GPUs, among which each batch is split; memory is
+            that of one of them. Defaults to `1`.
+        shard_labels: bool. Whether the label table is dealt out over the workers.
+            Defaults to `False`: each has all of it.
 
     Returns:
         `(plan, sample)`: a `LightXMLPlan` or `LightDXMLPlan`, and documents to measure
@@ -80,12 +86,12 @@ def make_plan(
                 "in the config. Received: neither.",
                 remedy="Give `num_features`.",
             )
-    sizes = num_labels, num_documents
+    sizes, shares = (num_labels, num_documents), (workers, shard_labels)
     if config.system in TRANSFORMER_PLANS:
         plan = TRANSFORMER_PLANS[config.system]
-        return plan(config, encoder, *sizes, most_labels), train
-    features = num_features or 0, mean
-    return LightDXMLPlan(config, *sizes, *features, most_labels, encoder), train
+        return plan(config, encoder, *sizes, most_labels, *shares), train
+    features = num_features or 0, mean, most_labels
+    return LightDXMLPlan(config, *sizes, *features, encoder, *shares), train
 
 
 def sample_rows(config, documents):

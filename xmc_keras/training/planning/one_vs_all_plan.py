@@ -1,10 +1,12 @@
 """Memory, disk and step estimate of a run of one-vs-all."""
 
 import dataclasses
+import math
 
 from xmc_keras.config.config import Config
 from xmc_keras.encoders.encoder_shape import EncoderShape
 from xmc_keras.files.bad_input import BadInput
+from xmc_keras.training.planning.traffic import ID, NUMBER
 from xmc_keras.training.planning.transformer_plan import TransformerPlan
 
 # As in xmc_keras/one_vs_all/one_vs_all_head.py, which would import TensorFlow.
@@ -46,6 +48,9 @@ class OneVsAllPlan(TransformerPlan):
         num_labels: int.
         num_documents: optional int. Documents of the whole training part, for `steps`.
         most_labels: int. Maximum number of labels per document. Defaults to `8`.
+        workers: int. Workers that a batch is split among. Defaults to `1`.
+        shard_labels: bool. Whether labels are dealt out over the workers. Then a worker
+            scores its labels for the whole batch. Defaults to `False`.
 
     Example:
 
@@ -63,6 +68,8 @@ class OneVsAllPlan(TransformerPlan):
     num_labels: int
     num_documents: int | None = None
     most_labels: int = 8
+    workers: int = 1
+    shard_labels: bool = False
 
     @property
     def width(self):
@@ -74,7 +81,7 @@ class OneVsAllPlan(TransformerPlan):
     def block_labels(self):
         """Labels of a block."""
         usual = max(1, GRADIENT_BYTES // (4 * self.width))
-        return min(self.config.block_labels or usual, self.num_labels)
+        return min(self.config.block_labels or usual, self._share(self.num_labels))
 
     @property
     def parameters(self):
@@ -88,15 +95,17 @@ class OneVsAllPlan(TransformerPlan):
     @property
     def weights(self):
         sizes = {part: 4 * count for part, count in self.parameters.items()}
-        table = self.parameters["label table"]
+        table = self._share(self.num_labels) * self.width
         return sizes | {"label table": table * self._table_bytes}
 
     @property
     def moments(self):
         sizes = {part: 8 * count for part, count in self.parameters.items()}
-        table = self.parameters["label table"]
+        labels = self._share(self.num_labels)
+        table = labels * self.width
+        sizes["label table"] = 8 * table
         if self.config.optimizer == "partial_rowwise_adamw":
-            sizes["label table"] = 4 * (table + self.num_labels)
+            sizes["label table"] = 4 * (table + labels)
         elif self.config.optimizer == "rowwise_sgd":
             sizes["label table"] = 4 * table * (self.config.momentum > 0)
         return sizes
@@ -107,26 +116,52 @@ class OneVsAllPlan(TransformerPlan):
         dense = self.parameters["encoder"] + self.parameters["projection"]
         copies = 1 + (config.clip_norm is not None)
         copies += config.precision == "mixed_float16"
-        block = BLOCK_ARRAYS * self.width + SCORE_ARRAYS * config.batch_size
+        scored = config.batch_size if self.shard_labels else self.worker_batch
+        block = BLOCK_ARRAYS * self.width + SCORE_ARRAYS * scored
         kept = config.max_tokens * self.encoder.kept(config)
         return {
             "gradients": (4 * copies + 2 * (self._bytes < 4)) * dense,
-            "activations": config.batch_size * kept,
+            "activations": self.worker_batch * kept,
             "label block": 4 * self.block_labels * block,
             "update": 4 * self.encoder.vocabulary_size * self.encoder.hidden_dim,
+            **self.rows_of_others,
         }
 
     @property
     def prediction(self):
         batch, tokens = self.config.predict_batch_size, self.config.max_tokens
-        scores = 4 * batch * self.block_labels * 2
-        return max(batch * tokens * self.encoder.passing(self.config), scores)
+        own = math.ceil(batch / self.workers)
+        scored = batch if self.shard_labels else own
+        scores = 4 * scored * self.block_labels * 2
+        return max(own * tokens * self.encoder.passing(self.config), scores)
 
     @property
     def saving(self):
         tokens = self.encoder.vocabulary_size * self.encoder.hidden_dim
         block = self.block_labels * self.width
         return 2 * max(4 * tokens, self._table_bytes * block)
+
+    @property
+    def rows(self):
+        return self._token_rows
+
+    @property
+    def dense(self):
+        sizes = self.parameters
+        whole = sizes["encoder"] + sizes["projection"] - self._token_tables
+        if self.shard_labels:
+            return {"gradients": whole}
+        return {"gradients": whole, "label table": sizes["label table"]}
+
+    @property
+    def exchanged(self):
+        if not self.shard_labels:
+            return {}
+        return {
+            # Their gradient is float32: a sum over all labels.
+            "features": (self.width * self._bytes, self.width * NUMBER),
+            "candidates": (ID * self.label_columns, 0),
+        }
 
     @property
     def exports(self):

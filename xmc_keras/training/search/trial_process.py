@@ -1,13 +1,7 @@
-"""The process that trains a trial, and how it ends."""
+"""The process that trains a trial."""
 
-import os
-import signal
 import subprocess
 import sys
-import threading
-import time
-
-GRACE = 10  # seconds in which a trial that is interrupted ends
 
 
 def start_trial(runs, number, skip_bad_lines):
@@ -26,19 +20,3 @@ def start_trial(runs, number, skip_bad_lines):
     finally:
         process.stdin.close()
         process.wait()
-
-
-def end_with_parent():
-    """Lets this process end with the one that started it by `start_trial`."""
-    # A program that a shell starts in the background ignores SIGINT.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    threading.Thread(target=_end_with_input, daemon=True).start()
-
-
-def _end_with_input():
-    """Ends the process once its input is closed, also by the death of the other."""
-    while os.read(0, 1):
-        pass
-    os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(GRACE)
-    os._exit(130)

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.rest_server import OneVersion, request, serving
+from xmc_keras.serving.server.label_search import LabelSearch
 from xmc_keras.serving.server.rest.annif_api import FORM, read_form
 from xmc_keras.serving.server.rest.label_uris import LabelUris
 from xmc_keras.serving.server.serving_error import ServingError
@@ -126,7 +127,11 @@ class Library:
     signatures = {"top_k": types.SimpleNamespace(inputs={"text": 0, "k": 0})}
 
     def __init__(self, answer, titles, path):
-        self.answer, self.titles, self.path = answer, titles, path
+        self.answer, self.path = answer, path
+        names = [name for name, _ in answer if name]
+        titles = [titles.get(name, "") for name in names] if titles else []
+        lines = ("".join(f"{x}\n" for x in rows).encode() for rows in (names, titles))
+        self.label_search = LabelSearch(*lines)
 
     def predict(self, inputs, name):
         k = int(inputs["k"][0])
@@ -164,9 +169,6 @@ def test_only_real_labels_go_out(tmp_path, titles, prefix, expected):
     models = OneVersion("m", Library(ANSWER, titles, tmp_path))
     with serving(models, uri_prefix=prefix) as port:
         found = post(port, text="cats").json["results"]
-        (tmp_path / "assets.extra").mkdir()
-        lines = "".join(f"{name}\n" for name, _ in ANSWER if name)
-        (tmp_path / "assets.extra/labels.txt").write_text(lines)
         vocabulary = request(port, "GET", f"{PROJECT}/vocabulary.csv?language=fi")
     assert [(hit["uri"], hit["label"]) for hit in found] == expected
     rows = list(csv.reader(io.StringIO(vocabulary.body.decode())))
@@ -212,7 +214,7 @@ def test_any_bytes(body):
 
 @given(UNICODE.filter(len))
 def test_uris_of_names_differ_and_are_ascii(name):
-    uri = LabelUris(PREFIX).find(name, {})
+    uri = LabelUris(PREFIX).find(name)
     if uri != name:
         assert uri.isascii() and " " not in uri
         assert unquote(uri.removeprefix(PREFIX)) == name

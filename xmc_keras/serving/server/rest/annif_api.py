@@ -133,15 +133,35 @@ class AnnifApi:
                 outputs = model.predict(inputs, "top_k")
                 names = [name.decode() for name in outputs["labels"][0]]
                 scores = break_ties(outputs["scores"][0]).tolist()
-            titles = model.titles
+            labels = self.name_labels(model.label_search, names)
         self.uris.check(names)
         results = [
-            {"uri": uri, "label": titles.get(name, name), "score": score}
-            for name, score in zip(names, scores)
-            if score > 0 and score >= form["threshold"]
-            if (uri := self.uris.find(name, titles)) is not None
+            {"uri": uri, "label": label, "score": score}
+            for (uri, label), score in zip(labels, scores)
+            if uri is not None and score > 0 and score >= form["threshold"]
         ]
         return _json({"results": results})
+
+    def name_labels(self, labels, names):
+        """The URIs and titles of labels, as they go out.
+
+        If a model has titles of labels, those without one have no URI: a vocabulary has
+        a title for each of its labels, so they are outside it, and Annif stops at a URI
+        that its vocabulary lacks.
+
+        Args:
+            labels: `LabelSearch`.
+            names: list of strings, empty for no label.
+
+        Returns:
+            List of `(uri, label)`. A URI is `None` if there is none, and a label is a
+            title, or a name without one.
+        """
+        found = []
+        for name, title in zip(names, labels.titles_of(names)):
+            known = title if labels.has_titles else name
+            found.append((self.uris.find(name) if known else None, title or name))
+        return found
 
     def write_vocabulary(self, language):
         """The labels that go out, in Annif's CSV of vocabularies."""
@@ -150,18 +170,15 @@ class AnnifApi:
                 f"Expected a language code such as en. Received: {language[:60]!r}"
             )
         with self.models.use() as (_, model):
-            titles, path = model.titles, model.path / "assets.extra/labels.txt"
-        try:
-            names = path.read_bytes().decode().split("\n")[:-1]
-        except OSError:
+            labels = model.label_search
+        if not len(labels):
             raise ServingError(
                 "NOT_FOUND", "Expected a version with labels.txt. Received: none"
-            ) from None
+            )
         file = io.StringIO()
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["uri", f"label_{language}"])
-        uris = [(self.uris.find(name, titles), name) for name in names]
-        rows.writerows([u, titles.get(n, n)] for u, n in uris if u is not None)
+        rows.writerows(x for x in self.name_labels(labels, labels.names) if x[0])
         return Response(file.getvalue(), media_type="text/csv; charset=utf-8")
 
 

@@ -16,10 +16,6 @@ class LabelUris:
     A name that is a URI (`http://...`, another scheme with `://`, or `urn:...`) is its
     own. Other names have none, unless there is a prefix for them.
 
-    If a model has titles of labels, those without one have no URI: a vocabulary has a
-    title for each of its labels, so they are outside it, and Annif stops at a URI that
-    its vocabulary lacks.
-
     Args:
         prefix: optional string, a URI. The name of a label that is none is appended to
             it, percent-encoded. Defaults to `None`.
@@ -27,11 +23,11 @@ class LabelUris:
     Example:
 
     >>> uris = LabelUris("http://example.org/")
-    >>> uris.find("role::program", {}), uris.find("a/b c", {})
+    >>> uris.find("role::program"), uris.find("a/b c")
     ('http://example.org/role::program', 'http://example.org/a%2Fb%20c')
-    >>> uris.find("http://www.yso.fi/onto/yso/p1", {})
+    >>> uris.find("http://www.yso.fi/onto/yso/p1")
     'http://www.yso.fi/onto/yso/p1'
-    >>> LabelUris().find("role::program", {}) is None
+    >>> LabelUris().find("role::program") is None
     True
     """
 
@@ -48,15 +44,8 @@ class LabelUris:
                 "Start the server with --uri-prefix, which makes URIs of them",
             )
 
-    def find(self, name, titles):
-        """The URI of a label, or `None`.
-
-        Args:
-            name: string, empty for no label.
-            titles: dictionary from names to titles, empty if the model has none.
-        """
-        if not name or (titles and name not in titles):
-            return None
+    def find(self, name):
+        """The URI of the label of a name, or `None`."""
         if URI.fullmatch(name):
             return name
         return None if self.prefix is None else self.prefix + quote(name, safe=SAFE)

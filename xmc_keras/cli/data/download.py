@@ -17,7 +17,7 @@ publishes.
 
 import logging
 
-from xmc_keras.cli.prepare import format_summary, leave_warnings_to_summary
+from xmc_keras.cli.data.prepare import format_summary, leave_warnings_to_summary
 from xmc_keras.cli.program import command_parser
 from xmc_keras.data.downloads.benchmark_sets import SETS
 from xmc_keras.data.downloads.download_set import check_set, download_set

@@ -38,6 +38,8 @@ def fit_lightdxml(task):
     from xmc_keras.encoders.pretrained import load_encoder
     from xmc_keras.lightdxml.build import build_lightdxml, fit_vectorizer
     from xmc_keras.recommending.calibration.held_out_answers import HeldOutAnswers
+    from xmc_keras.recommending.whole_model import whole_model
+    from xmc_keras.training.loops.fit_epochs import build
     from xmc_keras.training.loops.join_linear import join_linear
     from xmc_keras.training.loops.train_lightdxml import train_lightdxml
     from xmc_keras.training.loops.warm_start import start_lightdxml
@@ -68,42 +70,46 @@ def fit_lightdxml(task):
     backbone = tokenizer = None
     if config.encoder != "words":
         logger.info("Loading the encoder %s", config.encoder)
-        with phase(f"Loading the encoder {config.encoder}"):
+        with phase(f"Loading the encoder {config.encoder}"), task.workers.scope():
             backbone, tokenizer = load_encoder(config.encoder)
         warn_of_language(config.encoder, task.train.texts, tokenizer)
     try:
-        model = build_lightdxml(
-            config,
-            label_set.names,
-            vectorizer if backbone is None else None,
-            backbone,
-            tokenizer,
-            features.shape[1],
-        )
+        with task.workers.scope():
+            model = build_lightdxml(
+                config,
+                label_set.names,
+                vectorizer if backbone is None else None,
+                backbone,
+                tokenizer,
+                features.shape[1],
+            )
     except ValueError as error:
         raise BadInput(f"This config does not fit its encoder. {error}")
     model.label_set = label_set  # with titles
     if model.lexical is not None:
         with phases("words"):
-            model.lexical.build()
+            with task.workers.scope():
+                model.lexical.build()
             model.lexical.refresh(features, label_matrix)
 
     # === Training ===
-    batches = build_training_inputs(
-        config,
-        model,
-        task.train.texts,
-        label_matrix,
-        features,
-        task.cache,
-    ).with_weights(task.train.weights)
     relevant = label_set.encode(task.validation.labels)[:, : len(label_set)]
-    validation_batches = build_inputs(
-        model, task.validation.texts, relevant, config, task.cache
-    )
+    with task.workers.chief_first():  # its cache may serve the others
+        batches = build_training_inputs(
+            config,
+            model,
+            task.train.texts,
+            label_matrix,
+            features,
+            task.cache,
+        ).with_weights(task.train.weights)
+        validation_batches = build_inputs(
+            model, task.validation.texts, relevant, config, task.cache
+        )
     if task.start_from is not None:
         with phase("Taking the weights of the earlier model"):
-            model(next(validation_batches.batches())[0])  # builds it
+            with task.workers.scope():
+                build(model, validation_batches)
             start_lightdxml(model, task.start_from)
     history, checkpoint, found = train_lightdxml(
         config,
@@ -118,7 +124,9 @@ def fit_lightdxml(task):
         task.start_from is not None,
     )
     held_out = None
-    if config.linear:
+    if task.workers.strategy is not None:
+        model = whole_model(model, everywhere=True)
+    if config.linear and task.workers.is_chief:
         rows = getattr(task.validation, "features", None)
         if rows is None:
             rows = vectorizer.transform(task.validation.texts)

@@ -10,11 +10,12 @@ from xmc_keras.config.choose_config import choose_config
 from xmc_keras.data.inputs import build_inputs
 from xmc_keras.evaluation.ensemble.member_scores import MemberScores
 from xmc_keras.labels.label_bands import find_bands
+from xmc_keras.ops.distribution.workers import Workers
 from xmc_keras.progress import phase
 from xmc_keras.recommending.hybrid import Hybrid
 from xmc_keras.runs.run_folder import RunFolder
-from xmc_keras.training.fit_lightdxml import fit_lightdxml
 from xmc_keras.training.memory import measure_free_memory
+from xmc_keras.training.systems.fit_lightdxml import fit_lightdxml
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ def join_words(task, trained):
             start_from=None,
             any_memory=True,  # hours of training are done
             transformer=member,
+            workers=Workers(),
         )
     )
     hybrid = Hybrid(model, words.model, name="hybrid")

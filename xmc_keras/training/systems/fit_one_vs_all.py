@@ -25,6 +25,6 @@ def fit_one_vs_all(task):
         most_labels = max(map(len, task.everything.labels))
         check_memory(config, len(label_set), most_labels)
     # Imported late: TensorFlow takes seconds to import, and other errors come first.
-    from xmc_keras.training.fit_transformer import fit_transformer
+    from xmc_keras.training.systems.fit_transformer import fit_transformer
 
     return fit_transformer(task, vectorizer, label_rows, label_matrix)

@@ -28,21 +28,24 @@ def fit_lightxml(task):
         vectorizer, features = fit_tfidf(task.train.texts)
         label_matrix = label_set.encode(task.train.labels)
         label_rows = label_features(features, label_matrix)
-    clusters = None
-    if task.continued:
+    clusters, is_chief = None, task.workers.is_chief
+    if not is_chief:
+        pass  # the chief's, below
+    elif task.continued:
         clusters = run.clusters()
     elif task.start_from is not None:
         clusters = known_clusters(task.start_from, label_set, config.max_leaf)
-    if clusters is None:
+    if clusters is None and is_chief:
         seed = config.seed if config.cluster_seed is None else config.cluster_seed
         with phase(f"Clustering {len(label_set)} labels"):
             clusters = cluster_labels(label_rows, config.max_leaf, seed)
+    clusters = task.workers.broadcast(clusters)
     logger.info("%d clusters of at most %d labels", *clusters.shape)
     if not task.any_memory:
         most_labels = max(map(len, task.everything.labels))
         check_memory(config, len(label_set), most_labels)
 
     # Imported late: TensorFlow takes seconds to import, and other errors come first.
-    from xmc_keras.training.fit_transformer import fit_transformer
+    from xmc_keras.training.systems.fit_transformer import fit_transformer
 
     return fit_transformer(task, vectorizer, label_rows, label_matrix, clusters)

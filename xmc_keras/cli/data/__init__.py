@@ -1,0 +1,1 @@
+"""Commands that make folders of data."""

@@ -1,0 +1,1 @@
+"""Training of each system from documents."""
