@@ -9,10 +9,9 @@ and with a table whose rows are dealt out over the workers. `received_mb` is wha
 sockets of a worker have received in a step, as Linux counts it (TCP_INFO), the mean
 over workers and steps. `interface_mb` is what the loopback interface has received,
 divided by the number of workers: headers and acknowledgements are in it, and so is
-what other programs of this machine send meanwhile. `calculated_mb` are the sizes of the
-exchanged tensors: an all-reduce in a ring receives 2 (n - 1) / n of a tensor, an
-all-gather the parts of the n - 1 others. `step_s` is the median step on this machine,
-on which the workers share the cores.
+what other programs of this machine send meanwhile. `calculated_mb` is what `xmc plan
+--workers` counts for these sizes. `step_s` is the median step on this machine, on which
+the workers share the cores.
 
 Documents have clusters of their own, as far as there are enough, so that a step reads
 the most rows it can.
@@ -23,6 +22,7 @@ import os
 import socket
 import subprocess
 import sys
+import types
 
 import numpy as np
 
@@ -34,10 +34,10 @@ from benchmarks.shared.figures import (
     keep,
     make_place,
 )
+from xmc_keras.training.planning.traffic import count_received
 
 PACKAGES = ("tensorflow", "keras", "keras-nlp", "numpy")
 WORKER = "benchmarks.distribution.worker"
-NUMBER, ID = 4, 4  # bytes of float32 and int32
 MB = 1e6
 
 
@@ -52,26 +52,23 @@ def calculate(shape, sizes):
             the encoder's width; `candidates`, those of a document.
     """
     n, dim = shape["workers"], shape["bottleneck"]
-    documents = n * shape["batch"]
-
-    def all_reduce(numbers):
-        return 2 * (n - 1) / n * NUMBER * numbers
-
-    def all_gather(numbers):
-        return (n - 1) / n * NUMBER * numbers
-
-    found = {
-        "gradients": all_reduce(sizes["dense"]),
-        "token rows": all_gather(sizes["token_rows"] * (sizes["hidden"] + 1)),
-    }
-    if not shape["sharded"]:
-        return found | {"label rows": all_gather(sizes["label_rows"] * (dim + 1))}
-    pairs = documents * sizes["candidates"]
-    return found | {
-        "features": all_gather(documents * dim) + all_reduce(documents * dim),
-        "candidates": all_gather(pairs),
-        "logits": all_reduce(pairs) + all_gather(pairs),  # and their gradients
-    }
+    rows = {"token rows": (sizes["token_rows"] / n, sizes["hidden"])}
+    exchanged = {}
+    if shape["sharded"]:
+        candidates = 4 * sizes["candidates"]
+        exchanged = {"features": (4 * dim, 4 * dim), "candidates": (candidates, 0)}
+        exchanged["logits"] = candidates, candidates
+    else:
+        rows["label rows"] = sizes["label_rows"] / n, dim
+    return count_received(
+        types.SimpleNamespace(
+            workers=n,
+            worker_batch=shape["batch"],
+            dense={"gradients": sizes["dense"]},
+            rows=rows,
+            exchanged=exchanged,
+        )
+    )
 
 
 def start_workers(shape):
