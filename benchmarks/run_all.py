@@ -100,6 +100,10 @@ RUNS = {
     ),
     "data": ("Tokens and batches, Debian-24K", "speed.data"),
     "prepare": ("Preparing data of the size of Wiki-500K", "speed.prepare --kill"),
+    "received": (
+        "Bytes that a worker receives in a step, 8 workers, 1,000,000 labels",
+        "distribution.received",
+    ),
 }
 HEADER = """# Results
 

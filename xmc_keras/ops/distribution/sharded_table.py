@@ -11,7 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from xmc_keras.files.bad_input import BadInput
-from xmc_keras.ops.distribution.replicas import count_replicas, local_replicas
+from xmc_keras.ops.distribution.replicas import (
+    count_replicas,
+    gather_replicas,
+    local_part,
+    local_replicas,
+)
 from xmc_keras.ops.distribution.row_shards import RowShards
 from xmc_keras.ops.distribution.workers import Workers
 
@@ -128,25 +133,35 @@ def read_chunks(variable):
         `(ids, rows)`: an int64 array (n,), and an array (n, ...) of the variable's
         dtype. Every row comes once, in no order.
     """
-    shards, strategy = row_shards(variable), variable.value.distribute_strategy
-    parts = dict(local_shards(variable))
+    shards = row_shards(variable)
     owned = [shards.owned(replica) for replica in range(shards.replicas)]
-    dtype = tf.as_dtype(variable.dtype)
-    exchanged = tf.float32 if dtype == tf.bfloat16 else dtype  # TensorFlow's kernels
+    dtype = tf.as_dtype(variable.dtype).as_numpy_dtype
     width = int(np.prod(variable.shape[1:]))
     size = max(1, PART // (width * shards.replicas))
     for start in range(0, shards.rows, size):
         end = min(start + size, shards.rows)
-        read = {
-            replica: tf.cast(tf.gather(part, tf.range(start, end)), exchanged)
-            for replica, part in parts.items()
-        }
-        values = strategy.experimental_distribute_values_from_function(
-            lambda context, read=read: read[context.replica_id_in_sync_group]
-        )
-        rows = strategy.gather(values, axis=0).numpy()  # shard after shard
+        rows = _gather_part(variable)(start, end).numpy()  # shard after shard
         ids = np.concatenate([part[start:end] for part in owned])
-        yield ids[ids >= 0], rows[ids >= 0].astype(dtype.as_numpy_dtype)
+        yield ids[ids >= 0], rows[ids >= 0].astype(dtype)
+
+
+def _gather_part(variable):
+    """A function that gathers rows of all shards, traced once for a variable."""
+    if not hasattr(variable, "gather_part"):
+        strategy = variable.value.distribute_strategy
+
+        def of_replica(start, end):
+            rows = tf.gather(local_part(variable.value), tf.range(start, end))
+            # TensorFlow's kernels exchange no bfloat16.
+            return gather_replicas(tf.cast(rows, tf.float32))
+
+        @tf.function(input_signature=[tf.TensorSpec([], tf.int32)] * 2)
+        def gather_part(start, end):
+            found = strategy.run(of_replica, args=(start, end))
+            return strategy.experimental_local_results(found)[0]
+
+        variable.gather_part = gather_part
+    return variable.gather_part
 
 
 def read_whole(variable, everywhere=False):

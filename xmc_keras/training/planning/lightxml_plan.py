@@ -241,12 +241,12 @@ class LightXMLPlan(TransformerPlan):
     def exchanged(self):
         if not self.shard_labels:
             return {}
-        hidden = self.config.bottleneck_dim * self._bytes
+        hidden = NUMBER * self.config.bottleneck_dim
         ids, logits = ID * self.candidates, NUMBER * self.candidates
         return {
             "features": (hidden, hidden),
             "candidates": (ids, 0),
-            "logits": (0, 2 * logits),  # and their gradient
+            "logits": (logits, logits),  # their gradient is gathered
         }
 
     def pool(self, batch, label_columns=0):

@@ -158,8 +158,7 @@ class OneVsAllPlan(TransformerPlan):
         if not self.shard_labels:
             return {}
         return {
-            # Their gradient is float32: a sum over all labels.
-            "features": (self.width * self._bytes, self.width * NUMBER),
+            "features": (self.width * NUMBER, self.width * NUMBER),
             "candidates": (ID * self.label_columns, 0),
         }
 

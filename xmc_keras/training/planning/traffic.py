@@ -19,11 +19,11 @@ def count_received(plan):
     With `shard_labels` label rows stay where they are. For the documents of all
     workers, these are exchanged instead:
 
-    - *features*: those that rows are multiplied with, all-gathered; in the backward
-      pass their gradient, all-reduced.
+    - *features*: those that rows are multiplied with, float32 in every precision,
+      all-gathered; in the backward pass their gradient, all-reduced.
     - *candidates*: int32 ids, all-gathered; of one-vs-all the true labels.
     - *logits*: of candidates, float32, of which each worker has the part of its rows:
-      all-reduced; in the backward pass their gradient, all-reduced. One-vs-all has
+      all-reduced; in the backward pass their gradient, all-gathered. One-vs-all has
       none: a label is with one worker, and so are its logits.
 
     Args:
