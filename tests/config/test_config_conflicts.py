@@ -46,6 +46,25 @@ GOOD = vars(Config(data="texts", encoder="minilm"))
             {"level_layers": [[5], [6]], "num_feature_layers": 2},
             [("num_feature_layers", "level_layers")],
         ),
+        ({"distribute": "mirrored", "replicas": 2}, []),
+        (
+            {"distribute": "multi_worker", "replicas": 2},
+            [("replicas", "distribute")],
+        ),
+        (
+            {"distribute": "mirrored", "precision": "mixed_float16"},
+            [("precision", "distribute")],
+        ),
+        (
+            {"distribute": "multi_worker", "jit_compile": True},
+            [("jit_compile", "distribute")],
+        ),
+        ({"distribute": "multi_worker", "shard_labels": True}, []),
+        ({"shard_labels": True}, [("shard_labels", "distribute")]),
+        (
+            {"distribute": "multi_worker", "shard_labels": True, "max_leaf": 1},
+            [("shard_labels", "max_leaf")],
+        ),
     ],
 )
 def test_the_keys_at_fault_are_named(changes, keys):

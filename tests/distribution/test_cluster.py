@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.worker_processes import cluster_of, free_ports
 from xmc_keras.files.bad_input import BadInput
-from xmc_keras.ops.distribution.cluster import Cluster
+from xmc_keras.ops.distribution.cluster import Cluster, read_number
 
 
 def environment(cluster, kind="worker", index=0):
@@ -72,6 +72,12 @@ def test_any_other_config(value):
 def test_no_cluster():
     with pytest.raises(BadInput, match="xmc launch"):
         Cluster.from_environment({})
+
+
+@pytest.mark.parametrize("text", ["soon", "", "0", "-1", "inf", "nan"])
+def test_a_variable_that_is_no_number(text):
+    with pytest.raises(BadInput, match="XMC_START_SECONDS to be a number above 0"):
+        read_number("XMC_START_SECONDS", 300, {"XMC_START_SECONDS": text})
 
 
 @pytest.mark.large  # imports TensorFlow

@@ -66,12 +66,12 @@ def find_conflicts(values):
     ('swa_start', 'epochs')
     """
     system = values["system"]
-    wrong = list(_distribution_conflicts(values)) + [
+    wrong = [
         ((key, "system"), wrong_system(key, system))
         for key, default in DEFAULTS.items()
         if not reads_key(system, key) and values[key] != default
     ]
-    return wrong or list(CONFLICTS[system](values))
+    return wrong or [*_distribution_conflicts(values), *CONFLICTS[system](values)]
 
 
 def _distribution_conflicts(values):
@@ -175,6 +175,12 @@ def _lightxml_conflicts(values):
             ("ranking_encoder", "negatives"),
             "Expected ranking_encoder to be shared with dynamic negatives: generator "
             "and ranker learn from one representation. Received: own.",
+        )
+    if values["shard_labels"] and values["max_leaf"] == 1:
+        yield (
+            ("shard_labels", "max_leaf"),
+            "Expected shard_labels: false with max_leaf: 1: there is no label table. "
+            "Received: true.",
         )
     if values["score"] == "label" and values["max_leaf"] == 1:
         yield (

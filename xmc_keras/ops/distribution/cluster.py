@@ -14,6 +14,18 @@ JOBS = ("chief", "worker")  # chief first: it is worker 0
 PORT = 8888  # of the first task on a machine, in a SLURM job
 
 
+def read_number(name, default, environment=None):
+    """The number above 0 of a variable of the environment; raises `BadInput`."""
+    text = (os.environ if environment is None else environment).get(name)
+    try:
+        number = default if text is None else float(text)
+        if 0 < number < float("inf"):
+            return number
+    except ValueError:
+        pass
+    raise BadInput(f"Expected {name} to be a number above 0. Received: {text!r}.")
+
+
 @dataclasses.dataclass(frozen=True)
 class Cluster:
     """The workers of a training, as the environment of one of them describes them.
@@ -98,9 +110,11 @@ class Cluster:
             gpus = {"gpus_per_node": tasks, "gpus_per_task": 1, "auto_set_gpu": False}
         try:
             resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
-                port_base=int(environment.get("XMC_PORT", PORT)), **gpus
+                port_base=int(read_number("XMC_PORT", PORT, environment)), **gpus
             )
             addresses = resolver.cluster_spec().job_tasks("worker")
+        except BadInput:
+            raise
         except Exception as error:  # of many types, for variables that are not there
             raise BadInput(
                 "Expected the variables of a SLURM job, as srun sets them. Received: "

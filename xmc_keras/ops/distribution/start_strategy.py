@@ -7,7 +7,7 @@ import signal
 import threading
 
 from xmc_keras.files.bad_input import BadInput
-from xmc_keras.ops.distribution.cluster import Cluster
+from xmc_keras.ops.distribution.cluster import Cluster, read_number
 from xmc_keras.ops.distribution.lost_workers import leave_last
 
 WAIT = 300.0  # seconds until all workers must have come
@@ -44,7 +44,7 @@ def start_strategy(distribute, replicas=None, seconds=None):
     if key not in _started:
         start = _start_mirrored if distribute == "mirrored" else _start_workers
         if seconds is None:
-            seconds = float(os.environ.get("XMC_START_SECONDS", WAIT))
+            seconds = read_number("XMC_START_SECONDS", WAIT)
         _started[key] = start(replicas, seconds)
     return _started[key]
 
