@@ -61,6 +61,12 @@ def test_bad_arguments():
         assert done.returncode == 2 and said in done.stderr
 
 
+def test_what_is_wrong_is_said_once():
+    done = run_xmc("launch", "--workers", "2", "nowhere.yaml")
+    assert done.returncode == 2
+    assert done.stderr.count("error: ") == 1 and "nowhere.yaml" in done.stderr
+
+
 @pytest.mark.large
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_a_transformer(recipe, tmp_path, system):

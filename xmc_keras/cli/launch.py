@@ -46,4 +46,4 @@ def main(argv=None):
         raise BadInput("Expected a recipe or a folder of data. Received: none.")
     command = [sys.executable, "-m", "xmc_keras.cli.program", "launch", "--process"]
     command += [*args.arguments, "--set", "distribute=multi_worker"]
-    launch_workers(command, args.workers)
+    sys.exit(launch_workers(command, args.workers))

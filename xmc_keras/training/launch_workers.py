@@ -1,7 +1,7 @@
 """Starting the workers of one machine."""
 
+import contextlib
 import json
-import logging
 import os
 import socket
 import subprocess
@@ -12,9 +12,8 @@ from pathlib import Path
 import xmc_keras
 from xmc_keras.files.bad_input import BadInput
 
-logger = logging.getLogger(__name__)
-
 GRACE = 30  # seconds in which the others end by themselves after one has failed
+SAID = 2  # status of a program that has said what is wrong
 GPUS = Path("/proc/driver/nvidia/gpus")  # a folder for each
 
 
@@ -28,6 +27,9 @@ def launch_workers(command, count):
         command: list of strings. It has to call `end_with_parent` first.
         count: int, at least 1.
 
+    Returns:
+        The exit status, 0 or that of the chief, if this has said what is wrong.
+
     Raises:
         BadInput: there are fewer cores or GPUs than workers, or a worker has failed.
     """
@@ -36,7 +38,7 @@ def launch_workers(command, count):
     addresses = [f"127.0.0.1:{port}" for port in _find_ports(count)]
     root = str(Path(xmc_keras.__file__).resolve().parents[1])
     workers, outputs = [], []
-    with tempfile.TemporaryDirectory(prefix="xmc-launch-") as folder:
+    with contextlib.ExitStack() as stack:
         try:
             for index in range(count):
                 task = {"type": "worker", "index": index}
@@ -48,7 +50,7 @@ def launch_workers(command, count):
                     environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus[index])
                 output = None
                 if index:
-                    output = open(Path(folder, f"worker_{index}.txt"), "w+b")
+                    output = stack.enter_context(tempfile.TemporaryFile())
                 outputs.append(output)
                 # In a session of its own: Ctrl-C reaches this process alone, which
                 # ends the others by closing their input.
@@ -65,8 +67,11 @@ def launch_workers(command, count):
             failed = _wait(workers)
         finally:
             _end(workers)
-        if failed is not None:
-            raise _explain(failed, workers, outputs)
+        if failed is None:
+            return 0
+        if failed == 0 and workers[0].returncode == SAID:
+            return SAID
+        raise _explain(failed, workers, outputs)
 
 
 def _share(things, count, name):
