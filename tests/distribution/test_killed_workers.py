@@ -26,7 +26,8 @@ def test_each_resumes_to_the_same_end(recipe, tmp_path):
     done = run_xmc("launch", "--workers", "2", recipe, "--run", whole)
     assert done.returncode == 0, done.stderr[-4000:]
     taken = time.monotonic() - begun
-    assert metrics(whole)["P@1"] > 50  # it learns
+    found = metrics(whole)  # it learns
+    assert found["P@1"] > found["baselines"]["most popular labels"]["P@1"]
     arguments = [*FIT, recipe, "--run", killed, *DISTRIBUTED]
     rng = random.Random(0)
     for victim in 5 * [0, 1]:

@@ -103,7 +103,8 @@ def test_devices_of_one_process(recipe, tmp_path):
     run = tmp_path / "run"
     done = run_xmc("fit", recipe, "--run", run, "--set", "distribute=mirrored")
     assert done.returncode == 0, done.stderr[-4000:]
-    assert metrics(run)["P@1"] > 50
+    found = metrics(run)
+    assert found["P@1"] > found["baselines"]["most popular labels"]["P@1"]
     done = run_xmc("predict", run, input="word1a word1b\n")
     assert done.returncode == 0 and "label01" in done.stdout
 
