@@ -46,6 +46,16 @@ GOOD = vars(Config(data="texts", encoder="minilm"))
             {"level_layers": [[5], [6]], "num_feature_layers": 2},
             [("num_feature_layers", "level_layers")],
         ),
+        ({"shard_labels": True, "distribute": "multi_worker"}, []),
+        ({"shard_labels": True}, [("shard_labels", "distribute")]),
+        (
+            {"shard_labels": True, "distribute": "mirrored"},
+            [("shard_labels", "distribute")],
+        ),
+        (
+            {"shard_labels": True, "distribute": "multi_worker", "max_leaf": 1},
+            [("shard_labels", "max_leaf")],
+        ),
     ],
 )
 def test_the_keys_at_fault_are_named(changes, keys):

@@ -170,6 +170,12 @@ def _lightxml_conflicts(values):
             "Expected negatives to be dynamic with max_leaf: 1: there is no ranker to "
             "choose negatives for. Received: static.",
         )
+    if values["shard_labels"] and values["max_leaf"] == 1:
+        yield (
+            ("shard_labels", "max_leaf"),
+            "Expected max_leaf above 1 with shard_labels: with one label in each "
+            "cluster there is no label table to deal out. Received: 1.",
+        )
     if values["ranking_encoder"] == "own" and not static:
         yield (
             ("ranking_encoder", "negatives"),
