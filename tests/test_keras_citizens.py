@@ -145,10 +145,14 @@ def test_a_model_as_part_of_another(make, kind, backbone, tmp_path):
         np.testing.assert_allclose(found, expected, 1e-5, 1e-6)
 
 
+# Programs; and engines, whose packages have environments of their own.
+NO_LAYERS = "xmc_keras.cli", "xmc_keras.serving.engines"
+
+
 def layer_classes():
     found = set()
     for module in pkgutil.walk_packages(xmc_keras.__path__, "xmc_keras."):
-        if "recipes" in module.name or module.name.startswith("xmc_keras.cli"):
+        if "recipes" in module.name or module.name.startswith(NO_LAYERS):
             continue
         for value in vars(importlib.import_module(module.name)).values():
             if inspect.isclass(value) and issubclass(value, keras.layers.Layer):

@@ -83,6 +83,7 @@ _HOMES = {
     "load_encoder": "encoders.pretrained",
     "make_plan": "training.planning.make_plan",
     "measure_selection": "recommending.thresholds.measure_selection",
+    "merge_answers": "evaluation.predict_file",
     "predict_file": "evaluation.predict_file",
     "prepare_data": "data.preparing.prepare_data",
     "ranking_report": "metrics.ranking_metrics",

@@ -3,8 +3,9 @@
 import json
 import os
 import subprocess
-import venv
 from pathlib import Path
+
+from benchmarks.shared.environments import make_environment
 
 PROJECT = """[{name}]
 name={name}
@@ -15,32 +16,13 @@ endpoint={url}/v1/projects/{name}/suggest
 """
 
 
-class NotInstalled(Exception):
-    """Annif cannot be installed, as without a network."""
-
-
 def install_annif(folder):
-    """Installs Annif from PyPI into an environment of its own.
-
-    Its dependencies are others than ours.
-
-    Args:
-        folder: path of the environment. It is kept if it has Annif already.
-
-    Returns:
-        Path of the program.
+    """Installs Annif into an environment of its own; returns the path of the program.
 
     Raises:
         NotInstalled: pip has failed.
     """
-    program = Path(folder, "bin/annif")
-    if not program.exists():
-        venv.create(folder, with_pip=True)
-        command = [Path(folder, "bin/python"), "-m", "pip", "install", "-q", "annif"]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            raise NotInstalled(done.stderr[-500:])
-    return program
+    return make_environment(folder, "annif") / "annif"
 
 
 class AnnifClient:

@@ -1,25 +1,21 @@
 import gzip
-import json
 import os
 import re
 import shutil
 import time
-import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.helpers.lock_holder import another_process_writes
+from tests.helpers.parrot import expected_answers as expected
+from tests.helpers.parrot import install_parrot
+from tests.helpers.parrot import read_answers as answers
 from tests.helpers.programs import start
 from xmc_keras.runs.run_folder import RunFolder
 
 TEXTS = ["word3a word3b", "word4a word4c word9a word9b"]
-
-
-def answers(stdout):
-    assert stdout == "" or stdout.endswith("\n")
-    return [json.loads(line) for line in stdout.split("\n")[:-1]]
 
 
 def test_the_program_answers_lines_of_standard_input(tiny_run):
@@ -52,29 +48,7 @@ def test_texts_as_arguments(tiny_run, call):
 
 @pytest.fixture
 def parrot(monkeypatch):
-    """A model that knows a text's label at once; returns the chunks that it was asked.
-
-    It is stopped, as by a kill, at the chunk whose number is in `stop`.
-    """
-    asked = types.SimpleNamespace(chunks=[], stop=None)
-
-    class Model:
-        def recommend(self, texts, k, batch_size, threshold):
-            if len(asked.chunks) == asked.stop:
-                raise KeyboardInterrupt
-            asked.chunks.append(len(texts))
-            return [[(f"label of {text}", 0.5)] * (k or 5) for text in texts]
-
-    monkeypatch.setattr("xmc_keras.evaluation.predict_file.CHUNK", 3)
-    monkeypatch.setattr(RunFolder, "load_model", lambda run, name: Model())
-    return asked
-
-
-def expected(texts, k=5):
-    return [
-        {"text": text, "labels": [f"label of {text}"] * k, "scores": [0.5] * k}
-        for text in texts
-    ]
+    return install_parrot(monkeypatch)
 
 
 def test_more_lines_than_are_held_in_memory(tiny_run, call, parrot):
@@ -99,7 +73,7 @@ def test_a_byte_order_mark_is_no_text(tiny_run, tmp_path, call, parrot, mark):
 
 
 def test_long_texts_end_a_chunk(tiny_run, call, parrot, monkeypatch):
-    monkeypatch.setattr("xmc_keras.evaluation.predict_file.CHARACTERS", 10)
+    monkeypatch.setattr("xmc_keras.evaluation.write_answers.CHARACTERS", 10)
     call("predict", tiny_run.folder, stdin=b"long long text\na\nb\nc\nd\n")
     assert parrot.chunks == [1, 3, 1]
 

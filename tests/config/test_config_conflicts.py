@@ -46,14 +46,23 @@ GOOD = vars(Config(data="texts", encoder="minilm"))
             {"level_layers": [[5], [6]], "num_feature_layers": 2},
             [("num_feature_layers", "level_layers")],
         ),
-        ({"shard_labels": True, "distribute": "multi_worker"}, []),
-        ({"shard_labels": True}, [("shard_labels", "distribute")]),
+        ({"distribute": "mirrored", "replicas": 2}, []),
         (
-            {"shard_labels": True, "distribute": "mirrored"},
-            [("shard_labels", "distribute")],
+            {"distribute": "multi_worker", "replicas": 2},
+            [("replicas", "distribute")],
         ),
         (
-            {"shard_labels": True, "distribute": "multi_worker", "max_leaf": 1},
+            {"distribute": "mirrored", "precision": "mixed_float16"},
+            [("precision", "distribute")],
+        ),
+        (
+            {"distribute": "multi_worker", "jit_compile": True},
+            [("jit_compile", "distribute")],
+        ),
+        ({"distribute": "multi_worker", "shard_labels": True}, []),
+        ({"shard_labels": True}, [("shard_labels", "distribute")]),
+        (
+            {"distribute": "multi_worker", "shard_labels": True, "max_leaf": 1},
             [("shard_labels", "max_leaf")],
         ),
     ],

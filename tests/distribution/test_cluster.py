@@ -2,6 +2,9 @@
 
 import json
 import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.worker_processes import cluster_of, free_ports
 from xmc_keras.files.bad_input import BadInput
-from xmc_keras.ops.distribution.cluster import Cluster
+from xmc_keras.ops.distribution.cluster import Cluster, read_number
 
 
 def environment(cluster, kind="worker", index=0):
@@ -71,6 +74,12 @@ def test_no_cluster():
         Cluster.from_environment({})
 
 
+@pytest.mark.parametrize("text", ["soon", "", "0", "-1", "inf", "nan"])
+def test_a_variable_that_is_no_number(text):
+    with pytest.raises(BadInput, match="XMC_START_SECONDS to be a number above 0"):
+        read_number("XMC_START_SECONDS", 300, {"XMC_START_SECONDS": text})
+
+
 @pytest.mark.large  # imports TensorFlow
 def test_a_slurm_job():
     environ = {
@@ -90,12 +99,12 @@ def test_a_slurm_job():
 def test_a_port_in_use():
     (port,) = free_ports(1)
     cluster = Cluster(tuple(cluster_of([port])["worker"]), 0)
-    cluster.check_port()
+    cluster.meet(0)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port))
         taken.listen()
         with pytest.raises(BadInput, match=f"port {port} .*in use"):
-            cluster.check_port()
+            cluster.meet(0)
 
 
 def test_workers_that_do_not_answer():
@@ -104,4 +113,21 @@ def test_workers_that_do_not_answer():
         there.bind(("127.0.0.1", ports[1]))
         there.listen()
         cluster = Cluster(tuple(cluster_of(ports)["worker"]), 0)
-        assert cluster.find_missing() == [f"2 (127.0.0.1:{ports[2]})"]
+        assert cluster.find_missing() == f"2 (127.0.0.1:{ports[2]})"
+        with pytest.raises(BadInput, match=f"no answer of worker 2 .127.*{ports[2]}"):
+            cluster.meet(0.1)
+
+
+def test_workers_meet_in_any_order():
+    ports, met = free_ports(3), threading.Barrier(3)
+    addresses = tuple(cluster_of(ports)["worker"])
+
+    def start(index):
+        time.sleep(0.3 * index)
+        Cluster(addresses, index).meet(20)
+        # As TensorFlow's server, which starts a while later.
+        with socket.create_server(("127.0.0.1", ports[index])):
+            met.wait(20)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(start, [2, 0, 1]))

@@ -27,6 +27,8 @@ PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 SETUP = re.compile(r"^<!-- setup\n(.*?)^-->$", re.M | re.S)
 FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 
+TRAINING = ("coming_from", "prediction")  # pages whose code trains in a run or often
+
 
 def blocks(page, *languages):
     """`(line, code)` of the blocks of a page in some languages."""
@@ -68,8 +70,8 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "page",
     [
-        # It trains a model for each library that people come from.
-        pytest.param(p, marks=pytest.mark.large if p.stem == "coming_from" else ())
+        # They train models, one for each library that people come from.
+        pytest.param(p, marks=pytest.mark.large if p.stem in TRAINING else ())
         for p in PAGES
         if blocks(p, "python")
     ],

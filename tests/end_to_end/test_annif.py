@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from benchmarks.shared.annif_client import AnnifClient, NotInstalled, install_annif
+from benchmarks.shared.annif_client import AnnifClient, install_annif
+from benchmarks.shared.environments import NotInstalled
 from tests.helpers.programs import run_benchmark
 from tests.helpers.server_process import Server
 from tests.helpers.tiny_data import WORDS, write_part, write_words_recipe

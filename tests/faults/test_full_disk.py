@@ -111,7 +111,7 @@ def test_prepare(call, tmp_path):
 
 
 def test_predict(call, tiny_run, tmp_path, monkeypatch):
-    monkeypatch.setattr("xmc_keras.evaluation.predict_file.CHUNK", 40)
+    monkeypatch.setattr("xmc_keras.evaluation.write_answers.CHUNK", 40)
     texts, whole = tmp_path / "texts.txt", tmp_path / "whole.jsonl"
     texts.write_text("".join(f"word{i % 20}a word{i % 7}b\n" for i in range(400)))
     run = ["predict", tiny_run.folder, "--input", texts, "--output"]

@@ -163,7 +163,7 @@ def test_predict(programs, debian, tmp_path, suffix):
 
     def predict(output, *flags, **moment):
         arguments = ["predict", tmp_path / "run", "--input", debian / "train_texts.txt"]
-        chunk = {"xmc_keras.evaluation.predict_file:CHUNK": 20}
+        chunk = {"xmc_keras.evaluation.write_answers:CHUNK": 20}
         output.parent.mkdir(exist_ok=True)
         arguments += ["--output", output, *flags]
         return programs.run(*arguments, under=output.parent, settings=chunk, **moment)

@@ -45,6 +45,8 @@ COMMANDS = {
     "launch": "train with several processes of this machine",
     "evaluate": "compute P@k, nDCG@k, PSP@k and recall@k of a run",
     "predict": "predict label names and scores for texts",
+    "beam-predict": "predict on many machines by an export, with Apache Beam",
+    "spark-predict": "predict on many machines by an export, with Apache Spark",
     "ensemble": "evaluate several runs as one model",
     "sweep": "train and compare several recipes, or search for better values",
     "add-labels": "add labels to a run, from a few documents or descriptions",
@@ -61,6 +63,9 @@ COMMANDS = {
 FOLDERS = {
     "download": "data",
     "prepare": "data",
+    "predict": "predicting",
+    "beam-predict": "predicting",
+    "spark-predict": "predicting",
     "ensemble": "several_runs",
     "sweep": "several_runs",
     "add-labels": "changes",
@@ -71,7 +76,15 @@ FOLDERS = {
 
 # Commands that wait for requests, input or other programs: only the phases that they
 # name themselves are worth a line in the log.
-WAITING = ("serve", "ask", "predict", "sweep", "launch")
+WAITING = (
+    "serve",
+    "ask",
+    "predict",
+    "beam-predict",
+    "spark-predict",
+    "sweep",
+    "launch",
+)
 
 # Phrases in the remedies of `BadInput`, and how the command line words them.
 WORDS = {
@@ -104,6 +117,8 @@ WORDS = {
     "`overwrite=True`": "--overwrite",
     "`score`": "--score",
     "`shard_labels`": "--shard-labels",
+    "`share`": "--share",
+    "`workers`": "--workers",
     "`titles`": "--titles",
     "`model`": "--model",
     "`weights`": "--weights",

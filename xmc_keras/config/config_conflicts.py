@@ -66,12 +66,12 @@ def find_conflicts(values):
     ('swa_start', 'epochs')
     """
     system = values["system"]
-    wrong = list(_distribution_conflicts(values)) + [
+    wrong = [
         ((key, "system"), wrong_system(key, system))
         for key, default in DEFAULTS.items()
         if not reads_key(system, key) and values[key] != default
     ]
-    return wrong or list(CONFLICTS[system](values))
+    return wrong or [*_distribution_conflicts(values), *CONFLICTS[system](values)]
 
 
 def _distribution_conflicts(values):
@@ -170,17 +170,17 @@ def _lightxml_conflicts(values):
             "Expected negatives to be dynamic with max_leaf: 1: there is no ranker to "
             "choose negatives for. Received: static.",
         )
-    if values["shard_labels"] and values["max_leaf"] == 1:
-        yield (
-            ("shard_labels", "max_leaf"),
-            "Expected max_leaf above 1 with shard_labels: with one label in each "
-            "cluster there is no label table to deal out. Received: 1.",
-        )
     if values["ranking_encoder"] == "own" and not static:
         yield (
             ("ranking_encoder", "negatives"),
             "Expected ranking_encoder to be shared with dynamic negatives: generator "
             "and ranker learn from one representation. Received: own.",
+        )
+    if values["shard_labels"] and values["max_leaf"] == 1:
+        yield (
+            ("shard_labels", "max_leaf"),
+            "Expected shard_labels: false with max_leaf: 1: there is no label table. "
+            "Received: true.",
         )
     if values["score"] == "label" and values["max_leaf"] == 1:
         yield (

@@ -32,10 +32,16 @@ class AnswerFile:
         settings: dictionary for JSON. All that the lines depend on except their texts.
         resume: bool. Continue an existing part, if there is one.
         overwrite: bool. Discard an existing file, finished or not.
+        is_share: bool. Whether it is a share of an output: `<path>.settings.json`
+            stays next to the finished file until the shares are merged. Defaults to
+            `False`.
 
     Attributes:
         finished: bool. With `resume`: the file is already complete. Then `kept` reads
             its lines, and nothing is written.
+        keep_part: bool. Whether an error leaves the part, to be resumed. Set it to
+            `False` for lines that are soon written again; an error then deletes the
+            part, unless it was begun by an earlier start.
         kept_path: path of the file that `kept` reads.
 
     Raises:
@@ -44,9 +50,16 @@ class AnswerFile:
             it cannot be written.
     """
 
-    def __init__(self, path, settings, resume=False, overwrite=False):
+    def __init__(self, path, settings, resume=False, overwrite=False, is_share=False):
         self.path, self.settings = Path(path), settings
-        self.finished, self._reading, self._file = False, False, None
+        self._is_share = is_share
+        self._other_settings = (
+            "Use these arguments, or predict this share again with `overwrite=True`."
+            if is_share
+            else "Start over with `overwrite=True`, or choose another `output`."
+        )
+        self.finished = self._reading = self._begun_before = False
+        self._file, self.keep_part = None, True
         self._digests, self._expected = [], []  # of the chunks: so far, and before
         self._lock = PathLock(self.path, "for answers", "output")
         if self.path.suffix == ".xz":
@@ -78,7 +91,8 @@ class AnswerFile:
 
     def __exit__(self, *error):
         # An error before the first chunk leaves nothing behind.
-        if self._file and not self.finished and self._part_size() == 0:
+        keep = self._part_size() > 0 and (self.keep_part or self._begun_before)
+        if self._file and not self.finished and not keep:
             self._part.unlink(missing_ok=True)
             self._settings_path.unlink(missing_ok=True)
         self._close()
@@ -96,13 +110,15 @@ class AnswerFile:
 
     def _begin(self, resume, overwrite):
         unfinished = self._part_size() > 0
-        if self.path.exists() and not overwrite and not (resume and unfinished):
+        in_progress = unfinished or self._was_replacing()
+        if self.path.exists() and not overwrite and not (resume and in_progress):
             if resume:
-                if self._settings_path.exists():  # killed after the last line
-                    self._check_settings()
-                    self._settings_path.unlink()
-                self.finished, self._reading = True, True
                 self.kept_path = self.path
+                # Without `is_share` they are there if it was killed at the end.
+                if self._is_share or self._settings_path.exists():
+                    self._check_settings()
+                    self._drop_settings()
+                self.finished, self._reading = True, True
                 self._file = TextFile(self.path)
                 self._lines = iter(self._file)
                 return
@@ -120,6 +136,7 @@ class AnswerFile:
             )
         self._file = open(self._part, "a+b")
         self._reading = resume and self._part_size() > 0
+        self._begun_before = self._reading
         if self._reading:
             self._expected = self._check_settings()
             self._file.seek(0)
@@ -132,6 +149,15 @@ class AnswerFile:
         content = {"settings": self.settings, "chunks": self._digests}
         with atomic_write(self._settings_path) as file:
             file.write(json.dumps(content, indent=1).encode() + b"\n")
+
+    def _was_replacing(self):
+        """Whether it was stopped before the first chunk of what replaces a file."""
+        _, digests = self._read_settings()
+        return digests == [] and self.path.exists() and self.path.stat().st_size > 0
+
+    def _drop_settings(self):
+        if not self._is_share:
+            self._settings_path.unlink(missing_ok=True)
 
     def _read_settings(self):
         """`(settings, digests of the chunks)`; both None if there are none."""
@@ -160,7 +186,7 @@ class AnswerFile:
                 "Expected the settings that the output was started with. Received: "
                 f"{'; '.join(changed)}.",
                 self.kept_path,
-                remedy="Start over with `overwrite=True`, or choose another `output`.",
+                remedy=self._other_settings,
             )
         return digests
 
@@ -230,7 +256,7 @@ class AnswerFile:
             self._file.truncate(position(self._file))
         try:
             os.replace(self._part, self.path)
-            self._settings_path.unlink(missing_ok=True)
+            self._drop_settings()
         except OSError as error:
             raise self._disk_error(error) from None
         self._close()
@@ -244,13 +270,14 @@ def digest_lines(lines):
     return hashlib.sha256(b"".join(lines)).hexdigest()[:16]
 
 
-def to_json(text, found, label_set=None):
+def to_json(text, found, titles=None):
     """A line of JSON for a text and its `(label, score)` pairs.
 
-    With a `label_set` it has the titles of the labels, too.
+    With `titles`, a dictionary, it has those of the labels, too; that of a label
+    without one is its name.
     """
     labels, scores = [x for x, _ in found], [round(s, 6) for _, s in found]
     answer = {"text": text, "labels": labels, "scores": scores}
-    if label_set is not None:
-        answer["titles"] = [label_set.title(label) for label in labels]
+    if titles is not None:
+        answer["titles"] = [titles.get(label, label) for label in labels]
     return json.dumps(answer, ensure_ascii=False)

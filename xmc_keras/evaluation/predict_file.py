@@ -1,18 +1,26 @@
 """Label names and scores for any number of texts, as lines of JSON."""
 
-import itertools
-import json
-
 from xmc_keras.data.formats.document import BadLines
-from xmc_keras.evaluation.answer_file import AnswerFile, to_json
+from xmc_keras.evaluation.answer_shares import (
+    check_shares_of,
+    find_shares,
+    merge_shares,
+    open_share,
+    remove_empty_shares,
+    remove_shares,
+)
+from xmc_keras.evaluation.share_workers import check_workers, run_workers
+from xmc_keras.evaluation.write_answers import (
+    answer_texts,
+    describe_answers,
+    open_answers,
+    write_answers,
+)
 from xmc_keras.files.bad_input import BadInput
-from xmc_keras.files.digests import digest_file
 from xmc_keras.files.text_file import TextFile, text_lines
+from xmc_keras.files.text_share import TextShare, check_share
 from xmc_keras.progress import Pace, phase
 from xmc_keras.recommending.thresholds.target import Target
-
-# A chunk holds this many texts or characters at most: enough to sort by length.
-CHUNK, CHARACTERS = 4096, 32_000_000
 
 
 def predict_file(
@@ -26,6 +34,8 @@ def predict_file(
     skip_bad_lines=False,
     threshold=None,
     titles=False,
+    share=None,
+    workers=None,
 ):
     """Predicts labels for the lines of a file, and writes them to another file.
 
@@ -33,9 +43,21 @@ def predict_file(
     [...]}`, best label first. It appears when it is complete; until then the answers
     are in `<output>.part`, and an interrupted call continues with `resume=True`.
 
+    Several programs, on one machine or many, can share one file of texts: with
+    `share=(2, 8)` this call answers the second of eight shares and writes
+    `found.share-2-of-8.jsonl` next to `found.jsonl`; once all are finished and lie
+    next to each other, `merge_answers` makes `found.jsonl` of them. With `workers=2`
+    this call does all that by two processes of this machine.
+
+    The texts and their order are those of one process. So are labels and scores of a
+    model that reads words. A transformer computes texts of like length together, padded
+    to the longest, and a share has others to choose from: scores may differ by about
+    1e-6, and labels whose scores are that close may change places.
+
     Args:
         run: a `RunFolder` of a run on texts.
-        path: string or path. Texts, one per line; plain, `.gz` or `.xz`.
+        path: string or path. Texts, one per line; plain, `.gz` or `.xz`, but plain to
+            be cut into shares.
         output: string or path. Plain or `.gz`.
         k: optional int. Labels per text. Defaults to `5`, or with a `threshold` to as
             many as reach it.
@@ -47,141 +69,133 @@ def predict_file(
             `choose_thresholds`.
         titles: bool. Whether answers have the `titles` of labels, too; that of a label
             without one is its name. Defaults to `False`.
+        share: optional tuple `(number, count)`. The share to answer, from 1; see
+            `TextShare`. Defaults to the whole file.
+        workers: optional int, at most the number of cores. Processes that answer a
+            share each, with a share of the cores, and one of the GPUs if there are any.
+            If one fails, all end. Defaults to none but this one.
 
     Returns:
         The number of texts in the output.
 
     Raises:
         BadInput: a file cannot be read or written, the threshold cannot be chosen, the
-            output was begun with other texts, another model, `k` or threshold, or the
-            model has no titles.
+            output was begun with other texts, another model, `k` or threshold, the
+            model has no titles, or there is no such share.
     """
-    if k is None and threshold is None:
-        k = min(5, run.config().num_predictions)
-    with TextFile(path) as file:
-        texts = text_lines(path, file, BadLines() if skip_bad_lines else None)
-        pace = Pace(lambda: file.share)
-        asked = k, model, threshold, titles
-        output = open_answers(run, output, *asked, resume, overwrite)
-        return write_answers(run, texts, output, *asked, pace, path)
+    if share is not None and workers is not None:
+        raise BadInput("Expected a share or workers. Received: both.")
+    asked = complete_asked(run, k, model, threshold, titles)
+    skip = BadLines() if skip_bad_lines else None
+    options = skip, resume, overwrite, share, workers
+    return answer_file(run, path, output, asked, *options)[0]
 
 
-def open_answers(
+def merge_answers(
     run,
     path,
-    k=None,
-    model=None,
-    threshold=None,
-    titles=False,
-    resume=False,
-    overwrite=False,
-):
-    """The `AnswerFile` of a run's answers."""
-    settings = describe_answers(run, k, model, threshold, titles)
-    return AnswerFile(path, settings, resume, overwrite)
-
-
-def write_answers(
-    run,
-    texts,
     output,
     k=None,
     model=None,
+    resume=False,
+    overwrite=False,
+    skip_bad_lines=False,
     threshold=None,
     titles=False,
-    pace=None,
-    source=None,
 ):
-    """Writes the answers to an iterable of texts, see `predict_file`.
+    """Merges the answers to the shares of a file into one file, and deletes them.
+
+    Each was written by `predict_file(..., share=...)` with the same arguments, and lies
+    next to the output. The texts are read again, and each answer is compared with the
+    text that it is for. No model is loaded.
 
     Args:
-        texts: iterable of strings.
-        output: an `AnswerFile`, closed afterwards.
-        pace: optional `Pace`.
-        source: optional path of the texts, for messages.
+        run, path, output, k, model, resume, overwrite, skip_bad_lines, threshold,
+            titles: see `predict_file`.
 
     Returns:
         The number of texts in the output.
+
+    Raises:
+        BadInput: a share is missing or unfinished, or was made by another model, with
+            other arguments or from other texts; see also `predict_file`.
     """
-    pace = pace or Pace()
-    with output:
-        answer = answer_texts(run, k, model, threshold, titles)
-        for chunk in split_texts(texts):
-            kept = output.kept(len(chunk))
-            if kept or output.finished:
-                check_answers(kept, chunk, pace.done, output.kept_path, source)
-                pace.skip(len(chunk))
-                continue
-            output.write(answer(chunk))
-            pace.advance(len(chunk))
-        if output.finished:  # there must be no more answers than texts
-            check_answers(output.kept(1), [], pace.done, output.kept_path, source)
-        output.finish()
-    return pace.done
+    asked = complete_asked(run, k, model, threshold, titles)
+    output = open_answers(run, output, asked, resume, overwrite)
+    return merge_shares(path, output, BadLines() if skip_bad_lines else None)
 
 
-def answer_texts(run, k=None, model=None, threshold=None, titles=False):
-    """A function from texts to lines of JSON. It loads the model when first called."""
-    loaded = []
-
-    def answer(texts):
-        if not loaded:  # TensorFlow takes seconds to import
-            with phase(f"Loading {run.path}"):
-                loaded.append(run.load_model(model))
-            if titles and not loaded[0].label_set.titles:
-                raise BadInput(
-                    "Expected a model with titles of labels. Received: one without.",
-                    run.path,
-                    remedy="Leave out `titles`, or train it on data with "
-                    "label_titles.txt.",
-                )
-        with phase(f"Predicting labels for {len(texts)} texts"):
-            size = run.config().predict_batch_size
-            found = loaded[0].recommend(texts, k, size, threshold)
-        label_set = loaded[0].label_set if titles else None
-        return [to_json(*pair, label_set) for pair in zip(texts, found)]
-
-    return answer
+def complete_asked(run, k=None, model=None, threshold=None, titles=False):
+    """What is asked for, `(k, model, threshold, titles)`, with the default of `k`."""
+    if k is None and threshold is None:
+        k = min(5, run.config().num_predictions)
+    return k, model, threshold, titles
 
 
-def split_texts(texts):
-    """Yields lists of texts, cut at places that depend on the texts alone."""
-    chunk, characters = [], 0
-    for text in texts:
-        chunk.append(text)
-        characters += len(text)
-        if len(chunk) == CHUNK or characters >= CHARACTERS:
-            yield chunk
-            chunk, characters = [], 0
-    if chunk:
-        yield chunk
+def answer_file(
+    run,
+    path,
+    output,
+    asked,
+    skip=None,
+    resume=False,
+    overwrite=False,
+    share=None,
+    workers=None,
+    pace=Pace,
+):
+    """Answers the lines of a file, see `predict_file`.
+
+    Args:
+        asked: tuple, see `complete_asked`.
+        skip: see `text_lines`.
+        pace: function that makes a `Pace` from a function to the share done.
+
+    Returns:
+        The number of texts in the output, and its closed `AnswerFile`.
+    """
+    if workers is not None:
+        options = skip, resume, overwrite, workers
+        return answer_in_workers(run, path, output, asked, *options)
+    file = TextFile(path) if share is None else TextShare(path, *check_share(share))
+    with file:
+        if share is None:
+            answers = open_answers(run, output, asked, resume, overwrite)
+        else:
+            settings = describe_answers(run, *asked)
+            answers = open_share(output, settings, file, share, resume, overwrite)
+        texts = text_lines(path, file, skip)
+        done = pace(lambda: file.share)
+        count = write_answers(texts, answers, answer_texts(run, *asked), done, path)
+    return count, answers
 
 
-def describe_answers(run, k, model, threshold, titles=False):
-    """What answers depend on besides their texts, a dictionary for JSON."""
-    path = run.model_path(model)
-    return {
-        "threshold": None if threshold is None else str(Target.parse(threshold)),
-        "model": f"{path.name} {digest_file(path)[:16]}",
-        "k": k,
-        **({"titles": True} if titles else {}),  # as earlier releases wrote it
-        "predict_batch_size": run.config().predict_batch_size,
-        "chunk": [CHUNK, CHARACTERS],
-    }
-
-
-def check_answers(lines, texts, before, path, source):
-    """Raises `BadInput` if lines of an earlier call, in `path`, answer other texts."""
-    pairs = itertools.zip_longest(lines, texts)
-    for number, (line, text) in enumerate(pairs, before + 1):
-        try:
-            same = json.loads(line)["text"] == text
-        except (ValueError, KeyError, TypeError):
-            same = False
-        if not same:
-            raise BadInput(
-                "Expected the texts that the output was begun with. Received: another "
-                f"text at place {number} of {path}.",
-                source,
-                remedy="Start again with `overwrite=True`, or choose another `output`.",
-            )
+def answer_in_workers(run, path, output, asked, skip, resume, overwrite, workers):
+    """The same by several processes, whose answers are merged."""
+    check_workers(workers)
+    with TextShare(path, 1, workers):  # so that it can be cut
+        pass
+    answers = open_answers(run, output, asked, resume, overwrite)
+    with answers:
+        if not answers.finished:
+            if overwrite:
+                remove_shares(output, find_shares(output))
+            check_shares_of(output, workers)
+            k, model, threshold, titles = asked
+            threshold = None if threshold is None else str(Target.parse(threshold))
+            job = {
+                "run": str(run.path),
+                "path": str(path),
+                "output": str(output),
+                "asked": [k, model, threshold, titles],
+                "skip": skip is not None,
+                "resume": resume,
+            }
+            jobs = [{**job, "share": [n + 1, workers]} for n in range(workers)]
+            try:
+                with phase(f"Predicting in {workers} processes"):
+                    run_workers(jobs)
+            except BaseException:
+                remove_empty_shares(output, workers)
+                raise
+        return merge_shares(path, answers, skip), answers

@@ -59,6 +59,8 @@ class TextFile:
     ([b'sea\n', b'sky'], 1.0)
     """
 
+    lines_before = 0  # of the file, before the first that is read
+
     def __init__(self, path):
         self.path = path
         try:
@@ -86,16 +88,17 @@ class TextFile:
     def __iter__(self):
         line = 0
         try:
-            for line, content in enumerate(
-                raw_lines(self.path, self._decompressed()), 1
-            ):
+            for line, content in enumerate(self._lines(), 1):
                 yield content
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
             raise BadInput(
                 f"Expected an intact file. Received: {error}. Download it again.",
                 self.path,
-                line + 1,
+                self.lines_before + line + 1,
             ) from None
+
+    def _lines(self):
+        return raw_lines(self.path, self._decompressed())
 
     def _decompressed(self):
         if str(self.path).endswith(".gz"):
@@ -182,7 +185,8 @@ def text_lines(source, lines, skip=None):
 
     Args:
         source: string. Name of the source in error messages.
-        lines: iterable of bytes, one text per line; the line end is removed.
+        lines: iterable of bytes, one text per line; the line end is removed. Messages
+            count its lines from 1, or those of a `TextShare` as lines of the file.
         skip: optional callable. Called with the `BadInput` of a line that is not
             UTF-8; the line is left out. Defaults to `None`: the error is raised.
 
@@ -208,7 +212,7 @@ def text_lines(source, lines, skip=None):
                 f"Expected UTF-8. Received: byte {error.object[error.start]:#x} at "
                 f"offset {error.start}.",
                 source,
-                number,
+                number + getattr(lines, "lines_before", 0),
             )
             if skip is None:
                 raise error from None

@@ -6,11 +6,24 @@ import os
 import re
 import shutil
 import socket
+import time
 
 from xmc_keras.files.bad_input import BadInput
 
 JOBS = ("chief", "worker")  # chief first: it is worker 0
 PORT = 8888  # of the first task on a machine, in a SLURM job
+
+
+def read_number(name, default, environment=None):
+    """The number above 0 of a variable of the environment; raises `BadInput`."""
+    text = (os.environ if environment is None else environment).get(name)
+    try:
+        number = default if text is None else float(text)
+        if 0 < number < float("inf"):
+            return number
+    except ValueError:
+        pass
+    raise BadInput(f"Expected {name} to be a number above 0. Received: {text!r}.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,9 +110,11 @@ class Cluster:
             gpus = {"gpus_per_node": tasks, "gpus_per_task": 1, "auto_set_gpu": False}
         try:
             resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
-                port_base=int(environment.get("XMC_PORT", PORT)), **gpus
+                port_base=int(read_number("XMC_PORT", PORT, environment)), **gpus
             )
             addresses = resolver.cluster_spec().job_tasks("worker")
+        except BadInput:
+            raise
         except Exception as error:  # of many types, for variables that are not there
             raise BadInput(
                 "Expected the variables of a SLURM job, as srun sets them. Received: "
@@ -107,39 +122,62 @@ class Cluster:
             ) from None
         return cls(tuple(addresses), int(environment["SLURM_PROCID"]))
 
-    def check_port(self):
-        """Raises `BadInput` if the port of this process is in use."""
-        address = self.addresses[self.index]
-        port = int(address.rpartition(":")[2])
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("", port))
-            except OSError as error:
-                raise BadInput(
-                    f"Expected port {port} to be free for worker {self.index}. "
-                    f"Received: {error.strerror}.",
-                    remedy="Choose another port in TF_CONFIG, or end the program that "
-                    "uses it.",
-                ) from None
+    def meet(self, seconds):
+        """Waits until every worker has answered at its address once.
+
+        TensorFlow's own waiting cannot be interrupted. Until its server starts, this
+        process answers at its address by a plain socket.
+
+        Args:
+            seconds: float. How long to wait.
+
+        Raises:
+            BadInput: the port of this process is in use, or a worker has not come.
+        """
+        end = time.monotonic() + seconds
+        port = int(self.addresses[self.index].rpartition(":")[2])
+        try:
+            server = socket.create_server(("", port), backlog=len(self.addresses))
+        except OSError as error:
+            raise BadInput(
+                f"Expected port {port} to be free for worker {self.index}. Received: "
+                f"{error.strerror}.",
+                remedy="Choose another port in TF_CONFIG, or end the program that uses "
+                "it.",
+            ) from None
+        with server:
+            left = self._others
+            while left := [index for index in left if not self._answers(index)]:
+                if time.monotonic() > end:
+                    raise BadInput(
+                        f"Expected {len(self.addresses)} workers within {seconds:.0f} "
+                        f"seconds. Received: no answer of worker {self._name(left)}.",
+                        remedy="Start all of them again, or wait longer with "
+                        "XMC_START_SECONDS.",
+                    )
+                time.sleep(0.2)
 
     def find_missing(self, seconds=2.0):
-        """Workers whose address does not answer, strings like `1 (host:port)`.
+        """Workers whose address does not answer, a string like `1 (host:port)`.
 
         Args:
             seconds: float. How long each is waited for. Defaults to `2`.
         """
-        return [
-            f"{index} ({address})"
-            for index, address in enumerate(self.addresses)
-            if index != self.index and not _answers(address, seconds)
-        ]
+        return self._name(
+            [index for index in self._others if not self._answers(index, seconds)]
+        )
 
+    @property
+    def _others(self):
+        return [i for i in range(len(self.addresses)) if i != self.index]
 
-def _answers(address, seconds):
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), seconds).close()
-    except OSError:
-        return False
-    return True
+    def _name(self, workers):
+        return ", ".join(f"{index} ({self.addresses[index]})" for index in workers)
+
+    def _answers(self, index, seconds=2.0):
+        host, _, port = self.addresses[index].rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), seconds).close()
+        except OSError:
+            return False
+        return True

@@ -39,7 +39,7 @@ def explain_lost_workers(workers):
             raise
         raise BadInput(
             f"Expected {workers.count} workers until the end. Received: the end of "
-            f"worker {', '.join(missing)}, see its output.",
+            f"worker {missing}, see its output.",
             remedy="Start all of them again with `resume=True`.",
         ) from None
 
@@ -59,6 +59,6 @@ def leave_last(cluster):
 def _wait_for_end(cluster):
     end = time.monotonic() + LEAVE
     while time.monotonic() < end:
-        if len(cluster.find_missing(0.2)) == len(cluster.addresses) - 1:
+        if cluster.find_missing(0.2).count("(") == len(cluster.addresses) - 1:
             return
         time.sleep(0.1)

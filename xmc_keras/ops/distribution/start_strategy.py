@@ -1,12 +1,13 @@
 """Starting the strategy that a config names."""
 
 import contextlib
+import math
 import os
-import sys
+import signal
 import threading
 
 from xmc_keras.files.bad_input import BadInput
-from xmc_keras.ops.distribution.cluster import Cluster
+from xmc_keras.ops.distribution.cluster import Cluster, read_number
 from xmc_keras.ops.distribution.lost_workers import leave_last
 
 WAIT = 300.0  # seconds until all workers must have come
@@ -31,11 +32,11 @@ def start_strategy(distribute, replicas=None, seconds=None):
         A `tf.distribute.Strategy`, or None for `"none"`.
 
     Raises:
-        BadInput: the environment describes no cluster, a port is in use, TensorFlow is
-            in use already, or there are too few devices.
+        BadInput: the environment describes no cluster, a port is in use, a worker does
+            not come, TensorFlow is in use already, or there are too few devices.
 
-    If a worker does not come in time, the process prints a sentence that names it, and
-    ends with status 2: nothing can interrupt TensorFlow's waiting.
+    If a worker ends while the others start, SIGALRM ends these after the same time:
+    nothing else can interrupt TensorFlow's waiting.
     """
     if distribute == "none":
         return None
@@ -43,7 +44,7 @@ def start_strategy(distribute, replicas=None, seconds=None):
     if key not in _started:
         start = _start_mirrored if distribute == "mirrored" else _start_workers
         if seconds is None:
-            seconds = float(os.environ.get("XMC_START_SECONDS", WAIT))
+            seconds = read_number("XMC_START_SECONDS", WAIT)
         _started[key] = start(replicas, seconds)
     return _started[key]
 
@@ -85,7 +86,7 @@ def _has_gpu(tf):
 
 def _start_workers(replicas, seconds):
     cluster = Cluster.from_environment()
-    cluster.check_port()
+    cluster.meet(seconds)
     import tensorflow as tf
 
     from xmc_keras.ops.log_level import apply_log_level
@@ -100,12 +101,18 @@ def _start_workers(replicas, seconds):
     # Workers find each other by the resolver.
     config = os.environ.pop("TF_CONFIG", None)
     try:
-        with _end_after(seconds, cluster):
+        with _alarm(seconds):
             strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
             _broadcast_bfloat16(strategy)
             # The first exchange waits for all.
             make = strategy.experimental_distribute_values_from_function
             strategy.reduce("SUM", make(lambda _: tf.constant(1.0)), axis=None)
+    except tf.errors.OpError as error:
+        raise BadInput(
+            f"Expected {len(cluster.addresses)} workers to start. Received: "
+            f"{' '.join(str(error.message).split())[:200]}",
+            remedy="Start all of them again.",
+        ) from None
     except RuntimeError as error:
         raise BadInput(
             "Expected distribute: multi_worker before TensorFlow is used. Received: "
@@ -146,23 +153,19 @@ def _broadcast_bfloat16(strategy):
 
 
 @contextlib.contextmanager
-def _end_after(seconds, cluster):
-    """Context manager that ends the process if it is not left in time."""
+def _alarm(seconds):
+    """Context manager that ends the process if it is not left in time.
 
-    def end():
-        missing = ", ".join(cluster.find_missing()) or "none by its address"
-        sys.stderr.write(
-            f"error: Expected {len(cluster.addresses)} workers within {seconds:.0f} "
-            f"seconds. Received: no answer of worker {missing}. Start all of them "
-            "again, or wait longer with XMC_START_SECONDS.\n"
-        )
-        sys.stderr.flush()
-        os._exit(2)
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
+    By a signal, because TensorFlow waits for a worker that has ended meanwhile in a way
+    in which no Python runs.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(math.ceil(seconds))
     try:
         yield
     finally:
-        timer.cancel()
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)

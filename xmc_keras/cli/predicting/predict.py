@@ -28,6 +28,17 @@ With --output they go to a file (plain or .gz), which appears when it is complet
 interrupted command continues with --resume: its answers are in OUTPUT.part, in chunks
 of at most 4,096 texts, and the resulting file has the same bytes as that of a single
 command. Memory does not grow with the number of texts.
+
+Several processes or machines can share one plain file of texts:
+
+    xmc predict runs/quickstart --input texts.txt --output found.jsonl --workers 2
+    xmc predict runs/quickstart --input texts.txt --output found.jsonl --share 2/8
+    xmc predict runs/quickstart --input texts.txt --output found.jsonl --merge
+
+The first starts two processes on this machine, with a share of its cores and one of its
+GPUs, if there are any, each. The second answers the second of eight shares of the file,
+and writes found.share-2-of-8.jsonl; the third, once all of them are finished and lie
+next to each other, makes found.jsonl of them. --resume works with each of these.
 """
 
 import contextlib
@@ -39,7 +50,9 @@ from xmc_keras.cli.arguments import given_texts
 from xmc_keras.cli.program import command_parser
 from xmc_keras.data.check_documents import check_reads_texts
 from xmc_keras.data.formats.document import BadLines
-from xmc_keras.evaluation.predict_file import (
+from xmc_keras.evaluation.answer_shares import merge_shares
+from xmc_keras.evaluation.predict_file import answer_file
+from xmc_keras.evaluation.write_answers import (
     answer_texts,
     open_answers,
     split_texts,
@@ -47,6 +60,7 @@ from xmc_keras.evaluation.predict_file import (
 )
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.files.text_file import TextFile, text_lines
+from xmc_keras.files.text_share import parse_share
 from xmc_keras.progress import Pace
 from xmc_keras.recommending.thresholds.target import Target
 from xmc_keras.runs.run_folder import MODELS, RunFolder
@@ -81,6 +95,15 @@ def main(argv=None):
         action="store_true",
         help="leave out lines that are not UTF-8 and count them, instead of stopping",
     )
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="processes that share --input (1)"
+    )
+    parser.add_argument(
+        "--share", metavar="I/N", help="answer one of N shares of --input only"
+    )
+    parser.add_argument(
+        "--merge", action="store_true", help="merge the answers to all shares"
+    )
     # Intermixed, so that texts may follow options.
     args = parser.parse_intermixed_args(argv)
     run = RunFolder(args.run)
@@ -91,24 +114,19 @@ def main(argv=None):
         args.threshold = Target.parse(args.threshold)
     elif args.k is None:
         args.k = min(5, config.num_predictions)
+    if args.share is not None:
+        args.share = parse_share(args.share)
     check(args, config)
-    bad_lines, pace, file = BadLines(), Pace(), None
+    asked = args.k, args.model, args.threshold, args.titles or config.titles
+    bad_lines = BadLines()
     skip = bad_lines if args.skip_bad_lines else None
-    with contextlib.ExitStack() as stack:
-        if args.input:
-            file = stack.enter_context(TextFile(args.input))
-            pace = Pace(lambda: file.share)
-            texts = text_lines(args.input, file, skip)
-        else:
-            texts = given_texts(args.texts, skip)
-        asked = args.k, args.model, args.threshold, args.titles or config.titles
-        if args.output:
-            output = open_answers(run, args.output, *asked, args.resume, args.overwrite)
-            count = write_answers(run, texts, output, *asked, pace, args.input)
-            if output.finished:
-                return logger.info("%s is finished", args.output)
-            logger.info("%d texts answered in %s", count, args.output)
-        else:
+    if args.output:
+        count, output = write_output(args, run, asked, skip)
+        if output.finished:
+            return logger.info("%s is finished", output.path)
+        logger.info("%d texts answered in %s", count, output.path)
+    else:
+        with open_texts(args, skip) as (texts, pace):
             answer = answer_texts(run, *asked)
             for chunk in split_texts(texts):
                 for line in answer(chunk):
@@ -118,6 +136,30 @@ def main(argv=None):
         logger.warning(
             "%d bad lines left out. The first: %s", bad_lines.count, bad_lines.first
         )
+
+
+def write_output(args, run, asked, skip):
+    """Writes --output; returns the number of texts in it, and its `AnswerFile`."""
+    again = args.resume, args.overwrite
+    if args.merge:
+        output = open_answers(run, args.output, asked, *again)
+        return merge_shares(args.input, output, skip), output
+    if args.input:
+        options = skip, *again, args.share, args.workers
+        return answer_file(run, args.input, args.output, asked, *options)
+    texts = given_texts(args.texts, skip)
+    output = open_answers(run, args.output, asked, *again)
+    return write_answers(texts, output, answer_texts(run, *asked)), output
+
+
+@contextlib.contextmanager
+def open_texts(args, skip):
+    """The texts, and a `Pace` for them."""
+    if not args.input:
+        yield given_texts(args.texts, skip), Pace()
+        return
+    with TextFile(args.input) as file:
+        yield text_lines(args.input, file, skip), Pace(lambda: file.share)
 
 
 def check(args, config):
@@ -139,6 +181,17 @@ def check(args, config):
         raise BadInput(
             "Expected --input with --resume, to find the text to continue from. "
             "Received: none."
+        )
+    shared = {"--workers": args.workers is not None, "--share": args.share is not None}
+    named = [name for name, given in {**shared, "--merge": args.merge}.items() if given]
+    if len(named) > 1:
+        raise BadInput(
+            f"Expected one of --workers, --share and --merge. Received: "
+            f"{' and '.join(named)}."
+        )
+    if named and not (args.input and args.output):
+        raise BadInput(
+            f"Expected --input and --output with {named[0]}. Received: not both."
         )
     if args.input and args.output and Path(args.output).exists():
         if os.path.exists(args.input) and os.path.samefile(args.input, args.output):

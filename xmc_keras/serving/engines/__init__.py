@@ -1,0 +1,1 @@
+"""Prediction by an export with engines for many machines."""
