@@ -99,6 +99,7 @@ _HOMES = {
     "start_from_centroids": "lightxml.start_from_centroids",
     "stochastic_round": "optimizers.row_updates",
     "train_label_proxy": "lightdxml.label_proxy",
+    "whole_model": "recommending.whole_model",
     "write_report": "evaluation.report.write_report",
 }
 __all__ = ["__version__", *sorted(_HOMES)]

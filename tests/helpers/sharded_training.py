@@ -195,6 +195,8 @@ def check_tables(strategy):
     from xmc_keras import BadInput
     from xmc_keras.lightxml.dynamic_candidate_ranker import DynamicCandidateRanker
     from xmc_keras.ops.distribution import sharded_table as tables
+    from xmc_keras.recommending.whole_model import whole_model
+    from xmc_keras.training.loops.warm_start import start_lightxml
 
     replicas = strategy.num_replicas_in_sync
     keras.utils.set_random_seed(1)
@@ -202,7 +204,7 @@ def check_tables(strategy):
         ranker = DynamicCandidateRanker(35, 4, shard_rows=5)
         ranker.build((None, 8), (None, None))
         with pytest.raises(BadInput, match="at most as many replicas as clusters"):
-            DynamicCandidateRanker(5, 4, shard_rows=5).build((None, 8), (None, None))
+            DynamicCandidateRanker(5, 4, shard_rows=5)
     table = ranker.label_embeddings
     assert (
         ranker.get_config()
@@ -234,6 +236,11 @@ def check_tables(strategy):
 
     model = prepare(strategy, make_lightxml, True, make_batches(shuffle=False), {})
     inputs = next(make_batches(shuffle=False).batches(0))[0]
+    with (
+        strategy.scope(),
+        pytest.raises(BadInput, match="at most as many replicas as rows"),
+    ):
+        make_one_vs_all(True, block_labels=None, labels=1)
     with pytest.raises(ValueError, match="within a step of its strategy"):
         model(inputs)
     with pytest.raises(ValueError, match="`whole_model`"):
@@ -243,6 +250,14 @@ def check_tables(strategy):
         pytest.raises(ValueError, match="`whole_model`"),
     ):
         model.save(f"{folder}/model.keras")
+    # The weights of an earlier model.
+    values = np.random.default_rng(9).normal(size=(35, 6)).astype("float32")
+    tables.assign_whole(model.ranker.label_embeddings, values)
+    earlier = whole_model(model, everywhere=True)
+    again = prepare(strategy, make_lightxml, True, make_batches(shuffle=False), {})
+    assert start_lightxml(again, earlier)
+    taken = tables.read_whole(again.ranker.label_embeddings, everywhere=True)
+    np.testing.assert_array_equal(taken, values)
     # Given a pool, it scores what it scores without.
     pool, places = np.array([3, 8, 20]), np.array([[2, 0, -1], [1, 1, 2]])
 

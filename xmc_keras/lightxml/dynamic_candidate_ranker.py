@@ -103,6 +103,8 @@ class DynamicCandidateRanker(keras.layers.Layer):
             )
         self.table_dtype = table_dtype
         self.shard_rows = shard_rows
+        if shard_rows:
+            deal_rows(num_labels, shard_rows)  # raises if there are too few
         self.bottleneck = keras.layers.Dense(
             bottleneck_dim,
             activation=self.bottleneck_activation,

@@ -101,6 +101,8 @@ class OneVsAllHead(keras.layers.Layer):
         self.initial_probability = initial_probability
         self.table_dtype = table_dtype
         self.sharded = sharded
+        if sharded:
+            deal_rows(num_labels)  # raises if there are too few
         self.bottleneck = None
         if bottleneck_dim is not None:
             self.bottleneck = keras.layers.Dense(
@@ -115,8 +117,6 @@ class OneVsAllHead(keras.layers.Layer):
         if self.bottleneck is not None:
             self.bottleneck.build(features_shape)
             dim = self.bottleneck_dim
-        if self.sharded:
-            deal_rows(self.num_labels)  # checks that there are enough
         size = self.block_labels or max(1, GRADIENT_BYTES // (4 * dim))
         self.block_sizes = [
             min(size, self.num_labels - start)

@@ -36,6 +36,22 @@ def whole_model(model, everywhere=False, device=None):
 
     Returns:
         A model with weights of its own, not compiled; or None.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from xmc_keras.encoders.sparse_text_encoder import SparseTextEncoder
+    >>> from xmc_keras.one_vs_all.one_vs_all import OneVsAll
+    >>> from xmc_keras.one_vs_all.one_vs_all_head import OneVsAllHead
+    >>> strategy = tf.distribute.MirroredStrategy(["/cpu:0"])
+    >>> with strategy.scope():
+    ...     model = OneVsAll(
+    ...         SparseTextEncoder(num_features=50, dim=4),
+    ...         OneVsAllHead(3, sharded=True))
+    ...     model.build({"token_ids": (None, 2), "token_weights": (None, 2)})
+    >>> x = {"token_ids": np.array([[7, 3]]), "token_weights": np.ones((1, 2))}
+    >>> whole_model(model).predict(x, verbose=0)["scores"].shape
+    (1, 3)
     """
     copy = None
     if everywhere or Workers(model.distribute_strategy).is_chief:

@@ -48,6 +48,8 @@ def fit_transformer(task, vectorizer, label_rows, label_matrix, clusters=None):
             else:
                 model = build_model(config, backbone, tokenizer, clusters, names)
                 train, start = train_lightxml, start_lightxml
+    except BadInput:
+        raise
     except ValueError as error:
         raise BadInput(f"This config does not fit its encoder. {error}")
     model.label_set = task.label_set  # with titles
