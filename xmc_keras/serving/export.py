@@ -191,7 +191,7 @@ def check_weights(weights, members, calibration=None):
     if calibration is not None and len(members) == 1:
         raise BadInput(
             "Expected several models with a calibration together. Received: one.",
-            remedy="Leave `calibration` out: a model has its own.",
+            remedy="Leave calibration out: a model has its own.",
         )
     if weights is not None and len(weights) != len(members):
         raise BadInput(
