@@ -204,7 +204,7 @@ def test_the_name_of_a_recipe_is_no_folder(here, call, monkeypatch):
     (here / "quickstart").mkdir()
     seen = []
 
-    def die(args, config, run):
+    def die(args, config, run, workers):
         seen.append((config, run.path.as_posix()))
         raise Killed
 

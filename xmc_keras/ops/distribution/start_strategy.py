@@ -1,16 +1,16 @@
 """Starting the strategy that a config names."""
 
 import contextlib
-import math
 import os
-import signal
-import threading
+import subprocess
+import sys
 
 from xmc_keras.files.bad_input import BadInput
 from xmc_keras.ops.distribution.cluster import Cluster, read_number
 from xmc_keras.ops.distribution.lost_workers import leave_last
 
 WAIT = 300.0  # seconds until all workers must have come
+CONNECT = 45  # and then have connected
 
 _started = {}  # TensorFlow starts one set of workers in a process, before anything else
 
@@ -35,8 +35,8 @@ def start_strategy(distribute, replicas=None, seconds=None):
         BadInput: the environment describes no cluster, a port is in use, a worker does
             not come, TensorFlow is in use already, or there are too few devices.
 
-    If a worker ends while the others start, SIGALRM ends these after the same time:
-    nothing else can interrupt TensorFlow's waiting.
+    If a worker ends while all connect, the others are killed after 45 seconds, with a
+    sentence: nothing else can interrupt TensorFlow's waiting.
     """
     if distribute == "none":
         return None
@@ -86,12 +86,13 @@ def _has_gpu(tf):
 
 def _start_workers(replicas, seconds):
     cluster = Cluster.from_environment()
-    cluster.meet(seconds)
+    # Before they meet: what follows then takes all of them the same time.
     import tensorflow as tf
 
     from xmc_keras.ops.log_level import apply_log_level
 
     apply_log_level()
+    cluster.meet(seconds)
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
         tf.train.ClusterSpec({"worker": list(cluster.addresses)}),
         task_type="worker",
@@ -101,7 +102,7 @@ def _start_workers(replicas, seconds):
     # Workers find each other by the resolver.
     config = os.environ.pop("TF_CONFIG", None)
     try:
-        with _alarm(seconds):
+        with _end_after(CONNECT):
             strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
             _broadcast_bfloat16(strategy)
             # The first exchange waits for all.
@@ -153,19 +154,23 @@ def _broadcast_bfloat16(strategy):
 
 
 @contextlib.contextmanager
-def _alarm(seconds):
+def _end_after(seconds):
     """Context manager that ends the process if it is not left in time.
 
-    By a signal, because TensorFlow waits for a worker that has ended meanwhile in a way
-    in which no Python runs.
+    By another process: where TensorFlow waits for a worker that has ended meanwhile,
+    nothing runs in this one.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(math.ceil(seconds))
+    message = (
+        f"error: Expected all workers to connect within {seconds} seconds. Received: "
+        "one that has ended. Start all of them again.\n"
+    )
+    code = "import os, sys, time; parent = os.getppid(); time.sleep(int(sys.argv[1])); "
+    code += "parent == os.getppid() and (sys.stderr.write(sys.argv[2]), "
+    code += "os.kill(parent, 9))"
+    command = [sys.executable, "-S", "-c", code, str(seconds), message]
+    watch = subprocess.Popen(command)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        watch.kill()
+        watch.wait()

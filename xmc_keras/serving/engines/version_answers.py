@@ -49,14 +49,14 @@ class VersionAnswers:
                 f"Expected a SavedModel that can be loaded. Received: {reason:.300}.",
                 path,
             ) from None
-        self._titles = self._model.titles if titles else None
+        self._search = self._model.label_search if titles else None
         if "text" not in inputs:
             raise BadInput(
                 f"Expected an export that reads texts. Received: one that reads "
                 f"{', '.join(inputs)}.",
                 path,
             )
-        if titles and not self._titles:
+        if titles and not self._search.has_titles:
             raise BadInput(
                 "Expected an export with titles of labels. Received: one without.",
                 path,
@@ -77,7 +77,12 @@ class VersionAnswers:
 
     def _to_line(self, text, labels, scores):
         found = [(x.decode("utf-8"), s) for x, s in zip(labels, scores) if x]
-        return to_json(text, found[: self._k], self._titles)
+        titles = None
+        if self._search is not None:
+            names = [label for label, _ in found]
+            pairs = zip(names, self._search.titles_of(names))
+            titles = {label: title for label, title in pairs if title}
+        return to_json(text, found[: self._k], titles)
 
 
 @functools.lru_cache(1)

@@ -114,11 +114,11 @@ class SWA(keras.callbacks.Callback):
 
         Of workers with a sharded table, all have to call it; that of the chief counts.
         """
-        pairs = zip(self.model.trainable_variables, self._average or [])
-        average = {
-            f"weight_{i}": gather_shards(variable, value)
-            for i, (variable, value) in enumerate(pairs)
-        }
+        average = {}
+        if self._average is not None:
+            pairs = zip(self.model.trainable_variables, self._average)
+            for i, (variable, value) in enumerate(pairs):
+                average[f"weight_{i}"] = gather_shards(variable, value)
         counts = {"count": np.array(self.count), "steps": np.array(self._steps)}
         return counts | average
 
