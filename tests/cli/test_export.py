@@ -189,6 +189,7 @@ def test_files_next_to_the_graph(exported, tiny_run):
     assert os.listdir(exported) == ["1"]
 
 
+@pytest.mark.large
 def test_options(exported, tiny_run, call):
     again = call(
         *("export", tiny_run.folder, exported, "--k", 2, "--version", 7),
@@ -333,6 +334,7 @@ def test_warm_up_is_answered(exported):
     load_version(exported / "1").close()
 
 
+@pytest.mark.large
 def test_through_the_c_api(exported, tiny_run):
     """As a server in C++ would, with no Python of TensorFlow or Keras."""
     packages = os.path.dirname(os.path.dirname(tf.__file__))

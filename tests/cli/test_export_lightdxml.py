@@ -83,6 +83,7 @@ def through_the_c_api(version, served):
     return answer
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(
     "precision", [pytest.param("float32", marks=pytest.mark.large), "float16"]
 )

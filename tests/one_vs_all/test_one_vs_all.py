@@ -76,6 +76,7 @@ def test_equal_to_a_dense_layer_with_the_sum_of_all_losses(num_blocks, momentum)
     np.testing.assert_allclose(model.encoder.table, encoder.table, 0, 1e-6)
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(
     "rules, jit_compile",
     [

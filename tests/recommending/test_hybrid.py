@@ -81,6 +81,7 @@ def test_a_file_keeps_everything(hybrid, tmp_path):
     assert again.label_set.names == NAMES and again.system == "lightxml"
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("table, dense", [("float32", "float32"), ("int8", "float16")])
 def test_an_export_answers_as_recommend(hybrid, table, dense):
     module = ServingModule([hybrid], k=3, table_dtype=table, dense_dtype=dense)

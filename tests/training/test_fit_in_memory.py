@@ -163,6 +163,7 @@ def test_validation_documents_of_ones_own(parts, make_config):
     assert result.metrics["validation_documents"] == len(test) == 60
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(
     "system", ["lightdxml", pytest.param("one_vs_all", marks=pytest.mark.large)]
 )

@@ -13,6 +13,7 @@ import xmc_keras
 from xmc_keras.files.bad_input import BadInput
 
 GRACE = 30  # seconds in which the others end by themselves after one has failed
+TOGETHER = 0.8  # seconds: a worker needs more to find that another has ended
 SAID = 2  # status of a program that has said what is wrong
 GPUS = Path("/proc/driver/nvidia/gpus")  # a folder for each
 
@@ -110,9 +111,11 @@ def _wait(workers):
     """Waits until all have ended, or one has failed, whose index it returns."""
     while True:
         codes = [worker.poll() for worker in workers]
-        failed = [index for index, code in enumerate(codes) if code]
-        if failed:
-            return failed[0]
+        if any(codes):
+            # What is wrong for all of them, the chief says.
+            time.sleep(TOGETHER)
+            failed = [index for index, worker in enumerate(workers) if worker.poll()]
+            return 0 if 0 in failed else codes.index(next(filter(None, codes)))
         if None not in codes:
             return None
         time.sleep(0.2)
@@ -153,5 +156,6 @@ def _explain(failed, workers, outputs):
     return BadInput(
         f"Expected {len(workers)} workers to train to the end. Received: worker "
         f"{failed} {how} ({said.removeprefix('error: ')}).",
-        remedy="Continue with `resume=True`.",
+        # A worker that has said what is wrong has also said what helps.
+        remedy="" if code == SAID else "Continue with `resume=True`.",
     )

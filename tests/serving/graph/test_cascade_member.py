@@ -65,6 +65,7 @@ def test_of_half_precision():
     check_rows(names_and_scores(found), plain.recommend(TEXTS, 5))
 
 
+@pytest.mark.large
 def test_together_with_a_model_of_one_level():
     first, second = make_cascade(), make_model(5, list("usqp"), [[2, 0], [1, 3]])
     module = ServingModule([first, second], k=3)

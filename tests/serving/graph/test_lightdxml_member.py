@@ -148,6 +148,7 @@ def scores_with_words(model, texts):
     return all_scores(model, features, of_words(model, rows))
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(
     "candidates_from, num_words, coarse_words",
     [("embeddings", 4, 2), ("classifier", 4, 2), ("classifier", 2, 2)],

@@ -163,6 +163,7 @@ def test_few_documents_and_labels_have_a_larger_c(plain, monkeypatch):
     assert (half, four) == (0.5, 4) and few < 0.9 * more
 
 
+@pytest.mark.large
 def test_a_run_learns_from_its_validation_documents(parts, tmp_path):
     train, test = parts
     split = split_documents(CONFIG, len(train))

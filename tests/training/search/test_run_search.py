@@ -68,6 +68,7 @@ def run(study, trials, train=None):
     return trained
 
 
+@pytest.mark.large
 def test_trials_are_runs_and_the_best_is_a_recipe(config, tmp_path):
     config = dataclasses.replace(config, epochs=2, refresh=2)
     study = begin(tmp_path / "s", config)
