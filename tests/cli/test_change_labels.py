@@ -212,6 +212,7 @@ def test_the_run_itself_is_no_target(call, tiny_run):
     assert result.status == 2 and "another folder" in result.stderr
 
 
+@pytest.mark.large
 def test_learning(call, tiny_run, tmp_path):
     """Documents on which the run is wrong, with a new label on one of them."""
     before = files_of(tiny_run.folder)

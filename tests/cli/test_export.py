@@ -72,6 +72,7 @@ def test_texts_of_every_kind(exported, tiny_run):
         check_equal(part, model.recommend(decoded[rows], 5))
 
 
+@pytest.mark.large
 def test_a_session_needs_nothing_of_ours(exported):
     """TensorFlow itself imports Keras; the layers and their libraries stay out."""
     code = (

@@ -101,6 +101,7 @@ def test_from_a_folder_to_a_run(data, here, call, caplog, monkeypatch):
     assert metrics(run.path) == found
 
 
+@pytest.mark.large
 def test_without_a_test_part_and_interrupted(data, here, call, caplog, monkeypatch):
     folder = here / "some"
     folder.mkdir()

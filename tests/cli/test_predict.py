@@ -18,6 +18,7 @@ from xmc_keras.runs.run_folder import RunFolder
 TEXTS = ["word3a word3b", "word4a word4c word9a word9b"]
 
 
+@pytest.mark.large
 def test_the_program_answers_lines_of_standard_input(tiny_run):
     process = start("predict", tiny_run.folder, "-k", "3", stdin=-1)
     lines = "\n".join([*TEXTS, "", "café 日本\r", TEXTS[0]])

@@ -47,6 +47,7 @@ def best(runs, tiny_data, drawn):
     return [run.load_model().recommend(texts, 5) for run in runs]
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.large), 4])
 def test_one_page_of_one_run_and_of_four(
     runs, tiny_data, drawn, best, tmp_path, call, count

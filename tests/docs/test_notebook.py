@@ -40,6 +40,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.large
 def test_cells_run(folder, monkeypatch):
     notebook = Notebook(monkeypatch)
     namespace = {"__name__": "notebook"}

@@ -108,6 +108,7 @@ OTHERS = [
 ]
 
 
+@pytest.mark.large
 @pytest.mark.filterwarnings("ignore:unclosed file")  # by keras-nlp
 @pytest.mark.parametrize("kind", ["xlnet", *OTHERS])
 def test_trained_saved_reloaded_exported_and_loaded(kind, tmp_path):

@@ -55,6 +55,7 @@ def fit_on(call, disk, config, sizes):
     return grow(call, disk, sizes, "fit", config, "--run", disk.path / "r", "--resume")
 
 
+@pytest.mark.large
 def test_fit(call, words_config, tmp_path):
     assert call("fit", words_config, "--run", tmp_path / "whole").status == 0
     with small_disk(tmp_path / "disk") as disk:
@@ -110,6 +111,7 @@ def test_prepare(call, tmp_path):
         assert [path.name for path in disk.path.iterdir()] == ["made"]
 
 
+@pytest.mark.large
 def test_predict(call, tiny_run, tmp_path, monkeypatch):
     monkeypatch.setattr("xmc_keras.evaluation.write_answers.CHUNK", 40)
     texts, whole = tmp_path / "texts.txt", tmp_path / "whole.jsonl"

@@ -31,6 +31,7 @@ def make_config(encoder, system):
     return Config(system=system, encoder=str(encoder), **keys)
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(
     "system", ["one_vs_all", pytest.param("lightxml", marks=pytest.mark.large)]
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import rdflib
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from rdflib.namespace import RDF, RDFS, SKOS
 
@@ -225,6 +225,8 @@ def test_bad_files(tmp_path, name, content, language, line, message):
 
 @settings(deadline=None, max_examples=150)
 @given(st.sampled_from([".ttl", ".rdf", ".csv", ".tsv", ".json"]), st.binary())
+@example(".csv", b"\x00\r\x00")
+@example(".tsv", b"label\rtitle")
 def test_any_bytes(end, content):
     with tempfile.TemporaryDirectory() as folder:
         path = write(folder, f"v{end}", content)

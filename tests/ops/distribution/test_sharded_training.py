@@ -41,6 +41,7 @@ def outputs(count, names):
     return [output for _, output in results]
 
 
+@pytest.mark.large
 def test_two_workers_train_like_one():
     check_workers("lightxml-clip")
 

@@ -100,6 +100,7 @@ def test_many_texts_and_none(plain, alone):
     assert (unknown == unknown[0]).all()
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(
     "stored", [pytest.param("float32", marks=pytest.mark.large), "float16"]
 )

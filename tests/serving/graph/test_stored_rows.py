@@ -36,6 +36,7 @@ TEXTS = [" ".join(rng.choice(WORDS, n)) for n in rng.integers(0, 9, BLOCK + 5)]
 TEXTS += ["", "no\0thing", "sea sky " * 30]
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("make", [make_lightdxml, make_with_words])
 @pytest.mark.parametrize("beta", [1.0, 0.7])
 def test_answers_as_the_model(make, beta):

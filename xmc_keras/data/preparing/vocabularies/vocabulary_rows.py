@@ -133,7 +133,10 @@ def starts_with_names(path):
 def _find_columns(line):
     """The kind and language of each column, and the delimiter; or `(None, ",")`."""
     for delimiter in DELIMITERS:
-        names = next(csv.reader([line.strip("\r\n")], delimiter=delimiter), [])
+        try:
+            names = next(csv.reader([line.strip("\r\n")], delimiter=delimiter), [])
+        except csv.Error:  # such as a carriage return within the line
+            continue
         parts = [COLUMN.fullmatch(name.strip().lower()) for name in names]
         parts = [(p[1], p[2] or "") if p else ("", "") for p in parts]
         labels = [(base, "") for base in NAMES if parts.count((base, "")) == 1]
