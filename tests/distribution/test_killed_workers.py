@@ -11,6 +11,8 @@ from tests.helpers.worker_processes import FIT, WorkerProcesses
 
 pytestmark = pytest.mark.large
 DISTRIBUTED = ("--set", "distribute=multi_worker")
+# One that is killed before all have met has not come.
+SOON = {"XMC_START_SECONDS": "40"}
 LONGEST = 60  # seconds until a worker notices that another has gone
 NAMES = ("P@1", "P@3", "P@5", "PSP@5", "validation", "best_epoch")
 
@@ -34,7 +36,7 @@ def test_each_resumes_to_the_same_end(recipe, tmp_path):
         flags = ["--resume"] if killed.exists() else []
         if (killed / "metrics.json").exists():
             flags = ["--overwrite"]
-        with WorkerProcesses(*arguments, *flags) as workers:
+        with WorkerProcesses(*arguments, *flags, environment=SOON) as workers:
             time.sleep(rng.uniform(0.2, 1) * taken)
             workers.processes[victim].kill()
             left = workers.processes[1 - victim]
