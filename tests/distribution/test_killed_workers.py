@@ -42,8 +42,10 @@ def test_each_resumes_to_the_same_end(recipe, tmp_path):
             left = workers.processes[1 - victim]
             left.wait(LONGEST)
             output = workers.output(1 - victim)
-        # It may just have ended, or not have started.
-        assert left.returncode in (0, 2), output[-4000:]
+        # It may just have ended, or not have started. While TensorFlow connects the
+        # workers, it can only be killed.
+        connecting = "error: Expected all workers to connect" in output
+        assert left.returncode in ((-9,) if connecting else (0, 2)), output[-4000:]
         assert "Traceback" not in output, output[-4000:]
     for _ in range(2):  # the second finds a finished run
         done = run_xmc("launch", "--workers", "2", recipe, "--run", killed, "--resume")
