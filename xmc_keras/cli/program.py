@@ -34,6 +34,7 @@ set_home()
 from xmc_keras import __version__  # noqa: E402
 from xmc_keras.files.bad_input import BadInput  # noqa: E402
 from xmc_keras.files.disk_error import REMEDIES, DiskError  # noqa: E402
+from xmc_keras.ops.distribution.lost_workers import LostWorkers  # noqa: E402
 from xmc_keras.progress import Heartbeat, phase  # noqa: E402
 
 # Each command is a module of this folder; the descriptions are for `xmc --help`.
@@ -257,6 +258,9 @@ def end_with_error(error):
     with contextlib.suppress(OSError):
         sys.stderr.write(f"error: {error.word(WORDS)}\n")
     flush(sys.stderr)
+    if isinstance(error, LostWorkers):
+        # Threads of TensorFlow would complain of what they have lost.
+        os._exit(2)
     sys.exit(2)
 
 

@@ -44,7 +44,7 @@ class BadInput(ValueError):
         """The same error, of this file if it names none."""
         if self.path is not None:
             return self
-        return BadInput(self.message, path, self.line, self.remedy)
+        return type(self)(self.message, path, self.line, self.remedy)
 
 
 def replace_words(text, words):

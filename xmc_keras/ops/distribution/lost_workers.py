@@ -9,6 +9,10 @@ from xmc_keras.files.bad_input import BadInput
 LEAVE = 10.0  # seconds that the chief waits for others at its end
 
 
+class LostWorkers(BadInput):
+    """Other workers have ended, and this one cannot go on."""
+
+
 @contextlib.contextmanager
 def explain_lost_workers(workers):
     """Context manager that turns TensorFlow's errors of lost workers into `BadInput`.
@@ -37,7 +41,7 @@ def explain_lost_workers(workers):
         missing = workers.strategy.cluster.find_missing()
         if not missing:
             raise
-        raise BadInput(
+        raise LostWorkers(
             f"Expected {workers.count} workers until the end. Received: the end of "
             f"worker {missing}, see its output.",
             remedy="Start all of them again with `resume=True`.",
