@@ -7,15 +7,13 @@ import socket
 import subprocess
 import tempfile
 import time
-from pathlib import Path
 
-import xmc_keras
+from xmc_keras.evaluation.share_workers import find_gpus, find_package
 from xmc_keras.files.bad_input import BadInput
 
 GRACE = 30  # seconds in which the others end by themselves after one has failed
 TOGETHER = 0.8  # seconds: a worker needs more to find that another has ended
 SAID = 2  # status of a program that has said what is wrong
-GPUS = Path("/proc/driver/nvidia/gpus")  # a folder for each
 
 
 def launch_workers(command, count):
@@ -35,9 +33,8 @@ def launch_workers(command, count):
         BadInput: there are fewer cores or GPUs than workers, or a worker has failed.
     """
     cores = _share(sorted(os.sched_getaffinity(0)), count, "cores")
-    gpus = _share(_find_gpus(), count, "GPUs")
+    gpus = _share(find_gpus(), count, "GPUs")
     addresses = [f"127.0.0.1:{port}" for port in _find_ports(count)]
-    root = str(Path(xmc_keras.__file__).resolve().parents[1])
     workers, outputs = [], []
     with contextlib.ExitStack() as stack:
         try:
@@ -45,8 +42,7 @@ def launch_workers(command, count):
                 task = {"type": "worker", "index": index}
                 config = {"cluster": {"worker": addresses}, "task": task}
                 environment = dict(os.environ, TF_CONFIG=json.dumps(config))
-                paths = [root, os.environ.get("PYTHONPATH")]
-                environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+                environment["PYTHONPATH"] = find_package()
                 if gpus:
                     environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus[index])
                 output = None
@@ -86,13 +82,6 @@ def _share(things, count, name):
         )
     size = len(things) // count
     return [things[i * size : (i + 1) * size] for i in range(count)]
-
-
-def _find_gpus():
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return [name for name in visible.split(",") if name not in ("", "-1")]
-    return [str(i) for i in range(len(list(GPUS.glob("*"))))]
 
 
 def _find_ports(count):

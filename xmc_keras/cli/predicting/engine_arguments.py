@@ -9,6 +9,13 @@ from xmc_keras.files.bad_input import BadInput
 from xmc_keras.serving.engines.version_answers import check_asked, find_version
 
 
+def log_answered(logger, count, bad, output):
+    """Logs how many texts were answered, and how many lines were none."""
+    logger.info("%d texts answered in %s", count, output)
+    if bad:
+        logger.warning("%d bad lines left out: they are not UTF-8", bad)
+
+
 def add_engine_arguments(parser):
     """Adds the export, the texts, the output and what is asked for."""
     parser.add_argument("export", help="an export, for example exports/quickstart")

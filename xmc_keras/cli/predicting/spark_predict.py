@@ -26,6 +26,7 @@ from xmc_keras.cli.predicting.engine_arguments import (
     add_engine_arguments,
     check_engine_arguments,
     import_engine,
+    log_answered,
     show_bad_input,
 )
 from xmc_keras.cli.program import command_parser
@@ -44,6 +45,4 @@ def main(argv=None):
         count, bad = engine.predict_by_spark(
             version, args.input, args.output, *asked, args.overwrite
         )
-    logger.info("%d texts answered in %s", count, args.output)
-    if bad:
-        logger.warning("%d bad lines left out: they are not UTF-8", bad)
+    log_answered(logger, count, bad, args.output)

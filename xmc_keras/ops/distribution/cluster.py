@@ -75,8 +75,7 @@ class Cluster:
             if others:
                 raise ValueError(f"the jobs {', '.join(sorted(others))}")
             addresses = [address for job in JOBS for address in jobs.get(job, [])]
-            own = jobs[kind][index]
-            if index < 0:
+            if index < 0 or not jobs[kind][index]:
                 raise IndexError(index)
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise BadInput(
@@ -96,7 +95,6 @@ class Cluster:
                 f"Received: {', '.join(addresses)}."
             )
         before = len(jobs.get("chief", [])) if kind == "worker" else 0
-        assert addresses[before + index] == own
         return cls(tuple(addresses), before + index)
 
     @classmethod

@@ -42,17 +42,18 @@ def start_strategy(distribute, replicas=None, seconds=None):
         return None
     key = distribute, replicas
     if key not in _started:
-        start = _start_mirrored if distribute == "mirrored" else _start_workers
-        if seconds is None:
-            seconds = read_number("XMC_START_SECONDS", WAIT)
-        _started[key] = start(replicas, seconds)
+        if distribute == "mirrored":
+            _started[key] = _start_mirrored(replicas)
+        else:
+            wait = seconds or read_number("XMC_START_SECONDS", WAIT)
+            _started[key] = _start_workers(wait)
     return _started[key]
 
 
-def _start_mirrored(replicas, seconds):
+def _start_mirrored(replicas):
     import tensorflow as tf
 
-    gpus = tf.config.list_logical_devices("GPU") if _has_gpu(tf) else []
+    gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         count = replicas or len(gpus)
         if count > len(gpus):
@@ -80,11 +81,7 @@ def _start_mirrored(replicas, seconds):
     return tf.distribute.MirroredStrategy(names)
 
 
-def _has_gpu(tf):
-    return bool(tf.config.list_physical_devices("GPU"))
-
-
-def _start_workers(replicas, seconds):
+def _start_workers(seconds):
     cluster = Cluster.from_environment()
     # Before they meet: what follows then takes all of them the same time.
     import tensorflow as tf

@@ -112,8 +112,7 @@ class Workers:
         arrays = []
         header = json.dumps(_pack(value, arrays)) if self.is_chief else ""
         header = json.loads(self._broadcast_bytes(header.encode()).decode())
-        while len(arrays) < _count(header):
-            arrays.append(b"")
+        arrays += [b""] * (_count(header) - len(arrays))  # others than the chief's
         return _unpack(header, [self._broadcast_bytes(array) for array in arrays])
 
     def _broadcast_bytes(self, data):

@@ -21,24 +21,14 @@ def fit_lightxml(task):
     Returns:
         `Trained`.
     """
-    config, run, label_set = task.config, task.run, task.label_set
+    config, label_set = task.config, task.label_set
     check_levels(config, len(label_set))
 
     with phase("Computing label features"):
         vectorizer, features = fit_tfidf(task.train.texts)
         label_matrix = label_set.encode(task.train.labels)
         label_rows = label_features(features, label_matrix)
-    clusters, is_chief = None, task.workers.is_chief
-    if not is_chief:
-        pass  # the chief's, below
-    elif task.continued:
-        clusters = run.clusters()
-    elif task.start_from is not None:
-        clusters = known_clusters(task.start_from, label_set, config.max_leaf)
-    if clusters is None and is_chief:
-        seed = config.seed if config.cluster_seed is None else config.cluster_seed
-        with phase(f"Clustering {len(label_set)} labels"):
-            clusters = cluster_labels(label_rows, config.max_leaf, seed)
+    clusters = find_clusters(task, label_rows) if task.workers.is_chief else None
     clusters = task.workers.broadcast(clusters)
     logger.info("%d clusters of at most %d labels", *clusters.shape)
     if not task.any_memory:
@@ -49,3 +39,21 @@ def fit_lightxml(task):
     from xmc_keras.training.systems.fit_transformer import fit_transformer
 
     return fit_transformer(task, vectorizer, label_rows, label_matrix, clusters)
+
+
+def find_clusters(task, label_rows):
+    """The label clusters of a run that goes on, of an earlier model, or new ones.
+
+    Returns:
+        int array (num_clusters, cluster_size).
+    """
+    config, label_set, clusters = task.config, task.label_set, None
+    if task.continued:
+        return task.run.clusters()
+    if task.start_from is not None:
+        clusters = known_clusters(task.start_from, label_set, config.max_leaf)
+    if clusters is None:
+        seed = config.seed if config.cluster_seed is None else config.cluster_seed
+        with phase(f"Clustering {len(label_set)} labels"):
+            clusters = cluster_labels(label_rows, config.max_leaf, seed)
+    return clusters
